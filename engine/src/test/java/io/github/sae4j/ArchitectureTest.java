@@ -1,0 +1,126 @@
+package io.github.sae4j;
+
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The rooms of the house and the one-way doors between them. */
+class ArchitectureTest {
+  private static final String BASE = "io.github.sae4j.";
+
+  /** Each package and the packages next below it; what those may use, it may use too. */
+  private static final Map<String, Set<String>> MAY_USE =
+      Map.ofEntries(
+          Map.entry("memory", Set.of()),
+          Map.entry("format", Set.of("memory")),
+          Map.entry("device", Set.of("memory")),
+          Map.entry("device.scalar", Set.of("device")),
+          Map.entry("device.vector", Set.of("device")),
+          Map.entry("sae", Set.of("device")),
+          Map.entry("checkpoint", Set.of("format", "sae")),
+          Map.entry("data", Set.of("format")),
+          Map.entry("evaluation", Set.of("sae", "data")),
+          Map.entry("training", Set.of("sae", "data", "checkpoint")),
+          Map.entry("report", Set.of("evaluation", "training")),
+          Map.entry("cli", Set.of("report", "device.scalar", "device.vector")));
+
+  private static final JavaClasses ENGINE =
+      new ClassFileImporter()
+          .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+          .importPackages("io.github.sae4j");
+
+  @Test
+  void theEngineIsWhatIsTested() {
+    assertFalse(ENGINE.isEmpty(), "no classes of the engine were found");
+  }
+
+  @Test
+  void everyClassLivesInARoom() {
+    List<String> homeless =
+        ENGINE.stream()
+            .filter(type -> !MAY_USE.containsKey(room(type)))
+            .map(JavaClass::getName)
+            .toList();
+    assertTrue(homeless.isEmpty(), () -> "in no package of the table above: " + homeless);
+  }
+
+  @ParameterizedTest
+  @MethodSource("rooms")
+  void dependenciesPointDown(String room) {
+    Set<String> allowed = below(room);
+    allowed.add(room);
+    noClasses()
+        .that(liveIn(Set.of(room)))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("io.github.sae4j..").and(DescribedPredicate.not(liveIn(allowed))))
+        .because(room + " may use only " + allowed)
+        .allowEmptyShould(true)
+        .check(ENGINE);
+  }
+
+  @ParameterizedTest(name = "{0} only in {1}")
+  @CsvSource({
+    "jdk.incubator.vector.., device.vector",
+    "picocli..,              cli",
+    "me.tongfei..,           cli",
+    "com.fasterxml..,        format",
+  })
+  void aLibraryStaysInItsRoom(String library, String room) {
+    noClasses()
+        .that(DescribedPredicate.not(liveIn(Set.of(room))))
+        .should()
+        .dependOnClassesThat(resideInAPackage(library))
+        .allowEmptyShould(true)
+        .check(ENGINE);
+  }
+
+  @Test
+  void theEngineKnowsNothingOfTornado() {
+    noClasses()
+        .should()
+        .dependOnClassesThat(resideInAnyPackage("uk.ac.manchester..", BASE + "tornado.."))
+        .check(ENGINE);
+  }
+
+  static Stream<String> rooms() {
+    return MAY_USE.keySet().stream().sorted();
+  }
+
+  /** The rooms under {@code room}, not counting itself. */
+  private static Set<String> below(String room) {
+    Set<String> found = new HashSet<>();
+    for (String next : MAY_USE.get(room)) {
+      found.add(next);
+      found.addAll(below(next));
+    }
+    return found;
+  }
+
+  private static DescribedPredicate<JavaClass> liveIn(Set<String> rooms) {
+    return DescribedPredicate.describe("live in " + rooms, type -> rooms.contains(room(type)));
+  }
+
+  /** The package after {@link #BASE}. */
+  private static String room(JavaClass type) {
+    String name = type.getPackageName();
+    return name.startsWith(BASE) ? name.substring(BASE.length()) : name;
+  }
+}
