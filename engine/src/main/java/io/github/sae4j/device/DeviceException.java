@@ -1,0 +1,25 @@
+package io.github.sae4j.device;
+
+/** A device that was asked for cannot run, or failed. The message is one line and says why. */
+public class DeviceException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /**
+   * A device failure.
+   *
+   * @param message what was asked for and why it cannot be had
+   */
+  public DeviceException(String message) {
+    super(message);
+  }
+
+  /**
+   * A device failure with its cause.
+   *
+   * @param message what was asked for and why it cannot be had
+   * @param cause what was thrown underneath
+   */
+  public DeviceException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

@@ -1,0 +1,11 @@
+package io.github.sae4j.device;
+
+/**
+ * What is known of a device before it is opened.
+ *
+ * @param name name to choose it by, for instance {@code cpu} or {@code tornado:0}
+ * @param description one line: what it is
+ * @param available whether it can run here
+ * @param reason if not available, why, and what would help
+ */
+public record DeviceInfo(String name, String description, boolean available, String reason) {}

@@ -1,0 +1,113 @@
+package io.github.sae4j.device;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+
+/**
+ * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
+ * auto} takes the available kind of highest priority and logs one line that says what and why.
+ */
+public final class Devices {
+  private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
+
+  private Devices() {}
+
+  /**
+   * All devices of all kinds, the automatic choice first.
+   *
+   * @return their descriptions
+   */
+  public static List<DeviceInfo> list() {
+    List<DeviceInfo> all = new ArrayList<>();
+    for (DeviceProvider provider : providers()) {
+      all.addAll(provider.devices());
+    }
+    return all;
+  }
+
+  /**
+   * The device that {@code auto} takes.
+   *
+   * @return its description
+   */
+  public static DeviceInfo automatic() {
+    for (DeviceProvider provider : providers()) {
+      if (provider.priority() >= 0) {
+        for (DeviceInfo info : provider.devices()) {
+          if (info.available()) {
+            return info;
+          }
+        }
+      }
+    }
+    throw new DeviceException("auto: no device can run; the scalar device should be in this jar");
+  }
+
+  /**
+   * Opens a device.
+   *
+   * @param name {@code auto}, or a kind with an optional index: {@code scalar}, {@code cpu}, {@code
+   *     tornado:1}
+   * @param options wishes
+   * @return an open device; the caller closes it
+   * @throws DeviceException if the name is unknown or the device cannot run
+   */
+  public static Device open(String name, DeviceOptions options) {
+    boolean auto = name.equals("auto");
+    String chosen = auto ? automatic().name() : name;
+    int colon = chosen.indexOf(':');
+    String kind = colon < 0 ? chosen : chosen.substring(0, colon);
+    int index = colon < 0 ? 0 : index(chosen, chosen.substring(colon + 1));
+    List<DeviceProvider> providers = providers();
+    for (DeviceProvider provider : providers) {
+      if (provider.kind().equals(kind)) {
+        Device device = provider.open(index, options);
+        if (auto) {
+          warnOfBetter(providers, provider);
+        }
+        LOG.log(
+            System.Logger.Level.INFO,
+            "device {0} ({1}), {2}",
+            device.name(),
+            device.description(),
+            auto ? "chosen automatically: the fastest that can run here" : "as asked for");
+        return device;
+      }
+    }
+    throw new DeviceException(
+        "device "
+            + name
+            + ": expected auto or one of "
+            + providers.stream().map(DeviceProvider::kind).toList()
+            + ", optionally with :index");
+  }
+
+  private static int index(String name, String digits) {
+    try {
+      return Integer.parseUnsignedInt(digits);
+    } catch (NumberFormatException e) {
+      throw new DeviceException(
+          "device " + name + ": expected a number after the colon, got '" + digits + "'", e);
+    }
+  }
+
+  private static void warnOfBetter(List<DeviceProvider> providers, DeviceProvider chosen) {
+    for (DeviceProvider provider : providers) {
+      if (provider.priority() > chosen.priority()) {
+        for (DeviceInfo info : provider.devices()) {
+          LOG.log(
+              System.Logger.Level.WARNING, "device {0} cannot run: {1}", info.name(), info.reason());
+        }
+      }
+    }
+  }
+
+  private static List<DeviceProvider> providers() {
+    List<DeviceProvider> found = new ArrayList<>();
+    ServiceLoader.load(DeviceProvider.class, Devices.class.getClassLoader()).forEach(found::add);
+    found.sort(Comparator.comparingInt(DeviceProvider::priority).reversed());
+    return found;
+  }
+}

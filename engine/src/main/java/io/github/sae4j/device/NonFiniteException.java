@@ -1,0 +1,43 @@
+package io.github.sae4j.device;
+
+/** A pre-activation was NaN or infinite: bad input rows or diverged weights. */
+public final class NonFiniteException extends ArithmeticException {
+  private static final long serialVersionUID = 1L;
+
+  /** Row of the batch. */
+  private final int row;
+
+  /** Latent whose pre-activation it is. */
+  private final int latent;
+
+  /**
+   * A non-finite pre-activation.
+   *
+   * @param row row of the batch, from 0
+   * @param latent latent, from 0
+   * @param value the value
+   */
+  public NonFiniteException(int row, int latent, float value) {
+    super("pre-activation of row " + row + ", latent " + latent + " is " + value);
+    this.row = row;
+    this.latent = latent;
+  }
+
+  /**
+   * The first row of the batch in which it occurred.
+   *
+   * @return row, from 0
+   */
+  public int row() {
+    return row;
+  }
+
+  /**
+   * The first latent of that row.
+   *
+   * @return latent, from 0
+   */
+  public int latent() {
+    return latent;
+  }
+}

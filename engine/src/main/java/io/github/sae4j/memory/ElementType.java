@@ -1,0 +1,36 @@
+package io.github.sae4j.memory;
+
+/** How numbers are stored in a tensor file, by the name that safetensors gives each. */
+public enum ElementType {
+  /** IEEE binary64. */
+  F64(8),
+  /** IEEE binary32. */
+  F32(4),
+  /** IEEE binary16. */
+  F16(2),
+  /** bfloat16: the upper half of a binary32. */
+  BF16(2),
+  /** Signed 64-bit integer. */
+  I64(8),
+  /** Signed 32-bit integer. */
+  I32(4),
+  /** Unsigned byte. */
+  U8(1),
+  /** A byte that is 0 or 1. */
+  BOOL(1);
+
+  private final int bytes;
+
+  ElementType(int bytes) {
+    this.bytes = bytes;
+  }
+
+  /**
+   * Size of one element.
+   *
+   * @return bytes
+   */
+  public int bytes() {
+    return bytes;
+  }
+}

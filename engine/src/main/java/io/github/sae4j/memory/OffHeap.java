@@ -1,0 +1,98 @@
+package io.github.sae4j.memory;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A group of off-heap allocations that live and die together: one for a model, one for a training
+ * run. Closing a shared arena costs every thread of the VM, so never open one for a batch.
+ *
+ * <p>Every block is zeroed, starts on a 64-byte boundary and has 64 spare bytes in front, so that
+ * the same memory can serve vector loads and, with a 16-byte header written into the spare bytes, a
+ * GPU runtime that wants one.
+ *
+ * <p>After {@link #close()} every use of its matrices throws {@link IllegalStateException}.
+ */
+public final class OffHeap implements AutoCloseable {
+  /** Alignment of every block and size of the pad in front of it, in bytes. */
+  public static final int ALIGNMENT = 64;
+
+  private final Arena arena = Arena.ofShared();
+  private long bytes;
+
+  /** Opens an empty group whose memory any thread may use. */
+  public OffHeap() {}
+
+  /**
+   * Allocates a zeroed matrix.
+   *
+   * @param rows number of rows, at least 0
+   * @param cols number of columns, at least 1
+   * @return a matrix of {@code [rows, cols]} zeros, valid until this group is closed
+   * @throws IllegalArgumentException if a size is out of range
+   * @throws OutOfMemoryError if the system has no memory left
+   */
+  public Matrix matrix(int rows, int cols) {
+    Matrix.checkShape(rows, cols);
+    return new Matrix(block((long) rows * cols * Float.BYTES), rows, cols);
+  }
+
+  /**
+   * Allocates a zeroed vector, a matrix of one row.
+   *
+   * @param length number of elements, at least 1
+   * @return a matrix of {@code [1, length]} zeros
+   */
+  public Matrix vector(int length) {
+    return matrix(1, length);
+  }
+
+  /**
+   * Allocates sparse codes for a batch.
+   *
+   * @param rows number of rows (samples), at least 0
+   * @param k codes per row, at least 1
+   * @return codes of {@code [rows, k]}, all index 0 and value 0
+   */
+  public SparseCodes codes(int rows, int k) {
+    Matrix.checkShape(rows, k);
+    long size = (long) rows * k;
+    return new SparseCodes(block(size * Integer.BYTES), block(size * Float.BYTES), rows, k);
+  }
+
+  /**
+   * Allocates a block of raw memory.
+   *
+   * @param size bytes, at least 0
+   * @return a zeroed segment of exactly {@code size} bytes on a 64-byte boundary
+   */
+  public synchronized MemorySegment block(long size) {
+    if (size < 0) {
+      throw new IllegalArgumentException("size: expected at least 0 bytes, got " + size);
+    }
+    MemorySegment padded = arena.allocate(Math.addExact(size, 2L * ALIGNMENT), ALIGNMENT);
+    bytes += padded.byteSize();
+    return padded.asSlice(ALIGNMENT, size);
+  }
+
+  /**
+   * Bytes allocated so far, pads included.
+   *
+   * @return bytes
+   */
+  public synchronized long bytes() {
+    return bytes;
+  }
+
+  /**
+   * Frees all memory of this group; a second call does nothing.
+   *
+   * @throws IllegalStateException if another thread is inside a kernel on this memory
+   */
+  @Override
+  public synchronized void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}
