@@ -10,6 +10,9 @@ public final class NonFiniteException extends ArithmeticException {
   /** Latent whose pre-activation it is. */
   private final int latent;
 
+  /** The value. */
+  private final float value;
+
   /**
    * A non-finite pre-activation.
    *
@@ -21,6 +24,7 @@ public final class NonFiniteException extends ArithmeticException {
     super("pre-activation of row " + row + ", latent " + latent + " is " + value);
     this.row = row;
     this.latent = latent;
+    this.value = value;
   }
 
   /**
@@ -39,5 +43,14 @@ public final class NonFiniteException extends ArithmeticException {
    */
   public int latent() {
     return latent;
+  }
+
+  /**
+   * What the pre-activation was.
+   *
+   * @return NaN or an infinity
+   */
+  public float value() {
+    return value;
   }
 }

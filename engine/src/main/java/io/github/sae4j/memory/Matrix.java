@@ -128,6 +128,21 @@ public final class Matrix {
   }
 
   /**
+   * The first elements of a vector, on the same memory.
+   *
+   * @param count number of elements in {@code [1, cols]}
+   * @return a view of {@code [1, count]}
+   * @throws IllegalArgumentException if this matrix has not exactly one row
+   */
+  public Matrix firstElements(int count) {
+    if (rows != 1 || count < 1 || count > cols) {
+      throw new IllegalArgumentException(
+          "elements: expected 1 to " + cols + " of a vector, got " + count + " of " + shape());
+    }
+    return new Matrix(segment.asSlice(0, (long) count * Float.BYTES), 1, count);
+  }
+
+  /**
    * Copies rows into an array.
    *
    * @param row first row

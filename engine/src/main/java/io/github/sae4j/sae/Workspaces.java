@@ -1,0 +1,72 @@
+package io.github.sae4j.sae;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * Scratch memory of an SAE: as many workspaces as calls ever ran at once, in two sizes, so that a
+ * warmed call allocates nothing and a service that encodes single rows holds next to nothing.
+ */
+final class Workspaces {
+  /** Activations of a large workspace: 4 MiB. */
+  private static final int LARGE = 1 << 20;
+
+  private static final int MOST_ROWS = 1024;
+  private static final int FEWEST_ROWS = 16;
+
+  private final OffHeap memory;
+  private final SaeConfig config;
+  private final Deque<Workspace> single = new ArrayDeque<>();
+  private final Deque<Workspace> large = new ArrayDeque<>();
+
+  Workspaces(OffHeap memory, SaeConfig config) {
+    this.memory = memory;
+    this.config = config;
+  }
+
+  /**
+   * Scratch for the rows of a chunk.
+   *
+   * @param input rows given as arrays, or normalised rows {@code [rows, d_in]}
+   * @param output reconstructed rows {@code [rows, d_in]}
+   * @param codes {@code [rows, k]}
+   * @param factors of the rows' normalisation
+   */
+  record Workspace(Matrix input, Matrix output, SparseCodes codes, RowFactors factors) {
+    int rows() {
+      return input.rows();
+    }
+
+    /** The same memory for fewer rows. */
+    Workspace firstRows(int count) {
+      return count == rows()
+          ? this
+          : new Workspace(
+              input.firstRows(count),
+              output.firstRows(count),
+              codes.firstRows(count),
+              factors.firstRows(count));
+    }
+  }
+
+  /** Takes a workspace for one row, or one for many. */
+  synchronized Workspace take(int rows) {
+    Workspace idle = (rows == 1 ? single : large).poll();
+    if (idle != null) {
+      return idle;
+    }
+    int size = rows == 1 ? 1 : Math.clamp(LARGE / config.dIn(), FEWEST_ROWS, MOST_ROWS);
+    return new Workspace(
+        memory.matrix(size, config.dIn()),
+        memory.matrix(size, config.dIn()),
+        memory.codes(size, config.k()),
+        RowFactors.allocate(memory, size));
+  }
+
+  synchronized void giveBack(Workspace workspace) {
+    (workspace.rows() == 1 ? single : large).push(workspace);
+  }
+}

@@ -1,0 +1,267 @@
+package io.github.sae4j.sae;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.InputNormalization;
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TopKSaeTest {
+  private static final int D = 7;
+  private static final int N = 23;
+  private static final int K = 5;
+
+  private final Device device = new ScalarDevice();
+
+  @Test
+  void encodesAndDecodesAHandMadeCase() {
+    SaeWeights weights = SaeWeights.allocate(device, 2, 3);
+    fill(weights.wEnc(), 1, 0, 0, 1, -1, -1);
+    fill(weights.bEnc(), 0, 0.5f, 0);
+    fill(weights.wDec(), 2, 0, 0, 3, 1, 1);
+    fill(weights.bDec(), 1, 1);
+    try (TopKSae sae = new TopKSae(device, SaeConfig.of(2, 3, 2), weights)) {
+      // x − b_dec = (2, −4): pre-activations 2, −3.5, 2.
+      SparseCode code = sae.encode(new float[] {3, -3});
+      assertArrayEquals(new int[] {0, 2}, code.indices());
+      assertArrayEquals(new float[] {2, 2}, code.values());
+      assertArrayEquals(new float[] {2, 0, 2}, code.toDense(3));
+      assertArrayEquals(new float[] {7, 3}, sae.decode(code));
+      assertArrayEquals(new float[] {7, 3}, sae.reconstruct(new float[] {3, -3}));
+      float[] fewer = sae.decode(new SparseCode(new int[] {1}, new float[] {2}));
+      assertArrayEquals(new float[] {1, 7}, fewer);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(InputNormalization.class)
+  void rowsArraysAndMatricesGiveTheSameBits(InputNormalization normalization) {
+    float[][] rows = rows(2100, 3);
+    try (TopKSae sae = random(normalization, 4);
+        OffHeap memory = device.openMemory()) {
+      Matrix x = matrix(memory, rows);
+      Matrix out = memory.matrix(rows.length, D);
+      Matrix whole = memory.matrix(rows.length, D);
+      SparseCodes codes = memory.codes(rows.length, K);
+      RowFactors factors = RowFactors.allocate(memory, rows.length);
+      sae.encode(x, codes, factors);
+      sae.decode(codes, factors, out);
+      sae.reconstruct(x, whole);
+      SparseCode[] arrays = sae.encode(rows);
+      float[][] reconstructed = sae.reconstruct(rows);
+      for (int b = 0; b < rows.length; b++) {
+        SparseCode one = sae.encode(rows[b]);
+        for (int slot = 0; slot < K; slot++) {
+          assertEquals(codes.index(b, slot), one.indices()[slot]);
+          assertEquals(codes.value(b, slot), one.values()[slot]);
+        }
+        assertArrayEquals(one.indices(), arrays[b].indices());
+        assertArrayEquals(one.values(), arrays[b].values());
+        float[] row = new float[D];
+        out.read(b, 1, row, 0);
+        assertArrayEquals(row, sae.reconstruct(rows[b]));
+        assertArrayEquals(row, reconstructed[b]);
+        whole.read(b, 1, row, 0);
+        assertArrayEquals(row, reconstructed[b]);
+      }
+      sae.reconstruct(x, x);
+      assertArrayEquals(whole.toArray(), x.toArray());
+    }
+  }
+
+  @Test
+  void normalisedRowsAreBroughtBack() {
+    // Every latent may fire and W_dec undoes W_enc, so x̂ = x but for rounding.
+    for (InputNormalization normalization : InputNormalization.values()) {
+      SaeWeights weights = SaeWeights.allocate(device, 2, 4);
+      fill(weights.wEnc(), 1, 0, -1, 0, 0, 1, 0, -1);
+      fill(weights.wDec(), 1, 0, -1, 0, 0, 1, 0, -1);
+      SaeConfig config =
+          new SaeConfig(2, 4, 4, true, normalization, Selection.RAW_THEN_RELU, Map.of());
+      try (TopKSae sae = new TopKSae(device, config, weights)) {
+        float[] x = {300, -20};
+        assertArrayEquals(x, sae.reconstruct(x), 300 * 0x1p-16f, normalization.toString());
+      }
+    }
+  }
+
+  @Test
+  void decodingNormalisedRowsWithoutTheirFactorsIsRefused() {
+    try (TopKSae sae = random(InputNormalization.LAYER_NORM, 1)) {
+      SparseCode code = sae.encode(rows(1, 2)[0]);
+      String message =
+          assertThrows(UnsupportedOperationException.class, () -> sae.decode(code)).getMessage();
+      assertTrue(message.contains("LAYER_NORM"), message);
+    }
+  }
+
+  @Test
+  void wrongShapesAreNamed() {
+    try (TopKSae sae = random(InputNormalization.NONE, 1);
+        OffHeap memory = device.openMemory()) {
+      expectMessage("x", () -> sae.encode(new float[D + 1]));
+      expectMessage("x[1]", () -> sae.encode(new float[][] {new float[D], new float[D - 1]}));
+      expectMessage("codes", () -> sae.encode(memory.matrix(2, D), memory.codes(2, K + 1)));
+      expectMessage("out", () -> sae.reconstruct(memory.matrix(2, D), memory.matrix(1, D)));
+      expectMessage(
+          "factors",
+          () ->
+              sae.encode(memory.matrix(2, D), memory.codes(2, K), RowFactors.allocate(memory, 3)));
+      expectMessage(
+          "indices", () -> sae.decode(new SparseCode(new int[] {3, 3}, new float[] {1, 1})));
+      expectMessage("indices", () -> sae.decode(new SparseCode(new int[] {N}, new float[] {1})));
+      expectMessage("code", () -> sae.decode(new SparseCode(new int[K + 1], new float[K + 1])));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(InputNormalization.class)
+  void aRowThatIsNotFiniteIsNamed(InputNormalization normalization) {
+    float[][] rows = rows(2000, 9);
+    rows[1500][3] = Float.NaN;
+    try (TopKSae sae = random(normalization, 1);
+        OffHeap memory = device.openMemory()) {
+      NonFiniteException e = assertThrows(NonFiniteException.class, () -> sae.encode(rows));
+      assertEquals(1500, e.row());
+      assertTrue(Float.isNaN(e.value()));
+      Matrix x = matrix(memory, rows);
+      SparseCodes codes = memory.codes(rows.length, K);
+      assertEquals(1500, assertThrows(NonFiniteException.class, () -> sae.encode(x, codes)).row());
+    }
+  }
+
+  @Test
+  void aClosedSaeSaysSo() {
+    TopKSae sae = random(InputNormalization.CONSTANT_NORM, 1);
+    float[] row = rows(1, 1)[0];
+    sae.encode(row);
+    sae.close();
+    sae.close();
+    String message = assertThrows(IllegalStateException.class, () -> sae.encode(row)).getMessage();
+    assertEquals("this SAE is closed", message);
+    assertThrows(IllegalStateException.class, () -> sae.reconstruct(new float[][] {row}));
+    assertThrows(IllegalStateException.class, () -> sae.encode(new float[0][]));
+  }
+
+  @Test
+  void encodingFromManyThreadsGivesTheBitsOfOne() throws Exception {
+    float[][] rows = rows(64, 8);
+    try (TopKSae sae = random(InputNormalization.LAYER_NORM, 2);
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      float[][] expected = sae.reconstruct(rows);
+      var done =
+          IntStream.range(0, 4)
+              .<Future<?>>mapToObj(
+                  t ->
+                      threads.submit(
+                          () -> {
+                            for (int i = 0; i < 200; i++) {
+                              int b = (i + 16 * t) % rows.length;
+                              assertArrayEquals(expected[b], sae.reconstruct(rows[b]));
+                            }
+                          }))
+              .toList();
+      for (Future<?> future : done) {
+        future.get();
+      }
+    }
+  }
+
+  @Test
+  void closingWhileOthersEncodeEndsTheirCallsCleanly() throws Exception {
+    float[][] rows = rows(200, 8);
+    for (int round = 0; round < 20; round++) {
+      TopKSae sae = random(InputNormalization.NONE, 2);
+      AtomicLong calls = new AtomicLong();
+      try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+        var done =
+            IntStream.range(0, 3)
+                .mapToObj(
+                    t ->
+                        threads.submit(
+                            () -> {
+                              while (true) {
+                                try {
+                                  sae.reconstruct(rows);
+                                  calls.incrementAndGet();
+                                } catch (IllegalStateException e) {
+                                  return e;
+                                }
+                              }
+                            }))
+                .toList();
+        while (calls.get() < 5) {
+          Thread.onSpinWait();
+        }
+        sae.close();
+        for (Future<IllegalStateException> future : done) {
+          assertNotNull(future.get());
+          assertEquals("this SAE is closed", future.get().getMessage());
+        }
+      }
+    }
+  }
+
+  private TopKSae random(InputNormalization normalization, long seed) {
+    Random random = new Random(seed);
+    SaeWeights weights = SaeWeights.allocate(device, D, N);
+    for (Matrix m : new Matrix[] {weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec()}) {
+      for (int r = 0; r < m.rows(); r++) {
+        for (int c = 0; c < m.cols(); c++) {
+          m.set(r, c, (float) random.nextGaussian());
+        }
+      }
+    }
+    return new TopKSae(
+        device,
+        new SaeConfig(D, N, K, true, normalization, Selection.RAW_THEN_RELU, Map.of()),
+        weights);
+  }
+
+  private static float[][] rows(int count, long seed) {
+    Random random = new Random(seed);
+    float[][] rows = new float[count][D];
+    for (float[] row : rows) {
+      for (int j = 0; j < D; j++) {
+        row[j] = (float) (3 * random.nextGaussian() + 1);
+      }
+    }
+    return rows;
+  }
+
+  private static Matrix matrix(OffHeap memory, float[][] rows) {
+    Matrix x = memory.matrix(rows.length, rows[0].length);
+    for (int b = 0; b < rows.length; b++) {
+      x.write(b, 1, rows[b], 0);
+    }
+    return x;
+  }
+
+  private static void fill(Matrix m, float... values) {
+    m.write(0, m.rows(), values, 0);
+  }
+
+  private static void expectMessage(String start, Runnable call) {
+    String message = assertThrows(IllegalArgumentException.class, call::run).getMessage();
+    assertTrue(message.startsWith(start + ":"), message);
+  }
+}
