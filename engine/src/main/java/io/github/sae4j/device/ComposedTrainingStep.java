@@ -100,7 +100,10 @@ public final class ComposedTrainingStep implements TrainingStep {
 
   private static Gradients allocateGradients(OffHeap memory, int rows, int dIn) {
     return new Gradients(
-        memory.matrix(rows, dIn), memory.matrix(rows, dIn), memory.vector(rows), memory.vector(dIn));
+        memory.matrix(rows, dIn),
+        memory.matrix(rows, dIn),
+        memory.vector(rows),
+        memory.vector(dIn));
   }
 
   @Override
@@ -154,7 +157,7 @@ public final class ComposedTrainingStep implements TrainingStep {
     private double multiLoss;
     private final OrderedSums.Blocks squaredError = new OrderedSums.Blocks();
     private double totalVariance = Double.NaN;
-    private double rowExplained = Double.NaN;
+    private final OrderedSums.Blocks rowExplained = new OrderedSums.Blocks();
     private long active;
 
     Pass(Matrix x, OffHeap scratch) {
@@ -186,7 +189,7 @@ public final class ComposedTrainingStep implements TrainingStep {
           multiLoss,
           squaredError.total(),
           totalVariance,
-          rowExplained,
+          Double.isNaN(totalVariance) ? Double.NaN : rowExplained.total() / rows,
           active,
           dead.length,
           norm);
@@ -282,7 +285,6 @@ public final class ComposedTrainingStep implements TrainingStep {
               || (aux && spec.aux().normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE);
       if (needsVariance) {
         totalVariance = 0;
-        rowExplained = 0;
       }
       for (int micro = 0; micro < micros; micro++) {
         int from = micro * spec.microBatchRows();
@@ -292,9 +294,6 @@ public final class ComposedTrainingStep implements TrainingStep {
       mainLoss /= micros;
       auxLoss /= micros;
       multiLoss /= micros;
-      if (needsVariance) {
-        rowExplained /= rows;
-      }
     }
 
     private Matrix decode(SparseCodes sparse) {
@@ -320,7 +319,7 @@ public final class ComposedTrainingStep implements TrainingStep {
         variance = sum(distances);
         totalVariance += variance;
         for (int b = 0; b < count; b++) {
-          rowExplained += 1 - rowSquares.get(0, b) / (double) distances.get(0, b);
+          rowExplained.add(StepSums.explained(rowSquares.get(0, b), distances.get(0, b)));
         }
       }
       double divisor =
@@ -349,8 +348,7 @@ public final class ComposedTrainingStep implements TrainingStep {
         device.rowDots(q, q, rowSquares);
         double scale = StepSums.auxScale(spec.aux(), dead.length);
         auxLoss += scale * StepSums.ratio(sum(rowSquares), normalizer);
-        device.scale(
-            q, StepSums.factor(2 * spec.aux().coefficient() * scale, normalizer, micros));
+        device.scale(q, StepSums.factor(2 * spec.aux().coefficient() * scale, normalizer, micros));
         if (!spec.aux().residualDetached()) {
           device.add(g.rows(from, count), q);
         }
@@ -456,8 +454,7 @@ public final class ComposedTrainingStep implements TrainingStep {
       if (spec.projectGradient()) {
         device.projectRows(gradients.wDec(), state.wDec(), spec.projectEpsilon());
       }
-      Adam adam =
-          Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
+      Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
       double norm = Double.NaN;
       if (spec.clipNorm().isPresent()) {
         norm =

@@ -11,7 +11,7 @@ package io.github.sae4j.device;
  * @param squaredError Σ‖x̂ − x‖² over all rows
  * @param totalVariance Σ‖x − x̄‖², x̄ the mean of the micro-batch, over all rows; or NaN
  * @param rowExplained mean over rows of 1 − ‖e‖²/‖x − x̄‖² (SAELens's {@code
- *     explained_variance_legacy}); or NaN
+ *     explained_variance_legacy}); or NaN, also when a row lies on the mean
  * @param activeLatents Σ over rows of the number of positive activations
  * @param dead number of dead latents in the mask this step used
  * @param gradientNorm global norm of the gradient before clipping; NaN if the recipe does not clip
@@ -41,9 +41,9 @@ public record StepReport(
   /**
    * Fraction of variance unexplained of this batch.
    *
-   * @return FVU, or NaN
+   * @return FVU, or NaN if the variance was not formed or is 0
    */
   public double fvu() {
-    return squaredError / totalVariance;
+    return totalVariance == 0 ? Double.NaN : squaredError / totalVariance;
   }
 }

@@ -154,6 +154,11 @@ public record StepSpec(
     Shapes.expect(
         selection != Selection.SIGNED, "selection", "RAW_THEN_RELU or RELU_FIRST", selection);
     Shapes.expect(
+        loss != MainLoss.SCALED_MSE || (mseScale > 0 && mseScale < Double.POSITIVE_INFINITY),
+        "mse_scale",
+        "a positive finite number",
+        mseScale);
+    Shapes.expect(
         aux.coefficient() == 0 || normalization == InputNormalization.NONE,
         "AuxK coefficient",
         "0 with input normalisation " + normalization,

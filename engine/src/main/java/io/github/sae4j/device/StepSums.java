@@ -17,7 +17,8 @@ public final class StepSums {
 
   /**
    * The factor that turns an error into a gradient: weight / (divisor · micro-batches), rounded
-   * once to f32; 0 where the divisor is 0.
+   * once to f32; 0 where the divisor is 0 or so small that the factor is beyond f32 (a batch all
+   * but without variance must not make the weights infinite).
    *
    * @param weight 2 times the loss's weight
    * @param divisor the loss's divisor
@@ -25,7 +26,20 @@ public final class StepSums {
    * @return the factor
    */
   public static float factor(double weight, double divisor, int microBatches) {
-    return divisor == 0 ? 0f : (float) (weight / (divisor * microBatches));
+    float factor = (float) (weight / (divisor * microBatches));
+    return Float.isFinite(factor) ? factor : 0f;
+  }
+
+  /**
+   * Explained variance of one row, 1 − ‖e‖²/‖x − x̄‖²; NaN, meaning absent, where the row lies on
+   * the mean.
+   *
+   * @param squaredError ‖e‖²
+   * @param squaredDistance ‖x − x̄‖²
+   * @return the share, or NaN
+   */
+  public static double explained(double squaredError, double squaredDistance) {
+    return squaredDistance == 0 ? Double.NaN : 1 - squaredError / squaredDistance;
   }
 
   /**
