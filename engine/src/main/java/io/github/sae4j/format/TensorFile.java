@@ -14,6 +14,39 @@ import java.util.Map;
  */
 public interface TensorFile extends Closeable {
   /**
+   * Opens a file of any known format, told by its first bytes; where they fit none, the suffix
+   * decides which format complains.
+   *
+   * @param path a safetensors, npy or npz file
+   * @return the open file
+   * @throws BadFileException if it is missing, of another format or malformed
+   * @throws IOException if reading fails
+   */
+  static TensorFile open(Path path) throws IOException {
+    byte[] start;
+    try (FileSource file = FileSource.open(path)) {
+      if (file.size() == 0) {
+        throw new BadFileException(
+            path, "expected a safetensors, npy or npz file, got an empty one");
+      }
+      start = new byte[(int) Math.min(9, file.size())];
+      file.read(0, MemorySegment.ofArray(start));
+    }
+    String name = path.getFileName().toString();
+    if (NpyHeader.isMagic(start) || name.endsWith(".npy")) {
+      return NpyFile.open(path);
+    }
+    boolean zip = start.length > 3 && start[0] == 'P' && start[1] == 'K' && start[2] < 8;
+    if (zip && start[3] == start[2] + 1 || name.endsWith(".npz")) {
+      return NpzFile.open(path);
+    }
+    if (start.length == 9 && start[8] == '{' || name.endsWith(".safetensors")) {
+      return SafetensorsFile.open(path);
+    }
+    throw new BadFileException(path, "expected a safetensors, npy or npz file, got something else");
+  }
+
+  /**
    * The file itself.
    *
    * @return its path as opened

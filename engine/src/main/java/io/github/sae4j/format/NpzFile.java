@@ -1,0 +1,136 @@
+package io.github.sae4j.format;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Enumeration;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+
+/**
+ * A numpy npz file: a zip of npy arrays, each a tensor named like its member without {@code .npy}.
+ * What {@link NpyFile} would refuse, and members that are not npy, are listed as unreadable.
+ *
+ * <p>Members of {@code numpy.savez} (stored) are read in place. Members of {@code
+ * numpy.savez_compressed} (deflated) are inflated into memory outside the heap when their elements
+ * are first read, and kept until the file is closed. Names of members are never used as paths.
+ */
+public final class NpzFile implements TensorFile {
+  private final Path path;
+  private final ZipFile zip;
+  private final Arena arena;
+  private final TensorTable table;
+
+  private NpzFile(Path path, ZipFile zip, long fileSize, Arena arena) throws IOException {
+    this.path = path;
+    this.zip = zip;
+    this.arena = arena;
+    List<StoredTensor> tensors = new ArrayList<>();
+    Map<String, String> unreadable = new LinkedHashMap<>();
+    Set<String> names = new HashSet<>();
+    Enumeration<? extends ZipEntry> entries = zip.entries();
+    while (entries.hasMoreElements()) {
+      ZipEntry entry = entries.nextElement();
+      String name = entry.getName().replaceFirst("\\.npy$", "");
+      if (!names.add(name)) {
+        throw new BadFileException(path, "duplicate member '" + name + "'");
+      }
+      if (name.equals(entry.getName())) {
+        unreadable.put(name, "not an npy array");
+        continue;
+      }
+      String what = "member '" + entry.getName() + "': ";
+      NpzMember member = new NpzMember(path, zip, entry, fileSize, arena);
+      NpyHeader header = NpyHeader.read(path, what, member::stream, member.size());
+      String obstacle = header.obstacle();
+      if (obstacle == null) {
+        tensors.add(header.tensor(path, what, name, member, member.size()));
+      } else {
+        unreadable.put(name, obstacle);
+      }
+    }
+    this.table = new TensorTable(path, tensors, unreadable);
+  }
+
+  /**
+   * Opens a file and checks the headers of all its members.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws BadFileException if it is missing or not a zip file of npy arrays
+   * @throws IOException if reading fails
+   */
+  public static NpzFile open(Path path) throws IOException {
+    // Complains about a missing file, a folder or a pipe in the same words as the other formats.
+    long fileSize;
+    try (FileSource file = FileSource.open(path)) {
+      fileSize = file.size();
+    }
+    try {
+      ZipFile zip = new ZipFile(path.toFile());
+      Arena arena = Arena.ofShared();
+      try {
+        return new NpzFile(path, zip, fileSize, arena);
+      } catch (Throwable e) {
+        arena.close();
+        zip.close();
+        throw e;
+      }
+    } catch (ZipException e) {
+      throw new BadFileException(path, "expected a zip file of npy arrays: " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public Path path() {
+    return path;
+  }
+
+  @Override
+  public List<TensorInfo> tensors() {
+    return table.tensors();
+  }
+
+  @Override
+  public Map<String, String> unreadable() {
+    return table.unreadable();
+  }
+
+  @Override
+  public Map<String, String> metadata() {
+    return Map.of();
+  }
+
+  @Override
+  public TensorInfo tensor(String name) throws BadFileException {
+    return table.tensor(name);
+  }
+
+  @Override
+  public void readFloats(
+      TensorInfo tensor, long first, long count, MemorySegment target, long targetByte)
+      throws IOException {
+    table.readFloats(tensor, first, count, target, targetByte);
+  }
+
+  @Override
+  public long[] readLongs(TensorInfo tensor, long first, int count) throws IOException {
+    return table.readLongs(tensor, first, count);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+    zip.close();
+  }
+}

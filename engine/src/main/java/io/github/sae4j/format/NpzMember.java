@@ -1,0 +1,159 @@
+package io.github.sae4j.format;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.zip.CRC32;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+
+/**
+ * A member of a zip file. A stored member is read in place; a deflated one can only be read from
+ * its start, so it is inflated as a whole, once, into memory outside the heap and checked against
+ * its CRC.
+ */
+final class NpzMember implements ByteSource {
+  /** Deflate codes at most 258 bytes in two bits: no member can truly grow by more than this. */
+  private static final long MAX_RATIO = 1032;
+
+  private final Path path;
+  private final ZipFile zip;
+  private final ZipEntry entry;
+  private final long fileSize;
+  private final Arena arena;
+  private MemorySegment inflated;
+
+  /**
+   * A member.
+   *
+   * @param path the zip file, for messages
+   * @param zip the open zip file
+   * @param entry the member
+   * @param fileSize bytes of the zip file
+   * @param arena owns what is inflated
+   */
+  NpzMember(Path path, ZipFile zip, ZipEntry entry, long fileSize, Arena arena) {
+    this.path = path;
+    this.zip = zip;
+    this.entry = entry;
+    this.fileSize = fileSize;
+    this.arena = arena;
+  }
+
+  /**
+   * Checks what the directory of the zip file says of this member.
+   *
+   * @return its size in bytes when inflated
+   * @throws BadFileException if the sizes are impossible
+   */
+  long size() throws BadFileException {
+    long size = entry.getSize();
+    long compressed = entry.getCompressedSize();
+    boolean possible =
+        entry.getMethod() == ZipEntry.STORED
+            ? size == compressed
+            : size >= 0 && compressed >= 0 && size / MAX_RATIO <= compressed;
+    if (!possible || compressed > fileSize) {
+      throw new BadFileException(
+          path,
+          "member '"
+              + entry.getName()
+              + "': expected sizes that can be, got "
+              + compressed
+              + " bytes holding "
+              + size);
+    }
+    return size;
+  }
+
+  @Override
+  public void read(long position, MemorySegment target) throws IOException {
+    if (entry.getMethod() == ZipEntry.STORED) {
+      stream(position, target);
+    } else {
+      MemorySegment.copy(inflated(), position, target, 0, target.byteSize());
+    }
+  }
+
+  /**
+   * Reads without keeping anything: costs what lies in front of the position too when the member is
+   * deflated. Serves the npy header.
+   */
+  void stream(long position, MemorySegment target) throws IOException {
+    try (InputStream in = open()) {
+      // Skipping within a stored member only moves a counter.
+      in.skipNBytes(position);
+      copy(in, target, null);
+    } catch (EOFException | ZipException e) {
+      throw broken(e);
+    }
+  }
+
+  private synchronized MemorySegment inflated() throws IOException {
+    if (inflated == null) {
+      MemorySegment whole = allocate(size());
+      CRC32 crc = new CRC32();
+      try (InputStream in = open()) {
+        copy(in, whole, crc);
+        if (in.read() >= 0) {
+          throw new BadFileException(
+              path, "member '" + entry.getName() + "' is longer than it says");
+        }
+      } catch (EOFException | ZipException e) {
+        throw broken(e);
+      }
+      if (crc.getValue() != entry.getCrc()) {
+        throw new BadFileException(path, "member '" + entry.getName() + "': CRC does not match");
+      }
+      inflated = whole;
+    }
+    return inflated;
+  }
+
+  private MemorySegment allocate(long size) throws IOException {
+    try {
+      return arena.allocate(size, Long.BYTES);
+    } catch (OutOfMemoryError e) {
+      // Nothing but this one request to the system failed.
+      throw new IOException(
+          path
+              + ": no memory to inflate "
+              + size
+              + " bytes of member '"
+              + entry.getName()
+              + "'; numpy.savez would store it readable in place",
+          e);
+    }
+  }
+
+  private InputStream open() throws IOException {
+    InputStream in = zip.getInputStream(entry);
+    if (in == null) {
+      throw new BadFileException(path, "member '" + entry.getName() + "' is not there");
+    }
+    return in;
+  }
+
+  private static void copy(InputStream in, MemorySegment target, CRC32 crc) throws IOException {
+    byte[] buffer = new byte[(int) Math.min(CHUNK, target.byteSize())];
+    for (long done = 0; done < target.byteSize(); done += buffer.length) {
+      int now = (int) Math.min(buffer.length, target.byteSize() - done);
+      if (in.readNBytes(buffer, 0, now) < now) {
+        throw new EOFException("expected " + target.byteSize() + " bytes");
+      }
+      if (crc != null) {
+        crc.update(buffer, 0, now);
+      }
+      MemorySegment.copy(MemorySegment.ofArray(buffer), 0, target, done, now);
+    }
+  }
+
+  private BadFileException broken(IOException e) {
+    return new BadFileException(
+        path, "member '" + entry.getName() + "' is cut short or damaged: " + e.getMessage(), e);
+  }
+}
