@@ -1,0 +1,313 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Collectors;
+
+/**
+ * Activations dumped to files: safetensors, npy or npz, one or thousands. Rows of all files in path
+ * order are numbered once; dumps of {@code [seq, ctx, d_in]} are flattened. Values are converted to
+ * {@code f32} as they are read.
+ *
+ * <p>Memory does not depend on the size of the files: rows are read by position into the caller's
+ * matrix, in the order of the files, neighbours in one read; at most {@value #MOST_OPEN} files are
+ * open at a time. The exception is an npz file whose members are compressed: such a member cannot
+ * be read by position and is held in memory whole while its file is open.
+ */
+public final class ActivationFiles implements ActivationSource {
+  private static final int MOST_OPEN = 256;
+
+  /** Rows are sorted with their place in the batch packed beneath: 2^16 places, 2^47 rows. */
+  private static final int PLACE_BITS = 16;
+
+  private static final int MOST_PLACES = 1 << PLACE_BITS;
+  private static final long MOST_ROWS = 1L << Long.SIZE - 1 - PLACE_BITS;
+
+  /** Neighbouring rows are read together up to this size, then copied to their places. */
+  private static final int SCRATCH_BYTES = 1 << 18;
+
+  private final List<Path> paths;
+  private final List<TensorInfo> tensors;
+
+  /** First row of each file, then the number of all rows. */
+  private final long[] starts;
+
+  private final int width;
+  private final OpenFiles files;
+  private final OffHeap memory = new OffHeap();
+  private final ConcurrentLinkedQueue<Matrix> scratch = new ConcurrentLinkedQueue<>();
+
+  private ActivationFiles(
+      List<Path> paths, List<TensorInfo> tensors, long[] starts, int width, OpenFiles files) {
+    this.paths = paths;
+    this.tensors = tensors;
+    this.starts = starts;
+    this.width = width;
+    this.files = files;
+  }
+
+  /**
+   * Opens activations and reads the header of every file.
+   *
+   * <p>A specification is a file; a folder, which stands for the {@code .safetensors}, {@code .npy}
+   * and {@code .npz} files directly in it; or a glob such as {@code dumps/**}{@code /*.npy} in
+   * Java's syntax, where {@code **}{@code /} may also stand for no folder. A file named twice
+   * counts once. Order: by the names along the absolute path, compared as strings.
+   *
+   * <p>Which tensor of a file: the named one; else the only tensor, which must be a float tensor of
+   * rank 2 or 3; else the only one of several that is; else the one of those called {@code
+   * activations}.
+   *
+   * @param specs files, folders and globs, at least one
+   * @param tensorName the tensor's name in every file that names its tensors, if the user gave one
+   * @return the open files; files without rows are left out
+   * @throws IllegalArgumentException if {@code specs} is empty or holds what cannot be a path
+   * @throws BadFileException if nothing matches, a file is malformed or has no fitting tensor,
+   *     files differ in width, or no file has any row
+   * @throws IOException if reading fails
+   */
+  public static ActivationFiles open(List<String> specs, Optional<String> tensorName)
+      throws IOException {
+    return open(specs, tensorName, MOST_OPEN);
+  }
+
+  static ActivationFiles open(List<String> specs, Optional<String> tensorName, int mostOpen)
+      throws IOException {
+    if (specs.isEmpty()) {
+      throw new IllegalArgumentException("activations: expected at least one path, got none");
+    }
+    Collection<Path> found = ActivationPaths.resolve(specs);
+    OpenFiles files = new OpenFiles(mostOpen);
+    try {
+      return describe(found, tensorName, files);
+    } catch (IOException | RuntimeException e) {
+      files.close();
+      throw e;
+    }
+  }
+
+  private static ActivationFiles describe(
+      Collection<Path> found, Optional<String> tensorName, OpenFiles files) throws IOException {
+    List<Path> paths = new ArrayList<>();
+    List<TensorInfo> tensors = new ArrayList<>();
+    long[] starts = new long[found.size() + 1];
+    long rows = 0;
+    Path first = null;
+    int width = 0;
+    for (Path path : found) {
+      ActivationTensor tensor = files.describe(path, tensorName);
+      if (first == null) {
+        first = path;
+        width = tensor.width();
+      } else if (tensor.width() != width) {
+        throw new BadFileException(
+            path, "has rows of width " + tensor.width() + ", but " + first + " has width " + width);
+      }
+      if (tensor.rows() == 0) {
+        continue;
+      }
+      starts[paths.size()] = rows;
+      paths.add(path);
+      tensors.add(tensor.info());
+      rows += tensor.rows();
+      if (rows > MOST_ROWS) {
+        throw new BadFileException(path, "expected at most " + MOST_ROWS + " rows in all");
+      }
+    }
+    if (rows == 0) {
+      throw new BadFileException(
+          first, "has no rows" + (found.size() == 1 ? "" : ", nor has any of the other files"));
+    }
+    starts[paths.size()] = rows;
+    return new ActivationFiles(
+        List.copyOf(paths),
+        List.copyOf(tensors),
+        Arrays.copyOf(starts, paths.size() + 1),
+        width,
+        files);
+  }
+
+  /**
+   * The files that have rows.
+   *
+   * @return paths in the order of the rows
+   */
+  public List<Path> paths() {
+    return paths;
+  }
+
+  @Override
+  public long rows() {
+    return starts[paths.size()];
+  }
+
+  @Override
+  public int width() {
+    return width;
+  }
+
+  @Override
+  public void read(long[] rowIds, int count, Matrix target) throws IOException {
+    RowChecks.target(count, target, width);
+    RowChecks.ids(rowIds, count, rows());
+    Matrix buffer = scratch.poll();
+    if (buffer == null) {
+      long rowBytes = (long) width * Float.BYTES;
+      buffer = memory.matrix((int) Math.max(1, SCRATCH_BYTES / rowBytes), width);
+    }
+    try {
+      for (int from = 0; from < count; from += MOST_PLACES) {
+        readSorted(rowIds, from, Math.min(MOST_PLACES, count - from), target, buffer);
+      }
+    } finally {
+      scratch.add(buffer);
+    }
+  }
+
+  private void readSorted(long[] rowIds, int from, int count, Matrix target, Matrix buffer)
+      throws IOException {
+    long[] sorted = new long[count];
+    for (int place = 0; place < count; place++) {
+      sorted[place] = rowIds[from + place] << PLACE_BITS | place;
+    }
+    Arrays.sort(sorted);
+    int file = 0;
+    int next = 0;
+    while (next < count) {
+      long first = sorted[next] >>> PLACE_BITS;
+      if (first >= starts[file + 1]) {
+        file = fileOf(first);
+      }
+      int end = runEnd(sorted, next, Math.min(starts[file + 1], first + buffer.rows()));
+      if (end == next + 1) {
+        readFile(file, first, 1, target, from + place(sorted[next]));
+      } else {
+        int run = (int) ((sorted[end - 1] >>> PLACE_BITS) - first) + 1;
+        readFile(file, first, run, buffer, 0);
+        for (int i = next; i < end; i++) {
+          int row = (int) ((sorted[i] >>> PLACE_BITS) - first);
+          copyRow(buffer, row, target, from + place(sorted[i]));
+        }
+      }
+      next = end;
+    }
+  }
+
+  /** End of the run of equal or neighbouring rows below {@code limit} that starts at {@code i}. */
+  private static int runEnd(long[] sorted, int i, long limit) {
+    long last = sorted[i] >>> PLACE_BITS;
+    int end = i + 1;
+    while (end < sorted.length) {
+      long row = sorted[end] >>> PLACE_BITS;
+      if (row > last + 1 || row >= limit) {
+        break;
+      }
+      last = row;
+      end++;
+    }
+    return end;
+  }
+
+  private static int place(long packed) {
+    return (int) (packed & MOST_PLACES - 1);
+  }
+
+  @Override
+  public void readRange(long first, int count, Matrix target) throws IOException {
+    RowChecks.target(count, target, width);
+    RowChecks.range(first, count, rows());
+    int done = 0;
+    while (done < count) {
+      int file = fileOf(first + done);
+      int run = (int) Math.min(count - done, starts[file + 1] - first - done);
+      readFile(file, first + done, run, target, done);
+      done += run;
+    }
+  }
+
+  @Override
+  public RowOrigin origin(long row) {
+    RowChecks.row(row, rows());
+    int file = fileOf(row);
+    return new RowOrigin(paths.get(file).toString(), row - starts[file]);
+  }
+
+  @Override
+  public DataIdentity identity() throws IOException {
+    String types =
+        tensors.stream()
+            .map(tensor -> tensor.type().name())
+            .distinct()
+            .sorted()
+            .collect(Collectors.joining(","));
+    List<String> layouts =
+        tensors.stream().map(tensor -> tensor.type() + " " + tensor.shape()).toList();
+    return DataIdentity.sample(this, types, layouts, edges());
+  }
+
+  /** First and last rows of files, evenly chosen where there are many. */
+  private long[] edges() {
+    TreeSet<Long> edges = new TreeSet<>();
+    int chosen = Math.min(paths.size(), DataIdentity.EDGE_FILES);
+    for (int i = 0; i < chosen; i++) {
+      int file = (int) ((long) i * paths.size() / chosen);
+      edges.add(starts[file]);
+      edges.add(starts[file + 1] - 1);
+    }
+    return edges.stream().mapToLong(Long::longValue).toArray();
+  }
+
+  /**
+   * Closes all files.
+   *
+   * @throws IOException if closing one fails
+   * @throws IllegalStateException if another thread is reading
+   */
+  @Override
+  public void close() throws IOException {
+    try {
+      files.close();
+    } finally {
+      memory.close();
+    }
+  }
+
+  /** How many files are open now. */
+  int openFiles() {
+    return files.size();
+  }
+
+  private int fileOf(long row) {
+    int found = Arrays.binarySearch(starts, row);
+    return found >= 0 ? found : -found - 2;
+  }
+
+  private void readFile(int file, long firstRow, int count, Matrix target, int at)
+      throws IOException {
+    MemorySegment segment = target.segment();
+    files.read(
+        paths.get(file),
+        tensors.get(file),
+        (firstRow - starts[file]) * width,
+        (long) count * width,
+        segment,
+        target.rowOffset(at));
+  }
+
+  private static void copyRow(Matrix from, int row, Matrix to, int at) {
+    long bytes = (long) from.cols() * Float.BYTES;
+    MemorySegment.copy(from.segment(), from.rowOffset(row), to.segment(), to.rowOffset(at), bytes);
+  }
+}

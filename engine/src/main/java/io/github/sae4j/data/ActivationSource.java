@@ -1,0 +1,72 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.memory.Matrix;
+import java.io.IOException;
+
+/**
+ * Rows of activations, numbered once from 0. Reading is thread-safe and gives the same values
+ * whenever it is asked: a source is data, not a stream.
+ */
+public interface ActivationSource extends AutoCloseable {
+  /**
+   * Number of rows, over all files.
+   *
+   * @return rows, at least 1
+   */
+  long rows();
+
+  /**
+   * Number of values in a row.
+   *
+   * @return {@code d_in}, at least 1
+   */
+  int width();
+
+  /**
+   * Reads rows in any order; a row may be named more than once.
+   *
+   * @param rowIds row of each target row, in {@code [0, rows)}
+   * @param count how many of {@code rowIds} to read, at most {@code target.rows()}
+   * @param target {@code [>= count, width]}; its row {@code i} receives row {@code rowIds[i]}
+   * @throws IllegalArgumentException if a size or a row is out of range
+   * @throws IOException if reading fails; {@link io.github.sae4j.format.BadFileException} if a file
+   *     has become shorter or otherwise not what it was
+   */
+  void read(long[] rowIds, int count, Matrix target) throws IOException;
+
+  /**
+   * Reads consecutive rows.
+   *
+   * @param first first row, in {@code [0, rows - count]}
+   * @param count number of rows, at most {@code target.rows()}
+   * @param target {@code [>= count, width]}; its row {@code i} receives row {@code first + i}
+   * @throws IllegalArgumentException if a size or a row is out of range
+   * @throws IOException as for {@link #read}
+   */
+  void readRange(long first, int count, Matrix target) throws IOException;
+
+  /**
+   * Where a row came from.
+   *
+   * @param row in {@code [0, rows)}
+   * @return its file and the row within it
+   * @throws IllegalArgumentException if the row is out of range
+   */
+  RowOrigin origin(long row);
+
+  /**
+   * What this data is, wherever it lies. Reads a bounded number of rows.
+   *
+   * @return shapes, types and a hash of sampled content
+   * @throws IOException if reading fails
+   */
+  DataIdentity identity() throws IOException;
+
+  /**
+   * Releases what the source owns.
+   *
+   * @throws IOException if closing a file fails
+   */
+  @Override
+  void close() throws IOException;
+}

@@ -1,0 +1,246 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Shuffled batches without end. Each epoch is one {@link RowOrder} of the source's rows; epochs are
+ * concatenated, and the stream's positions count rows from the first epoch's first. A stream may
+ * start at any position at no cost, and serves the same rows there as one that came from position
+ * 0.
+ *
+ * <p>A background thread reads the next batch while the caller uses the current one; two matrices
+ * take turns. The source must hold still and stay open until the stream is closed. For one caller
+ * thread.
+ */
+public final class BatchStream implements AutoCloseable {
+  private final ActivationSource source;
+  private final long seed;
+  private final int batchRows;
+  private final long end;
+  private final OffHeap memory;
+  private final Matrix[] buffers;
+  private final ExecutorService reader =
+      Executors.newSingleThreadExecutor(
+          task -> {
+            Thread thread = new Thread(task, "sae4j-reader");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  /** Where the caller stands, and the batch that starts there, or null at the end. */
+  private long position;
+
+  private Future<Batch> upcoming;
+  private int turn;
+  private long nanosWaited;
+
+  /**
+   * A stream with matrices of its own, two of {@code [batchRows, d_in]}, freed when it is closed.
+   *
+   * @param source rows to serve, such as {@link Split#training}
+   * @param seed the shuffle's seed
+   * @param batchRows rows of a batch, at least 1; may exceed the source's
+   * @param start position of the first row to serve, at least 0
+   * @param end position after the last row to serve, at least {@code start}; the last batch is
+   *     short if it falls inside one
+   * @throws IllegalArgumentException if a number is out of range
+   */
+  public BatchStream(ActivationSource source, long seed, int batchRows, long start, long end) {
+    this(source, seed, batchRows, start, end, new OffHeap(), null);
+  }
+
+  /**
+   * A stream that fills the caller's matrices in turn, so that a device may serve its own memory.
+   *
+   * @param source rows to serve, such as {@link Split#training}
+   * @param seed the shuffle's seed
+   * @param start position of the first row to serve, at least 0
+   * @param end position after the last row to serve, at least {@code start}
+   * @param first {@code [batchRows, d_in]}, at least one row
+   * @param second another of the same shape
+   * @throws IllegalArgumentException if a number is out of range or the shapes do not fit
+   */
+  public BatchStream(
+      ActivationSource source, long seed, long start, long end, Matrix first, Matrix second) {
+    this(source, seed, first.rows(), start, end, null, new Matrix[] {first, second});
+  }
+
+  private BatchStream(
+      ActivationSource source,
+      long seed,
+      int batchRows,
+      long start,
+      long end,
+      OffHeap memory,
+      Matrix[] buffers) {
+    if (batchRows < 1) {
+      throw new IllegalArgumentException("batchRows: expected at least 1, got " + batchRows);
+    }
+    if (start < 0 || end < start) {
+      throw new IllegalArgumentException(
+          "stream: expected 0 <= start <= end, got start " + start + " and end " + end);
+    }
+    if (source.rows() < 1) {
+      throw new IllegalArgumentException("source: expected at least one row, got none");
+    }
+    this.source = source;
+    this.seed = seed;
+    this.batchRows = batchRows;
+    this.end = end;
+    this.memory = memory;
+    this.position = start;
+    this.buffers = buffers != null ? buffers : allocate();
+    for (Matrix buffer : this.buffers) {
+      RowChecks.target(batchRows(start), buffer, source.width());
+    }
+    upcoming = request(0);
+  }
+
+  /**
+   * Whether there is a batch left.
+   *
+   * @return false once the stream's end is reached
+   */
+  public boolean hasNext() {
+    return position < end;
+  }
+
+  /**
+   * The next batch: rows {@code position} to {@code position + batchRows} of the stream. Waits for
+   * it to be read. The previous batch's matrix is filled anew from now on.
+   *
+   * @return the batch
+   * @throws NoSuchElementException at the stream's end
+   * @throws IllegalStateException if the stream is closed
+   * @throws IOException if reading the batch failed, now and at every further call
+   */
+  public Batch next() throws IOException {
+    if (reader.isShutdown()) {
+      throw new IllegalStateException("the batch stream is closed");
+    }
+    if (!hasNext()) {
+      throw new NoSuchElementException("the batch stream ended at row " + end);
+    }
+    Batch batch = await();
+    position += batch.rows();
+    turn = 1 - turn;
+    upcoming = request(turn);
+    return batch;
+  }
+
+  /**
+   * Where the stream stands.
+   *
+   * @return position of the next batch's first row: rows served so far, those before the start
+   *     included
+   */
+  public long position() {
+    return position;
+  }
+
+  /**
+   * How long {@link #next} has waited for data, all calls together.
+   *
+   * @return seconds
+   */
+  public double secondsWaited() {
+    return nanosWaited * 1e-9;
+  }
+
+  /** Stops reading and frees the stream's own matrices; waits for a read in progress. */
+  @Override
+  public void close() {
+    reader.shutdown();
+    // No interrupt: it would close the source's files under every reader. A read is short.
+    boolean interrupted = false;
+    boolean done = false;
+    while (!done) {
+      try {
+        done = reader.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (memory != null) {
+      memory.close();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private Matrix[] allocate() {
+    int rows = batchRows(position);
+    return new Matrix[] {memory.matrix(rows, source.width()), memory.matrix(rows, source.width())};
+  }
+
+  private int batchRows(long from) {
+    return (int) Math.min(batchRows, end - from);
+  }
+
+  private Batch await() throws IOException {
+    long began = System.nanoTime();
+    try {
+      return upcoming.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      InterruptedIOException stopped = new InterruptedIOException("interrupted while reading");
+      stopped.initCause(e);
+      throw stopped;
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case IOException failure -> throw failure;
+        case RuntimeException failure -> throw failure;
+        case Error failure -> throw failure;
+        default -> throw new AssertionError(e.getCause());
+      }
+    } finally {
+      nanosWaited += System.nanoTime() - began;
+    }
+  }
+
+  private Future<Batch> request(int buffer) {
+    long from = position;
+    int count = batchRows(from);
+    return count == 0
+        ? CompletableFuture.completedFuture(null)
+        : reader.submit(() -> readBatch(from, buffers[buffer].firstRows(count)));
+  }
+
+  private Batch readBatch(long from, Matrix x) throws IOException {
+    long rows = source.rows();
+    long[] rowIds = new long[x.rows()];
+    long epoch = from / rows;
+    RowOrder order = new RowOrder(seed, epoch, rows);
+    long at = from % rows;
+    for (int i = 0; i < rowIds.length; i++) {
+      if (at == rows) {
+        epoch++;
+        order = new RowOrder(seed, epoch, rows);
+        at = 0;
+      }
+      rowIds[i] = order.at(at);
+      at++;
+    }
+    source.read(rowIds, rowIds.length, x);
+    return new Batch(from, x, row -> origin(from, rowIds.length, row));
+  }
+
+  /** Computed anew, so that a batch keeps no list of its rows. */
+  private RowOrigin origin(long from, int count, int row) {
+    RowChecks.row(row, count);
+    long at = from + row;
+    RowOrder order = new RowOrder(seed, at / source.rows(), source.rows());
+    return source.origin(order.at(at % source.rows()));
+  }
+}

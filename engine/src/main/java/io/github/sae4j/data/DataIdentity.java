@@ -1,0 +1,211 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeSet;
+
+/**
+ * What a run's activations are, wherever they lie: sizes, types and a hash of sampled content. Two
+ * sources of equal identity are taken to hold the same rows in the same order; paths play no part.
+ *
+ * <p>The content hash is SHA-256 over row numbers and the {@code f32} bits (little-endian) of
+ * {@value #BLOCKS} blocks of {@value #BLOCK_ROWS} rows spread evenly from the first row to the
+ * last, then of the first and last row of up to {@value #EDGE_FILES} files. A change between the
+ * samples goes unseen: this tells data apart, it does not protect it.
+ *
+ * @param rows number of rows
+ * @param width values in a row, {@code d_in}
+ * @param files number of files, 1 for data in memory
+ * @param types element types as stored, sorted, joined by commas
+ * @param shapes SHA-256 in hex of the files' types and shapes in order
+ * @param content SHA-256 in hex of sampled rows
+ * @param mask SHA-256 in hex of the mask that excludes rows, empty without one
+ */
+public record DataIdentity(
+    long rows, int width, int files, String types, String shapes, String content, String mask) {
+  private static final int BLOCKS = 64;
+  private static final int BLOCK_ROWS = 8;
+
+  /** So that opening thousands of shards costs no more than this many reads. */
+  static final int EDGE_FILES = 128;
+
+  /** Refuses missing parts. */
+  public DataIdentity {
+    Objects.requireNonNull(types, "types");
+    Objects.requireNonNull(shapes, "shapes");
+    Objects.requireNonNull(content, "content");
+    Objects.requireNonNull(mask, "mask");
+  }
+
+  /**
+   * This data with rows excluded.
+   *
+   * @param excluded the mask, if there is one
+   * @return the same identity with the mask's hash in it
+   */
+  public DataIdentity withMask(Optional<RowMask> excluded) {
+    String hash = excluded.map(RowMask::sha256).orElse("");
+    return new DataIdentity(rows, width, files, types, shapes, content, hash);
+  }
+
+  /**
+   * Says what tells this data from other data.
+   *
+   * @param now the other data
+   * @return one clause a difference, such as {@code rows were 4096, are now 8192}; empty if equal
+   */
+  public List<String> differences(DataIdentity now) {
+    List<String> found = new ArrayList<>();
+    compare(found, "rows were", rows, "are now", now.rows);
+    compare(found, "row width was", width, "is now", now.width);
+    compare(found, "number of files was", files, "is now", now.files);
+    compare(found, "element type was", types, "is now", now.types);
+    if (found.isEmpty() && !shapes.equals(now.shapes)) {
+      found.add("the rows are divided among the files in another way or order");
+    }
+    if (found.isEmpty() && !content.equals(now.content)) {
+      found.add("shapes are equal but sampled rows hold other values");
+    }
+    if (!mask.equals(now.mask)) {
+      found.add(
+          mask.isEmpty()
+              ? "a mask is now given, there was none"
+              : now.mask.isEmpty() ? "the mask is now missing" : "the mask is another");
+    }
+    return found;
+  }
+
+  /**
+   * This identity for a JSON file.
+   *
+   * @return numbers and strings by component name, in order
+   */
+  public Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("rows", rows);
+    map.put("width", width);
+    map.put("files", files);
+    map.put("types", types);
+    map.put("shapes", shapes);
+    map.put("content", content);
+    map.put("mask", mask);
+    return map;
+  }
+
+  /**
+   * Reads back what {@link #toMap} gave.
+   *
+   * @param map numbers and strings by component name
+   * @return the identity
+   * @throws IllegalArgumentException if a component is missing or of the wrong type
+   */
+  public static DataIdentity fromMap(Map<String, ?> map) {
+    return new DataIdentity(
+        part(map, "rows", Number.class).longValue(),
+        part(map, "width", Number.class).intValue(),
+        part(map, "files", Number.class).intValue(),
+        part(map, "types", String.class),
+        part(map, "shapes", String.class),
+        part(map, "content", String.class),
+        part(map, "mask", String.class));
+  }
+
+  /**
+   * Samples a source.
+   *
+   * @param source the rows
+   * @param layouts type and shape of each file, such as {@code F16 [16384, 384]}
+   * @param edges further rows to sample: the files' first and last, bounded by the caller
+   */
+  static DataIdentity sample(
+      ActivationSource source, String types, List<String> layouts, long[] edges)
+      throws IOException {
+    MessageDigest shapes = sha256();
+    for (String layout : layouts) {
+      shapes.update((layout + "\n").getBytes(StandardCharsets.UTF_8));
+    }
+    MessageDigest content = sha256();
+    int blockRows = (int) Math.min(BLOCK_ROWS, source.rows());
+    try (OffHeap memory = new OffHeap()) {
+      Matrix block = memory.matrix(blockRows, source.width());
+      for (long first : new TreeSet<>(blockStarts(source.rows() - blockRows))) {
+        source.readRange(first, blockRows, block);
+        update(content, first, blockRows, block);
+      }
+      for (long row : edges) {
+        source.readRange(row, 1, block);
+        update(content, row, 1, block);
+      }
+    }
+    return new DataIdentity(
+        source.rows(), source.width(), layouts.size(), types, hex(shapes), hex(content), "");
+  }
+
+  /** SHA-256, which every Java runtime has. */
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  static String hex(MessageDigest digest) {
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static List<Long> blockStarts(long last) {
+    List<Long> starts = new ArrayList<>();
+    long step = last / (BLOCKS - 1);
+    long rest = last % (BLOCKS - 1);
+    for (int i = 0; i < BLOCKS; i++) {
+      starts.add(i * step + i * rest / (BLOCKS - 1));
+    }
+    return starts;
+  }
+
+  private static void update(MessageDigest digest, long first, int rows, Matrix block) {
+    float[] values = new float[rows * block.cols()];
+    block.read(0, rows, values, 0);
+    byte[] bytes = new byte[Long.BYTES + values.length * Float.BYTES];
+    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+    buffer.putLong(first);
+    buffer.asFloatBuffer().put(values);
+    digest.update(bytes);
+  }
+
+  private static void compare(
+      List<String> found, String before, Object then, String after, Object now) {
+    if (!then.equals(now)) {
+      found.add(before + " " + then + ", " + after + " " + now);
+    }
+  }
+
+  private static <T> T part(Map<String, ?> map, String name, Class<T> type) {
+    Object value = map.get(name);
+    if (!type.isInstance(value)) {
+      throw new IllegalArgumentException(
+          "data identity: expected a "
+              + type.getSimpleName().toLowerCase(Locale.ROOT)
+              + " named '"
+              + name
+              + "', got "
+              + value);
+    }
+    return type.cast(value);
+  }
+}

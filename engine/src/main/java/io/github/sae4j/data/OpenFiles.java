@@ -1,0 +1,113 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorFile;
+import io.github.sae4j.format.TensorInfo;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Files opened when needed, the least recently used closed again beyond a limit, so that thousands
+ * of shards do not exhaust the system's file handles. A file in use is never closed, so readers may
+ * exceed the limit by one file each.
+ */
+final class OpenFiles implements AutoCloseable {
+  /** An open file and how many readers are in it. */
+  private static final class Handle {
+    final TensorFile file;
+    int readers;
+
+    Handle(TensorFile file) {
+      this.file = file;
+    }
+  }
+
+  private final int limit;
+  private final Map<Path, Handle> handles = new LinkedHashMap<>(16, 0.75f, true);
+  private boolean closed;
+
+  OpenFiles(int limit) {
+    this.limit = limit;
+  }
+
+  /** What the file holds. */
+  ActivationTensor describe(Path path, Optional<String> tensorName) throws IOException {
+    Handle handle = acquire(path);
+    try {
+      return ActivationTensor.choose(handle.file, tensorName);
+    } finally {
+      release(handle);
+    }
+  }
+
+  /** Reads elements of a tensor that {@link #describe} gave, as {@link TensorFile#readFloats}. */
+  void read(Path path, TensorInfo tensor, long first, long count, MemorySegment target, long at)
+      throws IOException {
+    Handle handle = acquire(path);
+    try {
+      if (!handle.file.tensors().contains(tensor)) {
+        throw new BadFileException(path, "has changed since it was first opened");
+      }
+      handle.file.readFloats(tensor, first, count, target, at);
+    } finally {
+      release(handle);
+    }
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    closed = true;
+    IOException failure = null;
+    for (Handle handle : handles.values()) {
+      try {
+        handle.file.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    handles.clear();
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  /** How many files are open. */
+  synchronized int size() {
+    return handles.size();
+  }
+
+  private synchronized Handle acquire(Path path) throws IOException {
+    if (closed) {
+      throw new IllegalStateException("the activation files are closed");
+    }
+    Handle handle = handles.get(path);
+    if (handle == null) {
+      handle = new Handle(TensorFile.open(path));
+      handles.put(path, handle);
+      evict();
+    }
+    handle.readers++;
+    return handle;
+  }
+
+  private void evict() throws IOException {
+    Iterator<Map.Entry<Path, Handle>> eldest = handles.entrySet().iterator();
+    // The newest entry comes last and is about to be used.
+    for (int i = handles.size() - 1; i > 0 && handles.size() > limit; i--) {
+      Handle handle = eldest.next().getValue();
+      if (handle.readers == 0) {
+        eldest.remove();
+        handle.file.close();
+      }
+    }
+  }
+
+  private synchronized void release(Handle handle) {
+    handle.readers--;
+  }
+}

@@ -1,0 +1,221 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorFile;
+import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.memory.ElementType;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Rows that take no part: neither trained on nor held out. In a mask, <b>1 (true) excludes</b> the
+ * row and 0 (false) keeps it; beware that attention masks mean the opposite.
+ *
+ * <p>One bit a row, plus one count for every 512 rows, so that the i-th kept row is found by a
+ * binary search and a few bit counts.
+ */
+public final class RowMask {
+  private static final int WORDS_PER_BLOCK = 8;
+  private static final int READ_ROWS = 1 << 16;
+  private static final long MOST_ROWS = (long) (Integer.MAX_VALUE - 8) * Long.SIZE;
+
+  private final long rows;
+
+  /** Bit {@code r} is set if row {@code r} is kept. */
+  private final long[] kept;
+
+  /** Kept rows before each block of 512. */
+  private final long[] keptBefore;
+
+  private final long keptRows;
+
+  private RowMask(long rows, long[] kept) {
+    this.rows = rows;
+    this.kept = kept;
+    keptBefore = new long[(kept.length + WORDS_PER_BLOCK - 1) / WORDS_PER_BLOCK];
+    long count = 0;
+    for (int word = 0; word < kept.length; word++) {
+      if (word % WORDS_PER_BLOCK == 0) {
+        keptBefore[word / WORDS_PER_BLOCK] = count;
+      }
+      count += Long.bitCount(kept[word]);
+    }
+    keptRows = count;
+  }
+
+  /**
+   * A mask from memory.
+   *
+   * @param excluded one value a row, true to exclude it
+   * @return the mask
+   * @throws IllegalArgumentException if no row is kept
+   */
+  public static RowMask of(boolean[] excluded) {
+    long[] kept = words(excluded.length);
+    for (int row = 0; row < excluded.length; row++) {
+      if (!excluded[row]) {
+        keep(kept, row);
+      }
+    }
+    RowMask mask = new RowMask(excluded.length, kept);
+    if (mask.keptRows == 0) {
+      throw new IllegalArgumentException("excluded: expected at least one row to keep, got none");
+    }
+    return mask;
+  }
+
+  /**
+   * Reads a mask file: npy, npz or safetensors with one BOOL or U8 value a row, 1 to exclude it.
+   * Any shape of that many elements will do, so {@code [seq, ctx]} fits activations of {@code [seq,
+   * ctx, d_in]}. With several such tensors in the file the one named {@code mask} is taken.
+   *
+   * @param file the file
+   * @param rows rows of the activations it belongs to
+   * @return the mask
+   * @throws BadFileException if the file has no such tensor, its length is not {@code rows}, a
+   *     value is neither 0 nor 1, or no row is kept
+   * @throws IOException if reading fails
+   */
+  public static RowMask read(Path file, long rows) throws IOException {
+    if (rows < 1 || rows > MOST_ROWS) {
+      throw new IllegalArgumentException("rows: expected 1 to " + MOST_ROWS + ", got " + rows);
+    }
+    try (TensorFile tensors = TensorFile.open(file)) {
+      TensorInfo tensor = choose(tensors);
+      if (tensor.elements() != rows) {
+        throw new BadFileException(
+            file,
+            "expected a mask of "
+                + rows
+                + " values, one for each row of the activations, got "
+                + tensor.shape());
+      }
+      long[] kept = words(rows);
+      for (long first = 0; first < rows; first += READ_ROWS) {
+        int count = (int) Math.min(READ_ROWS, rows - first);
+        long[] values = tensors.readLongs(tensor, first, count);
+        for (int i = 0; i < count; i++) {
+          if (values[i] == 0) {
+            keep(kept, first + i);
+          } else if (values[i] != 1) {
+            throw new BadFileException(
+                file,
+                "expected 0 (keep) or 1 (exclude), got " + values[i] + " at row " + (first + i));
+          }
+        }
+      }
+      RowMask mask = new RowMask(rows, kept);
+      if (mask.keptRows == 0) {
+        throw new BadFileException(
+            file, "excludes all " + rows + " rows (1 excludes a row, 0 keeps it)");
+      }
+      return mask;
+    }
+  }
+
+  /**
+   * Number of rows, kept or not.
+   *
+   * @return rows
+   */
+  public long rows() {
+    return rows;
+  }
+
+  /**
+   * Number of rows that stay.
+   *
+   * @return at least 1
+   */
+  public long keptRows() {
+    return keptRows;
+  }
+
+  /**
+   * Whether a row is left out.
+   *
+   * @param row in {@code [0, rows)}
+   * @return true if it takes no part
+   * @throws IllegalArgumentException if the row is out of range
+   */
+  public boolean excluded(long row) {
+    RowChecks.row(row, rows);
+    return (kept[(int) (row >>> 6)] >>> row & 1) == 0;
+  }
+
+  /**
+   * The i-th row that stays.
+   *
+   * @param i in {@code [0, keptRows)}
+   * @return its number among all rows
+   * @throws IllegalArgumentException if {@code i} is out of range
+   */
+  public long keptRow(long i) {
+    RowChecks.row(i, keptRows);
+    int block = Arrays.binarySearch(keptBefore, i);
+    // Blocks without kept rows repeat a count: any of them will do, the words that follow decide.
+    block = block < 0 ? -block - 2 : block;
+    long left = i - keptBefore[block];
+    int word = block * WORDS_PER_BLOCK;
+    for (int count = Long.bitCount(kept[word]); left >= count; count = Long.bitCount(kept[word])) {
+      left -= count;
+      word++;
+    }
+    long bits = kept[word];
+    for (; left > 0; left--) {
+      bits &= bits - 1;
+    }
+    return (long) word * Long.SIZE + Long.numberOfTrailingZeros(bits);
+  }
+
+  /**
+   * What this mask is, for a run's records.
+   *
+   * @return SHA-256 in hex of its length and bits
+   */
+  public String sha256() {
+    MessageDigest digest = DataIdentity.sha256();
+    digest.update((rows + "\n").getBytes(StandardCharsets.US_ASCII));
+    byte[] bytes = new byte[Long.BYTES];
+    for (long word : kept) {
+      for (int i = 0; i < Long.BYTES; i++) {
+        bytes[i] = (byte) (word >>> 8 * i);
+      }
+      digest.update(bytes);
+    }
+    return DataIdentity.hex(digest);
+  }
+
+  private static TensorInfo choose(TensorFile file) throws IOException {
+    List<TensorInfo> candidates =
+        file.tensors().stream()
+            .filter(t -> t.type() == ElementType.BOOL || t.type() == ElementType.U8)
+            .toList();
+    if (candidates.size() == 1) {
+      return candidates.getFirst();
+    }
+    for (TensorInfo candidate : candidates) {
+      if (candidate.name().equals("mask")) {
+        return candidate;
+      }
+    }
+    throw new BadFileException(
+        file.path(),
+        candidates.isEmpty()
+            ? "expected a mask of type BOOL or U8, got " + ActivationTensor.list(file.tensors())
+            : "expected one BOOL or U8 tensor or one named 'mask', got "
+                + ActivationTensor.list(candidates));
+  }
+
+  private static long[] words(long rows) {
+    return new long[(int) ((rows + Long.SIZE - 1) / Long.SIZE)];
+  }
+
+  private static void keep(long[] kept, long row) {
+    kept[(int) (row >>> 6)] |= 1L << row;
+  }
+}
