@@ -30,7 +30,10 @@ public record AuxSpec(
     INCLUDED,
     /** ê is without b_dec. */
     EXCLUDED,
-    /** Added to ê and, detached, to the target: cancels in the value, yet b_dec gets a gradient. */
+    /**
+     * Added to ê and, detached, to the target (OpenAI's published code): cancels in the value, yet
+     * b_dec gets the term's gradient.
+     */
     CANCELS
   }
 

@@ -99,7 +99,12 @@ public enum Recipe {
       b_dec_init_method           mean
       """),
 
-  /** OpenAI's sparse_autoencoder. */
+  /**
+   * OpenAI's sparse_autoencoder. b_dec is on both sides of AuxK and left out here: it cancels in
+   * the value and, as in the restatement that the golden vectors come from, in the gradient. In the
+   * published code only the target's copy is detached, so that b_dec gets the term's gradient:
+   * {@code aux_b_dec} cancels.
+   */
   OPENAI(
       """
       main_loss                   scaled_mse
@@ -107,7 +112,7 @@ public enum Recipe {
       auxk                        256
       aux_scaled_by_dead          false
       aux_relu                    true
-      aux_b_dec                   cancels
+      aux_b_dec                   excluded
       aux_normalizer              residual_variance
       aux_loss_coefficient        0.03125
       fired                       above_threshold

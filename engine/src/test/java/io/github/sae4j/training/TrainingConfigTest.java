@@ -116,7 +116,7 @@ class TrainingConfigTest {
             false,
             true,
             true,
-            AuxSpec.BDec.CANCELS,
+            AuxSpec.BDec.EXCLUDED,
             AuxSpec.Normalizer.RESIDUAL_VARIANCE),
         spec.aux());
     assertEquals(2.5, spec.mseScale());

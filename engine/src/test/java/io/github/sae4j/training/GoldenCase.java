@@ -1,0 +1,156 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.format.Json;
+import io.github.sae4j.format.SafetensorsFile;
+import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** One golden file: what a peer computed in a few training steps. */
+final class GoldenCase implements AutoCloseable {
+  /** The tensors that a step trains. */
+  static final List<String> WEIGHTS = List.of("W_enc", "W_dec", "b_enc", "b_dec");
+
+  private final SafetensorsFile file;
+  private final Map<String, Object> metadata = new LinkedHashMap<>();
+  private final GoldenSettings settings;
+
+  GoldenCase(Path path) throws IOException {
+    file = SafetensorsFile.open(path);
+    String json = file.metadata().get("case");
+    if (json == null) {
+      throw new IOException(path + ": no metadata key 'case'");
+    }
+    ((Map<?, ?>) Json.parse(path, json.getBytes(StandardCharsets.UTF_8)))
+        .forEach((key, value) -> metadata.put((String) key, value));
+    settings = GoldenSettings.of(metadata);
+  }
+
+  GoldenSettings settings() {
+    return settings;
+  }
+
+  int steps() throws IOException {
+    return Math.toIntExact(file.tensor("x").shape().get(0));
+  }
+
+  int dIn() throws IOException {
+    return Math.toIntExact(file.tensor("x").shape().get(2));
+  }
+
+  boolean has(String name) {
+    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
+  }
+
+  /** The batch of a step, {@code [batch, d_in]}. */
+  Matrix batch(int step, OffHeap memory) throws IOException {
+    TensorInfo x = file.tensor("x");
+    Matrix batch = memory.matrix(Math.toIntExact(x.shape().get(1)), dIn());
+    file.readFloats(x, step * batch.size(), batch.size(), batch.segment(), 0);
+    return batch;
+  }
+
+  /** The state before the first step. */
+  TrainingState state(OffHeap memory) throws IOException {
+    int dSae = Math.toIntExact(file.tensor("init.W_enc").shape().get(0));
+    TrainingState state = TrainingState.allocate(memory, dIn(), dSae);
+    for (TrainingState.Named named : state.tensors()) {
+      if (WEIGHTS.contains(named.name())) {
+        float[] values = floats("init." + named.name());
+        named.matrix().write(0, named.matrix().rows(), values, 0);
+      }
+    }
+    float[] sinceFired = floats("init.since_fired");
+    for (int i = 0; i < dSae; i++) {
+      state.sinceFired()[i] = (long) sinceFired[i];
+    }
+    return state;
+  }
+
+  float[] floats(String name) throws IOException {
+    TensorInfo tensor = file.tensor(name);
+    float[] values = new float[Math.toIntExact(tensor.elements())];
+    try (OffHeap memory = new OffHeap()) {
+      MemorySegment copy = memory.block(4L * values.length);
+      file.readFloats(tensor, 0, values.length, copy, 0);
+      MemorySegment.copy(copy, ValueLayout.JAVA_FLOAT, 0, values, 0, values.length);
+    }
+    return values;
+  }
+
+  long[] integers(String name) throws IOException {
+    TensorInfo tensor = file.tensor(name);
+    return file.readLongs(tensor, 0, Math.toIntExact(tensor.elements()));
+  }
+
+  /**
+   * The largest relative error of a step's losses and its gradient norm.
+   *
+   * @param step the step
+   * @param report what we computed
+   */
+  double lossError(int step, StepReport report) {
+    if (!(((List<?>) metadata.get("losses")).get(step) instanceof Map<?, ?> losses)) {
+      throw new IllegalArgumentException("losses: expected an object per step");
+    }
+    double coefficient = settings.config().auxLossCoefficient();
+    double worst = 0;
+    for (Map.Entry<?, ?> entry : losses.entrySet()) {
+      double theirs = ((Number) entry.getValue()).doubleValue();
+      double ours =
+          switch ((String) entry.getKey()) {
+            case "mse", "fvu" -> report.mainLoss();
+            case "multi_topk_fvu" -> report.multiLoss();
+            case "loss" -> report.loss();
+            case "grad_norm" -> report.gradientNorm();
+            case "n_dead" -> theirs; // held by the dead mask itself
+            // Some peers log the term with its coefficient, some without; with 0 it is not formed.
+            case "aux", "auxk" ->
+                coefficient == 0
+                    ? theirs
+                    : nearer(theirs, report.auxLoss(), coefficient * report.auxLoss());
+            default -> throw new IllegalArgumentException("losses: unknown key " + entry.getKey());
+          };
+      worst = Math.max(worst, relative(ours, theirs));
+    }
+    return worst;
+  }
+
+  private static double nearer(double target, double a, double b) {
+    return Math.abs(a - target) <= Math.abs(b - target) ? a : b;
+  }
+
+  private static double relative(double ours, double theirs) {
+    return ours == theirs ? 0 : Math.abs(ours - theirs) / Math.abs(theirs);
+  }
+
+  /** Relative distance ‖a − b‖₂ / ‖b‖₂; 0 if both are zero. */
+  static double distance(float[] a, float[] b) {
+    if (a.length != b.length) {
+      throw new IllegalArgumentException("lengths " + a.length + " and " + b.length);
+    }
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < b.length; i++) {
+      double d = (double) a[i] - b[i];
+      difference += d * d;
+      norm += (double) b[i] * b[i];
+    }
+    return difference == 0 ? 0 : Math.sqrt(difference / norm);
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+}

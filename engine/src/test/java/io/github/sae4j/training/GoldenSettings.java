@@ -1,0 +1,200 @@
+package io.github.sae4j.training;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * The settings of a golden case as a training configuration. Every key of the metadata is mapped; a
+ * value that is not understood is an error, since ignoring it would hold us against the wrong
+ * formula.
+ *
+ * @param config the configuration
+ * @param lr learning rate of every step
+ * @param notUnderstood keys that have no meaning here, for failure messages
+ */
+record GoldenSettings(TrainingConfig config, double lr, List<String> notUnderstood) {
+  private static final Map<String, String> RECIPES =
+      Map.of(
+          "saelens", "saelens",
+          "pr370", "saelens-pr370",
+          "saelens-pr370", "saelens-pr370",
+          "eleuther", "eleuther",
+          "dictionary-learning", "dictionary-learning",
+          "openai", "openai");
+
+  private static final Pattern HALF = Pattern.compile("(d_in|d_sae)\\s*//\\s*(\\d+)");
+  private static final Pattern AT_MOST_DEAD = Pattern.compile("min\\((.+),\\s*n_dead\\)");
+  private static final Pattern DEAD =
+      Pattern.compile(
+          "(steps|tokens) since (selected|an activation > 1e-3|an activation > 0)"
+              + " (>=|>|exceeds?) (window|dead_tokens), counters updated (before|after) the mask");
+
+  /**
+   * Maps the metadata.
+   *
+   * @param metadata the JSON of the key {@code case}
+   */
+  static GoldenSettings of(Map<String, Object> metadata) {
+    Map<String, Object> options = new LinkedHashMap<>();
+    List<String> unknown = new ArrayList<>();
+    metadata.forEach((key, value) -> map(key, value, metadata, options, unknown));
+    count(metadata, options);
+    if (Boolean.TRUE.equals(metadata.get("published_backward"))
+        && (number(metadata.getOrDefault("auxk_alpha", 0L)) > 0
+            || Boolean.TRUE.equals(metadata.get("multi_topk")))) {
+      throw new IllegalArgumentException(
+          "published_backward with AuxK or Multi-TopK drops a part of the gradient: no recipe"
+              + " does");
+    }
+    return new GoldenSettings(
+        TrainingConfig.fromMap(options), number(metadata.get("lr")), List.copyOf(unknown));
+  }
+
+  private static void map(
+      String key,
+      Object value,
+      Map<String, Object> metadata,
+      Map<String, Object> options,
+      List<String> unknown) {
+    switch (key) {
+      case "peer" -> options.put("recipe", choose(key, value, RECIPES));
+      case "d_sae", "k", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
+          options.put(key, value);
+      case "apply_b_dec_to_input", "relu_before_topk", "detach_residual", "clip_grad_norm" ->
+          options.put(key, value);
+      case "aux_loss_coefficient", "auxk_alpha" -> options.put("aux_loss_coefficient", value);
+      case "batch" -> options.put("train_batch_size", value);
+      case "adam_eps" -> options.put("adam_epsilon", value);
+      case "betas" -> {
+        options.put("adam_beta1", ((List<?>) value).get(0));
+        options.put("adam_beta2", ((List<?>) value).get(1));
+      }
+      case "auxk", "k_aux" -> options.put("auxk", kAux(key, value, metadata));
+      case "normalize_decoder" ->
+          options.put(
+              key,
+              choose(
+                  key,
+                  value,
+                  Map.of(
+                      "false", "free",
+                      "true", "before_forward",
+                      "before every forward", "before_forward",
+                      "before the optimizer step, after backward", "after_backward",
+                      "after the step", "after_step")));
+      case "project_decoder_gradient" ->
+          options.put(
+              key,
+              choose(
+                  key,
+                  value,
+                  Map.of(
+                      "false", "false",
+                      "true", "true",
+                      "before clipping", "true",
+                      "before the step", "true",
+                      "after renormalising, before the step", "true")));
+      case "aux_normaliser" ->
+          options.put(
+              "aux_normalizer",
+              choose(
+                  key,
+                  value,
+                  Map.of(
+                      "null", "rows",
+                      "rows", "rows",
+                      "total variance of the batch", "total_variance",
+                      "variance of the residual around its batch mean", "residual_variance",
+                      "mean square of the residual around its batch mean", "residual_variance")));
+      // "cancels": added to both sides, in the value and in the gradient.
+      case "b_dec_in_aux" ->
+          options.put(
+              "aux_b_dec",
+              choose(
+                  key,
+                  value,
+                  Map.of("true", "included", "false", "excluded", "cancels", "excluded")));
+      case "loss" ->
+          options.put(
+              "main_loss",
+              choose(
+                  key,
+                  value,
+                  Map.of(
+                      "fvu + alpha*auxk + multi/8", "fvu",
+                      "mse_scale * mean(e^2) + alpha * auxk", "scaled_mse")));
+      case "published_backward", "dead", "window", "dead_tokens", "since_fired_unit" -> {}
+      case "seed", "version", "losses", "lr", "d_in", "steps" -> {}
+      default -> unknown.add(key + " = " + value);
+    }
+  }
+
+  /** When a latent is dead. */
+  private static void count(Map<String, Object> metadata, Map<String, Object> options) {
+    boolean tokens = "tokens".equals(metadata.get("since_fired_unit"));
+    if (metadata.get("dead") instanceof String text) {
+      Matcher words = DEAD.matcher(text);
+      if (!words.matches()) {
+        throw new IllegalArgumentException("dead: not understood: " + text);
+      }
+      tokens = words.group(1).equals("tokens");
+      options.put(
+          "fired",
+          choose(
+              "dead",
+              words.group(2),
+              Map.of(
+                  "selected", "selected",
+                  "an activation > 1e-3", "above_threshold",
+                  "an activation > 0", "positive")));
+      options.put("dead_inclusive", words.group(3).equals(">="));
+      options.put("dead_mask_after_step", words.group(5).equals("before"));
+    }
+    if (tokens) {
+      options.put("dead_tokens_as_steps", false);
+      options.put("dead_feature_tokens", metadata.get("dead_tokens"));
+    } else {
+      options.put("dead_feature_window", metadata.get("window"));
+    }
+  }
+
+  /** A number, a fraction of a width, or the smaller of that and the number of dead latents. */
+  private static Object kAux(String key, Object value, Map<String, Object> metadata) {
+    if (value instanceof Long) {
+      return value;
+    }
+    String text = String.valueOf(value).strip();
+    Matcher atMostDead = AT_MOST_DEAD.matcher(text);
+    if (atMostDead.matches()) {
+      text = atMostDead.group(1).strip();
+    }
+    Matcher half = HALF.matcher(text);
+    if (half.matches()) {
+      return (long) number(metadata.get(half.group(1))) / Long.parseLong(half.group(2));
+    }
+    if (text.matches("\\d+")) {
+      return Long.parseLong(text);
+    }
+    throw new IllegalArgumentException(key + ": not understood: " + value);
+  }
+
+  private static String choose(String key, Object value, Map<String, String> meanings) {
+    String meaning = meanings.get(String.valueOf(value));
+    if (meaning == null) {
+      throw new IllegalArgumentException(
+          key + ": expected one of " + meanings.keySet() + ", got " + value);
+    }
+    return meaning;
+  }
+
+  private static double number(Object value) {
+    if (value instanceof Number number) {
+      return number.doubleValue();
+    }
+    throw new IllegalArgumentException("expected a number, got " + value);
+  }
+}

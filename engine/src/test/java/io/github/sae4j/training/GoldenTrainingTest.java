@@ -1,0 +1,349 @@
+package io.github.sae4j.training;
+
+import static io.github.sae4j.training.GoldenCase.WEIGHTS;
+import static io.github.sae4j.training.GoldenCase.distance;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.ComposedTrainingStep;
+import io.github.sae4j.device.ComposedTrainingStep.Observation;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceInfo;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Holds the training step against steps that the peers computed: the files of the resource folder
+ * {@code golden} and, if the system property {@code golden.dir} is set, those of that folder. The
+ * composed step runs on every device, which shows codes and gradients; a device that compiles its
+ * own step runs that too. Prints one line a file with the largest errors over all devices.
+ */
+class GoldenTrainingTest {
+  /** Everything of step 0; float32 of two implementations, sums in different orders. */
+  private static final double STEP = 1e-5;
+
+  /**
+   * The update of the whole run, and codes and reconstructions of later steps. Adam divides by the
+   * gradient's size, which turns rounding of small gradients into larger relative differences.
+   */
+  private static final double UPDATE = 1e-4;
+
+  private static final List<Device> DEVICES = new ArrayList<>();
+
+  @BeforeAll
+  static void openEveryDevice() {
+    for (DeviceInfo info : Devices.list()) {
+      if (info.available()) {
+        DEVICES.add(Devices.open(info.name(), DeviceOptions.DEFAULT));
+      }
+    }
+  }
+
+  @AfterAll
+  static void closeThem() {
+    DEVICES.forEach(Device::close);
+    DEVICES.clear();
+  }
+
+  @TestFactory
+  Stream<DynamicTest> everyFile() throws IOException, URISyntaxException {
+    List<Path> folders = new ArrayList<>();
+    folders.add(Path.of(GoldenTrainingTest.class.getResource("/golden").toURI()));
+    String more = System.getProperty("golden.dir");
+    if (more != null) {
+      folders.add(Path.of(more));
+    }
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Path folder : folders) {
+      List<Path> files = safetensors(folder);
+      assertTrue(!files.isEmpty(), "no *.safetensors in " + folder);
+      for (Path file : files) {
+        String name = file.getFileName().toString();
+        tests.add(DynamicTest.dynamicTest(name, file.toUri(), () -> holdAgainst(file)));
+      }
+    }
+    return tests.stream();
+  }
+
+  private static List<Path> safetensors(Path folder) throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.filter(path -> path.toString().endsWith(".safetensors")).sorted().toList();
+    }
+  }
+
+  private static void holdAgainst(Path path) throws IOException {
+    try (GoldenCase golden = new GoldenCase(path)) {
+      Errors errors = new Errors(golden.settings());
+      for (Device device : DEVICES) {
+        Run run = new Run(golden, device, errors);
+        run.composed();
+        run.compiled();
+      }
+      System.out.printf(
+          Locale.ROOT,
+          "golden %s recipe=%s step=%.2e update=%.2e%n",
+          path.getFileName(),
+          golden.settings().config().recipe(),
+          errors.step,
+          errors.update);
+      assertEquals(List.of(), errors.failures);
+    }
+  }
+
+  /** The largest errors of a case, and what was too far off. */
+  private static final class Errors {
+    private final GoldenSettings settings;
+    private final List<String> failures = new ArrayList<>();
+    private double step;
+    private double update;
+
+    Errors(GoldenSettings settings) {
+      this.settings = settings;
+    }
+
+    void step(String what, double error) {
+      step = Math.max(step, error);
+      check(what, error, STEP);
+    }
+
+    void update(String what, double error) {
+      update = Math.max(update, error);
+      check(what, error, UPDATE);
+    }
+
+    /** NaN is a failure too. */
+    void check(String what, double error, double most) {
+      if (!(error <= most)) {
+        fail(what + ": relative error " + error + " > " + most);
+      }
+    }
+
+    void fail(String what) {
+      List<String> unknown = settings.notUnderstood();
+      failures.add(unknown.isEmpty() ? what : what + " (metadata not understood: " + unknown + ")");
+    }
+  }
+
+  /** One run of a case on one device. */
+  private static final class Run {
+    private final GoldenCase golden;
+    private final Device device;
+    private final Errors errors;
+    private final StepSpec spec;
+
+    /**
+     * Latents whose counters are not compared: selected at value 0, where the peer breaks ties
+     * arbitrarily.
+     */
+    private final boolean[] arbitrary;
+
+    private int step;
+
+    Run(GoldenCase golden, Device device, Errors errors) throws IOException {
+      this.golden = golden;
+      this.device = device;
+      this.errors = errors;
+      this.spec = golden.settings().config().stepSpec(golden.dIn(), OptionalDouble.empty());
+      this.arbitrary = new boolean[spec.dSae()];
+    }
+
+    void composed() throws IOException {
+      try (OffHeap memory = device.openMemory()) {
+        TrainingState state = golden.state(memory);
+        List<IOException> unreadable = new ArrayList<>();
+        try (TrainingStep composed =
+            new ComposedTrainingStep(
+                device,
+                spec,
+                state,
+                seen -> {
+                  try {
+                    compare(seen, state);
+                  } catch (IOException e) {
+                    unreadable.add(e);
+                  }
+                })) {
+          run(composed, state, memory, "");
+        }
+        assertEquals(List.of(), unreadable);
+      }
+    }
+
+    /**
+     * The device's own step shows no codes: its losses and its result are compared, but for the
+     * ties that {@link #composed} found.
+     */
+    void compiled() throws IOException {
+      try (OffHeap memory = device.openMemory()) {
+        TrainingState state = golden.state(memory);
+        try (TrainingStep compiled = device.compile(spec, state)) {
+          if (!(compiled instanceof ComposedTrainingStep)) {
+            run(compiled, state, memory, "compiled ");
+          }
+        }
+      }
+    }
+
+    private void run(TrainingStep training, TrainingState state, OffHeap memory, String kind)
+        throws IOException {
+      for (step = 0; step < golden.steps(); step++) {
+        Matrix x = golden.batch(step, memory);
+        StepReport report = training.run(x, golden.settings().lr(), step + 1, false);
+        compare(kind + "losses", golden.lossError(step, report));
+      }
+      training.synchronize();
+      for (TrainingState.Named named : state.tensors()) {
+        if (WEIGHTS.contains(named.name())) {
+          float[] init = golden.floats("init." + named.name());
+          float[] ours = minus(named.matrix().toArray(), init);
+          float[] theirs = minus(golden.floats("final." + named.name()), init);
+          errors.update(where(kind + "update of " + named.name()), distance(ours, theirs));
+        }
+      }
+      float[] sinceFired = golden.floats("final.since_fired");
+      for (int i = 0; i < arbitrary.length; i++) {
+        if (!arbitrary[i] && state.sinceFired()[i] != (long) sinceFired[i]) {
+          errors.fail(
+              where(kind + "since_fired of latent " + i)
+                  + (": " + state.sinceFired()[i] + ", expected " + sinceFired[i]));
+        }
+      }
+    }
+
+    private void compare(Observation seen, TrainingState state) throws IOException {
+      String prefix = "step" + step + ".";
+      Matrix norms = null;
+      try (OffHeap memory = device.openMemory()) {
+        if (spec.rescaleByDecoderNorm()) {
+          norms = memory.vector(spec.dSae());
+          device.rowNorms(state.wDec(), norms);
+        }
+        float[] ours = dense(seen.codes(), norms);
+        long[] indices = golden.integers(prefix + "codes.indices");
+        float[] values = golden.floats(prefix + "codes.values");
+        compare("codes", distance(ours, dense(indices, values, spec.k())));
+      }
+      Matrix out = spec.multiTopK() ? seen.multiOut() : seen.saeOut();
+      compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));
+      compareDead(seen, golden.integers(prefix + "dead"));
+      if (step == 0) {
+        compareGradient("W_enc", seen.gradients().wEnc());
+        compareGradient("W_dec", seen.gradients().wDec());
+        compareGradient("b_enc", seen.gradients().bEnc());
+        compareGradient("b_dec", seen.gradients().bDec());
+      }
+    }
+
+    private void compareDead(Observation seen, long[] dead) throws IOException {
+      // A mask taken after the step's count already holds this step's ties, another only those of
+      // the steps before.
+      if (spec.counting().afterStep()) {
+        markTies(seen);
+      }
+      for (int i = 0; i < dead.length; i++) {
+        if (!arbitrary[i] && seen.dead()[i] != (dead[i] != 0)) {
+          errors.fail(where("dead mask of latent " + i) + ": expected " + (dead[i] != 0));
+        }
+      }
+      if (!spec.counting().afterStep()) {
+        markTies(seen);
+      }
+    }
+
+    private void compareGradient(String name, Matrix gradient) throws IOException {
+      float[] theirs = golden.floats("step0.grad." + name);
+      errors.step(where("gradient of " + name), distance(gradient.toArray(), theirs));
+    }
+
+    private void compare(String what, double error) {
+      if (step == 0) {
+        errors.step(where(what), error);
+      } else {
+        errors.check(where(what), error, UPDATE);
+      }
+    }
+
+    private String where(String what) {
+      return device.name() + ", step " + step + ", " + what;
+    }
+
+    /**
+     * Marks the latents that we or the peer selected at value 0; a positive activation makes a
+     * counter certain again.
+     */
+    private void markTies(Observation seen) throws IOException {
+      if (spec.fired() != StepSpec.Fired.SELECTED) {
+        return;
+      }
+      long[] indices = golden.integers("step" + step + ".codes.indices");
+      float[] values = golden.floats("step" + step + ".codes.values");
+      for (int i = 0; i < values.length; i++) {
+        arbitrary[(int) indices[i]] |= values[i] == 0;
+      }
+      SparseCodes codes = spec.multiTopK() ? seen.multiCodes() : seen.codes();
+      boolean[] positive = new boolean[arbitrary.length];
+      boolean ties = false;
+      for (int b = 0; b < codes.rows(); b++) {
+        for (int slot = 0; slot < codes.k(); slot++) {
+          positive[codes.index(b, slot)] |= codes.value(b, slot) > 0;
+          arbitrary[codes.index(b, slot)] |= codes.value(b, slot) == 0;
+          ties |= codes.value(b, slot) == 0;
+        }
+      }
+      for (int i = 0; i < arbitrary.length; i++) {
+        // The peer's 4k set is not in the file: any latent may have been among its zeros.
+        arbitrary[i] |= ties && spec.multiTopK();
+        arbitrary[i] &= !positive[i];
+      }
+    }
+
+    /** Activations by latent, {@code [rows, d_sae]}. */
+    private float[] dense(SparseCodes codes, Matrix norms) {
+      float[] dense = new float[codes.rows() * spec.dSae()];
+      for (int b = 0; b < codes.rows(); b++) {
+        for (int slot = 0; slot < codes.k(); slot++) {
+          int latent = codes.index(b, slot);
+          float norm = norms == null ? 1 : norms.get(0, latent);
+          dense[b * spec.dSae() + latent] = codes.value(b, slot) * norm;
+        }
+      }
+      return dense;
+    }
+
+    private float[] dense(long[] indices, float[] values, int k) {
+      float[] dense = new float[values.length / k * spec.dSae()];
+      for (int i = 0; i < values.length; i++) {
+        dense[i / k * spec.dSae() + (int) indices[i]] = values[i];
+      }
+      return dense;
+    }
+
+    private static float[] minus(float[] a, float[] b) {
+      float[] difference = new float[a.length];
+      for (int i = 0; i < a.length; i++) {
+        difference[i] = a[i] - b[i];
+      }
+      return difference;
+    }
+  }
+}
