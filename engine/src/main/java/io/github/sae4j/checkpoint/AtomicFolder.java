@@ -1,0 +1,146 @@
+package io.github.sae4j.checkpoint;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/**
+ * Folders that appear complete or not at all. A folder is filled under a temporary name beside its
+ * own, gets a {@link Manifest}, is forced to the disk and renamed; one that it replaces is renamed
+ * aside first and removed last. A crash at any instant leaves the old folder, the new one, or (in
+ * the instant between two renames) the old one aside, which {@link #recover} puts back.
+ *
+ * <p>Temporary names start with a dot and the folder's name: {@code .final.new-…}, {@code
+ * .final.old-…}. One writer at a time for each folder.
+ */
+public final class AtomicFolder {
+  private static final String NEW = ".new-";
+  private static final String OLD = ".old-";
+
+  private AtomicFolder() {}
+
+  /** What goes into a folder. */
+  @FunctionalInterface
+  public interface Content {
+    /**
+     * Writes files, no subfolders.
+     *
+     * @param folder an empty folder
+     * @throws IOException if writing fails
+     */
+    void write(Path folder) throws IOException;
+  }
+
+  /**
+   * Writes a folder, replacing one that is there.
+   *
+   * @param target the folder; its parent is created if missing
+   * @param content fills it
+   * @throws IOException if writing fails; the folder is then as it was before
+   */
+  public static void write(Path target, Content content) throws IOException {
+    Path own = target.toAbsolutePath().normalize();
+    if (Files.exists(own) && !Files.isDirectory(own)) {
+      throw new IOException(target + ": expected a folder or nothing, found a file");
+    }
+    Files.createDirectories(own.getParent());
+    recover(own);
+    Path fresh = aside(own, NEW);
+    try {
+      Files.createDirectory(fresh);
+      content.write(fresh);
+      Manifest.write(fresh);
+      Durable.forceFolder(fresh);
+      replace(own, fresh);
+    } catch (Throwable e) {
+      try {
+        Durable.deleteTree(fresh);
+      } catch (IOException left) {
+        e.addSuppressed(left); // the next writer removes it
+      }
+      throw e;
+    }
+  }
+
+  private static void replace(Path own, Path fresh) throws IOException {
+    Path parent = own.getParent();
+    if (!Files.exists(own)) {
+      Files.move(fresh, own, StandardCopyOption.ATOMIC_MOVE);
+      Durable.forceFolder(parent);
+      return;
+    }
+    Path old = aside(own, OLD);
+    Files.move(own, old, StandardCopyOption.ATOMIC_MOVE);
+    try {
+      Files.move(fresh, own, StandardCopyOption.ATOMIC_MOVE);
+    } catch (Throwable e) {
+      Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
+      throw e;
+    }
+    Durable.forceFolder(parent);
+    Durable.deleteTree(old);
+  }
+
+  /**
+   * Removes a folder so that a crash leaves it whole or gone, never half of it.
+   *
+   * @param target the folder
+   * @throws IOException if it cannot be removed
+   */
+  static void delete(Path target) throws IOException {
+    Path old = aside(target, NEW); // not OLD: it must not be put back
+    Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
+    Durable.deleteTree(old);
+  }
+
+  /** Clears up after a writer that died: puts back a folder left aside, removes temporary ones. */
+  static void recover(Path own) throws IOException {
+    Path parent = own.getParent();
+    for (Path old : startingWith(parent, "." + own.getFileName() + OLD)) {
+      if (Files.exists(own)) {
+        Durable.deleteTree(old);
+      } else {
+        Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
+        Durable.forceFolder(parent);
+      }
+    }
+    for (Path fresh : startingWith(parent, "." + own.getFileName() + NEW)) {
+      Durable.deleteTree(fresh);
+    }
+  }
+
+  /** Does the same for every folder of a parent that writers left something of. */
+  static void recoverAll(Path parent) throws IOException {
+    if (!Files.isDirectory(parent)) {
+      return;
+    }
+    for (Path left : startingWith(parent, ".")) {
+      String name = left.getFileName().toString();
+      int end = Math.max(name.lastIndexOf(NEW), name.lastIndexOf(OLD));
+      if (end > 1) {
+        recover(parent.resolve(name.substring(1, end)));
+      }
+    }
+  }
+
+  private static Path aside(Path own, String kind) {
+    return own.resolveSibling("." + own.getFileName() + kind + UUID.randomUUID());
+  }
+
+  private static List<Path> startingWith(Path parent, String prefix) throws IOException {
+    List<Path> found = new ArrayList<>();
+    try (Stream<Path> entries = Files.list(parent)) {
+      for (Path entry : (Iterable<Path>) entries.sorted()::iterator) {
+        if (entry.getFileName().toString().startsWith(prefix) && Files.isDirectory(entry)) {
+          found.add(entry);
+        }
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.sae4j.checkpoint;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * One writer for each run's folder: a lock of the operating system on {@code .lock}, which dies
+ * with the process, however it dies. The file stays.
+ */
+final class RunLock implements AutoCloseable {
+  private static final String NAME = ".lock";
+
+  // POSIX drops all locks of a process on a file when it closes any channel on it, so a second
+  // attempt within this VM must not even open the file.
+  private static final Set<Path> HELD = new HashSet<>();
+
+  private final Path folder;
+  private final Path file;
+  private final FileChannel channel;
+  private final Object identity;
+
+  private RunLock(Path folder, Path file, FileChannel channel) throws IOException {
+    this.folder = folder;
+    this.file = file;
+    this.channel = channel;
+    identity = identity();
+  }
+
+  /**
+   * Takes the lock.
+   *
+   * @param run the run's folder, which exists
+   * @throws IOException if another writer holds it
+   */
+  static RunLock acquire(Path run) throws IOException {
+    Path folder = run.toRealPath();
+    synchronized (HELD) {
+      if (!HELD.add(folder)) {
+        throw new IOException(run + ": this process is already writing to this run");
+      }
+    }
+    FileChannel channel = null;
+    try {
+      Path file = folder.resolve(NAME);
+      channel =
+          FileChannel.open(
+              file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+      FileLock lock = channel.tryLock();
+      if (lock == null) {
+        throw new IOException(
+            run + ": another process" + holder(channel) + " is writing to this run");
+      }
+      byte[] pid = Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.UTF_8);
+      channel.truncate(0);
+      channel.write(ByteBuffer.wrap(pid), 0);
+      return new RunLock(folder, file, channel);
+    } catch (Throwable e) {
+      if (channel != null) {
+        channel.close();
+      }
+      release(folder);
+      throw e;
+    }
+  }
+
+  /** What the holder wrote of itself, for people; it need not be true. */
+  private static String holder(FileChannel channel) {
+    try {
+      ByteBuffer buffer = ByteBuffer.allocate(20);
+      channel.read(buffer, 0);
+      String pid = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
+      return pid.matches("[0-9]+") ? " (pid " + pid + ")" : "";
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  /**
+   * Checks that the folder is still the one that was locked.
+   *
+   * @throws IOException if it has vanished or was replaced
+   */
+  void check() throws IOException {
+    if (!Files.exists(file)) {
+      throw new IOException("the run's folder " + folder + " has vanished");
+    }
+    Object now = identity();
+    if (identity != null && !identity.equals(now)) {
+      throw new IOException("the run's folder " + folder + " was replaced by another");
+    }
+  }
+
+  private Object identity() throws IOException {
+    return Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+  }
+
+  @Override
+  public void close() throws IOException {
+    try {
+      channel.close();
+    } finally {
+      release(folder);
+    }
+  }
+
+  private static void release(Path folder) {
+    synchronized (HELD) {
+      HELD.remove(folder);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+package io.github.sae4j.checkpoint;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorFile;
+import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Reads weights out of a tensor file into matrices: shape and type are checked against what the
+ * configuration says, every value must be finite.
+ */
+final class WeightTensors {
+  /** Values read at a time by the transposing reader: 8 MiB. */
+  private static final int BLOCK = 2 << 20;
+
+  /** Latents transposed at a time: their rows of a block stay in the first-level cache. */
+  private static final int STRIP = 32;
+
+  private final TensorFile file;
+
+  WeightTensors(TensorFile file) {
+    this.file = file;
+  }
+
+  /** Refuses tensors beyond those that are known: they would mean another computation. */
+  void expectOnly(Set<String> known) throws BadFileException {
+    List<String> others = new ArrayList<>();
+    for (TensorInfo tensor : file.tensors()) {
+      if (!known.contains(tensor.name())) {
+        others.add(tensor.name());
+      }
+    }
+    others.addAll(file.unreadable().keySet());
+    others.removeAll(known);
+    if (!others.isEmpty()) {
+      throw new BadFileException(
+          file.path(),
+          "expected no tensors but " + known.stream().sorted().toList() + ", found " + others);
+    }
+  }
+
+  /** Whether there is a tensor of this name. */
+  boolean has(String name) {
+    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
+  }
+
+  /** The tensor, checked to hold floats in this shape. */
+  TensorInfo check(String name, long... shape) throws BadFileException {
+    TensorInfo tensor = file.tensor(name);
+    List<Long> expected = new ArrayList<>();
+    for (long size : shape) {
+      expected.add(size);
+    }
+    if (!tensor.shape().equals(expected)) {
+      throw new BadFileException(
+          file.path(),
+          name + ": expected shape " + expected + " by the configuration, got " + tensor.shape());
+    }
+    return switch (tensor.type()) {
+      case F64, F32, F16, BF16 -> tensor;
+      case I64, I32, U8, BOOL ->
+          throw new BadFileException(
+              file.path(), name + ": expected F64, F32, F16 or BF16, got " + tensor.type());
+    };
+  }
+
+  /** Reads a tensor stored as the matrix is laid out. */
+  void read(TensorInfo tensor, Matrix target) throws IOException {
+    file.readFloats(tensor, 0, target.size(), target.segment(), 0);
+    float[] row = new float[target.cols()];
+    for (int r = 0; r < target.rows(); r++) {
+      target.read(r, 1, row, 0);
+      int c = notFinite(row, row.length);
+      if (c >= 0) {
+        throw bad(tensor, (long) r * row.length + c, row[c]);
+      }
+    }
+  }
+
+  /**
+   * Reads a tensor {@code [cols, rows]} into a matrix {@code [rows, cols]}: some rows of the tensor
+   * at a time, transposed strip by strip through the heap.
+   */
+  void readTransposed(TensorInfo tensor, Matrix target) throws IOException {
+    int n = target.rows();
+    int d = target.cols();
+    int most = Math.clamp(BLOCK / n, 1, d);
+    float[][] block = new float[most][n];
+    try (OffHeap memory = new OffHeap()) {
+      Matrix stored = memory.matrix(most, n);
+      for (int first = 0; first < d; first += most) {
+        int count = Math.min(most, d - first);
+        file.readFloats(tensor, (long) first * n, (long) count * n, stored.segment(), 0);
+        for (int j = 0; j < count; j++) {
+          stored.read(j, 1, block[j], 0);
+          int i = notFinite(block[j], n);
+          if (i >= 0) {
+            throw bad(tensor, (long) (first + j) * n + i, block[j][i]);
+          }
+        }
+        transpose(block, count, first, target);
+      }
+    }
+  }
+
+  private static void transpose(float[][] block, int count, int first, Matrix target) {
+    float[] strip = new float[STRIP * count];
+    MemorySegment to = target.segment();
+    for (int from = 0; from < target.rows(); from += STRIP) {
+      int height = Math.min(STRIP, target.rows() - from);
+      for (int j = 0; j < count; j++) {
+        float[] row = block[j];
+        for (int i = 0; i < height; i++) {
+          strip[i * count + j] = row[from + i];
+        }
+      }
+      for (int i = 0; i < height; i++) {
+        long at = target.rowOffset(from + i) + (long) first * Float.BYTES;
+        MemorySegment.copy(strip, i * count, to, Matrix.FLOAT, at, count);
+      }
+    }
+  }
+
+  private static int notFinite(float[] values, int count) {
+    for (int i = 0; i < count; i++) {
+      if (!Float.isFinite(values[i])) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private BadFileException bad(TensorInfo tensor, long element, float value) {
+    return new BadFileException(
+        file.path(),
+        tensor.name() + ": expected finite weights, element " + element + " is " + value);
+  }
+}
