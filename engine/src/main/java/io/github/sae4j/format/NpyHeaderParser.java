@@ -46,7 +46,8 @@ final class NpyHeaderParser {
         break;
       }
     }
-    if (peek() != 0) {
+    peek();
+    if (at < text.length()) {
       throw bad("expected nothing but spaces after the closing brace");
     }
     if (descr == null || fortranOrder == null || shape == null) {

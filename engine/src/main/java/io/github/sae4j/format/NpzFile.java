@@ -1,7 +1,7 @@
 package io.github.sae4j.format;
 
+import java.io.EOFException;
 import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,13 +26,12 @@ import java.util.zip.ZipFile;
 public final class NpzFile implements TensorFile {
   private final Path path;
   private final ZipFile zip;
-  private final Arena arena;
+  private final List<NpzMember> members = new ArrayList<>();
   private final TensorTable table;
 
-  private NpzFile(Path path, ZipFile zip, long fileSize, Arena arena) throws IOException {
+  private NpzFile(Path path, ZipFile zip, long fileSize) throws IOException {
     this.path = path;
     this.zip = zip;
-    this.arena = arena;
     List<StoredTensor> tensors = new ArrayList<>();
     Map<String, String> unreadable = new LinkedHashMap<>();
     Set<String> names = new HashSet<>();
@@ -48,7 +47,8 @@ public final class NpzFile implements TensorFile {
         continue;
       }
       String what = "member '" + entry.getName() + "': ";
-      NpzMember member = new NpzMember(path, zip, entry, fileSize, arena);
+      NpzMember member = new NpzMember(path, zip, entry, fileSize);
+      members.add(member);
       NpyHeader header = NpyHeader.read(path, what, member::stream, member.size());
       String obstacle = header.obstacle();
       if (obstacle == null) {
@@ -76,15 +76,13 @@ public final class NpzFile implements TensorFile {
     }
     try {
       ZipFile zip = new ZipFile(path.toFile());
-      Arena arena = Arena.ofShared();
       try {
-        return new NpzFile(path, zip, fileSize, arena);
+        return new NpzFile(path, zip, fileSize);
       } catch (Throwable e) {
-        arena.close();
         zip.close();
         throw e;
       }
-    } catch (ZipException e) {
+    } catch (ZipException | EOFException e) {
       throw new BadFileException(path, "expected a zip file of npy arrays: " + e.getMessage(), e);
     }
   }
@@ -128,9 +126,7 @@ public final class NpzFile implements TensorFile {
 
   @Override
   public void close() throws IOException {
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
+    members.forEach(NpzMember::close);
     zip.close();
   }
 }

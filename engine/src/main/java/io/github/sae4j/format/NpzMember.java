@@ -16,7 +16,7 @@ import java.util.zip.ZipFile;
  * its start, so it is inflated as a whole, once, into memory outside the heap and checked against
  * its CRC.
  */
-final class NpzMember implements ByteSource {
+final class NpzMember implements ByteSource, AutoCloseable {
   /** Deflate codes at most 258 bytes in two bits: no member can truly grow by more than this. */
   private static final long MAX_RATIO = 1032;
 
@@ -24,7 +24,7 @@ final class NpzMember implements ByteSource {
   private final ZipFile zip;
   private final ZipEntry entry;
   private final long fileSize;
-  private final Arena arena;
+  private Arena arena;
   private MemorySegment inflated;
 
   /**
@@ -34,14 +34,12 @@ final class NpzMember implements ByteSource {
    * @param zip the open zip file
    * @param entry the member
    * @param fileSize bytes of the zip file
-   * @param arena owns what is inflated
    */
-  NpzMember(Path path, ZipFile zip, ZipEntry entry, long fileSize, Arena arena) {
+  NpzMember(Path path, ZipFile zip, ZipEntry entry, long fileSize) {
     this.path = path;
     this.zip = zip;
     this.entry = entry;
     this.fileSize = fileSize;
-    this.arena = arena;
   }
 
   /**
@@ -95,23 +93,40 @@ final class NpzMember implements ByteSource {
 
   private synchronized MemorySegment inflated() throws IOException {
     if (inflated == null) {
-      MemorySegment whole = allocate(size());
-      CRC32 crc = new CRC32();
-      try (InputStream in = open()) {
-        copy(in, whole, crc);
-        if (in.read() >= 0) {
-          throw new BadFileException(
-              path, "member '" + entry.getName() + "' is longer than it says");
+      arena = Arena.ofShared();
+      try {
+        inflated = inflate(allocate(size()));
+      } finally {
+        if (inflated == null) {
+          arena.close();
         }
-      } catch (EOFException | ZipException e) {
-        throw broken(e);
       }
-      if (crc.getValue() != entry.getCrc()) {
-        throw new BadFileException(path, "member '" + entry.getName() + "': CRC does not match");
-      }
-      inflated = whole;
     }
     return inflated;
+  }
+
+  private MemorySegment inflate(MemorySegment target) throws IOException {
+    CRC32 crc = new CRC32();
+    try (InputStream in = open()) {
+      copy(in, target, crc);
+      if (in.read() >= 0) {
+        throw new BadFileException(path, "member '" + entry.getName() + "' is longer than it says");
+      }
+    } catch (EOFException | ZipException e) {
+      throw broken(e);
+    }
+    if (crc.getValue() != entry.getCrc()) {
+      throw new BadFileException(path, "member '" + entry.getName() + "': CRC does not match");
+    }
+    return target;
+  }
+
+  /** Frees what was inflated; reading it afterwards throws {@link IllegalStateException}. */
+  @Override
+  public synchronized void close() {
+    if (inflated != null && inflated.scope().isAlive()) {
+      arena.close();
+    }
   }
 
   private MemorySegment allocate(long size) throws IOException {
