@@ -31,14 +31,14 @@ public enum InputNormalization {
    *
    * @param x {@code [rows, d]}
    * @param out receives the normalised rows {@code [rows, d]}; may be {@code x}
-   * @param scales receives {@code [1, rows]}
-   * @param shifts receives {@code [1, rows]}
+   * @param scales receives {@code [1, rows]}; may be longer
+   * @param shifts receives {@code [1, rows]}; may be longer
    */
   public void apply(Matrix x, Matrix out, Matrix scales, Matrix shifts) {
     int d = x.cols();
     Shapes.expect("out", out, x.rows(), d);
-    Shapes.expect("scales", scales, 1, x.rows());
-    Shapes.expect("shifts", shifts, 1, x.rows());
+    Shapes.expect(scales.cols() >= x.rows(), "scales", "at least " + x.rows(), scales.shape());
+    Shapes.expect(shifts.cols() >= x.rows(), "shifts", "at least " + x.rows(), shifts.shape());
     float[] row = new float[d];
     for (int b = 0; b < x.rows(); b++) {
       x.read(b, 1, row, 0);

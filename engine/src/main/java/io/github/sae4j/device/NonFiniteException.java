@@ -28,6 +28,16 @@ public final class NonFiniteException extends ArithmeticException {
   }
 
   /**
+   * The same complaint about a row further down.
+   *
+   * @param rows how many rows come before
+   * @return an exception that names the row counted from there
+   */
+  public NonFiniteException shifted(int rows) {
+    return rows == 0 ? this : new NonFiniteException(row + rows, latent, value);
+  }
+
+  /**
    * The first row of the batch in which it occurred.
    *
    * @return row, from 0

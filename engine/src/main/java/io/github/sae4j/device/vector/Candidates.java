@@ -1,0 +1,159 @@
+package io.github.sae4j.device.vector;
+
+import io.github.sae4j.device.Selection;
+import java.util.Arrays;
+
+/**
+ * The running top k of a block of rows. Latents arrive in ascending order; those that beat the
+ * row's threshold (its k-th best so far) are appended to a buffer, which is cut back to k when
+ * full. Since a later latent must be strictly greater to pass, and cutting keeps the earlier of
+ * equals, the result follows the total order of numerics rule 10, and buffers stay sorted by index.
+ */
+final class Candidates {
+  private int k;
+  private int capacity;
+  private float[] thresholds = {};
+  private int[] counts = {};
+  private float[] ranks = {};
+  private float[] values = {};
+  private int[] indices = {};
+  private float[] scratch = {};
+
+  Candidates() {}
+
+  /** Room for one row, at most {@code latents}: twice k, and a little more for small k. */
+  static int capacity(int k, int latents) {
+    return Math.min(latents, Math.max(2 * k, k + 64));
+  }
+
+  /** Starts a block of rows. */
+  void reset(int rows, int k, int latents) {
+    this.k = k;
+    this.capacity = capacity(k, latents);
+    int size = Math.multiplyExact(rows, capacity);
+    if (thresholds.length < rows) {
+      thresholds = new float[rows];
+      counts = new int[rows];
+    }
+    if (ranks.length < size) {
+      ranks = new float[size];
+      values = new float[size];
+      indices = new int[size];
+    }
+    if (scratch.length < capacity) {
+      scratch = new float[capacity];
+    }
+    Arrays.fill(thresholds, 0, rows, Float.NEGATIVE_INFINITY);
+    Arrays.fill(counts, 0, rows, 0);
+  }
+
+  /** What a latent must exceed to be a candidate of the row. */
+  float threshold(int row) {
+    return thresholds[row];
+  }
+
+  /** Appends the latents of a mask. */
+  void append(
+      int row, long mask, int firstLatent, float[] rankOf, int rankAt, float[] valueOf, int at) {
+    int base = row * capacity;
+    int count = counts[row];
+    for (long left = mask; left != 0; left &= left - 1) {
+      int lane = Long.numberOfTrailingZeros(left);
+      float rank = rankOf[rankAt + lane];
+      if (count == capacity) {
+        // The mask was formed against an older threshold.
+        count = cut(row, count, k);
+        if (!(rank > thresholds[row])) {
+          continue;
+        }
+      }
+      int slot = base + count++;
+      ranks[slot] = rank;
+      values[slot] = valueOf[at + lane];
+      indices[slot] = firstLatent + lane;
+    }
+    counts[row] = count;
+  }
+
+  /**
+   * Writes a row's best latents, ascending by index. May be called again for fewer.
+   *
+   * @param row row of the block
+   * @param selection what is stored of a value
+   * @param codes receives {@code codes.k} latents
+   * @param at row of {@code codes}
+   */
+  void finish(int row, Selection selection, HeapCodes codes, int at) {
+    if (counts[row] > codes.k) {
+      cut(row, counts[row], codes.k);
+    }
+    int base = row * capacity;
+    int out = at * codes.k;
+    for (int slot = 0; slot < codes.k; slot++) {
+      float value = values[base + slot];
+      codes.indices[out + slot] = indices[base + slot];
+      codes.values[out + slot] = selection == Selection.SIGNED || value > 0 ? value : 0f;
+    }
+  }
+
+  private int cut(int row, int count, int k) {
+    int base = row * capacity;
+    System.arraycopy(ranks, base, scratch, 0, count);
+    float kth = kthLargest(scratch, count, k);
+    int above = 0;
+    for (int i = 0; i < count; i++) {
+      above += ranks[base + i] > kth ? 1 : 0;
+    }
+    int equals = k - above;
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+      float rank = ranks[base + i];
+      if (rank > kth || (rank == kth && equals-- > 0)) {
+        ranks[base + kept] = rank;
+        values[base + kept] = values[base + i];
+        indices[base + kept] = indices[base + i];
+        kept++;
+      }
+    }
+    thresholds[row] = kth;
+    counts[row] = kept;
+    return kept;
+  }
+
+  /** The k-th largest of the first {@code count} values, which are reordered (quickselect). */
+  static float kthLargest(float[] values, int count, int k) {
+    int low = 0;
+    int high = count - 1;
+    int target = k - 1;
+    while (low < high) {
+      float pivot = middle(values[low], values[(low + high) >>> 1], values[high]);
+      int i = low;
+      int j = high;
+      while (i <= j) {
+        while (values[i] > pivot) {
+          i++;
+        }
+        while (values[j] < pivot) {
+          j--;
+        }
+        if (i <= j) {
+          float swap = values[i];
+          values[i++] = values[j];
+          values[j--] = swap;
+        }
+      }
+      if (target <= j) {
+        high = j;
+      } else if (target >= i) {
+        low = i;
+      } else {
+        break;
+      }
+    }
+    return values[target];
+  }
+
+  private static float middle(float a, float b, float c) {
+    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  }
+}

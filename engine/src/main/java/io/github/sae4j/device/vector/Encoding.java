@@ -1,0 +1,261 @@
+package io.github.sae4j.device.vector;
+
+import static io.github.sae4j.device.vector.Vectors.LENGTH;
+import static io.github.sae4j.device.vector.Vectors.PANEL;
+import static io.github.sae4j.device.vector.Vectors.SPECIES;
+import static io.github.sae4j.device.vector.Vectors.TILE;
+
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.memory.Matrix;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Encode and select without forming {@code [rows, d_sae]}. Threads split the rows; each packs a
+ * group of panels of W_enc that fits its L2 cache, multiplies all its tiles of x with them, and
+ * hands what beats a row's threshold to {@link Candidates}. Every pre-activation is one chain over
+ * d_in with b_enc added last (numerics rule 1), so splits and tiles leave no trace in the bits.
+ */
+final class Encoding {
+  /** Packed panels of one group, in bytes: half of a 1 MiB L2. */
+  private static final int GROUP_BYTES = 512 << 10;
+
+  /** Candidates of one pass over the weights, in bytes per worker; more rows take more passes. */
+  private static final long CANDIDATE_BYTES = 48L << 20;
+
+  /**
+   * An encoder's operands in the form the kernel wants.
+   *
+   * @param wEnc {@code [n, d]}
+   * @param latents which rows of {@code wEnc} are encoded, ascending; or null for all
+   * @param bias b_enc per row of {@code wEnc}
+   * @param rankScale per row of {@code wEnc}, or null
+   * @param selection ranking
+   */
+  record Spec(
+      Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
+    int count() {
+      return latents == null ? wEnc.rows() : latents.length;
+    }
+  }
+
+  /** Scratch of one worker. */
+  private static final class Worker {
+    final Candidates candidates = new Candidates();
+    final float[] tile = new float[TILE * PANEL];
+    final float[] rank = new float[PANEL];
+    float[] rows = {};
+    float[] panels = {};
+    float[] bias = {};
+    float[] scale = {};
+    int firstBad;
+  }
+
+  private final WorkerPool pool;
+  private final Worker[] workers;
+
+  Encoding(WorkerPool pool) {
+    this.pool = pool;
+    this.workers = new Worker[pool.size()];
+    Arrays.setAll(workers, i -> new Worker());
+  }
+
+  /**
+   * Packs inputs into tiles.
+   *
+   * @param input rows, {@code stride} floats apart
+   * @param stride distance of rows
+   * @param rows number of rows
+   * @param depth d_in
+   * @param packed receives {@code tiles * TILE * depth} floats
+   */
+  void packRows(float[] input, int stride, int rows, int depth, float[] packed) {
+    pool.run(
+        Packing.tiles(rows),
+        (t, worker) -> {
+          int first = t * TILE;
+          int count = Math.min(TILE, rows - first);
+          Packing.pack(
+              input, first * stride, stride, count, depth, TILE, packed, t * TILE * depth);
+        });
+  }
+
+  /**
+   * Encodes packed rows.
+   *
+   * @param spec the encoder
+   * @param packed from {@link #packRows}
+   * @param rows number of rows
+   * @param codes receives the best {@code codes.k} latents of each row, ascending
+   * @param best receives the best {@code best.k}, at most {@code codes.k}; or null
+   * @throws NonFiniteException if a pre-activation is not finite
+   */
+  void run(Spec spec, float[] packed, int rows, HeapCodes codes, HeapCodes best) {
+    int tiles = Packing.tiles(rows);
+    int parts = Math.min(pool.size(), tiles);
+    for (Worker worker : workers) {
+      worker.firstBad = Integer.MAX_VALUE;
+    }
+    pool.run(
+        parts,
+        (part, worker) -> {
+          int from = (int) ((long) tiles * part / parts);
+          int to = (int) ((long) tiles * (part + 1) / parts);
+          encodeTiles(workers[worker], spec, packed, rows, from, to, codes, best);
+        });
+    int bad = Integer.MAX_VALUE;
+    for (Worker worker : workers) {
+      bad = Math.min(bad, worker.firstBad);
+    }
+    if (bad != Integer.MAX_VALUE) {
+      throw nonFinite(spec, packed, bad);
+    }
+  }
+
+  private static void encodeTiles(
+      Worker worker,
+      Spec spec,
+      float[] packed,
+      int rows,
+      int from,
+      int to,
+      HeapCodes codes,
+      HeapCodes best) {
+    int n = spec.count();
+    long bytesPerTile = 12L * TILE * Candidates.capacity(codes.k, n);
+    int tilesPerPass = (int) Math.max(1, CANDIDATE_BYTES / bytesPerTile);
+    for (int first = from; first < to; first += tilesPerPass) {
+      int last = Math.min(to, first + tilesPerPass);
+      int count = Math.min(last * TILE, rows) - first * TILE;
+      worker.candidates.reset(count, codes.k, n);
+      encodePass(worker, spec, packed, first, last, count);
+      for (int r = 0; r < count; r++) {
+        int row = first * TILE + r;
+        worker.candidates.finish(r, spec.selection(), codes, row);
+        if (best != null) {
+          worker.candidates.finish(r, spec.selection(), best, row);
+        }
+      }
+    }
+  }
+
+  private static void encodePass(
+      Worker worker, Spec spec, float[] packed, int first, int last, int count) {
+    int depth = spec.wEnc().cols();
+    int n = spec.count();
+    int panelFloats = depth * PANEL;
+    int group = Math.max(1, GROUP_BYTES / (4 * panelFloats));
+    if (worker.panels.length < group * panelFloats) {
+      worker.panels = new float[group * panelFloats];
+      worker.rows = new float[panelFloats];
+    }
+    if (worker.bias.length < group * PANEL) {
+      worker.bias = new float[group * PANEL];
+      worker.scale = new float[group * PANEL];
+    }
+    int panels = Packing.panels(n);
+    for (int panel = 0; panel < panels; panel += group) {
+      int inGroup = Math.min(group, panels - panel);
+      packGroup(worker, spec, panel, inGroup, depth);
+      for (int tile = first; tile < last; tile++) {
+        int row = (tile - first) * TILE;
+        int tileRows = Math.min(TILE, count - row);
+        for (int g = 0; g < inGroup; g++) {
+          Arrays.fill(worker.tile, 0f);
+          Tiles.multiply(
+              packed,
+              tile * TILE * depth,
+              worker.panels,
+              g * panelFloats,
+              depth,
+              worker.tile,
+              0);
+          filter(worker, spec, first * TILE, row, tileRows, (panel + g) * PANEL, g * PANEL);
+        }
+      }
+    }
+  }
+
+  private static void packGroup(Worker worker, Spec spec, int panel, int inGroup, int depth) {
+    int n = spec.count();
+    for (int g = 0; g < inGroup; g++) {
+      int latent = (panel + g) * PANEL;
+      int count = Math.min(PANEL, n - latent);
+      Packing.panel(
+          spec.wEnc(),
+          spec.latents(),
+          latent,
+          count,
+          0,
+          depth,
+          worker.rows,
+          worker.panels,
+          g * depth * PANEL);
+      for (int c = 0; c < PANEL; c++) {
+        int index = latent + Math.min(c, count - 1);
+        int source = spec.latents() == null ? index : spec.latents()[index];
+        worker.bias[g * PANEL + c] = spec.bias()[source];
+        worker.scale[g * PANEL + c] = spec.rankScale() == null ? 1f : spec.rankScale()[source];
+      }
+    }
+  }
+
+  /** Adds the bias, forms the ranks and hands over what beats the threshold. */
+  private static void filter(
+      Worker worker, Spec spec, int firstRow, int row, int rows, int latent, int biasAt) {
+    Candidates candidates = worker.candidates;
+    float[] tile = worker.tile;
+    boolean relu = spec.selection() == Selection.RELU_FIRST;
+    boolean scaled = spec.rankScale() != null;
+    int left = Math.min(PANEL, spec.count() - latent);
+    for (int half = 0; half < PANEL && half < left; half += LENGTH) {
+      long there = left - half >= LENGTH ? -1L : (1L << (left - half)) - 1;
+      FloatVector bias = FloatVector.fromArray(SPECIES, worker.bias, biasAt + half);
+      FloatVector scale = FloatVector.fromArray(SPECIES, worker.scale, biasAt + half);
+      for (int r = 0; r < rows; r++) {
+        int at = r * PANEL + half;
+        FloatVector value = FloatVector.fromArray(SPECIES, tile, at).add(bias);
+        FloatVector rank = relu ? value.max(0f) : value;
+        // A product with 0 is 0 unless the value is NaN or infinite.
+        FloatVector check = value.mul(0f);
+        if (scaled) {
+          rank = rank.mul(scale);
+          check = check.add(rank.mul(0f));
+        }
+        if ((check.compare(VectorOperators.NE, 0f).toLong() & there) != 0) {
+          worker.firstBad = Math.min(worker.firstBad, firstRow + row + r);
+        }
+        long mask =
+            rank.compare(VectorOperators.GT, candidates.threshold(row + r)).toLong() & there;
+        if (mask != 0) {
+          value.intoArray(tile, at);
+          rank.intoArray(worker.rank, 0);
+          candidates.append(row + r, mask, latent + half, worker.rank, 0, tile, at);
+        }
+      }
+    }
+  }
+
+  /** Names the first bad latent of a row by encoding it once more, slowly. */
+  private static NonFiniteException nonFinite(Spec spec, float[] packed, int row) {
+    int depth = spec.wEnc().cols();
+    float[] weights = new float[depth];
+    int at = row / TILE * TILE * depth + row % TILE;
+    for (int i = 0; i < spec.count(); i++) {
+      int latent = spec.latents() == null ? i : spec.latents()[i];
+      Packing.copyRow(spec.wEnc(), latent, 0, depth, weights, 0);
+      float sum = 0f;
+      for (int p = 0; p < depth; p++) {
+        sum = Math.fma(packed[at + p * TILE], weights[p], sum);
+      }
+      float value = sum + spec.bias()[latent];
+      float rank = spec.rankScale() == null ? value : value * spec.rankScale()[latent];
+      if (!Float.isFinite(value) || !Float.isFinite(rank)) {
+        return new NonFiniteException(row, i, Float.isFinite(value) ? rank : value);
+      }
+    }
+    throw new IllegalStateException("row " + row + " is finite after all: its memory was changed");
+  }
+}

@@ -1,0 +1,24 @@
+package io.github.sae4j.device.vector;
+
+/** Codes of a batch on the heap, with the gradient of each and the index by latent. */
+final class HeapCodes {
+  final LatentIndex byLatent = new LatentIndex();
+  int k;
+  int[] indices = {};
+  float[] values = {};
+  float[] deltas = {};
+
+  HeapCodes() {}
+
+  /** Makes room for a batch. */
+  HeapCodes resize(int rows, int k) {
+    this.k = k;
+    int size = Math.multiplyExact(rows, k);
+    if (indices.length < size) {
+      indices = new int[size];
+      values = new float[size];
+      deltas = new float[size];
+    }
+    return this;
+  }
+}

@@ -1,0 +1,355 @@
+package io.github.sae4j.device.vector;
+
+import static io.github.sae4j.device.vector.Vectors.LENGTH;
+import static io.github.sae4j.device.vector.Vectors.SPECIES;
+
+import io.github.sae4j.device.Adam;
+import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * The passes over latents: gradient rows, projection, optimizer. A latent is one thread's whole
+ * business, so no atomics are needed; blocks of latents are claimed one by one, which evens out
+ * latents that fire very often.
+ */
+final class LatentPass {
+  /** Latents of one task. */
+  private static final int TASK = 32;
+
+  private interface Latent {
+    void run(int latent, StepMemory.Worker scratch);
+  }
+
+  private final WorkerPool pool;
+  private final StepSpec spec;
+  private final TrainingState state;
+  private final StepMemory memory;
+  private final OffHeap offHeap;
+  private final float[] biasGradient;
+  private final float[] zeros;
+  private HeapCodes main;
+  private HeapCodes multi;
+  private HeapCodes aux;
+  private float[] multiGradient;
+  private float[] auxGradient;
+  private Matrix encoderGradients;
+  private Matrix decoderGradients;
+  private float[] encoderSquares;
+  private float[] decoderSquares;
+
+  LatentPass(
+      WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory, OffHeap offHeap) {
+    this.pool = pool;
+    this.spec = spec;
+    this.state = state;
+    this.memory = memory;
+    this.offHeap = offHeap;
+    this.biasGradient = new float[Vectors.padded(spec.dSae())];
+    this.zeros = new float[memory.padded];
+    if (spec.multiTopK()) {
+      multiGradient = new float[memory.gradient.length];
+    }
+    if (spec.clipNorm().isPresent()) {
+      encoderSquares = new float[spec.dSae()];
+      decoderSquares = new float[spec.dSae()];
+    }
+  }
+
+  /** Gradient at the output of the Multi-TopK term. */
+  float[] multiGradient() {
+    return multiGradient;
+  }
+
+  /** Gradient at ê; allocated when AuxK first acts. */
+  float[] auxGradient() {
+    if (auxGradient == null) {
+      auxGradient = new float[memory.gradient.length];
+    }
+    return auxGradient;
+  }
+
+  /** Gradient of b_enc, padded. */
+  float[] biasGradient() {
+    return biasGradient;
+  }
+
+  /** Brings decoder rows to unit norm. */
+  void normalizeDecoder() {
+    forEach(
+        (i, scratch) -> {
+          readDecoder(i, scratch);
+          RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
+          state.wDec().write(i, 1, scratch.unit, 0);
+        });
+  }
+
+  /** Norms of decoder rows. */
+  void decoderNorms(float[] norms) {
+    forEach(
+        (i, scratch) -> {
+          readDecoder(i, scratch);
+          norms[i] = RowKernels.norm(scratch.unit, 0, memory.padded);
+        });
+  }
+
+  /** Takes the codes of a step and forms the gradient of b_enc. */
+  void begin(HeapCodes main, HeapCodes multi, HeapCodes aux) {
+    this.main = main;
+    this.multi = multi;
+    this.aux = aux;
+    forEach(
+        (i, scratch) -> {
+          float sum = sumDeltas(main, i);
+          if (multi != null) {
+            sum += sumDeltas(multi, i);
+          }
+          if (aux != null && aux.byLatent.from(i) < aux.byLatent.to(i)) {
+            sum += sumDeltas(aux, i);
+          }
+          biasGradient[i] = sum;
+        });
+  }
+
+  private static float sumDeltas(HeapCodes codes, int latent) {
+    float sum = 0f;
+    int to = codes.byLatent.to(latent);
+    for (int p = codes.byLatent.from(latent); p < to; p++) {
+      sum += codes.deltas[codes.byLatent.place(p)];
+    }
+    return sum;
+  }
+
+  /** db_enc W_enc: per column one chain over ascending latents; those with gradient 0 skipped. */
+  float[] throughInput() {
+    int d = spec.dIn();
+    float[] out = new float[memory.padded];
+    int stripe = 8 * LENGTH;
+    int stripes = d / stripe;
+    int rest = d - stripes * stripe;
+    pool.run(
+        stripes + (rest > 0 ? 1 : 0),
+        (task, worker) -> {
+          if (task < stripes) {
+            stripe(task * stripe, out);
+          } else {
+            columns(stripes * stripe, rest, out);
+          }
+        });
+    return out;
+  }
+
+  private void stripe(int column, float[] out) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    FloatVector s4 = s0;
+    FloatVector s5 = s0;
+    FloatVector s6 = s0;
+    FloatVector s7 = s0;
+    for (int i = 0; i < spec.dSae(); i++) {
+      if (biasGradient[i] == 0) {
+        continue;
+      }
+      FloatVector w = FloatVector.broadcast(SPECIES, biasGradient[i]);
+      long at = state.wEnc().rowOffset(i) + 4L * column;
+      s0 = w.fma(encoder(at), s0);
+      s1 = w.fma(encoder(at + 4L * LENGTH), s1);
+      s2 = w.fma(encoder(at + 8L * LENGTH), s2);
+      s3 = w.fma(encoder(at + 12L * LENGTH), s3);
+      s4 = w.fma(encoder(at + 16L * LENGTH), s4);
+      s5 = w.fma(encoder(at + 20L * LENGTH), s5);
+      s6 = w.fma(encoder(at + 24L * LENGTH), s6);
+      s7 = w.fma(encoder(at + 28L * LENGTH), s7);
+    }
+    s0.intoArray(out, column);
+    s1.intoArray(out, column + LENGTH);
+    s2.intoArray(out, column + 2 * LENGTH);
+    s3.intoArray(out, column + 3 * LENGTH);
+    s4.intoArray(out, column + 4 * LENGTH);
+    s5.intoArray(out, column + 5 * LENGTH);
+    s6.intoArray(out, column + 6 * LENGTH);
+    s7.intoArray(out, column + 7 * LENGTH);
+  }
+
+  private FloatVector encoder(long at) {
+    return FloatVector.fromMemorySegment(
+        SPECIES, state.wEnc().segment(), at, ByteOrder.nativeOrder());
+  }
+
+  private void columns(int column, int count, float[] out) {
+    float[] row = new float[count];
+    for (int i = 0; i < spec.dSae(); i++) {
+      float w = biasGradient[i];
+      if (w != 0) {
+        Packing.copyRow(state.wEnc(), i, column, count, row, 0);
+        for (int j = 0; j < count; j++) {
+          out[column + j] = Math.fma(w, row[j], out[column + j]);
+        }
+      }
+    }
+  }
+
+  /** First of two passes, when the recipe clips: forms and keeps the rows and their norms. */
+  void formGradients() {
+    if (encoderGradients == null) {
+      encoderGradients = offHeap.matrix(spec.dSae(), spec.dIn());
+      decoderGradients = offHeap.matrix(spec.dSae(), spec.dIn());
+    }
+    int padded = memory.padded;
+    forEach(
+        (i, scratch) -> {
+          boolean any = form(i, scratch);
+          if (any) {
+            encoderSquares[i] =
+                RowKernels.dot(scratch.encoderGradient, 0, scratch.encoderGradient, 0, padded);
+            decoderSquares[i] =
+                RowKernels.dot(scratch.decoderGradient, 0, scratch.decoderGradient, 0, padded);
+            encoderGradients.write(i, 1, scratch.encoderGradient, 0);
+            decoderGradients.write(i, 1, scratch.decoderGradient, 0);
+          } else {
+            encoderSquares[i] = 0f;
+            decoderSquares[i] = 0f;
+          }
+        });
+  }
+
+  /** Squared norm of both weight gradients formed. */
+  double squaredNorm() {
+    return BatchSums.sum(encoderSquares, 0, spec.dSae())
+        + BatchSums.sum(decoderSquares, 0, spec.dSae());
+  }
+
+  /** Second pass: the optimizer. */
+  void applyGradients(Adam adam) {
+    forEach(
+        (i, scratch) -> {
+          float[] encoder = zeros;
+          float[] decoder = zeros;
+          if (touched(i)) {
+            encoder = scratch.encoderGradient;
+            decoder = scratch.decoderGradient;
+            encoderGradients.read(i, 1, encoder, 0);
+            decoderGradients.read(i, 1, decoder, 0);
+          }
+          apply(i, encoder, decoder, adam, scratch);
+        });
+  }
+
+  /** Both in one pass, when the recipe does not clip. */
+  void formAndApply(Adam adam) {
+    forEach(
+        (i, scratch) -> {
+          boolean any = form(i, scratch);
+          apply(
+              i,
+              any ? scratch.encoderGradient : zeros,
+              any ? scratch.decoderGradient : zeros,
+              adam,
+              scratch);
+        });
+  }
+
+  private boolean touched(int latent) {
+    return has(main, latent) || has(multi, latent) || has(aux, latent);
+  }
+
+  private static boolean has(HeapCodes codes, int latent) {
+    return codes != null && codes.byLatent.from(latent) < codes.byLatent.to(latent);
+  }
+
+  /** Forms both gradient rows of a latent; false if they are zero and were not written. */
+  private boolean form(int latent, StepMemory.Worker scratch) {
+    if (spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_BACKWARD) {
+      readDecoder(latent, scratch);
+      RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
+      state.wDec().write(latent, 1, scratch.unit, 0);
+    }
+    if (!touched(latent)) {
+      return false;
+    }
+    Arrays.fill(scratch.encoderGradient, 0f);
+    Arrays.fill(scratch.decoderGradient, 0f);
+    accumulate(
+        main, memory.gradient, latent, scratch, scratch.encoderGradient, scratch.decoderGradient);
+    if (has(multi, latent)) {
+      addTerm(multi, multiGradient, latent, scratch);
+    }
+    if (has(aux, latent)) {
+      addTerm(aux, auxGradient, latent, scratch);
+    }
+    if (spec.projectGradient()) {
+      readDecoder(latent, scratch);
+      if (spec.projectEpsilon() > 0) {
+        RowKernels.normalize(scratch.unit, 0, spec.projectEpsilon(), memory.padded);
+      }
+      RowKernels.project(scratch.decoderGradient, 0, scratch.unit, 0, memory.padded);
+    }
+    return true;
+  }
+
+  private void addTerm(
+      HeapCodes codes, float[] gradient, int latent, StepMemory.Worker scratch) {
+    Arrays.fill(scratch.term, 0f);
+    Arrays.fill(scratch.out, 0f);
+    accumulate(codes, gradient, latent, scratch, scratch.term, scratch.out);
+    RowKernels.add(scratch.encoderGradient, 0, scratch.term, 0, memory.padded);
+    RowKernels.add(scratch.decoderGradient, 0, scratch.out, 0, memory.padded);
+  }
+
+  /** One term's chains over ascending samples (numerics rule 4). */
+  private void accumulate(
+      HeapCodes codes,
+      float[] gradient,
+      int latent,
+      StepMemory.Worker scratch,
+      float[] encoder,
+      float[] decoder) {
+    int from = codes.byLatent.from(latent);
+    int count = codes.byLatent.to(latent) - from;
+    scratch.samples(count);
+    for (int p = 0; p < count; p++) {
+      int place = codes.byLatent.place(from + p);
+      scratch.weights[p] = codes.values[place];
+      scratch.deltas[p] = codes.deltas[place];
+      scratch.rowAt[p] = place / codes.k * memory.padded;
+    }
+    RowKernels.combine(
+        scratch.weights, scratch.rowAt, count, gradient, memory.padded, decoder, 0);
+    RowKernels.combine(
+        scratch.deltas, scratch.rowAt, count, memory.input, memory.padded, encoder, 0);
+  }
+
+  private void apply(
+      int latent, float[] encoder, float[] decoder, Adam adam, StepMemory.Worker scratch) {
+    AdamRows.update(state.wEnc(), state.wEncM(), state.wEncV(), latent, encoder, 0, adam);
+    AdamRows.update(state.wDec(), state.wDecM(), state.wDecV(), latent, decoder, 0, adam);
+    if (spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_STEP) {
+      readDecoder(latent, scratch);
+      RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
+      state.wDec().write(latent, 1, scratch.unit, 0);
+    }
+  }
+
+  private void readDecoder(int latent, StepMemory.Worker scratch) {
+    Packing.copyRow(state.wDec(), latent, 0, spec.dIn(), scratch.unit, 0);
+  }
+
+  private void forEach(Latent latent) {
+    int n = spec.dSae();
+    pool.run(
+        (n + TASK - 1) / TASK,
+        (task, worker) -> {
+          StepMemory.Worker scratch = memory.workers[worker];
+          int last = Math.min(n, (task + 1) * TASK);
+          for (int i = task * TASK; i < last; i++) {
+            latent.run(i, scratch);
+          }
+        });
+  }
+}

@@ -1,0 +1,215 @@
+package io.github.sae4j.device.vector;
+
+import static io.github.sae4j.device.vector.Vectors.LENGTH;
+import static io.github.sae4j.device.vector.Vectors.PARTS;
+import static io.github.sae4j.device.vector.Vectors.SPECIES;
+
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Kernels on rows in heap scratch. A row occupies {@link Vectors#padded} floats, those beyond its
+ * width being zero, so there are no tails.
+ */
+final class RowKernels {
+  private RowKernels() {}
+
+  /** Row dot product by lanes (numerics rule 2). */
+  static float dot(float[] a, int aAt, float[] b, int bAt, int padded) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int j = 0; j < padded; j += 16) {
+      s0 = load(a, aAt + j).fma(load(b, bAt + j), s0);
+      if (PARTS > 1) {
+        s1 = load(a, aAt + j + LENGTH).fma(load(b, bAt + j + LENGTH), s1);
+      }
+      if (PARTS > 2) {
+        s2 = load(a, aAt + j + 2 * LENGTH).fma(load(b, bAt + j + 2 * LENGTH), s2);
+        s3 = load(a, aAt + j + 3 * LENGTH).fma(load(b, bAt + j + 3 * LENGTH), s3);
+      }
+    }
+    return Vectors.join(s0, s1, s2, s3);
+  }
+
+  /**
+   * Dot products of one row with several, four at a time to hide the latency of fma.
+   *
+   * @param g the one row
+   * @param gAt its first float
+   * @param rows the others, {@code padded} floats apart
+   * @param count how many
+   * @param padded padded width
+   * @param out receives {@code count} sums
+   * @param at first position in {@code out}
+   */
+  static void dots(float[] g, int gAt, float[] rows, int count, int padded, float[] out, int at) {
+    int r = 0;
+    if (PARTS == 1) {
+      for (; r + 4 <= count; r += 4) {
+        dots4(g, gAt, rows, r * padded, padded, out, at + r);
+      }
+    } else if (PARTS == 2) {
+      for (; r + 2 <= count; r += 2) {
+        dots2(g, gAt, rows, r * padded, padded, out, at + r);
+      }
+    }
+    for (; r < count; r++) {
+      out[at + r] = dot(g, gAt, rows, r * padded, padded);
+    }
+  }
+
+  private static void dots4(
+      float[] g, int gAt, float[] rows, int rowsAt, int padded, float[] out, int at) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int j = 0; j < padded; j += 16) {
+      FloatVector x = load(g, gAt + j);
+      int row = rowsAt + j;
+      s0 = x.fma(load(rows, row), s0);
+      s1 = x.fma(load(rows, row + padded), s1);
+      s2 = x.fma(load(rows, row + 2 * padded), s2);
+      s3 = x.fma(load(rows, row + 3 * padded), s3);
+    }
+    out[at] = Vectors.join(s0, s0, s0, s0);
+    out[at + 1] = Vectors.join(s1, s1, s1, s1);
+    out[at + 2] = Vectors.join(s2, s2, s2, s2);
+    out[at + 3] = Vectors.join(s3, s3, s3, s3);
+  }
+
+  private static void dots2(
+      float[] g, int gAt, float[] rows, int rowsAt, int padded, float[] out, int at) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = s0;
+    FloatVector t0 = s0;
+    FloatVector t1 = s0;
+    for (int j = 0; j < padded; j += 16) {
+      FloatVector low = load(g, gAt + j);
+      FloatVector high = load(g, gAt + j + LENGTH);
+      int row = rowsAt + j;
+      s0 = low.fma(load(rows, row), s0);
+      s1 = high.fma(load(rows, row + LENGTH), s1);
+      t0 = low.fma(load(rows, row + padded), t0);
+      t1 = high.fma(load(rows, row + padded + LENGTH), t1);
+    }
+    out[at] = Vectors.join(s0, s1, s0, s0);
+    out[at + 1] = Vectors.join(t0, t1, t0, t0);
+  }
+
+  /**
+   * Weighted sum of rows: per column one chain over the given rows in their order, going on from
+   * what {@code out} holds (numerics rules 3 and 4).
+   *
+   * @param weights one weight a row
+   * @param rowAt first float of each row in {@code rows}
+   * @param count number of rows
+   * @param rows the rows
+   * @param padded padded width
+   * @param out the sums, updated
+   * @param at first position in {@code out}
+   */
+  static void combine(
+      float[] weights, int[] rowAt, int count, float[] rows, int padded, float[] out, int at) {
+    int column = 0;
+    for (; column + 8 * LENGTH <= padded; column += 8 * LENGTH) {
+      combine8(weights, rowAt, count, rows, column, out, at + column);
+    }
+    for (; column < padded; column += LENGTH) {
+      FloatVector s = load(out, at + column);
+      for (int r = 0; r < count; r++) {
+        s = FloatVector.broadcast(SPECIES, weights[r]).fma(load(rows, rowAt[r] + column), s);
+      }
+      s.intoArray(out, at + column);
+    }
+  }
+
+  private static void combine8(
+      float[] weights, int[] rowAt, int count, float[] rows, int column, float[] out, int at) {
+    FloatVector s0 = load(out, at);
+    FloatVector s1 = load(out, at + LENGTH);
+    FloatVector s2 = load(out, at + 2 * LENGTH);
+    FloatVector s3 = load(out, at + 3 * LENGTH);
+    FloatVector s4 = load(out, at + 4 * LENGTH);
+    FloatVector s5 = load(out, at + 5 * LENGTH);
+    FloatVector s6 = load(out, at + 6 * LENGTH);
+    FloatVector s7 = load(out, at + 7 * LENGTH);
+    for (int r = 0; r < count; r++) {
+      FloatVector w = FloatVector.broadcast(SPECIES, weights[r]);
+      int row = rowAt[r] + column;
+      s0 = w.fma(load(rows, row), s0);
+      s1 = w.fma(load(rows, row + LENGTH), s1);
+      s2 = w.fma(load(rows, row + 2 * LENGTH), s2);
+      s3 = w.fma(load(rows, row + 3 * LENGTH), s3);
+      s4 = w.fma(load(rows, row + 4 * LENGTH), s4);
+      s5 = w.fma(load(rows, row + 5 * LENGTH), s5);
+      s6 = w.fma(load(rows, row + 6 * LENGTH), s6);
+      s7 = w.fma(load(rows, row + 7 * LENGTH), s7);
+    }
+    s0.intoArray(out, at);
+    s1.intoArray(out, at + LENGTH);
+    s2.intoArray(out, at + 2 * LENGTH);
+    s3.intoArray(out, at + 3 * LENGTH);
+    s4.intoArray(out, at + 4 * LENGTH);
+    s5.intoArray(out, at + 5 * LENGTH);
+    s6.intoArray(out, at + 6 * LENGTH);
+    s7.intoArray(out, at + 7 * LENGTH);
+  }
+
+  /** {@code target += addend}, one rounding each. */
+  static void add(float[] target, int at, float[] addend, int addendAt, int padded) {
+    for (int j = 0; j < padded; j += LENGTH) {
+      load(target, at + j).add(load(addend, addendAt + j)).intoArray(target, at + j);
+    }
+  }
+
+  /** {@code out = a − b}, one rounding each. */
+  static void subtract(float[] a, int aAt, float[] b, int bAt, float[] out, int at, int padded) {
+    for (int j = 0; j < padded; j += LENGTH) {
+      load(a, aAt + j).sub(load(b, bAt + j)).intoArray(out, at + j);
+    }
+  }
+
+  /** {@code out = a · factor}, one rounding each. */
+  static void scale(float[] a, int aAt, float factor, float[] out, int at, int padded) {
+    for (int j = 0; j < padded; j += LENGTH) {
+      load(a, aAt + j).mul(factor).intoArray(out, at + j);
+    }
+  }
+
+  /** {@code a ← fma(a, factor, shift)}. */
+  static void affine(float[] a, int at, float factor, float shift, int width) {
+    // Only to the width: the pad must stay zero.
+    for (int j = 0; j < width; j++) {
+      a[at + j] = Math.fma(a[at + j], factor, shift);
+    }
+  }
+
+  /** Norm of a row: root of the squared norm by lanes. */
+  static float norm(float[] a, int at, int padded) {
+    return (float) Math.sqrt(dot(a, at, a, at, padded));
+  }
+
+  /** Divides a row by norm + epsilon; leaves it as it is if that is 0. */
+  static void normalize(float[] w, int at, float epsilon, int padded) {
+    float divisor = norm(w, at, padded) + epsilon;
+    if (divisor > 0) {
+      for (int j = 0; j < padded; j += LENGTH) {
+        load(w, at + j).div(divisor).intoArray(w, at + j);
+      }
+    }
+  }
+
+  /** {@code g ← fma(u, −⟨g, u⟩, g)}. */
+  static void project(float[] g, int gAt, float[] unit, int unitAt, int padded) {
+    FloatVector negated = FloatVector.broadcast(SPECIES, -dot(g, gAt, unit, unitAt, padded));
+    for (int j = 0; j < padded; j += LENGTH) {
+      load(unit, unitAt + j).fma(negated, load(g, gAt + j)).intoArray(g, gAt + j);
+    }
+  }
+
+  private static FloatVector load(float[] a, int at) {
+    return FloatVector.fromArray(SPECIES, a, at);
+  }
+}

@@ -1,0 +1,84 @@
+package io.github.sae4j.device.vector;
+
+import static io.github.sae4j.device.vector.Vectors.TILE;
+
+import io.github.sae4j.device.StepSpec;
+
+/** Scratch of a fused step on the heap, allocated once. */
+final class StepMemory {
+  /** Rows of W_dec that a sample's pass holds in scratch at a time. */
+  static final int CHUNK = 64;
+
+  /** Scratch of one worker. */
+  static final class Worker {
+    final float[] x;
+    final float[] out;
+    final float[] error;
+    final float[] decoderRows;
+    final float[] encoderGradient;
+    final float[] decoderGradient;
+    final float[] term;
+    final float[] unit;
+    final int[] chunkAt = new int[CHUNK];
+    final float[] chunkWeights = new float[CHUNK];
+    float[] weights = {};
+    float[] deltas = {};
+    int[] rowAt = {};
+
+    Worker(int padded) {
+      x = new float[padded];
+      out = new float[padded];
+      error = new float[padded];
+      decoderRows = new float[CHUNK * padded];
+      encoderGradient = new float[padded];
+      decoderGradient = new float[padded];
+      term = new float[padded];
+      unit = new float[padded];
+      for (int i = 0; i < CHUNK; i++) {
+        chunkAt[i] = i * padded;
+      }
+    }
+
+    /** Makes room for the samples of one latent. */
+    void samples(int count) {
+      if (weights.length < count) {
+        int size = Math.max(count, 2 * weights.length);
+        weights = new float[size];
+        deltas = new float[size];
+        rowAt = new int[size];
+      }
+    }
+  }
+
+  final int padded;
+  final Worker[] workers;
+
+  /** Encoder inputs, {@code [rows, padded]}. */
+  final float[] input;
+
+  /** The same packed into tiles. */
+  final float[] packed;
+
+  /** Gradient at the output, {@code [rows, padded]}; the residual e until it is scaled. */
+  final float[] gradient;
+
+  /** ‖e‖² per row. */
+  final float[] errorSquares;
+
+  /** ‖x − x̄‖² per row. */
+  final float[] distances;
+
+  StepMemory(StepSpec spec, int threads) {
+    padded = Vectors.padded(spec.dIn());
+    workers = new Worker[threads];
+    for (int i = 0; i < threads; i++) {
+      workers[i] = new Worker(padded);
+    }
+    int rows = spec.maxRows();
+    input = new float[Math.multiplyExact(rows, padded)];
+    packed = new float[Math.multiplyExact(Packing.tiles(rows) * TILE, spec.dIn())];
+    gradient = new float[input.length];
+    errorSquares = new float[rows];
+    distances = new float[rows];
+  }
+}
