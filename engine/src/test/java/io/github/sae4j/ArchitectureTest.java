@@ -38,8 +38,9 @@ class ArchitectureTest {
           Map.entry("data", Set.of("format")),
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("training", Set.of("sae", "data", "checkpoint")),
+          Map.entry("parity", Set.of("training", "device.scalar")),
           Map.entry("report", Set.of("evaluation", "training")),
-          Map.entry("cli", Set.of("report", "device.scalar", "device.vector")));
+          Map.entry("cli", Set.of("report", "parity", "device.scalar", "device.vector")));
 
   private static final JavaClasses ENGINE =
       new ClassFileImporter()

@@ -98,7 +98,10 @@ public final class Devices {
       if (provider.priority() > chosen.priority()) {
         for (DeviceInfo info : provider.devices()) {
           LOG.log(
-              System.Logger.Level.WARNING, "device {0} cannot run: {1}", info.name(), info.reason());
+              System.Logger.Level.WARNING,
+              "device {0} cannot run: {1}",
+              info.name(),
+              info.reason());
         }
       }
     }

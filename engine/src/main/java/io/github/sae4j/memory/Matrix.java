@@ -151,8 +151,7 @@ public final class Matrix {
    * @param at first position in {@code target}
    */
   public void read(int row, int count, float[] target, int at) {
-    MemorySegment.copy(
-        segment, FLOAT, rowOffset(row), target, at, Math.multiplyExact(count, cols));
+    MemorySegment.copy(segment, FLOAT, rowOffset(row), target, at, Math.multiplyExact(count, cols));
   }
 
   /**
@@ -164,8 +163,7 @@ public final class Matrix {
    * @param at first position in {@code source}
    */
   public void write(int row, int count, float[] source, int at) {
-    MemorySegment.copy(
-        source, at, segment, FLOAT, rowOffset(row), Math.multiplyExact(count, cols));
+    MemorySegment.copy(source, at, segment, FLOAT, rowOffset(row), Math.multiplyExact(count, cols));
   }
 
   /**

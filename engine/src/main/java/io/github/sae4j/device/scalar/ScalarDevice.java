@@ -55,8 +55,7 @@ public final class ScalarDevice implements Device {
     int m = transposeA ? a.cols() : a.rows();
     int inner = transposeA ? a.rows() : a.cols();
     int q = transposeB ? b.rows() : b.cols();
-    expect(
-        inner == (transposeB ? b.cols() : b.rows()), "b", "inner size " + inner, b.shape());
+    expect(inner == (transposeB ? b.cols() : b.rows()), "b", "inner size " + inner, b.shape());
     expect("out", out, m, q);
     float[] left = new float[inner];
     float[] sums = new float[q];
@@ -415,9 +414,7 @@ public final class ScalarDevice implements Device {
       float factor = factors.get(0, row);
       for (int j = 0; j < values.length; j++) {
         values[j] =
-            shifts == null
-                ? values[j] * factor
-                : Math.fma(values[j], factor, shifts.get(0, row));
+            shifts == null ? values[j] * factor : Math.fma(values[j], factor, shifts.get(0, row));
       }
       a.write(row, 1, values, 0);
     }
@@ -482,10 +479,7 @@ public final class ScalarDevice implements Device {
         float gj = adam.clipped() ? g[j] * adam.clip() : g[j];
         float square = gj * gj;
         float mj =
-            Math.fma(
-                gj,
-                adam.oneMinusBeta1(),
-                Math.fma(first[j], -adam.oneMinusBeta1(), first[j]));
+            Math.fma(gj, adam.oneMinusBeta1(), Math.fma(first[j], -adam.oneMinusBeta1(), first[j]));
         float vj =
             Math.fma(
                 square,
@@ -493,8 +487,7 @@ public final class ScalarDevice implements Device {
                 Math.fma(second[j], -adam.oneMinusBeta2(), second[j]));
         mj = Math.abs(mj) < Adam.SMALLEST_MOMENT ? 0f : mj;
         vj = Math.abs(vj) < Adam.SMALLEST_MOMENT ? 0f : vj;
-        float s =
-            Math.fma((float) Math.sqrt(vj), adam.inverseRootCorrection2(), adam.epsilon());
+        float s = Math.fma((float) Math.sqrt(vj), adam.inverseRootCorrection2(), adam.epsilon());
         first[j] = mj;
         second[j] = vj;
         w[j] = Math.fma(mj / s, adam.negativeStepSize(), w[j]);

@@ -75,8 +75,7 @@ final class AdamRows {
       float w = weightSegment.get(Matrix.FLOAT, byteAt);
       firstSegment.set(Matrix.FLOAT, byteAt, first);
       secondSegment.set(Matrix.FLOAT, byteAt, second);
-      weightSegment.set(
-          Matrix.FLOAT, byteAt, Math.fma(first / s, adam.negativeStepSize(), w));
+      weightSegment.set(Matrix.FLOAT, byteAt, Math.fma(first / s, adam.negativeStepSize(), w));
     }
   }
 

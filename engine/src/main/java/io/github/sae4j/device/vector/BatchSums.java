@@ -91,8 +91,7 @@ final class BatchSums {
   }
 
   /** Squared distances of rows to a vector, by lanes. */
-  void squaredDistances(
-      Rows rows, int from, int count, float[] center, float[] out, int at) {
+  void squaredDistances(Rows rows, int from, int count, float[] center, float[] out, int at) {
     int width = center.length;
     int padded = Vectors.padded(width);
     pool.run(

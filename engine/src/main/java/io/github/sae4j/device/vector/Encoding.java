@@ -34,8 +34,7 @@ final class Encoding {
    * @param rankScale per row of {@code wEnc}, or null
    * @param selection ranking
    */
-  record Spec(
-      Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
+  record Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
     int count() {
       return latents == null ? wEnc.rows() : latents.length;
     }
@@ -77,8 +76,7 @@ final class Encoding {
         (t, worker) -> {
           int first = t * TILE;
           int count = Math.min(TILE, rows - first);
-          Packing.pack(
-              input, first * stride, stride, count, depth, TILE, packed, t * TILE * depth);
+          Packing.pack(input, first * stride, stride, count, depth, TILE, packed, t * TILE * depth);
         });
   }
 
@@ -149,6 +147,8 @@ final class Encoding {
     int group = Math.max(1, GROUP_BYTES / (4 * panelFloats));
     if (worker.panels.length < group * panelFloats) {
       worker.panels = new float[group * panelFloats];
+    }
+    if (worker.rows.length < panelFloats) {
       worker.rows = new float[panelFloats];
     }
     if (worker.bias.length < group * PANEL) {
@@ -165,13 +165,7 @@ final class Encoding {
         for (int g = 0; g < inGroup; g++) {
           Arrays.fill(worker.tile, 0f);
           Tiles.multiply(
-              packed,
-              tile * TILE * depth,
-              worker.panels,
-              g * panelFloats,
-              depth,
-              worker.tile,
-              0);
+              packed, tile * TILE * depth, worker.panels, g * panelFloats, depth, worker.tile, 0);
           filter(worker, spec, first * TILE, row, tileRows, (panel + g) * PANEL, g * PANEL);
         }
       }

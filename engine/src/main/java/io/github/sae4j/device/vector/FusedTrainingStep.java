@@ -136,8 +136,7 @@ final class FusedTrainingStep implements TrainingStep {
       latents.decoderNorms(norms);
     }
     codes.resize(rows, spec.k());
-    Encoding.Spec encoder =
-        new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
+    Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
     if (spec.multiTopK()) {
       multiCodes.resize(rows, spec.multiK());
       encoding.run(encoder, memory.packed, rows, multiCodes, codes);
@@ -209,11 +208,7 @@ final class FusedTrainingStep implements TrainingStep {
       samples.residual(x, codes, memory.gradient, memory.errorSquares);
       losses.aux = auxTerm(rows, micros, dead, variances, losses);
       samples.gradient(
-          rows,
-          codes,
-          memory.gradient,
-          factors,
-          aux.residualDetached() ? null : losses.aux);
+          rows, codes, memory.gradient, factors, aux.residualDetached() ? null : losses.aux);
       samples.codeGradients(rows, auxCodes, losses.aux, aux.relu());
     } else {
       samples.forward(x, codes, memory.gradient, memory.errorSquares, factors);
@@ -227,8 +222,7 @@ final class FusedTrainingStep implements TrainingStep {
       }
       samples.forward(x, multiCodes, latents.multiGradient(), squares, multiFactors);
       for (int micro = 0; micro < micros; micro++) {
-        losses.multi +=
-            StepSums.ratio(microSum(squares, rows, micro), variances[micro]) ;
+        losses.multi += StepSums.ratio(microSum(squares, rows, micro), variances[micro]);
       }
       losses.multi /= micros;
     }
@@ -287,17 +281,12 @@ final class FusedTrainingStep implements TrainingStep {
   }
 
   /** Forms h, the gradient at ê, from the residuals in {@code memory.gradient}. */
-  private float[] auxTerm(
-      int rows, int micros, int[] dead, double[] variances, Losses losses) {
+  private float[] auxTerm(int rows, int micros, int[] dead, double[] variances, Losses losses) {
     AuxSpec aux = spec.aux();
     auxCodes.resize(rows, Math.min(aux.kAux(), dead.length));
     encoding.run(
         new Encoding.Spec(
-            state.wEnc(),
-            dead,
-            bEnc,
-            norms,
-            aux.relu() ? Selection.RELU_FIRST : Selection.SIGNED),
+            state.wEnc(), dead, bEnc, norms, aux.relu() ? Selection.RELU_FIRST : Selection.SIGNED),
         memory.packed,
         rows,
         auxCodes,
@@ -317,8 +306,7 @@ final class FusedTrainingStep implements TrainingStep {
             case TOTAL_VARIANCE -> variances[micro];
             case RESIDUAL_VARIANCE -> residualVariance(rows, micro);
           };
-      losses.auxValue +=
-          scale * StepSums.ratio(microSum(squares, rows, micro), normalizer);
+      losses.auxValue += scale * StepSums.ratio(microSum(squares, rows, micro), normalizer);
       factors[micro] = StepSums.factor(2 * aux.coefficient() * scale, normalizer, micros);
     }
     losses.auxValue /= micros;
@@ -329,8 +317,7 @@ final class FusedTrainingStep implements TrainingStep {
   private double residualVariance(int rows, int micro) {
     int from = microFrom(micro);
     int count = microRows(rows, micro);
-    BatchSums.Rows errors =
-        BatchSums.of(memory.gradient, memory.padded, spec.dIn());
+    BatchSums.Rows errors = BatchSums.of(memory.gradient, memory.padded, spec.dIn());
     float[] mean = sums.columnMeans(errors, from, count, spec.dIn());
     float[] distances = new float[count];
     sums.squaredDistances(errors, from, count, mean, distances, 0);
@@ -350,8 +337,7 @@ final class FusedTrainingStep implements TrainingStep {
     }
     latents.begin(codes, multi, aux);
     float[] bDecGradient = decoderBiasGradient(rows, multi, aux);
-    Adam adam =
-        Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
+    Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
     double norm = Double.NaN;
     if (spec.clipNorm().isPresent()) {
       latents.formGradients();
@@ -365,8 +351,7 @@ final class FusedTrainingStep implements TrainingStep {
     } else {
       latents.formAndApply(adam);
     }
-    AdamRows.update(
-        state.bEnc(), state.bEncM(), state.bEncV(), 0, latents.biasGradient(), 0, adam);
+    AdamRows.update(state.bEnc(), state.bEncM(), state.bEncV(), 0, latents.biasGradient(), 0, adam);
     AdamRows.update(state.bDec(), state.bDecM(), state.bDecV(), 0, bDecGradient, 0, adam);
     return norm;
   }

@@ -293,8 +293,7 @@ final class LatentPass {
     return true;
   }
 
-  private void addTerm(
-      HeapCodes codes, float[] gradient, int latent, StepMemory.Worker scratch) {
+  private void addTerm(HeapCodes codes, float[] gradient, int latent, StepMemory.Worker scratch) {
     Arrays.fill(scratch.term, 0f);
     Arrays.fill(scratch.out, 0f);
     accumulate(codes, gradient, latent, scratch, scratch.term, scratch.out);
@@ -319,8 +318,7 @@ final class LatentPass {
       scratch.deltas[p] = codes.deltas[place];
       scratch.rowAt[p] = place / codes.k * memory.padded;
     }
-    RowKernels.combine(
-        scratch.weights, scratch.rowAt, count, gradient, memory.padded, decoder, 0);
+    RowKernels.combine(scratch.weights, scratch.rowAt, count, gradient, memory.padded, decoder, 0);
     RowKernels.combine(
         scratch.deltas, scratch.rowAt, count, memory.input, memory.padded, encoder, 0);
   }

@@ -42,8 +42,7 @@ final class PanelProduct {
   }
 
   /** {@code out = op(a) op(b)}; shapes are the caller's business. */
-  synchronized void run(
-      Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
+  synchronized void run(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
     int m = out.rows();
     int inner = transposeA ? a.rows() : a.cols();
     if (inner == 0) {
@@ -121,8 +120,7 @@ final class PanelProduct {
             int columns = Math.min(PANEL, out.cols() - column);
             int at = g * panelFloats;
             if (transposed) {
-              Packing.panel(
-                  b, null, column, columns, from, depth, worker.rows, worker.panels, at);
+              Packing.panel(b, null, column, columns, from, depth, worker.rows, worker.panels, at);
             } else {
               packColumns(b, from, depth, column, columns, PANEL, worker.panels, at);
             }

@@ -62,8 +62,7 @@ record RowSelection(Matrix values, float[] scale, Selection selection, SparseCod
         if ((check.compare(VectorOperators.NE, 0f).toLong() & there) != 0) {
           throw nonFinite(b, row);
         }
-        long mask =
-            ranked.compare(VectorOperators.GT, candidates.threshold(0)).toLong() & there;
+        long mask = ranked.compare(VectorOperators.GT, candidates.threshold(0)).toLong() & there;
         if (mask != 0) {
           ranked.intoArray(rank, 0);
           candidates.append(0, mask, i, rank, 0, row, i);

@@ -12,9 +12,9 @@ import jdk.incubator.vector.FloatVector;
  * the result, and the inner index ascends, so every element is one fma chain (numerics rule 1)
  * whatever the tile's shape or the vector's width.
  *
- * <p>Operands: {@code a} packed as {@code [depth][TILE]}, {@code b} as {@code [depth][PANEL]},
- * the tile {@code c} as {@code [TILE][PANEL]}. The chain goes on from what {@code c} holds, so a
- * long inner index may be cut into blocks without a change of bits.
+ * <p>Operands: {@code a} packed as {@code [depth][TILE]}, {@code b} as {@code [depth][PANEL]}, the
+ * tile {@code c} as {@code [TILE][PANEL]}. The chain goes on from what {@code c} holds, so a long
+ * inner index may be cut into blocks without a change of bits.
  *
  * <p>Written out by hand, one method per shape: C2 keeps the accumulators in registers only if they
  * are local variables of a small method.
@@ -136,8 +136,7 @@ final class Tiles {
   }
 
   /** 5 rows x 2 vectors: 10 accumulators. */
-  private static void rows5(
-      float[] a, int aAt, float[] b, int bAt, int depth, float[] c, int cAt) {
+  private static void rows5(float[] a, int aAt, float[] b, int bAt, int depth, float[] c, int cAt) {
     FloatVector c0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL);
     FloatVector d0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL + LENGTH);
     FloatVector c1 = FloatVector.fromArray(SPECIES, c, cAt + 1 * PANEL);

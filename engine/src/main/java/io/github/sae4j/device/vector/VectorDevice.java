@@ -112,8 +112,7 @@ public final class VectorDevice implements Device {
     checkOpen();
     int inner = transposeA ? a.rows() : a.cols();
     expect(inner == (transposeB ? b.cols() : b.rows()), "b", "inner size " + inner, b.shape());
-    expect(
-        "out", out, transposeA ? a.cols() : a.rows(), transposeB ? b.rows() : b.cols());
+    expect("out", out, transposeA ? a.cols() : a.rows(), transposeB ? b.rows() : b.cols());
     products.run(a, transposeA, b, transposeB, out);
   }
 
@@ -432,8 +431,7 @@ public final class VectorDevice implements Device {
   public void scaleRows(Matrix a, Matrix factors, Matrix shifts) {
     checkOpen();
     expect(factors.cols() >= a.rows(), "factors", "at least " + a.rows(), factors.shape());
-    expect(
-        shifts == null || shifts.cols() >= a.rows(), "shifts", "at least " + a.rows(), shifts);
+    expect(shifts == null || shifts.cols() >= a.rows(), "shifts", "at least " + a.rows(), shifts);
     int padded = Vectors.padded(a.cols());
     forRows(
         a.rows(),
@@ -552,12 +550,7 @@ public final class VectorDevice implements Device {
       int index = codes.indices().get(SparseCodes.INT, 4 * i);
       if (index < 0 || index >= n) {
         throw new IllegalArgumentException(
-            "codes: expected indices in [0, "
-                + n
-                + "), got "
-                + index
-                + " in row "
-                + i / codes.k());
+            "codes: expected indices in [0, " + n + "), got " + index + " in row " + i / codes.k());
       }
     }
   }

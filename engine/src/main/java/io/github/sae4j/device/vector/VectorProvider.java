@@ -53,8 +53,7 @@ public final class VectorProvider implements DeviceProvider {
     if (problem != null) {
       throw new DeviceException("device cpu: " + problem);
     }
-    return new VectorDevice(
-        options.threads().orElse(Runtime.getRuntime().availableProcessors()));
+    return new VectorDevice(options.threads().orElse(Runtime.getRuntime().availableProcessors()));
   }
 
   /** Whatever needs vector classes, behind a class of its own so that loading it is a decision. */

@@ -1,0 +1,101 @@
+package io.github.sae4j.parity;
+
+import io.github.sae4j.data.CounterRandom;
+import io.github.sae4j.data.RandomPurpose;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.TreeSet;
+
+/**
+ * Seeded test inputs. Every call takes fresh numbers; two objects with one seed give the same
+ * inputs in the same order.
+ */
+final class Inputs {
+  /** What the numbers look like. */
+  enum Kind {
+    /** Uniform in [−1, 1). */
+    UNIFORM,
+    /** Few distinct values, among them both zeros: ties everywhere. */
+    TIES,
+    /** Magnitudes from the denormals to 1e15. */
+    WIDE
+  }
+
+  private final CounterRandom random;
+  private final OffHeap memory;
+  private long at;
+
+  Inputs(long seed, OffHeap memory) {
+    this.random = new CounterRandom(seed, RandomPurpose.SYNTHETIC);
+    this.memory = memory;
+  }
+
+  /** A matrix of numbers of a kind. */
+  Matrix matrix(int rows, int cols, Kind kind) {
+    Matrix matrix = memory.matrix(rows, cols);
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < cols; c++) {
+        matrix.set(r, c, number(kind));
+      }
+    }
+    return matrix;
+  }
+
+  /** A matrix of non-negative numbers, for second moments. */
+  Matrix squares(int rows, int cols, Kind kind) {
+    Matrix matrix = matrix(rows, cols, kind);
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < cols; c++) {
+        matrix.set(r, c, Math.abs(matrix.get(r, c)));
+      }
+    }
+    return matrix;
+  }
+
+  /** Codes with ascending distinct indices and values of a kind, cut at 0 in places. */
+  SparseCodes codes(int rows, int k, int n, Kind kind) {
+    SparseCodes codes = memory.codes(rows, k);
+    for (int r = 0; r < rows; r++) {
+      TreeSet<Integer> chosen = new TreeSet<>();
+      while (chosen.size() < k) {
+        // Squaring skews the choice: some latents fire often, most seldom.
+        double u = random.uniform(at++);
+        chosen.add((int) (u * u * n));
+        if (chosen.size() < k) {
+          chosen.add((int) (random.uniform(at++) * n));
+        }
+      }
+      int slot = 0;
+      for (int index : chosen) {
+        float value = number(kind);
+        codes.set(r, slot++, index, random.uniform(at++) < 0.2 ? 0f : value);
+      }
+    }
+    return codes;
+  }
+
+  Matrix zeros(int rows, int cols) {
+    return memory.matrix(rows, cols);
+  }
+
+  SparseCodes noCodes(int rows, int k) {
+    return memory.codes(rows, k);
+  }
+
+  float number(Kind kind) {
+    double u = random.uniform(at++);
+    return switch (kind) {
+      case UNIFORM -> (float) (2 * u - 1);
+      case TIES -> {
+        int choice = (int) (u * 8);
+        yield choice == 0 ? -0f : (choice - 4) / 2f;
+      }
+      case WIDE -> {
+        double exponent = random.uniform(at++);
+        double magnitude = StrictMath.pow(10, -45 + 60 * exponent);
+        yield (float) (u < 0.05 ? 0 : (u < 0.5 ? -magnitude : magnitude));
+      }
+    };
+  }
+}

@@ -1,0 +1,43 @@
+package io.github.sae4j.parity;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What one comparison of a device with the oracle found.
+ *
+ * @param kernel name of the kernel, or {@code step:} and a recipe
+ * @param input shape and kind of the input
+ * @param elements numbers compared
+ * @param different numbers whose bits differ
+ * @param maxUlp largest distance in units in the last place; {@link Long#MAX_VALUE} for a NaN
+ *     against a number, or an index against another
+ * @param first the first difference in words, or empty
+ */
+public record ParityResult(
+    String kernel, String input, long elements, long different, long maxUlp, String first) {
+  /**
+   * Whether all bits agree.
+   *
+   * @return true if nothing differs
+   */
+  public boolean equal() {
+    return different == 0;
+  }
+
+  /**
+   * For JSON.
+   *
+   * @return the components by name
+   */
+  public Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("kernel", kernel);
+    map.put("input", input);
+    map.put("elements", elements);
+    map.put("different", different);
+    map.put("max_ulp", maxUlp);
+    map.put("first_difference", first.isEmpty() ? null : first);
+    return map;
+  }
+}
