@@ -1,0 +1,240 @@
+package io.github.sae4j.checkpoint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.BadFileException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckpointStoreTest {
+  private static final int BYTES = 1000;
+
+  @TempDir Path run;
+
+  @Test
+  void checkpointsAreFoundNewestFirst() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      assertEquals(Optional.empty(), CheckpointStore.newestValid(run).newest());
+      // As numbers, not as text: 1000 is newer than 999.
+      for (long samples : new long[] {8, 999, 1000}) {
+        write(store, samples);
+      }
+    }
+    assertEquals(
+        List.of(checkpoint(8), checkpoint(999), checkpoint(1000)), CheckpointStore.list(run));
+    assertEquals(Optional.of(checkpoint(1000)), CheckpointStore.newestValid(run).newest());
+  }
+
+  @Test
+  void aDamagedCheckpointIsPassedOverWithTheReason() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      for (long samples = 1; samples <= 5; samples++) {
+        write(store, samples);
+      }
+    }
+    Path flipped = checkpoint(5).resolve("part1");
+    byte[] bytes = Files.readAllBytes(flipped);
+    bytes[500] ^= 4;
+    Files.write(flipped, bytes);
+    Files.write(checkpoint(4).resolve("part2"), new byte[10]);
+    Files.delete(checkpoint(3).resolve("manifest.json"));
+    Files.delete(checkpoint(2).resolve("part0"));
+    CheckpointStore.Search search = CheckpointStore.newestValid(run);
+    assertEquals(Optional.of(checkpoint(1)), search.newest());
+    assertEquals(4, search.skipped().size());
+    assertContains(search.skipped().get(0), "part1: damaged");
+    assertContains(search.skipped().get(1), "expected 1000 bytes by manifest.json, got 10");
+    assertContains(search.skipped().get(2), "manifest.json: no such file");
+    assertContains(search.skipped().get(3), "part0: listed in manifest.json and missing");
+  }
+
+  @Test
+  void onlyTheNewestAreKept() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      for (long samples = 1; samples <= 5; samples++) {
+        write(store, samples);
+        store.keepNewest(2);
+      }
+      assertEquals(List.of(checkpoint(4), checkpoint(5)), CheckpointStore.list(run));
+      assertThrows(IllegalArgumentException.class, () -> store.keepNewest(0));
+    }
+  }
+
+  @Test
+  void theLastGoodCheckpointIsNeverRemoved() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      for (long samples = 1; samples <= 4; samples++) {
+        write(store, samples);
+      }
+      Files.delete(checkpoint(4).resolve("part0"));
+      Files.delete(checkpoint(3).resolve("part0"));
+      store.keepNewest(1);
+      assertEquals(List.of(checkpoint(2), checkpoint(4)), CheckpointStore.list(run));
+      // With none that is good, nothing is removed: something may be saved from them.
+      Files.delete(checkpoint(2).resolve("part0"));
+      store.keepNewest(1);
+      assertEquals(2, CheckpointStore.list(run).size());
+    }
+  }
+
+  @Test
+  void aFailureLeavesWhatWasThere() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      write(store, 1);
+      store.writeFinal(folder -> CheckpointWriter.fill(folder, 1, BYTES));
+      for (boolean isFinal : new boolean[] {false, true}) {
+        AtomicFolder.Content failing =
+            folder -> {
+              CheckpointWriter.fill(folder, 2, BYTES);
+              throw new IOException("the disk is on fire");
+            };
+        CheckpointException e =
+            assertThrows(
+                CheckpointException.class,
+                () -> {
+                  if (isFinal) {
+                    store.writeFinal(failing);
+                  } else {
+                    store.write(1, failing);
+                  }
+                });
+        assertContains(e.getMessage(), "the disk is on fire");
+        assertContains(e.getMessage(), checkpoint(1) + ", is intact");
+      }
+      assertTrue(CheckpointWriter.isWhole(checkpoint(1), 1, BYTES));
+      assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
+      assertNothingLeft();
+    }
+  }
+
+  @Test
+  void aReplacedFolderHoldsTheNewFilesOnly() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      write(store, 1);
+      store.writeFinal(folder -> Files.writeString(folder.resolve("former"), "x"));
+      store.writeFinal(folder -> CheckpointWriter.fill(folder, 2, BYTES));
+      assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 2, BYTES));
+      assertFalse(Files.exists(run.resolve("final/former")));
+      Manifest.verify(run.resolve("final"));
+      assertNothingLeft();
+    }
+  }
+
+  @Test
+  void whatADeadWriterLeftIsClearedUp() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      write(store, 1);
+      store.writeFinal(folder -> CheckpointWriter.fill(folder, 1, BYTES));
+    }
+    // Died while writing a checkpoint, and between the two renames that replace final/.
+    Files.createDirectories(run.resolve("checkpoints/.2.new-x"));
+    Files.writeString(run.resolve("checkpoints/.2.new-x/part0"), "half");
+    Files.move(run.resolve("final"), run.resolve(".final.old-x"));
+    Files.createDirectory(run.resolve(".final.new-x"));
+    Files.createDirectory(run.resolve(".mine"));
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      assertEquals(List.of(checkpoint(1)), CheckpointStore.list(store.run()));
+      assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
+      assertTrue(Files.exists(run.resolve(".mine")));
+      Files.delete(run.resolve(".mine"));
+      assertNothingLeft();
+    }
+  }
+
+  @Test
+  void aVanishedRunFolderIsSaid() throws IOException {
+    Path inner = run.resolve("inner");
+    try (CheckpointStore store = CheckpointStore.open(inner)) {
+      store.write(1, folder -> CheckpointWriter.fill(folder, 1, BYTES));
+      Durable.deleteTree(inner);
+      String message =
+          assertThrows(
+                  CheckpointException.class,
+                  () -> store.write(2, folder -> CheckpointWriter.fill(folder, 2, BYTES)))
+              .getMessage();
+      assertContains(message, "has vanished");
+      assertFalse(Files.exists(inner));
+    }
+  }
+
+  @Test
+  void aSecondStoreInThisProcessIsRefused() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      for (int attempt = 0; attempt < 2; attempt++) {
+        String message =
+            assertThrows(IOException.class, () -> CheckpointStore.open(run)).getMessage();
+        assertContains(message, "already writing to this run");
+      }
+      write(store, 1);
+    }
+    CheckpointStore.open(run).close();
+  }
+
+  @Test
+  void aManifestCannotPointElsewhere() throws IOException {
+    Path secret = Files.writeString(run.resolve("secret"), "x");
+    for (String name : new String[] {"../secret", secret.toString(), "..", "", "."}) {
+      Path folder = Files.createDirectories(run.resolve("sae"));
+      Files.writeString(
+          folder.resolve("manifest.json"),
+          "{\"manifest_version\": 1, \"files\": {\""
+              + name
+              + "\": {\"bytes\": 1, \"sha256\": \"\"}}}");
+      assertThrows(BadFileException.class, () -> Manifest.verify(folder), name);
+    }
+  }
+
+  @Test
+  void aMalformedManifestIsRefused() throws IOException {
+    for (String text :
+        new String[] {
+          "",
+          "[]",
+          "{}",
+          "{\"manifest_version\": 2, \"files\": {}}",
+          "{\"manifest_version\": 1}",
+          "{\"manifest_version\": 1, \"files\": {}}",
+          "{\"manifest_version\": 1, \"files\": []}",
+          "{\"manifest_version\": 1, \"files\": {\"manifest.json\": 3}}",
+          "{\"manifest_version\": 1, \"files\": {\"manifest.json\": {\"bytes\": -1}}}"
+        }) {
+      Files.writeString(run.resolve("manifest.json"), text);
+      assertThrows(BadFileException.class, () -> Manifest.verify(run), text);
+    }
+  }
+
+  private void write(CheckpointStore store, long samples) throws IOException {
+    Path written = store.write(samples, folder -> CheckpointWriter.fill(folder, samples, BYTES));
+    assertEquals(checkpoint(samples), written);
+  }
+
+  private Path checkpoint(long samples) {
+    return run.resolve("checkpoints").resolve(Long.toString(samples));
+  }
+
+  private void assertNothingLeft() throws IOException {
+    for (Path folder : new Path[] {run, run.resolve("checkpoints")}) {
+      try (Stream<Path> entries = Files.list(folder)) {
+        List<String> hidden =
+            entries
+                .map(entry -> entry.getFileName().toString())
+                .filter(name -> name.startsWith(".") && !name.equals(".lock"))
+                .toList();
+        assertEquals(List.of(), hidden);
+      }
+    }
+  }
+
+  private static void assertContains(String text, String part) {
+    assertTrue(text.contains(part), text);
+  }
+}
