@@ -25,7 +25,7 @@ public final class NpyFile implements TensorFile {
     if (obstacle != null) {
       throw new BadFileException(path, obstacle);
     }
-    String name = path.getFileName().toString().replaceFirst("\\.npy$", "");
+    String name = NpyHeader.withoutSuffix(path.getFileName().toString());
     StoredTensor tensor = header.tensor(path, "", name, file, file.size());
     this.table = new TensorTable(path, List.of(tensor), Map.of());
   }

@@ -24,6 +24,11 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
 
   private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
 
+  /** The name of an array in a file or member of this name. */
+  static String withoutSuffix(String name) {
+    return name.endsWith(".npy") ? name.substring(0, name.length() - 4) : name;
+  }
+
   static boolean isMagic(byte[] start) {
     return start.length >= MAGIC.length
         && Arrays.equals(MAGIC, 0, MAGIC.length, start, 0, MAGIC.length);

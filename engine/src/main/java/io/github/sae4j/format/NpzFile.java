@@ -38,7 +38,7 @@ public final class NpzFile implements TensorFile {
     Enumeration<? extends ZipEntry> entries = zip.entries();
     while (entries.hasMoreElements()) {
       ZipEntry entry = entries.nextElement();
-      String name = entry.getName().replaceFirst("\\.npy$", "");
+      String name = NpyHeader.withoutSuffix(entry.getName());
       if (!names.add(name)) {
         throw new BadFileException(path, "duplicate member '" + name + "'");
       }

@@ -14,8 +14,10 @@ import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -225,6 +227,29 @@ class NpyFileTest {
     assertTrue(refusal(length).contains("at most 65536 bytes, got 4294967295"));
     String deep = "{'shape': (" + "1,".repeat(65) + "), ";
     assertTrue(refusal(npy(deep)).contains("at most 64 dimensions"));
+  }
+
+  @Test
+  void readsBeyondTwoToThe31Elements() throws IOException {
+    long elements = (1L << 31) + 9;
+    byte[] head =
+        npy("{'descr': '|u1', 'fortran_order': False, 'shape': (%d,), }".formatted(elements));
+    Path path = folder.resolve("huge.npy");
+    try (FileChannel channel =
+        FileChannel.open(
+            path,
+            StandardOpenOption.CREATE_NEW,
+            StandardOpenOption.WRITE,
+            StandardOpenOption.SPARSE)) {
+      channel.write(ByteBuffer.wrap(head));
+      channel.write(ByteBuffer.wrap(new byte[] {7, 8}), head.length + elements - 2);
+    }
+    try (NpyFile t = NpyFile.open(path)) {
+      assertArrayEquals(new float[] {0, 7, 8}, read(t, "huge", elements - 3, 3));
+      assertArrayEquals(new long[] {7, 8}, t.readLongs(t.tensor("huge"), elements - 2, 2));
+    } finally {
+      Files.delete(path);
+    }
   }
 
   @Test

@@ -349,7 +349,7 @@ class SafetensorsFileTest {
             new Thread(
                 () -> {
                   try {
-                    for (int i = 0; i < 200; i++) {
+                    for (int i = 0; i < 40; i++) {
                       if (read(t, "t")[n - 1] != 2) {
                         throw new AssertionError("wrong value");
                       }

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -229,6 +230,33 @@ class SafetensorsWriterTest {
     try (SafetensorsFile t = SafetensorsFile.open(path())) {
       assertArrayEquals(new float[] {1}, read(t, "a"));
     }
+  }
+
+  @Test
+  void anInterruptDoesNotLoseTheFile() throws Exception {
+    Matrix matrix = random(4096, 256);
+    Path kept = folder.resolve("kept");
+    new SafetensorsWriter().matrix("m", matrix).transposed("t", matrix).write(kept);
+    byte[] expected = Files.readAllBytes(kept);
+    AtomicReference<Object> seen = new AtomicReference<>();
+    Thread writer =
+        new Thread(
+            () -> {
+              Thread.currentThread().interrupt();
+              try {
+                new SafetensorsWriter().matrix("m", matrix).transposed("t", matrix).write(path());
+                seen.set(Thread.currentThread().isInterrupted());
+              } catch (Throwable e) {
+                seen.set(e);
+              }
+            });
+    writer.start();
+    while (writer.isAlive()) {
+      writer.interrupt();
+      Thread.sleep(1);
+    }
+    assertEquals(true, seen.get());
+    assertArrayEquals(expected, Files.readAllBytes(path()));
   }
 
   @Test
