@@ -1,0 +1,52 @@
+package io.github.sae4j.training;
+
+/**
+ * After which steps a run writes a checkpoint, and how many it keeps. The last step writes none:
+ * the finished SAE takes its place.
+ *
+ * @param every a checkpoint each so many steps; 0 for none
+ * @param evenly so many checkpoints at even distances over the run; 0 for none
+ * @param keep how many of the newest to keep, at least 1
+ */
+public record CheckpointSchedule(long every, long evenly, int keep) {
+  /** Every thousand steps, only the newest kept. */
+  public static final CheckpointSchedule DEFAULT = new CheckpointSchedule(1000, 0, 1);
+
+  /** Checks the ranges. */
+  public CheckpointSchedule {
+    expect(every >= 0, "checkpoint_every", "at least 0", every);
+    expect(evenly >= 0, "n_checkpoints", "at least 0", evenly);
+    expect(keep >= 1, "keep_checkpoints", "at least 1", keep);
+  }
+
+  private static void expect(boolean holds, String name, String expected, long got) {
+    if (!holds) {
+      throw new ConfigException(name, "expected " + expected + ", got " + got);
+    }
+  }
+
+  /**
+   * Whether a checkpoint is due.
+   *
+   * @param step steps done
+   * @param steps steps of the whole run
+   * @return true after step i·steps/(evenly + 1) for each i from 1 to {@code evenly}, rounded down,
+   *     and after each multiple of {@code every}
+   */
+  public boolean due(long step, long steps) {
+    if (step < 1 || step >= steps) {
+      return false;
+    }
+    if (every > 0 && step % every == 0) {
+      return true;
+    }
+    // The share i of the run ends in (step - 1, step] for some i if the count of shares changes.
+    return evenly > 0 && shares(step, steps) > shares(step - 1, steps);
+  }
+
+  /** Number of i in 1..evenly with floor(i steps / (evenly + 1)) <= step. */
+  private long shares(long step, long steps) {
+    long count = Math.ceilDiv(Math.multiplyExact(step + 1, evenly + 1), steps) - 1;
+    return Math.min(count, evenly);
+  }
+}

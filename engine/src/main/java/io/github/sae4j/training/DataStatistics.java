@@ -1,0 +1,144 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.device.OrderedSums;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+
+/**
+ * Numbers that a run takes from its training rows before the first step, on the host in double
+ * (numerics rule 9). Rows are read beside the stream, in ascending order: blocks of a batch's size
+ * spread evenly from the first row to the last, all rows where they are few.
+ */
+final class DataStatistics {
+  /** Batches that SAELens's {@code expected_average_only_in} looks at. */
+  private static final long NORM_BATCHES = 1000;
+
+  /** Rows of OpenAI's sample of activations. */
+  private static final long VARIANCE_ROWS = 32768;
+
+  /** Rows read at a time: a few megabytes. */
+  private static final int MOST_BLOCK_ROWS = 1024;
+
+  private final ActivationSource rows;
+  private final int batchRows;
+
+  /**
+   * Statistics of training rows.
+   *
+   * @param rows rows to train on
+   * @param batchRows rows of a training batch
+   */
+  DataStatistics(ActivationSource rows, int batchRows) {
+    this.rows = rows;
+    this.batchRows = batchRows;
+  }
+
+  /**
+   * The factor of {@code expected_average_only_in}: √d_in / mean ‖x‖ over min(all rows, 1000 B)
+   * rows, rounded to f32; 1 if all of them are zero.
+   *
+   * @return the factor
+   * @throws IOException if reading fails
+   */
+  float normalizationFactor() throws IOException {
+    OrderedSums.Blocks norms = new OrderedSums.Blocks();
+    long[] count = {0};
+    forEachRow(
+        NORM_BATCHES * batchRows,
+        row -> {
+          double square = 0;
+          for (float value : row) {
+            square += (double) value * value;
+          }
+          norms.add(Math.sqrt(square));
+          count[0]++;
+          return square;
+        });
+    double mean = norms.total() / count[0];
+    return mean > 0 ? (float) (Math.sqrt(rows.width()) / mean) : 1f;
+  }
+
+  /**
+   * OpenAI's {@code mse_scale}: 1 / mean((x − x̄)²) over min(all rows, 32768) rows and all columns,
+   * of rows multiplied by the normalisation factor; 1 if they do not vary.
+   *
+   * @param factor the normalisation factor
+   * @return the scale
+   * @throws IOException if reading fails
+   */
+  double mseScale(float factor) throws IOException {
+    double[] mean = new double[rows.width()];
+    long[] count = {0};
+    forEachRow(
+        VARIANCE_ROWS,
+        row -> {
+          double sum = 0;
+          for (int j = 0; j < mean.length; j++) {
+            mean[j] += row[j] * factor;
+            sum += row[j];
+          }
+          count[0]++;
+          return sum;
+        });
+    for (int j = 0; j < mean.length; j++) {
+      mean[j] /= count[0];
+    }
+    OrderedSums.Blocks squares = new OrderedSums.Blocks();
+    forEachRow(
+        VARIANCE_ROWS,
+        row -> {
+          double square = 0;
+          for (int j = 0; j < mean.length; j++) {
+            double difference = row[j] * factor - mean[j];
+            square += difference * difference;
+          }
+          squares.add(square);
+          return square;
+        });
+    double variance = squares.total() / ((double) count[0] * mean.length);
+    return variance > 0 ? 1 / variance : 1;
+  }
+
+  /**
+   * Something done to each row; the array is filled anew for the next. Returns a number that is not
+   * finite if the row is not.
+   */
+  private interface RowVisitor {
+    double visit(float[] row);
+  }
+
+  private void forEachRow(long wanted, RowVisitor visitor) throws IOException {
+    long all = rows.rows();
+    int blockRows = (int) Math.min(Math.min(MOST_BLOCK_ROWS, batchRows), all);
+    long left = Math.min(wanted, all);
+    long blocks = (left + blockRows - 1) / blockRows;
+    float[] row = new float[rows.width()];
+    try (OffHeap memory = new OffHeap()) {
+      Matrix block = memory.matrix(blockRows, rows.width());
+      for (long i = 0; i < blocks; i++) {
+        int count = (int) Math.min(blockRows, left);
+        long first = wanted >= all ? i * blockRows : spread(i, all - blockRows, blocks);
+        rows.readRange(first, count, block);
+        left -= count;
+        for (int r = 0; r < count; r++) {
+          block.read(r, 1, row, 0);
+          if (!Double.isFinite(visitor.visit(row))) {
+            FiniteRows.expect(row, rows.origin(first + r));
+          }
+        }
+      }
+    }
+  }
+
+  /** Start of block i of several, the last at {@code last}; no product beyond 64 bits. */
+  private static long spread(long i, long last, long blocks) {
+    if (blocks == 1) {
+      return 0;
+    }
+    long step = last / (blocks - 1);
+    long rest = last % (blocks - 1);
+    return i * step + i * rest / (blocks - 1);
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.Batch;
+import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.device.InputNormalization;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+
+/** Where a run starts: weights drawn and b_dec centred, or those of an SAE trained before. */
+final class InitialState {
+  private final TrainingConfig config;
+  private final TrainingState state;
+
+  /**
+   * A start for a state.
+   *
+   * @param config how
+   * @param state all zeros; receives the weights
+   */
+  InitialState(TrainingConfig config, TrainingState state) {
+    this.config = config;
+    this.state = state;
+  }
+
+  /**
+   * Draws weights and puts b_dec where the configuration says; b_enc stays 0.
+   *
+   * @param data rows to train on
+   * @param factor normalisation factor by which rows are multiplied first
+   */
+  void draw(TrainingData data, float factor) throws IOException {
+    InitialWeights.draw(
+        config.weightInit(),
+        config.decoderInitNorm(),
+        config.k(),
+        config.seed(),
+        state.wEnc(),
+        state.wDec());
+    if (config.bDecInitMethod() != BDecInit.ZEROS) {
+      center(data, factor);
+    }
+  }
+
+  /** The centre of the first batch, as the SAE will see it. */
+  private void center(TrainingData data, float factor) throws IOException {
+    long seed = config.shuffleSeed().orElse(config.seed());
+    int rows = (int) Math.min(config.rowsPerStep(), config.samples(data.training().rows()));
+    try (BatchStream stream = new BatchStream(data.training(), seed, rows, 0, rows);
+        OffHeap scratch = new OffHeap()) {
+      Batch batch = stream.next();
+      Matrix x = batch.x();
+      FiniteRows.expect(x, batch::origin);
+      multiply(x, factor);
+      InputNormalization normalization = config.normalizeActivations().inputNormalization();
+      normalization.apply(x, x, scratch.vector(rows), scratch.vector(rows));
+      double[] center =
+          config.bDecInitMethod() == BDecInit.MEAN ? Centers.mean(x) : Centers.geometricMedian(x);
+      for (int j = 0; j < center.length; j++) {
+        state.bDec().set(0, j, (float) center[j]);
+      }
+    }
+  }
+
+  /**
+   * Starts from a trained SAE, in which everything is folded: the factor is taken out again (W_enc
+   * / s, W_dec · s, b_dec · s).
+   *
+   * @param sae the SAE
+   * @param factor normalisation factor s by which rows will be multiplied
+   * @throws ConfigException if the SAE does not fit the configuration
+   */
+  void copy(TopKSae sae, float factor) {
+    expect("d_in", sae.config().dIn(), state.dIn());
+    expect("d_sae", sae.config().dSae(), state.dSae());
+    expect("apply_b_dec_to_input", sae.config().applyBDecToInput(), config.applyBDecToInput());
+    expect(
+        "normalize_activations",
+        sae.config().normalization(),
+        config.normalizeActivations().inputNormalization());
+    state.wEnc().copyFrom(sae.weights().wEnc());
+    state.wDec().copyFrom(sae.weights().wDec());
+    state.bEnc().copyFrom(sae.weights().bEnc());
+    state.bDec().copyFrom(sae.weights().bDec());
+    divide(state.wEnc(), factor);
+    multiply(state.wDec(), factor);
+    multiply(state.bDec(), factor);
+  }
+
+  private static void expect(String option, Object saved, Object wanted) {
+    if (!saved.equals(wanted)) {
+      throw new ConfigException(
+          option, "expected " + saved + " as in the SAE to start from, got " + wanted);
+    }
+  }
+
+  private static void multiply(Matrix a, float factor) {
+    float[] row = new float[a.cols()];
+    for (int i = 0; factor != 1f && i < a.rows(); i++) {
+      a.read(i, 1, row, 0);
+      for (int j = 0; j < row.length; j++) {
+        row[j] *= factor;
+      }
+      a.write(i, 1, row, 0);
+    }
+  }
+
+  private static void divide(Matrix a, float divisor) {
+    float[] row = new float[a.cols()];
+    for (int i = 0; divisor != 1f && i < a.rows(); i++) {
+      a.read(i, 1, row, 0);
+      for (int j = 0; j < row.length; j++) {
+        row[j] /= divisor;
+      }
+      a.write(i, 1, row, 0);
+    }
+  }
+}

@@ -1,0 +1,343 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.Batch;
+import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Training in memory, one step at a time: rows from the stream, the normalisation factor, the
+ * device's step at its learning rate. It touches no file but the activations; a {@link TrainingRun}
+ * keeps logs and checkpoints around it.
+ *
+ * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
+ * [rows, d_in]}. A trainer is for one thread. It owns neither the device nor the data.
+ */
+public final class Trainer implements AutoCloseable {
+  /**
+   * What was measured on the data before the first step.
+   *
+   * @param normalizationFactor every row is multiplied by this in one rounding; 1 without {@code
+   *     expected_average_only_in}
+   * @param mseScale factor of the scaled loss where it is measured
+   */
+  public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
+
+  private final TrainingConfig config;
+  private final Device device;
+  private final Measured measured;
+  private final StepSpec spec;
+  private final LearningRate learningRate;
+  private final long steps;
+  private final OffHeap memory;
+  private final TrainingState state;
+  private final TrainingStep step;
+  private final BatchStream stream;
+  private long stepsDone;
+  private long samplesDone;
+
+  private Trainer(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Measured measured,
+      long stepsDone,
+      Start start)
+      throws IOException {
+    int dIn = data.training().width();
+    long samples = config.samples(data.training().rows());
+    this.config = config;
+    this.device = device;
+    this.measured = measured;
+    this.stepsDone = stepsDone;
+    spec = config.stepSpec(dIn, measured.mseScale());
+    steps = config.steps(data.training().rows());
+    learningRate = config.learningRate(spec.dSae(), steps);
+    samplesDone = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()));
+    memory = device.openMemory();
+    try {
+      state = TrainingState.allocate(memory, dIn, spec.dSae());
+      start.fill(state);
+      int rows = (int) Math.min(spec.maxRows(), samples);
+      stream =
+          new BatchStream(
+              data.training(),
+              config.shuffleSeed().orElse(config.seed()),
+              samplesDone,
+              samples,
+              memory.matrix(rows, dIn),
+              memory.matrix(rows, dIn));
+      step = device.compile(spec, state);
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** Gives a trainer its first or its saved state. */
+  @FunctionalInterface
+  public interface Start {
+    /**
+     * Fills a state.
+     *
+     * @param state all zeros, in the device's memory
+     * @throws IOException if reading it fails
+     */
+    void fill(TrainingState state) throws IOException;
+  }
+
+  /**
+   * Starts a run: measures what the configuration wants measured, then sets the first weights.
+   *
+   * @param config the configuration
+   * @param data the rows
+   * @param device where steps run; must stay open
+   * @param pretrained an SAE to start from; empty to draw weights
+   * @return a trainer before its first step
+   * @throws ConfigException if options do not fit the data or the SAE
+   * @throws io.github.sae4j.format.BadFileException if activations are not finite
+   * @throws IOException if reading fails
+   */
+  public static Trainer start(
+      TrainingConfig config, TrainingData data, Device device, Optional<TopKSae> pretrained)
+      throws IOException {
+    Measured measured = measure(config, data);
+    return new Trainer(
+        config,
+        data,
+        device,
+        measured,
+        0,
+        state -> {
+          InitialState initial = new InitialState(config, state);
+          if (pretrained.isPresent()) {
+            initial.copy(pretrained.get(), measured.normalizationFactor());
+          } else {
+            initial.draw(data, measured.normalizationFactor());
+          }
+        });
+  }
+
+  /**
+   * Goes on where another trainer stood.
+   *
+   * @param config the same configuration
+   * @param data the same rows
+   * @param device where steps run; must stay open
+   * @param measured what was measured at the start
+   * @param stepsDone steps done
+   * @param saved gives weights, moments and counters after them
+   * @return a trainer whose next step has the bits it would have had there
+   * @throws IOException if reading fails
+   */
+  public static Trainer resume(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Measured measured,
+      long stepsDone,
+      Start saved)
+      throws IOException {
+    return new Trainer(config, data, device, measured, stepsDone, saved);
+  }
+
+  private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
+    DataStatistics statistics = new DataStatistics(data.training(), config.rowsPerStep());
+    float factor =
+        config.normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
+            ? statistics.normalizationFactor()
+            : 1f;
+    OptionalDouble mseScale =
+        config.needsMseScale()
+            ? OptionalDouble.of(statistics.mseScale(factor))
+            : OptionalDouble.empty();
+    return new Measured(factor, mseScale);
+  }
+
+  /**
+   * Runs one step.
+   *
+   * @param withVariance whether the batch's variance is wanted in the report
+   * @return what came of it
+   * @throws NoSuchElementException if the run is at its end
+   * @throws DivergenceException if a pre-activation or the loss is not finite
+   * @throws io.github.sae4j.format.BadFileException if activations are not finite
+   * @throws IOException if reading fails
+   */
+  public StepRecord step(boolean withVariance) throws IOException {
+    double waited = stream.secondsWaited();
+    Batch batch = stream.next();
+    waited = stream.secondsWaited() - waited;
+    long began = System.nanoTime();
+    Matrix x = batch.x();
+    if (measured.normalizationFactor() != 1f) {
+      device.scale(x, measured.normalizationFactor());
+    }
+    double rate = learningRate.at(stepsDone);
+    StepReport report;
+    try {
+      report = step.run(x, rate, stepsDone + 1, withVariance);
+    } catch (NonFiniteException e) {
+      FiniteRows.expect(x, batch::origin);
+      throw new DivergenceException(
+          String.format(
+              "step %d: the pre-activation of latent %d is %s at %s, learning rate %s",
+              stepsDone + 1, e.latent(), e.value(), batch.origin(e.row()), rate),
+          e);
+    }
+    double seconds = (System.nanoTime() - began) * 1e-9;
+    stepsDone++;
+    samplesDone += batch.rows();
+    if (!Double.isFinite(report.loss())) {
+      FiniteRows.expect(x, batch::origin);
+      throw diverged(batch, report.loss(), rate);
+    }
+    return new StepRecord(
+        stepsDone, steps, samplesDone, rate, report, spec.aux().coefficient(), seconds, waited);
+  }
+
+  private DivergenceException diverged(Batch batch, double loss, double rate) {
+    String weights = nonFiniteWeights().map(found -> "; " + found).orElse("");
+    return new DivergenceException(
+        String.format(
+            "step %d: the loss is %s%s; %d rows, the first %s, learning rate %s",
+            stepsDone, loss, weights, batch.rows(), batch.origin(0), rate),
+        null);
+  }
+
+  /**
+   * Looks for weights that are not finite.
+   *
+   * @return the first found, in words; usually empty
+   */
+  public Optional<String> nonFiniteWeights() {
+    step.synchronize();
+    for (TrainingState.Named tensor : state.tensors()) {
+      Matrix matrix = tensor.matrix();
+      float[] row = new float[matrix.cols()];
+      for (int i = 0; i < matrix.rows(); i++) {
+        matrix.read(i, 1, row, 0);
+        for (int j = 0; j < row.length; j++) {
+          if (!Float.isFinite(row[j])) {
+            // Vectors are one row: there the column is the latent, b_dec's are input columns.
+            String where =
+                tensor.name().startsWith("b_dec")
+                    ? " at column " + j
+                    : " of latent " + (matrix.rows() == 1 ? j : i);
+            return Optional.of(tensor.name() + where + " is " + row[j]);
+          }
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * Whether the run is at its end.
+   *
+   * @return true after the last step
+   */
+  public boolean done() {
+    return stepsDone >= steps;
+  }
+
+  /**
+   * Steps done.
+   *
+   * @return steps, including those before a resumption
+   */
+  public long stepsDone() {
+    return stepsDone;
+  }
+
+  /**
+   * Steps of the whole run.
+   *
+   * @return steps
+   */
+  public long steps() {
+    return steps;
+  }
+
+  /**
+   * Rows trained on.
+   *
+   * @return rows, repetitions counted
+   */
+  public long samplesDone() {
+    return samplesDone;
+  }
+
+  /**
+   * The configuration.
+   *
+   * @return the configuration
+   */
+  public TrainingConfig config() {
+    return config;
+  }
+
+  /**
+   * What was measured before the first step.
+   *
+   * @return factors
+   */
+  public Measured measured() {
+    return measured;
+  }
+
+  /**
+   * The state after the last step, brought up to date with the device. It is the trainer's own and
+   * changes with the next step.
+   *
+   * @return weights, moments and counters
+   */
+  public TrainingState state() {
+    step.synchronize();
+    return state;
+  }
+
+  /**
+   * The weights after the last step, as {@link #state} has them. They are the trainer's own: do not
+   * close them.
+   *
+   * @return raw weights, nothing folded
+   */
+  public SaeWeights weights() {
+    TrainingState now = state();
+    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
+  }
+
+  /**
+   * What a step computes.
+   *
+   * @return the step's specification
+   */
+  public StepSpec spec() {
+    return spec;
+  }
+
+  /** Stops reading and frees the state. */
+  @Override
+  public void close() {
+    if (step != null) {
+      step.close();
+    }
+    if (stream != null) {
+      stream.close();
+    }
+    memory.close();
+  }
+}

@@ -1,0 +1,325 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.SaeLensLayout;
+import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.data.DataIdentity;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.BooleanSupplier;
+
+/**
+ * A run on disk: a {@link Trainer} with metrics, checkpoints and the finished SAE around it, all in
+ * one folder that has one writer at a time. An interrupted run that is resumed ends with the bits
+ * of one that was not.
+ */
+public final class TrainingRun {
+  /** How a run ended. */
+  public enum Outcome {
+    /** All steps are done and the SAE is written. */
+    FINISHED,
+    /** It was asked to stop, and can be resumed. */
+    STOPPED
+  }
+
+  /**
+   * Where and how a run is kept; nothing here changes what is computed.
+   *
+   * @param folder the run's folder
+   * @param checkpoints when checkpoints are written and how many are kept
+   * @param logEvery a line of metrics each so many steps
+   * @param record further members of {@code config.json}: versions, command line, options
+   * @param metadata where the SAE belongs (model, hook), for its checkpoint
+   */
+  public record Settings(
+      RunFolder folder,
+      CheckpointSchedule checkpoints,
+      int logEvery,
+      Map<String, Object> record,
+      Map<String, Object> metadata) {
+    /** Checks the range. */
+    public Settings {
+      if (logEvery < 1) {
+        throw new ConfigException("log_every", "expected at least 1, got " + logEvery);
+      }
+    }
+  }
+
+  private final Settings settings;
+  private final TrainingConfig config;
+  private final TrainingData data;
+  private final Device device;
+  private final TrainingListener listener;
+
+  /**
+   * A run that has not started.
+   *
+   * @param settings where it is kept
+   * @param config what is computed
+   * @param data the rows
+   * @param device where steps run
+   * @param listener told of progress
+   */
+  public TrainingRun(
+      Settings settings,
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      TrainingListener listener) {
+    this.settings = settings;
+    this.config = resolved(config, data.training().width());
+    this.data = data;
+    this.device = device;
+    this.listener = listener;
+  }
+
+  /** With what follows from the width of the data written out, so that files say it. */
+  private static TrainingConfig resolved(TrainingConfig config, int dIn) {
+    int dSae = config.dSae(dIn);
+    TrainingConfig resolved = config.with("d_sae", dSae);
+    if (config.lr().isEmpty()) {
+      resolved = resolved.with("lr", config.recipe().autoLearningRate(dSae));
+    }
+    return config.shuffleSeed().isPresent()
+        ? resolved
+        : resolved.with("shuffle_seed", config.seed());
+  }
+
+  /**
+   * Runs from the first step.
+   *
+   * @param pretrained an SAE to start from; empty to draw weights
+   * @param stop asked after every step; true ends the run after a checkpoint
+   * @return how it ended
+   * @throws ConfigException if options do not fit the data, or the folder holds a run already
+   * @throws DivergenceException if training diverges
+   * @throws IOException if reading or writing fails
+   */
+  public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
+    if (settings.folder().used()) {
+      throw new ConfigException(
+          "output_path",
+          settings.folder().path()
+              + " holds a run already; choose another folder or resume that run");
+    }
+    warn();
+    try (CheckpointStore store = CheckpointStore.open(settings.folder().path());
+        Trainer trainer = Trainer.start(config, data, device, pretrained)) {
+      Map<String, Object> record = new LinkedHashMap<>(settings.record());
+      record.put(RunFolder.TRAINING, config.toMap());
+      record.put(RunFolder.DATA, data.identity().toMap());
+      settings.folder().writeConfig(record);
+      return train(store, trainer, stop);
+    }
+  }
+
+  /**
+   * Goes on with an interrupted run, from a checkpoint or, where there is none yet, from the first
+   * step.
+   *
+   * @param checkpoint which checkpoint; empty for the newest valid one
+   * @param pretrained the SAE that the run started from, if it did
+   * @param stop asked after every step
+   * @return how it ended
+   * @throws ConfigException if the configuration differs from the run's; says what differs
+   * @throws BadFileException if the data differ, or the given checkpoint is damaged
+   * @throws DivergenceException if training diverges
+   * @throws IOException if reading or writing fails
+   */
+  public Outcome resume(
+      Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
+      throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
+      Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
+      expectSameConfig(from);
+      expectSameData(from);
+      if (settings.folder().finished()) {
+        return Outcome.FINISHED;
+      }
+      warn();
+      if (from.isEmpty()) {
+        try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
+          return train(store, trainer, stop);
+        }
+      }
+      TrainerState saved = TrainerState.read(from.get());
+      Trainer.Measured measured =
+          new Trainer.Measured(
+              saved.normalizationFactor(),
+              config.needsMseScale()
+                  ? OptionalDouble.of(saved.mseScale())
+                  : OptionalDouble.empty());
+      try (Trainer trainer =
+          Trainer.resume(
+              config,
+              data,
+              device,
+              measured,
+              saved.step(),
+              state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
+        return train(store, trainer, stop);
+      }
+    }
+  }
+
+  private Optional<Path> newest() throws IOException {
+    CheckpointStore.Search search = CheckpointStore.newestValid(settings.folder().path());
+    search.skipped().forEach(listener::warning);
+    return search.newest();
+  }
+
+  private void expectSameConfig(Optional<Path> checkpoint) throws IOException {
+    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.TRAINING, checkpoint);
+    if (saved.isEmpty()) {
+      return;
+    }
+    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
+    List<String> differences = new ArrayList<>();
+    config
+        .toMap()
+        .forEach(
+            (option, now) -> {
+              if (!Objects.equals(before.get(option), now)) {
+                differences.add(option + " was " + before.get(option) + ", is now " + now);
+              }
+            });
+    if (!differences.isEmpty()) {
+      throw new ConfigException(
+          "resume_from_checkpoint",
+          "the configuration differs from the run's: " + String.join("; ", differences));
+    }
+  }
+
+  private void expectSameData(Optional<Path> checkpoint) throws IOException {
+    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.DATA, checkpoint);
+    if (saved.isPresent()) {
+      List<String> differences = DataIdentity.fromMap(saved.get()).differences(data.identity());
+      if (!differences.isEmpty()) {
+        throw new BadFileException(
+            settings.folder().path(),
+            "the activations differ from the run's: " + String.join("; ", differences));
+      }
+    }
+  }
+
+  private void warn() {
+    config.warnings(config.steps(data.training().rows())).forEach(listener::warning);
+  }
+
+  private Outcome train(CheckpointStore store, Trainer trainer, BooleanSupplier stop)
+      throws IOException {
+    try (MetricsLog log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone())) {
+      listener.started(trainer.stepsDone(), trainer.steps());
+      double stepSeconds = 0;
+      double dataSeconds = 0;
+      int unlogged = 0;
+      while (!trainer.done()) {
+        boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
+        StepRecord step = trainer.step(logs);
+        stepSeconds += step.stepSeconds();
+        dataSeconds += step.dataSeconds();
+        unlogged++;
+        if (logs) {
+          log.append(step.metrics(stepSeconds / unlogged, dataSeconds / unlogged));
+          stepSeconds = 0;
+          dataSeconds = 0;
+          unlogged = 0;
+        }
+        listener.step(step);
+        boolean stopping = !trainer.done() && stop.getAsBoolean();
+        if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps())) {
+          checkpoint(store, trainer, log);
+        }
+        if (stopping) {
+          return Outcome.STOPPED;
+        }
+      }
+      expectFinite(trainer);
+      store.writeFinal(folder -> writeSae(folder, trainer));
+      return Outcome.FINISHED;
+    } catch (DivergenceException e) {
+      throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
+    }
+  }
+
+  private boolean logs(long step, long steps) {
+    return step % settings.logEvery() == 0 || step == steps;
+  }
+
+  private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log)
+      throws IOException {
+    expectFinite(trainer);
+    TrainerState saved =
+        new TrainerState(
+            trainer.stepsDone(),
+            trainer.samplesDone(),
+            trainer.samplesDone(),
+            trainer.measured().normalizationFactor(),
+            trainer.measured().mseScale().orElse(1),
+            log.size(),
+            config.toMap(),
+            data.identity().toMap(),
+            Map.of());
+    Path written =
+        store.write(
+            trainer.samplesDone(),
+            folder -> {
+              writeSae(folder, trainer);
+              saved.write(folder, trainer.state(), Map.of());
+            });
+    listener.checkpoint(written);
+    store.keepNewest(settings.checkpoints().keep());
+  }
+
+  /** Weights that are not finite must never take the place of good ones on disk. */
+  private static void expectFinite(Trainer trainer) {
+    Optional<String> found = trainer.nonFiniteWeights();
+    if (found.isPresent()) {
+      throw new DivergenceException("after step " + trainer.stepsDone() + ": " + found.get(), null);
+    }
+  }
+
+  private String lastCheckpoint() {
+    try {
+      return CheckpointStore.newestValid(settings.folder().path())
+          .newest()
+          .map(path -> "the last checkpoint is " + path)
+          .orElse("there is no checkpoint");
+    } catch (IOException e) {
+      return "checkpoints cannot be listed: " + e.getMessage();
+    }
+  }
+
+  /** The SAE as a user would load it: everything folded into the weights. */
+  private void writeSae(Path folder, Trainer trainer) throws IOException {
+    Map<String, Object> metadata = new LinkedHashMap<>(settings.metadata());
+    metadata.put("n_training_samples", trainer.samplesDone());
+    SaeConfig sae =
+        new SaeConfig(
+            trainer.weights().dIn(),
+            trainer.weights().dSae(),
+            config.k(),
+            config.applyBDecToInput(),
+            config.normalizeActivations().inputNormalization(),
+            trainer.spec().selection(),
+            metadata);
+    Folding folding =
+        Folding.of(
+            trainer.weights().wDec(),
+            trainer.measured().normalizationFactor(),
+            config.rescaleActsByDecoderNorm());
+    SaeLensLayout.write(folder, sae, trainer.weights(), folding);
+  }
+}

@@ -1,0 +1,44 @@
+package io.github.sae4j.training;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.List;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+
+class CheckpointScheduleTest {
+  private static List<Long> steps(CheckpointSchedule schedule, long steps) {
+    return LongStream.rangeClosed(0, steps).filter(s -> schedule.due(s, steps)).boxed().toList();
+  }
+
+  @Test
+  void everySoManyStepsButNotAtTheEnd() {
+    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(3, 0, 1), 9));
+    assertEquals(List.of(3L, 6L, 9L), steps(new CheckpointSchedule(3, 0, 1), 10));
+  }
+
+  @Test
+  void soManyAtEvenDistances() {
+    assertEquals(List.of(25L, 50L, 75L), steps(new CheckpointSchedule(0, 3, 1), 100));
+    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(0, 2, 1), 10));
+    assertEquals(List.of(5L), steps(new CheckpointSchedule(0, 1, 1), 11));
+  }
+
+  @Test
+  void noMoreThanThereAreSteps() {
+    assertEquals(List.of(1L, 2L), steps(new CheckpointSchedule(0, 50, 1), 3));
+  }
+
+  @Test
+  void none() {
+    assertEquals(List.of(), steps(new CheckpointSchedule(0, 0, 1), 1000));
+  }
+
+  @Test
+  void nonsenseIsRefusedByName() {
+    assertEquals(
+        "keep_checkpoints: expected at least 1, got 0",
+        assertThrows(ConfigException.class, () -> new CheckpointSchedule(1, 0, 0)).getMessage());
+  }
+}

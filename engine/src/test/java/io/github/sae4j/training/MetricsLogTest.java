@@ -1,0 +1,58 @@
+package io.github.sae4j.training;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class MetricsLogTest {
+  @TempDir private Path folder;
+  private Path file;
+
+  @BeforeEach
+  void aLogOfThreeSteps() throws IOException {
+    file = folder.resolve("metrics.jsonl");
+    try (MetricsLog log = MetricsLog.open(file, 0)) {
+      for (long step : new long[] {10, 20, 30}) {
+        log.append(Map.of("step", step));
+      }
+    }
+  }
+
+  private String reopenedAt(long step) throws IOException {
+    MetricsLog.open(file, step).close();
+    return Files.readString(file);
+  }
+
+  @Test
+  void linesAreWhole() throws IOException {
+    assertEquals("{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n", Files.readString(file));
+  }
+
+  @Test
+  void itIsCutBackToTheCheckpoint() throws IOException {
+    assertEquals("{\"step\":10}\n{\"step\":20}\n", reopenedAt(25));
+  }
+
+  @Test
+  void aTornLastLineIsCutOff() throws IOException {
+    Files.writeString(file, "{\"step\":10}\n{\"st");
+    assertEquals("{\"step\":10}\n", reopenedAt(100));
+  }
+
+  @Test
+  void whatIsNotOursIsCutOff() throws IOException {
+    Files.writeString(file, "{\"step\":10}\n{\"stop\":20}\n{\"step\":30}\n");
+    assertEquals("{\"step\":10}\n", reopenedAt(100));
+  }
+
+  @Test
+  void aFreshRunStartsAnEmptyLog() throws IOException {
+    assertEquals("", reopenedAt(0));
+  }
+}

@@ -1,0 +1,391 @@
+package io.github.sae4j.training;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TrainingRunTest {
+  private static final int D_IN = 12;
+  private static final int ROWS = 500;
+  private static final BooleanSupplier NEVER = () -> false;
+  private static final CheckpointSchedule NONE = new CheckpointSchedule(0, 0, 2);
+  private static final CheckpointSchedule EVERY_7 = new CheckpointSchedule(7, 0, 2);
+
+  @TempDir private Path folder;
+  private final OffHeap memory = new OffHeap();
+  private final Device device = Devices.open("scalar", DeviceOptions.DEFAULT);
+  private final List<String> warnings = new ArrayList<>();
+  private final List<Path> checkpoints = new ArrayList<>();
+  private Matrix rows;
+
+  /** Forcing files to the disk takes most of the time, so only some tests ask for checkpoints. */
+  private CheckpointSchedule schedule = NONE;
+
+  private final TrainingListener listener =
+      new TrainingListener() {
+        @Override
+        public void warning(String message) {
+          warnings.add(message);
+        }
+
+        @Override
+        public void checkpoint(Path path) {
+          checkpoints.add(path);
+        }
+      };
+
+  @BeforeEach
+  void rowsOfFewDirections() {
+    Random random = new Random(1);
+    rows = memory.matrix(ROWS, D_IN);
+    float[][] directions = new float[20][D_IN];
+    for (float[] direction : directions) {
+      for (int j = 0; j < D_IN; j++) {
+        direction[j] = (float) random.nextGaussian();
+      }
+    }
+    for (int b = 0; b < ROWS; b++) {
+      float[] row = new float[D_IN];
+      for (int t = 0; t < 3; t++) {
+        float[] direction = directions[random.nextInt(20)];
+        float weight = 1 + random.nextFloat();
+        for (int j = 0; j < D_IN; j++) {
+          row[j] += weight * direction[j] + 0.1f;
+        }
+      }
+      rows.write(b, 1, row, 0);
+    }
+  }
+
+  @AfterEach
+  void free() {
+    device.close();
+    memory.close();
+  }
+
+  private static TrainingConfig config(Recipe recipe) {
+    return TrainingConfig.of(recipe)
+        .with("d_sae", 40)
+        .with("k", 3)
+        .with("train_batch_size", 16)
+        .with("gradient_accumulation", 2)
+        .with("steps", 30)
+        .with("lr", 5e-3)
+        .with("dead_feature_window", 4);
+  }
+
+  private TrainingRun run(String name, TrainingConfig config, CheckpointSchedule schedule)
+      throws IOException {
+    TrainingRun.Settings settings =
+        new TrainingRun.Settings(
+            new RunFolder(folder.resolve(name)), schedule, 5, Map.of(), Map.of("hook_name", "h"));
+    TrainingData data =
+        TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+    return new TrainingRun(settings, config, data, device, listener);
+  }
+
+  private TrainingRun run(String name, TrainingConfig config) throws IOException {
+    return run(name, config, schedule);
+  }
+
+  private void start(String name, TrainingConfig config) throws IOException {
+    assertEquals(TrainingRun.Outcome.FINISHED, run(name, config).start(Optional.empty(), NEVER));
+  }
+
+  /** Stops a run after so many steps. */
+  private void interrupt(String name, TrainingConfig config, int steps) throws IOException {
+    int[] done = {0};
+    assertEquals(
+        TrainingRun.Outcome.STOPPED,
+        run(name, config).start(Optional.empty(), () -> ++done[0] == steps));
+  }
+
+  private TrainingRun.Outcome resume(String name, TrainingConfig config) throws IOException {
+    return run(name, config).resume(Optional.empty(), Optional.empty(), NEVER);
+  }
+
+  private byte[] weights(String name) throws IOException {
+    return Files.readAllBytes(folder.resolve(name).resolve("final/sae_weights.safetensors"));
+  }
+
+  /** The log without times. */
+  private List<Map<String, Object>> metrics(String name) throws IOException {
+    List<Map<String, Object>> lines = new ArrayList<>();
+    Path file = folder.resolve(name).resolve("metrics.jsonl");
+    for (String line : Files.readAllLines(file)) {
+      Map<String, Object> copy = new LinkedHashMap<>();
+      ((Map<?, ?>) Json.parse(file, line.getBytes(StandardCharsets.UTF_8)))
+          .forEach((key, value) -> copy.put((String) key, value));
+      assertTrue((double) copy.remove("details/step_seconds") > 0);
+      assertTrue((double) copy.remove("details/data_seconds") >= 0);
+      lines.add(copy);
+    }
+    return lines;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anInterruptedRunEndsWithTheBitsOfAnUninterruptedOne(Recipe recipe) throws IOException {
+    TrainingConfig config = config(recipe);
+    start("whole", config);
+    interrupt("parts", config, 9);
+    assertEquals(TrainingRun.Outcome.FINISHED, resume("parts", config));
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts"));
+  }
+
+  @Test
+  void aNormalisationFactorSurvivesInterruption() throws IOException {
+    TrainingConfig config =
+        config(Recipe.OPENAI).with("normalize_activations", "expected_average_only_in");
+    start("whole", config);
+    interrupt("parts", config, 11);
+    resume("parts", config);
+    assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  @Test
+  void anOlderCheckpointLeadsToTheSameEnd() throws IOException {
+    start("whole", config(Recipe.SAELENS));
+    schedule = EVERY_7;
+    interrupt("parts", config(Recipe.SAELENS), 20);
+    Path own = folder.resolve("parts/checkpoints/448"); // 14 steps of 32 rows
+    run("parts", config(Recipe.SAELENS)).resume(Optional.of(own), Optional.empty(), NEVER);
+    assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  @Test
+  void withoutACheckpointARunIsResumedFromItsFirstStep() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    start("whole", config);
+    interrupt("parts", config, 1);
+    for (Path checkpoint : CheckpointStore.list(folder.resolve("parts"))) {
+      Files.move(checkpoint, checkpoint.resolveSibling("lost"));
+    }
+    resume("parts", config);
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts"));
+  }
+
+  @Test
+  void aDamagedCheckpointIsPassedOver() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    start("whole", config);
+    schedule = EVERY_7;
+    interrupt("parts", config, 16);
+    List<Path> all = CheckpointStore.list(folder.resolve("parts"));
+    Path file = all.getLast().resolve("trainer_state.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(file, bytes);
+    resume("parts", config);
+    assertTrue(
+        warnings.stream().anyMatch(w -> w.contains(all.getLast() + " skipped")),
+        warnings::toString);
+    assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  @Test
+  void twoRunsOfTheSameInputsAreTheSame() throws IOException {
+    start("one", config(Recipe.DICTIONARY_LEARNING));
+    start("two", config(Recipe.DICTIONARY_LEARNING));
+    assertArrayEquals(weights("one"), weights("two"));
+    start("three", config(Recipe.DICTIONARY_LEARNING).with("seed", 43));
+    assertFalse(Arrays.equals(weights("one"), weights("three")));
+  }
+
+  @Test
+  void anotherConfigurationIsRefusedAndNamed() throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 9);
+    Exception e =
+        assertThrows(
+            ConfigException.class,
+            () -> resume("parts", config(Recipe.SAELENS).with("lr", 1e-3).with("k", 4)));
+    assertTrue(e.getMessage().contains("lr was 0.005, is now 0.001"), e.getMessage());
+    assertTrue(e.getMessage().contains("k was 3, is now 4"), e.getMessage());
+  }
+
+  @Test
+  void otherDataAreRefused() throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 9);
+    rows.set(0, 0, 99f);
+    Exception e =
+        assertThrows(BadFileException.class, () -> resume("parts", config(Recipe.SAELENS)));
+    assertTrue(e.getMessage().contains("sampled rows hold other values"), e.getMessage());
+  }
+
+  @Test
+  void aFinishedRunHasNothingLeftToDo() throws IOException {
+    start("whole", config(Recipe.SAELENS));
+    byte[] before = weights("whole");
+    assertTrue(new RunFolder(folder.resolve("whole")).finished());
+    assertEquals(TrainingRun.Outcome.FINISHED, resume("whole", config(Recipe.SAELENS)));
+    assertArrayEquals(before, weights("whole"));
+  }
+
+  @Test
+  void aFolderWithARunIsNotWrittenOver() throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 3);
+    Exception e = assertThrows(ConfigException.class, () -> start("parts", config(Recipe.SAELENS)));
+    assertTrue(e.getMessage().contains("holds a run already"), e.getMessage());
+  }
+
+  @Test
+  void twoWritersCannotShareAFolder() throws IOException {
+    try (CheckpointStore other = CheckpointStore.open(folder.resolve("busy"))) {
+      Exception e = assertThrows(IOException.class, () -> start("busy", config(Recipe.SAELENS)));
+      assertTrue(e.getMessage().contains("already writing to this run"), e.getMessage());
+      assertEquals(folder.resolve("busy"), other.run());
+    }
+  }
+
+  @Test
+  void onlySoManyCheckpointsAreKept() throws IOException {
+    schedule = EVERY_7;
+    start("whole", config(Recipe.SAELENS));
+    assertEquals(4, checkpoints.size(), "after steps 7, 14, 21 and 28");
+    assertEquals(checkpoints.subList(2, 4), CheckpointStore.list(folder.resolve("whole")));
+  }
+
+  @Test
+  void divergenceStopsTheRunAndNamesTheLastCheckpoint() throws IOException {
+    // The first step leaves finite weights of some 1e18; products of them overflow.
+    TrainingConfig config = config(Recipe.SAELENS).with("lr", 1e20).with("lr_warm_up_steps", 30);
+    schedule = new CheckpointSchedule(1, 0, 1);
+    Exception e = assertThrows(DivergenceException.class, () -> start("whole", config));
+    Path last = CheckpointStore.list(folder.resolve("whole")).getLast();
+    assertTrue(e.getMessage().matches("(after )?step \\d+: .*"), e.getMessage());
+    assertTrue(e.getMessage().endsWith("; the last checkpoint is " + last), e.getMessage());
+    assertFalse(new RunFolder(folder.resolve("whole")).finished());
+  }
+
+  @Test
+  void aRowThatIsNotANumberIsNamed() throws IOException {
+    rows.set(77, 5, Float.NEGATIVE_INFINITY);
+    for (Recipe recipe : Recipe.values()) {
+      TrainingConfig config = config(recipe).with("steps", 100).with("eval_fraction", 0);
+      Exception e = assertThrows(BadFileException.class, () -> start(recipe.toString(), config));
+      assertEquals("rows: row 77 holds -Infinity at column 5, expected a number", e.getMessage());
+    }
+  }
+
+  @Test
+  void aFoldedFactorReconstructsRawRows() throws IOException {
+    TrainingConfig config =
+        config(Recipe.SAELENS)
+            .with("normalize_activations", "expected_average_only_in")
+            .with("b_dec_init_method", "mean")
+            .with("steps", 400);
+    start("scaled", config);
+    start("plain", config.with("normalize_activations", "none"));
+    double scaled = fvu("scaled");
+    double plain = fvu("plain");
+    // The two runs differ in scale only: neither is far better than the other.
+    assertTrue(scaled < 0.5 && plain < 0.5, scaled + " and " + plain);
+  }
+
+  private double fvu(String name) throws IOException {
+    try (TopKSae sae = SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
+      Matrix out = memory.matrix(ROWS, D_IN);
+      sae.reconstruct(rows, out);
+      double[] mean = Centers.mean(rows);
+      double error = 0;
+      double variance = 0;
+      for (int b = 0; b < ROWS; b++) {
+        for (int j = 0; j < D_IN; j++) {
+          error += Math.pow(out.get(b, j) - rows.get(b, j), 2);
+          variance += Math.pow(rows.get(b, j) - mean[j], 2);
+        }
+      }
+      return error / variance;
+    }
+  }
+
+  @Test
+  void fineTuningStartsWhereTheSaeStands() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS).with("steps", 200);
+    start("first", config);
+    double before = fvu("first");
+    for (String normalization : List.of("none", "expected_average_only_in")) {
+      try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+        TrainingConfig gentle =
+            config.with("steps", 1).with("lr", 1e-9).with("normalize_activations", normalization);
+        run(normalization, gentle).start(Optional.of(sae), NEVER);
+      }
+      assertEquals(before, fvu(normalization), 1e-4 * before);
+    }
+  }
+
+  @Test
+  void fineTuningRefusesAnSaeOfAnotherShape() throws IOException {
+    start("first", config(Recipe.SAELENS));
+    try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+      Exception e =
+          assertThrows(
+              ConfigException.class,
+              () ->
+                  run("second", config(Recipe.SAELENS).with("d_sae", 41))
+                      .start(Optional.of(sae), NEVER));
+      assertEquals("d_sae: expected 40 as in the SAE to start from, got 41", e.getMessage());
+    }
+  }
+
+  @Test
+  void linesOfMetricsHaveTheNamesOfSaeLens() throws IOException {
+    start("whole", config(Recipe.SAELENS));
+    Map<String, Object> last = metrics("whole").getLast();
+    assertEquals(30L, last.get("step"));
+    assertEquals(960L, last.get("details/n_training_samples"));
+    for (String name :
+        List.of(
+            "losses/overall_loss",
+            "losses/mse_loss",
+            "losses/auxiliary_reconstruction_loss",
+            "metrics/explained_variance",
+            "metrics/explained_variance_legacy",
+            "metrics/fvu",
+            "metrics/l0",
+            "details/current_learning_rate")) {
+      assertTrue(last.get(name) instanceof Double, name);
+    }
+    assertTrue(last.get("sparsity/dead_features") instanceof Long);
+  }
+
+  @Test
+  void aRunShorterThanTheDeadWindowIsWarnedOf() throws IOException {
+    start("whole", config(Recipe.SAELENS).with("dead_feature_window", 1000));
+    assertTrue(warnings.getFirst().contains("1000 steps, the run has 30"), warnings::toString);
+  }
+}
