@@ -1,0 +1,41 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.RowMask;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** Where activations come from. */
+final class ActivationOptions {
+  @Option(
+      names = "--activations",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+  List<String> activations = new ArrayList<>();
+
+  @Option(
+      names = "--tensor",
+      paramLabel = "NAME",
+      description = "Tensor to read (default: the only one of rank 2 or 3).")
+  String tensor;
+
+  @Option(
+      names = "--mask",
+      paramLabel = "FILE",
+      description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
+  Path mask;
+
+  ActivationSource open() throws IOException {
+    return ActivationFiles.open(activations, Optional.ofNullable(tensor));
+  }
+
+  Optional<RowMask> readMask(ActivationSource source) throws IOException {
+    return mask == null ? Optional.empty() : Optional.of(RowMask.read(mask, source.rows()));
+  }
+}

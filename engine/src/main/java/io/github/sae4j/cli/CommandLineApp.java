@@ -1,0 +1,118 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.training.RunFolder;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+
+/** The commands put together, and how their failures become one line and an exit code. */
+public final class CommandLineApp {
+  /** Kept, or the logging system forgets its level. */
+  private static final Logger LOG = Logger.getLogger("io.github.sae4j");
+
+  private static final String TRAIN = "train";
+
+  private CommandLineApp() {}
+
+  /**
+   * Runs a command.
+   *
+   * @param args the command line
+   * @return the exit code
+   */
+  public static int run(String... args) {
+    logOnOneLine();
+    CommandLine app = new CommandLine(new RootCommand());
+    TrainCommand train = new TrainCommand(List.of(args));
+    app.addSubcommand(train);
+    TrainingOptions.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
+    app.addSubcommand(new InspectCommand());
+    app.addSubcommand(new DevicesCommand());
+    app.setParameterExceptionHandler(Failures::badUsage);
+    app.setExecutionExceptionHandler(Failures::failed);
+    List<String> spelled = withDashes(args);
+    try {
+      return app.execute(withFiles(app, spelled).toArray(String[]::new));
+    } catch (IOException | IllegalArgumentException e) {
+      return Failures.failed(e, app, null);
+    }
+  }
+
+  /** Puts the options that {@code train} finds in files before those of the command line. */
+  private static List<String> withFiles(CommandLine app, List<String> args) throws IOException {
+    int command = 0;
+    while (command < args.size() && args.get(command).startsWith("-")) {
+      command++;
+    }
+    if (command == args.size() || !args.get(command).equals(TRAIN)) {
+      return args;
+    }
+    CommandLine.Model.CommandSpec train = app.getSubcommands().get(TRAIN).getCommandSpec();
+    List<String> all = new ArrayList<>(args);
+    Optional<String> resumed = value(args, TrainCommand.RESUME);
+    if (resumed.isPresent()) {
+      Path config = RunFolder.of(Path.of(resumed.get())).config();
+      if (Files.exists(config)) {
+        all.addAll(command + 1, ConfigFile.read(config, train, args).others());
+      }
+    }
+    Optional<String> file = value(args, TrainCommand.CONFIG);
+    if (file.isPresent()) {
+      List<String> others = ConfigFile.read(Path.of(file.get()), train, all).others();
+      all.addAll(command + 1, others);
+    }
+    return all;
+  }
+
+  private static Optional<String> value(List<String> args, String option) {
+    for (int i = 0; i < args.size(); i++) {
+      if (args.get(i).startsWith(option + "=")) {
+        return Optional.of(args.get(i).substring(option.length() + 1));
+      }
+      if (args.get(i).equals(option) && i + 1 < args.size()) {
+        return Optional.of(args.get(i + 1));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** {@code --d_sae} and {@code --d-sae} are the same option. */
+  static List<String> withDashes(String... args) {
+    List<String> spelled = new ArrayList<>();
+    boolean options = true;
+    for (String arg : args) {
+      options &= !arg.equals("--");
+      int end = arg.indexOf('=') < 0 ? arg.length() : arg.indexOf('=');
+      spelled.add(
+          options && arg.startsWith("--")
+              ? arg.substring(0, end).replace('_', '-') + arg.substring(end)
+              : arg);
+    }
+    return spelled;
+  }
+
+  /** Silences all but warnings. */
+  static void quiet() {
+    LOG.setLevel(Level.WARNING);
+  }
+
+  private static void logOnOneLine() {
+    if (System.getProperty("java.util.logging.config.file") == null) {
+      System.setProperty("java.util.logging.SimpleFormatter.format", "sae4j: %5$s%n");
+    }
+  }
+
+  /** Prints a line of result. */
+  static void print(CommandLine.Model.CommandSpec spec, String line) {
+    PrintWriter out = spec.commandLine().getOut();
+    out.println(line);
+    out.flush();
+  }
+}

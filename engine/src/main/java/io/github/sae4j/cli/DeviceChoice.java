@@ -1,0 +1,36 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import java.util.OptionalInt;
+import picocli.CommandLine.Option;
+
+/** Where to compute. */
+final class DeviceChoice {
+  @Option(
+      names = "--device",
+      paramLabel = "NAME",
+      description = "auto, cpu, scalar or tornado[:index] (default: auto).")
+  String device = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of the CPU device (default: one a core).")
+  Integer threads;
+
+  @Option(
+      names = "--vector-bits",
+      paramLabel = "BITS",
+      description = "128, 256 or 512: forces the CPU device's vectors (default: the widest).")
+  Integer vectorBits;
+
+  Device open() {
+    return Devices.open(device, new DeviceOptions(optional(threads), optional(vectorBits)));
+  }
+
+  private static OptionalInt optional(Integer value) {
+    return value == null ? OptionalInt.empty() : OptionalInt.of(value);
+  }
+}

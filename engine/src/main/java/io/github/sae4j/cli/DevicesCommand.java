@@ -1,0 +1,60 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.device.DeviceInfo;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.format.Json;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sae4j devices}. */
+@Command(
+    name = "devices",
+    description = "Lists the devices found, which one auto takes, and why others cannot run.",
+    mixinStandardHelpOptions = true)
+final class DevicesCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() {
+    DeviceInfo automatic = Devices.automatic();
+    List<DeviceInfo> devices = Devices.list();
+    if (json) {
+      List<Object> list = new ArrayList<>();
+      for (DeviceInfo info : devices) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("name", info.name());
+        entry.put("description", info.description());
+        entry.put("available", info.available());
+        entry.put("reason", info.reason());
+        list.add(entry);
+      }
+      Map<String, Object> object = new LinkedHashMap<>();
+      object.put("auto", automatic.name());
+      object.put("devices", list);
+      CommandLineApp.print(spec, Json.line(object));
+      return ExitCode.DONE;
+    }
+    for (DeviceInfo info : devices) {
+      CommandLineApp.print(
+          spec,
+          String.format(
+              "%-12s %s%s",
+              info.name(),
+              info.description(),
+              info.available() ? "" : " (cannot run: " + info.reason() + ")"));
+    }
+    CommandLineApp.print(
+        spec, "auto takes " + automatic.name() + ", the fastest of those that can run here");
+    return ExitCode.DONE;
+  }
+}

@@ -1,0 +1,80 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.training.DivergenceException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import picocli.CommandLine;
+
+/** Turns what commands throw into one line on stderr and an exit code. */
+final class Failures {
+  private Failures() {}
+
+  static int badUsage(CommandLine.ParameterException problem, String[] args) {
+    CommandLine command = problem.getCommandLine();
+    PrintWriter err = command.getErr();
+    err.println("sae4j: " + firstLine(problem.getMessage()));
+    String nearest = suggestion(problem);
+    err.println(
+        nearest.isEmpty()
+            ? "sae4j: see '" + command.getCommandSpec().qualifiedName() + " --help'"
+            : "sae4j: did you mean " + nearest + "?");
+    err.flush();
+    return ExitCode.USAGE;
+  }
+
+  private static String suggestion(CommandLine.ParameterException problem) {
+    return problem instanceof CommandLine.UnmatchedArgumentException unmatched
+        ? String.join(" or ", unmatched.getSuggestions())
+        : "";
+  }
+
+  static int failed(Exception problem, CommandLine command, CommandLine.ParseResult parsed) {
+    Throwable cause =
+        problem instanceof UncheckedIOException && problem.getCause() != null
+            ? problem.getCause()
+            : problem;
+    PrintWriter err = command.getErr();
+    err.println("sae4j: " + describe(cause));
+    CommandLine root = command.getParent() == null ? command : command.getParent();
+    if (root.<RootCommand>getCommand().stacktrace) {
+      cause.printStackTrace(err);
+    }
+    err.flush();
+    return code(cause);
+  }
+
+  private static int code(Throwable problem) {
+    return switch (problem) {
+      case BadFileException bad -> ExitCode.BAD_INPUT;
+      case DeviceException device -> ExitCode.DEVICE;
+      case IllegalArgumentException usage -> ExitCode.USAGE;
+      default -> ExitCode.FAILURE;
+    };
+  }
+
+  private static String describe(Throwable problem) {
+    String message = problem.getMessage() == null ? "" : firstLine(problem.getMessage());
+    return switch (problem) {
+      case NoSuchFileException e -> message + ": no such file or folder";
+      case AccessDeniedException e -> message + ": permission denied";
+      case FileAlreadyExistsException e -> message + ": exists already";
+      case FileSystemException e -> message;
+      case IOException e -> message.isEmpty() ? e.getClass().getSimpleName() : message;
+      case IllegalArgumentException e -> message;
+      case DeviceException e -> message;
+      case DivergenceException e -> message;
+      default -> problem.getClass().getName() + ": " + message + " (--stacktrace shows where)";
+    };
+  }
+
+  private static String firstLine(String message) {
+    return message.lines().findFirst().orElse("");
+  }
+}

@@ -1,0 +1,160 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
+import io.github.sae4j.format.TensorFile;
+import io.github.sae4j.format.TensorInfo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code sae4j inspect}. */
+@Command(
+    name = "inspect",
+    description = "Shows what is in a file or folder: tensors, shapes, types, configuration, runs.",
+    mixinStandardHelpOptions = true)
+final class InspectCommand implements Callable<Integer> {
+  private static final int MOST_JSON_BYTES = 1 << 24;
+
+  /** A folder may hold thousands of shards. */
+  private static final int MOST_FILES = 1000;
+
+  /** Links may lead in circles. */
+  private static final int MOST_DEPTH = 4;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(
+      paramLabel = "PATH",
+      description = "A tensor file (safetensors, npy, npz), an SAE, a checkpoint, a run, a folder.")
+  private Path path;
+
+  @Option(names = "--json", description = "Print one JSON object.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Map<String, Object> found = describe(path, 0);
+    if (json) {
+      CommandLineApp.print(spec, Json.line(found));
+    } else {
+      print(found, "");
+    }
+    return ExitCode.DONE;
+  }
+
+  private static Map<String, Object> describe(Path path, int depth) throws IOException {
+    if (Files.isDirectory(path)) {
+      return describeFolder(path, depth);
+    }
+    if (!Files.exists(path)) {
+      throw new BadFileException(path, "no such file or folder");
+    }
+    Map<String, Object> file = new LinkedHashMap<>();
+    if (isJson(path)) {
+      file.put("json", Json.read(path, MOST_JSON_BYTES));
+    } else {
+      describeTensors(path, file);
+    }
+    return file;
+  }
+
+  private static void describeTensors(Path path, Map<String, Object> file) throws IOException {
+    try (TensorFile tensors = TensorFile.open(path)) {
+      if (!tensors.metadata().isEmpty()) {
+        file.put("metadata", new LinkedHashMap<String, Object>(tensors.metadata()));
+      }
+      List<Object> list = new ArrayList<>();
+      for (TensorInfo tensor : tensors.tensors()) {
+        Map<String, Object> entry = new LinkedHashMap<>();
+        entry.put("name", tensor.name());
+        entry.put("type", tensor.type().name());
+        entry.put("shape", new ArrayList<Object>(tensor.shape()));
+        list.add(entry);
+      }
+      file.put("tensors", list);
+      if (!tensors.unreadable().isEmpty()) {
+        file.put("unreadable", new LinkedHashMap<String, Object>(tensors.unreadable()));
+      }
+    }
+  }
+
+  /** JSON and tensor files of a folder and of the folders in it, as far as they can be read. */
+  private static Map<String, Object> describeFolder(Path folder, int depth) throws IOException {
+    Map<String, Object> found = new LinkedHashMap<>();
+    List<Path> entries;
+    try (Stream<Path> files = Files.list(folder)) {
+      entries = files.sorted().limit(MOST_FILES).toList();
+    }
+    for (Path entry : entries) {
+      String name = entry.getFileName().toString();
+      if (Files.isDirectory(entry)) {
+        found.put(name + "/", depth < MOST_DEPTH ? describe(entry, depth + 1) : "not looked into");
+      } else if (isJson(entry) || isTensors(entry)) {
+        try {
+          found.put(name, describe(entry, depth));
+        } catch (BadFileException e) {
+          found.put(name, e.getMessage());
+        }
+      } else {
+        found.put(name, Files.size(entry) + " bytes");
+      }
+    }
+    return found;
+  }
+
+  private static boolean isJson(Path path) {
+    return path.toString().toLowerCase(Locale.ROOT).endsWith(".json");
+  }
+
+  private static boolean isTensors(Path path) {
+    String name = path.toString().toLowerCase(Locale.ROOT);
+    return Stream.of(".safetensors", ".npy", ".npz").anyMatch(name::endsWith);
+  }
+
+  private void print(Object value, String indent) {
+    if (value instanceof Map<?, ?> map) {
+      map.forEach((key, member) -> printMember(key.toString(), member, indent));
+    } else if (value instanceof List<?> list) {
+      list.forEach(item -> CommandLineApp.print(spec, indent + oneLine(item)));
+    } else {
+      CommandLineApp.print(spec, indent + oneLine(value));
+    }
+  }
+
+  private void printMember(String key, Object member, String indent) {
+    boolean nested =
+        member instanceof Map<?, ?> || (member instanceof List<?> list && isListOfMaps(list));
+    if (nested) {
+      CommandLineApp.print(spec, indent + key);
+      print(member, indent + "  ");
+    } else {
+      CommandLineApp.print(spec, indent + key + ": " + oneLine(member));
+    }
+  }
+
+  private static boolean isListOfMaps(List<?> list) {
+    return !list.isEmpty() && list.getFirst() instanceof Map<?, ?>;
+  }
+
+  /** A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. */
+  private static String oneLine(Object value) {
+    if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
+      return map.get("name") + " " + map.get("type") + " " + map.get("shape");
+    }
+    boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
+    return plain ? value.toString() : Json.line(value);
+  }
+}

@@ -1,0 +1,110 @@
+package io.github.sae4j.cli;
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * SIGINT and SIGTERM while something should be finished in good order: the first is noted, the
+ * second ends the process at once. Outside, the JVM's own handling holds.
+ *
+ * <p>The JDK's only interface to signals is {@code sun.misc.Signal}, which javac warns of whenever
+ * it is named; it is therefore called by reflection. Where it is missing, signals keep ending the
+ * process at once.
+ */
+final class Interrupts implements AutoCloseable {
+  private final AtomicInteger exitCode = new AtomicInteger();
+  private final Map<Object, Object> previous = new LinkedHashMap<>();
+
+  private Interrupts() {}
+
+  /**
+   * Starts noting signals.
+   *
+   * @param onFirst told the name of the first signal, from the signal's thread
+   * @return to be closed when signals may end the process again
+   */
+  static Interrupts install(Consumer<String> onFirst) {
+    Interrupts interrupts = new Interrupts();
+    interrupts.handle("INT", ExitCode.INTERRUPTED, onFirst);
+    interrupts.handle("TERM", ExitCode.TERMINATED, onFirst);
+    return interrupts;
+  }
+
+  /**
+   * Whether a signal has come.
+   *
+   * @return true from the first on
+   */
+  boolean raised() {
+    return exitCode.get() != 0;
+  }
+
+  /**
+   * The exit code that belongs to the first signal.
+   *
+   * @return 130 or 143; 0 if none has come
+   */
+  int exitCode() {
+    return exitCode.get();
+  }
+
+  private void handle(String name, int code, Consumer<String> onFirst) {
+    InvocationHandler handler =
+        (proxy, method, arguments) -> {
+          switch (method.getName()) {
+            case "handle" -> {
+              if (exitCode.compareAndSet(0, code)) {
+                onFirst.accept("SIG" + name);
+              } else {
+                Runtime.getRuntime().halt(code);
+              }
+              return null;
+            }
+            case "hashCode" -> {
+              return System.identityHashCode(proxy);
+            }
+            case "equals" -> {
+              return proxy == arguments[0];
+            }
+            default -> {
+              return "sae4j's handler of SIG" + name;
+            }
+          }
+        };
+    try {
+      Class<?> type = Class.forName("sun.misc.SignalHandler");
+      Object signal =
+          Class.forName("sun.misc.Signal").getConstructor(String.class).newInstance(name);
+      Object proxy = Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler);
+      previous.put(signal, swap(signal, proxy));
+    } catch (ReflectiveOperationException | IllegalArgumentException e) {
+      System.getLogger("io.github.sae4j.cli")
+          .log(System.Logger.Level.DEBUG, "SIG{0} will end the process at once: {1}", name, e);
+    }
+  }
+
+  private static Object swap(Object signal, Object handler) throws ReflectiveOperationException {
+    Class<?> type = Class.forName("sun.misc.SignalHandler");
+    return Class.forName("sun.misc.Signal")
+        .getMethod("handle", signal.getClass(), type)
+        .invoke(null, signal, handler);
+  }
+
+  /** Gives signals back to whoever handled them before. */
+  @Override
+  public void close() {
+    previous.forEach(
+        (signal, handler) -> {
+          try {
+            swap(signal, handler);
+          } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+          }
+        });
+    previous.clear();
+  }
+}

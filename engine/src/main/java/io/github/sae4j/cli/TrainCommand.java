@@ -1,0 +1,357 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.training.CheckpointSchedule;
+import io.github.sae4j.training.ConfigException;
+import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.TrainingConfig;
+import io.github.sae4j.training.TrainingData;
+import io.github.sae4j.training.TrainingRun;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.BooleanSupplier;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sae4j train}. */
+@Command(
+    name = "train",
+    description = {
+      "Trains a TopK sparse autoencoder on activations; without --activations on the built-in"
+          + " sample.",
+      "Underscores and dashes in options are the same: --d_sae is --d-sae.%n"
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    abbreviateSynopsis = true,
+    footerHeading = "%n",
+    footer = {
+      "Defaults in parentheses are those of the recipe saelens.",
+      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
+          + " EMA, k annealing, signum and muon, end-to-end losses."
+    })
+final class TrainCommand implements Callable<Integer> {
+  static final String CONFIG = "--config";
+  static final String RESUME = "--resume-from-checkpoint";
+
+  private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
+
+  @Spec private CommandSpec spec;
+
+  @Mixin private ActivationOptions input = new ActivationOptions();
+
+  @Mixin private DeviceChoice choice = new DeviceChoice();
+
+  @Option(
+      names = "--output-path",
+      paramLabel = "DIR",
+      description = "The run's folder (default: runs/NAME-DATE-TIME).")
+  private Path outputPath;
+
+  @Option(
+      names = RESUME,
+      paramLabel = "RUN|CHECKPOINT",
+      description = "Goes on with an interrupted run; alone is enough.")
+  private Path resume;
+
+  @Option(
+      names = CONFIG,
+      paramLabel = "FILE",
+      description = "JSON object of options; those on the command line win.")
+  private Path configFile;
+
+  @Option(
+      names = "--from-pretrained",
+      paramLabel = "DIR",
+      description = "Fine-tunes this SAE (SAELens or sparsify layout, or a run).")
+  private Path fromPretrained;
+
+  @Option(
+      names = "--n-checkpoints",
+      paramLabel = "N",
+      description = "Checkpoints at even distances over the run.")
+  private Long nCheckpoints;
+
+  @Option(
+      names = "--checkpoint-every",
+      paramLabel = "STEPS",
+      description = "A checkpoint each so many steps (default: 1000 without --n-checkpoints).")
+  private Long checkpointEvery;
+
+  @Option(
+      names = "--keep-checkpoints",
+      paramLabel = "N",
+      description = "How many of the newest to keep (default: all; 1 if none were asked for).")
+  private Integer keepCheckpoints;
+
+  @Option(
+      names = "--log-every",
+      paramLabel = "STEPS",
+      description = "A line in metrics.jsonl each so many steps (default: 10).")
+  private int logEvery = 10;
+
+  @Option(
+      names = "--model-name",
+      paramLabel = "NAME",
+      description = "Goes into the SAE's metadata.")
+  private String modelName;
+
+  @Option(names = "--hook-name", paramLabel = "NAME", description = "Goes into the SAE's metadata.")
+  private String hookName;
+
+  @Option(names = "--hook-layer", paramLabel = "N", description = "Goes into the SAE's metadata.")
+  private Integer hookLayer;
+
+  @Option(
+      names = "--dry-run",
+      description = "Prints configuration, memory and a time estimate, and trains nothing.")
+  private boolean dryRun;
+
+  @Option(names = "--json", description = "Prints the result as one JSON object.")
+  private boolean json;
+
+  @Option(names = "--quiet", description = "Warnings and results only.")
+  private boolean quiet;
+
+  @Option(names = "--no-progress", description = "No progress on stderr.")
+  private boolean noProgress;
+
+  private final List<String> commandLine;
+
+  /**
+   * The command.
+   *
+   * @param commandLine as the user gave it, for {@code config.json}
+   */
+  TrainCommand(List<String> commandLine) {
+    this.commandLine = commandLine;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    if (quiet) {
+      CommandLineApp.quiet();
+    }
+    return resume == null ? fresh() : resumed();
+  }
+
+  private int fresh() throws IOException {
+    List<Map<String, ?>> layers = new ArrayList<>();
+    if (input.activations.isEmpty()) {
+      Path sample =
+          SampleData.find()
+              .orElseThrow(
+                  () ->
+                      new ConfigException(
+                          "activations", "expected a path; the built-in sample was not found"));
+      input.activations.add(sample.toString());
+      layers.add(SampleData.defaults());
+    }
+    addGiven(layers);
+    TrainingConfig.fromLayers(layers); // complains before anything is opened
+    try (Device device = choice.open();
+        Pretrained pretrained = Pretrained.load(fromPretrained, device);
+        ActivationSource source = input.open()) {
+      layers.addFirst(pretrained.options());
+      TrainingConfig config = TrainingConfig.fromLayers(layers);
+      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      if (dryRun) {
+        new DryRun(config, data, device).print(spec, json);
+        return ExitCode.DONE;
+      }
+      RunFolder folder = new RunFolder(outputPath == null ? defaultPath() : outputPath);
+      return run(folder, config, data, device, (run, stop) -> run.start(pretrained.sae(), stop));
+    }
+  }
+
+  private int resumed() throws IOException {
+    if (outputPath != null) {
+      throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
+    }
+    RunFolder folder = RunFolder.of(resume);
+    if (folder.finished()) {
+      CommandLineApp.print(
+          spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
+      return ExitCode.DONE;
+    }
+    Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
+    Optional<Path> newest =
+        given.isPresent() ? given : CheckpointStore.newestValid(folder.path()).newest();
+    List<Map<String, ?>> layers = new ArrayList<>();
+    layers.add(
+        folder
+            .section(RunFolder.TRAINING, newest)
+            .orElseThrow(
+                () ->
+                    new BadFileException(
+                        folder.path(), "holds neither config.json nor a valid checkpoint")));
+    addGiven(layers);
+    TrainingConfig config = TrainingConfig.fromLayers(layers);
+    if (input.activations.isEmpty()) {
+      throw new ConfigException("activations", "expected a path; the run's config.json has none");
+    }
+    try (Device device = choice.open();
+        Pretrained pretrained =
+            Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
+        ActivationSource source = input.open()) {
+      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      return run(
+          folder, config, data, device, (run, stop) -> run.resume(given, pretrained.sae(), stop));
+    }
+  }
+
+  private void addGiven(List<Map<String, ?>> layers) throws IOException {
+    if (configFile != null) {
+      layers.add(ConfigFile.read(configFile, spec, List.of()).training());
+    }
+    layers.add(TrainingOptions.given(spec.commandLine().getParseResult()));
+  }
+
+  /** Starts or resumes a run. */
+  private interface Launch {
+    TrainingRun.Outcome go(TrainingRun run, BooleanSupplier stop) throws IOException;
+  }
+
+  private int run(
+      RunFolder folder, TrainingConfig config, TrainingData data, Device device, Launch launch)
+      throws IOException {
+    PrintStream err = System.err;
+    TrainingRun.Outcome outcome;
+    int signal;
+    try (Progress progress = new Progress(style(), err);
+        Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
+      TrainingRun run =
+          new TrainingRun(
+              new TrainingRun.Settings(folder, schedule(), logEvery, record(device), metadata()),
+              config,
+              data,
+              device,
+              progress);
+      outcome = launch.go(run, interrupts::raised);
+      signal = interrupts.exitCode();
+    }
+    if (outcome == TrainingRun.Outcome.STOPPED) {
+      err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
+      return signal;
+    }
+    return ExitCode.DONE;
+  }
+
+  private static void announce(PrintStream err, String signal) {
+    err.println();
+    err.println(
+        "sae4j: "
+            + signal
+            + ": finishing the step and writing a checkpoint; again to stop at once");
+  }
+
+  private Progress.Style style() {
+    if (quiet || noProgress) {
+      return Progress.Style.SILENT;
+    }
+    return Progress.toTerminal() ? Progress.Style.BAR : Progress.Style.LINES;
+  }
+
+  private CheckpointSchedule schedule() {
+    boolean asked = nCheckpoints != null || checkpointEvery != null;
+    return new CheckpointSchedule(
+        checkpointEvery != null ? checkpointEvery : asked ? 0 : CheckpointSchedule.DEFAULT.every(),
+        nCheckpoints == null ? 0 : nCheckpoints,
+        keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
+  }
+
+  private Path defaultPath() {
+    String name = Path.of(input.activations.getFirst()).getFileName().toString();
+    String plain = name.replaceAll("\\.[a-z]+$", "").replaceAll("[^A-Za-z0-9._-]+", "-");
+    return Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP));
+  }
+
+  private Map<String, Object> metadata() {
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    putIfGiven(metadata, "model_name", modelName);
+    putIfGiven(metadata, "hook_name", hookName);
+    putIfGiven(metadata, "hook_layer", hookLayer);
+    return metadata;
+  }
+
+  /** What {@code config.json} holds beside the training configuration. */
+  private Map<String, Object> record(Device device) {
+    Map<String, Object> versions = new LinkedHashMap<>();
+    versions.put("sae4j", Version.current());
+    versions.put("java", Runtime.version().toString());
+    versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put(
+        "activations",
+        input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    putIfGiven(options, "tensor", input.tensor);
+    putIfGiven(options, "mask", absolute(input.mask));
+    putIfGiven(options, "from_pretrained", absolute(fromPretrained));
+    options.put("device", choice.device);
+    putIfGiven(options, "threads", choice.threads);
+    putIfGiven(options, "vector_bits", choice.vectorBits);
+    putIfGiven(options, "n_checkpoints", nCheckpoints);
+    putIfGiven(options, "checkpoint_every", checkpointEvery);
+    putIfGiven(options, "keep_checkpoints", keepCheckpoints);
+    options.put("log_every", logEvery);
+    options.putAll(metadata());
+    Map<String, Object> record = new LinkedHashMap<>();
+    record.put("versions", versions);
+    record.put("device", device.name() + ", " + device.description());
+    record.put("command_line", commandLine);
+    record.put(RunFolder.OPTIONS, options);
+    return record;
+  }
+
+  private static String absolute(Path path) {
+    return path == null ? null : path.toAbsolutePath().toString();
+  }
+
+  private static void putIfGiven(Map<String, Object> map, String name, Object value) {
+    if (value != null) {
+      map.put(name, value);
+    }
+  }
+
+  /** The SAE to start from, if there is one, and the options that follow from it. */
+  private record Pretrained(Optional<TopKSae> sae) implements AutoCloseable {
+    static Pretrained load(Path folder, Device device) throws IOException {
+      return new Pretrained(
+          folder == null ? Optional.empty() : Optional.of(SaeCheckpoint.load(folder, device)));
+    }
+
+    Map<String, Object> options() {
+      Map<String, Object> options = new LinkedHashMap<>();
+      sae.ifPresent(
+          trained -> {
+            options.put("d_sae", trained.config().dSae());
+            options.put("k", trained.config().k());
+            options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
+          });
+      return options;
+    }
+
+    @Override
+    public void close() {
+      sae.ifPresent(TopKSae::close);
+    }
+  }
+}
