@@ -13,7 +13,7 @@ package io.github.sae4j.device;
  *     gradient also flows into x̂
  * @param relu whether AuxK codes pass through ReLU; otherwise they keep their sign
  * @param bDec how b_dec enters
- * @param normalizer what the sum of squares is divided by
+ * @param normalizer what the sum of squares is divided by; a constant for the gradient
  */
 public record AuxSpec(
     double coefficient,

@@ -144,7 +144,6 @@ public record TrainingConfig(
         "either d_sae or expansion_factor",
         dSae.isPresent() ? "both" : "neither");
     expect(k >= 1, "k", "at least 1", k);
-    expect(dSae.isEmpty() || k <= dSae.getAsInt(), "k", "at most d_sae = " + dSae.orElse(0), k);
     expect(trainBatchSize >= 1, "train_batch_size", "at least 1", trainBatchSize);
     expect(gradientAccumulation >= 1, "gradient_accumulation", "at least 1", gradientAccumulation);
     expect(
