@@ -324,7 +324,7 @@ public final class TopKSae implements AutoCloseable {
           try {
             device.encodeTopK(encoder, normalized, config.selection(), out.rows(first, count));
           } catch (NonFiniteException e) {
-            throw inBatch(first, e);
+            throw e.shifted(first);
           }
           for (int i = 0; factors != null && i < count; i++) {
             factors.scales().set(0, first + i, scales.get(0, i));
@@ -345,12 +345,8 @@ public final class TopKSae implements AutoCloseable {
     try {
       encodeBatch(x, space.codes(), space.factors());
     } catch (NonFiniteException e) {
-      throw inBatch(first, e);
+      throw e.shifted(first);
     }
-  }
-
-  private static NonFiniteException inBatch(int first, NonFiniteException e) {
-    return first == 0 ? e : new NonFiniteException(first + e.row(), e.latent(), e.value());
   }
 
   private void load(float[][] x, int first, int count, Matrix target) {

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Selection;
@@ -24,6 +26,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TopKSaeTest {
   private static final int D = 7;
@@ -186,42 +189,53 @@ class TopKSaeTest {
     }
   }
 
-  @Test
-  void closingWhileOthersEncodeEndsTheirCallsCleanly() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"scalar", "cpu"})
+  void closingWhileOthersEncodeEndsTheirCallsCleanly(String name) throws Exception {
     float[][] rows = rows(200, 8);
-    for (int round = 0; round < 20; round++) {
-      TopKSae sae = random(InputNormalization.NONE, 2);
-      AtomicLong calls = new AtomicLong();
-      try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
-        var done =
-            IntStream.range(0, 3)
-                .mapToObj(
-                    t ->
-                        threads.submit(
-                            () -> {
-                              while (true) {
-                                try {
-                                  sae.reconstruct(rows);
-                                  calls.incrementAndGet();
-                                } catch (IllegalStateException e) {
-                                  return e;
-                                }
+    try (Device shared = Devices.open(name, DeviceOptions.DEFAULT)) {
+      for (int round = 0; round < 20; round++) {
+        closeWhileEncoding(shared, rows);
+      }
+    }
+  }
+
+  private static void closeWhileEncoding(Device device, float[][] rows) throws Exception {
+    TopKSae sae = random(device, InputNormalization.NONE, 2);
+    AtomicLong calls = new AtomicLong();
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      var done =
+          IntStream.range(0, 3)
+              .mapToObj(
+                  t ->
+                      threads.submit(
+                          () -> {
+                            while (true) {
+                              try {
+                                sae.reconstruct(rows);
+                                calls.incrementAndGet();
+                              } catch (IllegalStateException e) {
+                                return e;
                               }
-                            }))
-                .toList();
-        while (calls.get() < 5) {
-          Thread.onSpinWait();
-        }
-        sae.close();
-        for (Future<IllegalStateException> future : done) {
-          assertNotNull(future.get());
-          assertEquals("this SAE is closed", future.get().getMessage());
-        }
+                            }
+                          }))
+              .toList();
+      while (calls.get() < 5) {
+        Thread.onSpinWait();
+      }
+      sae.close();
+      for (Future<IllegalStateException> future : done) {
+        assertNotNull(future.get());
+        assertEquals("this SAE is closed", future.get().getMessage());
       }
     }
   }
 
   private TopKSae random(InputNormalization normalization, long seed) {
+    return random(device, normalization, seed);
+  }
+
+  private static TopKSae random(Device device, InputNormalization normalization, long seed) {
     Random random = new Random(seed);
     SaeWeights weights = SaeWeights.allocate(device, D, N);
     for (Matrix m : new Matrix[] {weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec()}) {
