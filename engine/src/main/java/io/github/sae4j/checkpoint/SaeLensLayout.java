@@ -104,6 +104,7 @@ public final class SaeLensLayout {
     try {
       if (rescaled || scale != 1f) {
         Folding.of(weights.wDec(), scale, rescaled).apply(weights);
+        checkFolded(folder, weights);
       }
       return new TopKSae(device, config, weights);
     } catch (Throwable e) {
@@ -137,6 +138,20 @@ public final class SaeLensLayout {
       } catch (Throwable e) {
         weights.close();
         throw e;
+      }
+    }
+  }
+
+  /** Factors and norms may be finite and still too large, or too small, to fold. */
+  private static void checkFolded(Path folder, SaeWeights weights) throws BadFileException {
+    for (Matrix tensor : List.of(weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec())) {
+      float[] row = new float[tensor.cols()];
+      for (int r = 0; r < tensor.rows(); r++) {
+        tensor.read(r, 1, row, 0);
+        if (WeightTensors.notFinite(row) >= 0) {
+          throw new BadFileException(
+              folder, "expected weights that stay finite with factor and decoder norms folded");
+        }
       }
     }
   }

@@ -76,7 +76,7 @@ final class WeightTensors {
     float[] row = new float[target.cols()];
     for (int r = 0; r < target.rows(); r++) {
       target.read(r, 1, row, 0);
-      int c = notFinite(row, row.length);
+      int c = notFinite(row);
       if (c >= 0) {
         throw bad(tensor, (long) r * row.length + c, row[c]);
       }
@@ -99,7 +99,7 @@ final class WeightTensors {
         file.readFloats(tensor, (long) first * n, (long) count * n, stored.segment(), 0);
         for (int j = 0; j < count; j++) {
           stored.read(j, 1, block[j], 0);
-          int i = notFinite(block[j], n);
+          int i = notFinite(block[j]);
           if (i >= 0) {
             throw bad(tensor, (long) (first + j) * n + i, block[j][i]);
           }
@@ -127,8 +127,9 @@ final class WeightTensors {
     }
   }
 
-  private static int notFinite(float[] values, int count) {
-    for (int i = 0; i < count; i++) {
+  /** Position of the first value that is not finite, or -1. */
+  static int notFinite(float[] values) {
+    for (int i = 0; i < values.length; i++) {
       if (!Float.isFinite(values[i])) {
         return i;
       }

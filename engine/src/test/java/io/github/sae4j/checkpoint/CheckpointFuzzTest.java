@@ -1,0 +1,242 @@
+package io.github.sae4j.checkpoint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
+import io.github.sae4j.format.SafetensorsWriter;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Mutates the files of checkpoints and reads them: each gives a result or a {@link
+ * BadFileException} of one line, and an SAE that loads can encode. System properties as for the
+ * formats' own fuzz test: {@code fuzz.seconds} (default 2), {@code fuzz.inputs}, {@code fuzz.seed}.
+ */
+class CheckpointFuzzTest {
+  private static final Object[] VALUES = {
+    null,
+    true,
+    false,
+    0L,
+    -1L,
+    1L,
+    3L,
+    10L,
+    (long) Integer.MAX_VALUE,
+    1L << 31,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE,
+    1e-300,
+    1e-40,
+    1e38,
+    0.5,
+    "",
+    "topk",
+    "standard",
+    "jumprelu",
+    "layer_norm",
+    "constant_norm_rescale",
+    "expected_average_only_in",
+    "torch.bfloat16",
+    "..",
+    "/",
+    "x\ny",
+    List.of(),
+    List.of(1L),
+    Map.of(),
+    Map.of("k", 2L),
+    Map.of("bytes", 1L, "sha256", "")
+  };
+
+  /** Reads what a folder holds. */
+  private interface Reader {
+    void read(Path folder) throws IOException;
+  }
+
+  private final Device device = new ScalarDevice();
+  private final Map<String, Reader> readers = new TreeMap<>();
+
+  @TempDir Path temp;
+
+  @BeforeEach
+  void seeds() throws IOException {
+    try (SaeWeights weights = weights()) {
+      SaeConfig config = SaeConfig.of(4, 9, 2);
+      Folding nothing = Folding.of(weights.wDec(), 1f, false);
+      SaeLensLayout.write(folder("saelens"), config, weights, nothing);
+      Files.writeString(
+          folder("saelens").resolve("activation_scaler.json"), "{\"scaling_factor\":2}");
+      readers.put("saelens", this::encode);
+
+      new SafetensorsWriter()
+          .matrix("encoder.weight", weights.wEnc())
+          .vector("encoder.bias", weights.bEnc())
+          .matrix("W_dec", weights.wDec())
+          .vector("b_dec", weights.bDec())
+          .write(folder("sparsify").resolve("sae.safetensors"));
+      Files.writeString(
+          folder("sparsify").resolve("cfg.json"),
+          "{\"activation\":\"topk\",\"expansion_factor\":2,\"num_latents\":9,\"k\":2,\"d_in\":4,"
+              + "\"transcode\":false,\"skip_connection\":false,\"multi_topk\":false}");
+      readers.put("sparsify", this::encode);
+
+      CheckpointWriter.fill(folder("manifest"), 1, 50);
+      Manifest.write(folder("manifest"));
+      readers.put("manifest", Manifest::verify);
+    }
+    try (OffHeap memory = new OffHeap()) {
+      new TrainerState(1, 2, 3, 1f, 1, 4, Map.of("k", 2L), Map.of("rows", 3L), Map.of())
+          .write(folder("trainer"), TrainingState.allocate(memory, 2, 3), Map.of());
+    }
+    readers.put("trainer", CheckpointFuzzTest::readState);
+  }
+
+  @Test
+  void anyFilesGiveAResultOrOneLine() throws IOException {
+    long seconds = Long.getLong("fuzz.seconds", 2);
+    long inputs = Long.getLong("fuzz.inputs", Long.MAX_VALUE);
+    long seed = Long.getLong("fuzz.seed", System.nanoTime());
+    long end =
+        inputs == Long.MAX_VALUE ? System.nanoTime() + seconds * 1_000_000_000L : Long.MAX_VALUE;
+    for (Map.Entry<String, Reader> each : readers.entrySet()) {
+      each.getValue().read(folder(each.getKey())); // sound as they are
+    }
+    List<String> unexpected = new ArrayList<>();
+    long results = 0;
+    long number = 0;
+    List<String> kinds = List.copyOf(readers.keySet());
+    for (; number < inputs && System.nanoTime() < end && unexpected.size() < 10; number++) {
+      SplittableRandom random = new SplittableRandom(seed + 0x9e3779b97f4a7c15L * number);
+      String kind = kinds.get(random.nextInt(kinds.size()));
+      Path file = pick(folder(kind), random);
+      byte[] original = Files.readAllBytes(file);
+      replaceFile(file, mutate(file, original, random));
+      try {
+        readers.get(kind).read(folder(kind));
+        results++;
+      } catch (BadFileException e) {
+        if (e.getMessage().lines().count() != 1) {
+          unexpected.add(number + " " + kind + ": more than a line: " + e.getMessage());
+        }
+      } catch (Throwable e) {
+        unexpected.add(number + " " + kind + " " + file.getFileName() + ": " + e);
+      }
+      replaceFile(file, original);
+    }
+    System.out.println(
+        "fuzz checkpoints: " + number + " inputs, " + results + " results, seed " + seed);
+    assertEquals(List.of(), unexpected, "seed " + seed);
+    assertTrue(results > 0 && results < number, results + " of " + number + " gave a result");
+  }
+
+  /** Deleting is many times cheaper than truncating, which waits for the disk. */
+  private static void replaceFile(Path file, byte[] content) throws IOException {
+    Files.delete(file);
+    Files.write(file, content);
+  }
+
+  private void encode(Path folder) throws IOException {
+    try (TopKSae sae = SaeCheckpoint.load(folder, device)) {
+      sae.encode(new float[sae.config().dIn()]);
+    } catch (ArithmeticException e) {
+      // Weights of any size are weights; what they make of a row may overflow, and says so.
+      assertTrue(e.getMessage().startsWith("pre-activation of row 0"), e.getMessage());
+    }
+  }
+
+  private static void readState(Path folder) throws IOException {
+    TrainerState.read(folder);
+    try (OffHeap memory = new OffHeap()) {
+      TrainerState.readTensors(folder, TrainingState.allocate(memory, 2, 3), Map.of());
+    }
+  }
+
+  private static Path pick(Path folder, SplittableRandom random) throws IOException {
+    List<Path> files;
+    try (var entries = Files.list(folder)) {
+      files = entries.sorted().toList();
+    }
+    List<Path> json = files.stream().filter(f -> f.toString().endsWith(".json")).toList();
+    List<Path> from = random.nextInt(4) > 0 ? json : files;
+    return from.get(random.nextInt(from.size()));
+  }
+
+  private static byte[] mutate(Path file, byte[] original, SplittableRandom random)
+      throws IOException {
+    if (file.toString().endsWith(".json") && random.nextInt(4) > 0) {
+      Object value = Json.parse(file, original);
+      for (int times = 1 + random.nextInt(3); times > 0; times--) {
+        value = replace(value, random);
+      }
+      return Json.line(value).getBytes(StandardCharsets.UTF_8);
+    }
+    byte[] bytes = original.clone();
+    int length = Math.min(bytes.length, 400); // headers, mostly
+    switch (random.nextInt(3)) {
+      case 0 -> bytes[random.nextInt(length)] ^= (byte) (1 << random.nextInt(8));
+      case 1 -> bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+      default -> bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length + 9));
+    }
+    return bytes;
+  }
+
+  /** The value with one part somewhere in it replaced, removed or added. */
+  private static Object replace(Object value, SplittableRandom random) {
+    if (value instanceof Map<?, ?> members && random.nextInt(10) > 0) {
+      Map<String, Object> copy = new LinkedHashMap<>();
+      members.forEach((key, member) -> copy.put((String) key, member));
+      if (copy.isEmpty() || random.nextInt(10) == 0) {
+        copy.put("k", VALUES[random.nextInt(VALUES.length)]);
+        return copy;
+      }
+      String key = List.copyOf(copy.keySet()).get(random.nextInt(copy.size()));
+      if (random.nextInt(5) == 0) {
+        copy.put("../" + key, copy.remove(key));
+      } else {
+        copy.put(key, replace(copy.get(key), random));
+      }
+      return copy;
+    }
+    return VALUES[random.nextInt(VALUES.length)];
+  }
+
+  private Path folder(String kind) throws IOException {
+    return Files.createDirectories(temp.resolve(kind));
+  }
+
+  private SaeWeights weights() {
+    SaeWeights weights = SaeWeights.allocate(device, 4, 9);
+    SplittableRandom random = new SplittableRandom(1);
+    for (Matrix m : List.of(weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec())) {
+      for (int r = 0; r < m.rows(); r++) {
+        for (int c = 0; c < m.cols(); c++) {
+          m.set(r, c, (float) random.nextDouble(-1, 1));
+        }
+      }
+    }
+    return weights;
+  }
+}
