@@ -30,12 +30,11 @@ class AdamTest {
   }
 
   @EveryDevice
-  void followsPyTorchsDefinition(String name) {
+  void followsPyTorchsDefinition(Device device) {
     for (double[] betas : new double[][] {{0.9, 0.999}, {0, 0.999}, {0.5, 0.9}}) {
       for (double epsilon : new double[] {1e-8, 6.25e-10, 0.1}) {
         Random random = new Random(SEED);
-        try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-            OffHeap memory = device.openMemory()) {
+        try (OffHeap memory = device.openMemory()) {
           Tensors t = Tensors.allocate(memory);
           double[] w = new double[ROWS * D];
           double[] m = new double[w.length];
@@ -74,9 +73,8 @@ class AdamTest {
   }
 
   @EveryDevice
-  void withoutGradientsNothingEverMoves(String name) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+  void withoutGradientsNothingEverMoves(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       Tensors t = Tensors.allocate(memory);
       t.w().fill(0.3f);
       for (int step = 1; step <= 3; step++) {
@@ -89,9 +87,8 @@ class AdamTest {
   }
 
   @EveryDevice
-  void momentsBelowTheNormalRangeBecomePlusZero(String name) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+  void momentsBelowTheNormalRangeBecomePlusZero(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       Tensors t = Tensors.allocate(memory);
       t.w().fill(1f);
       t.m().fill(-Float.MIN_NORMAL);
@@ -106,9 +103,8 @@ class AdamTest {
   }
 
   @EveryDevice
-  void theSmallestNormalMomentStays(String name) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+  void theSmallestNormalMomentStays(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       Tensors t = Tensors.allocate(memory);
       // β₁ = 0 makes the first moment the gradient itself.
       t.g().fill(Float.MIN_NORMAL);
@@ -123,10 +119,9 @@ class AdamTest {
   }
 
   @EveryDevice
-  void clippingMultipliesTheGradientFirst(String name) {
+  void clippingMultipliesTheGradientFirst(Device device) {
     Random random = new Random(SEED);
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+    try (OffHeap memory = device.openMemory()) {
       Tensors clipped = Tensors.allocate(memory);
       Tensors scaled = Tensors.allocate(memory);
       float coefficient = 0.3337f;

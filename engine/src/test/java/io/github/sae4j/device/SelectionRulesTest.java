@@ -52,12 +52,12 @@ class SelectionRulesTest {
   }
 
   private static void expect(
-      String device, float[] values, int k, Selection selection, int[] indices, float[] stored) {
+      Device device, float[] values, int k, Selection selection, int[] indices, float[] stored) {
     expect(device, values, null, k, selection, indices, stored);
   }
 
   private static void expect(
-      String name,
+      Device device,
       float[] values,
       float[] scale,
       int k,
@@ -65,8 +65,7 @@ class SelectionRulesTest {
       int[] indices,
       float[] stored) {
     for (Kernel kernel : Kernel.values()) {
-      try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-          OffHeap memory = device.openMemory()) {
+      try (OffHeap memory = device.openMemory()) {
         SparseCodes codes = memory.codes(1, k);
         kernel.select(
             device,
@@ -94,7 +93,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void fewerThanKPositivesFillUpWithTheLowestZerosWhereReluComesFirst(String device) {
+  void fewerThanKPositivesFillUpWithTheLowestZerosWhereReluComesFirst(Device device) {
     expect(
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
@@ -105,7 +104,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void fewerThanKPositivesTakeTheLargestNegativesWhereReluComesAfter(String device) {
+  void fewerThanKPositivesTakeTheLargestNegativesWhereReluComesAfter(Device device) {
     expect(
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
@@ -116,7 +115,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void signedCodesKeepTheirNegatives(String device) {
+  void signedCodesKeepTheirNegatives(Device device) {
     expect(
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
@@ -127,7 +126,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void noPositiveAtAll(String device) {
+  void noPositiveAtAll(Device device) {
     float[] values = {-4, -1, -2, -3};
     expect(device, values, 2, Selection.RELU_FIRST, new int[] {0, 1}, new float[] {0, 0});
     expect(device, values, 2, Selection.RAW_THEN_RELU, new int[] {1, 2}, new float[] {0, 0});
@@ -135,7 +134,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void equalValuesGoToTheLowerIndex(String device) {
+  void equalValuesGoToTheLowerIndex(Device device) {
     float[] values = {3, 5, 5, 3, 5, 3};
     for (Selection selection : Selection.values()) {
       expect(device, values, 2, selection, new int[] {1, 2}, new float[] {5, 5});
@@ -145,13 +144,12 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void minusZeroIsNoLessThanZero(String device) {
-    try (Device open = Devices.open(device, DeviceOptions.DEFAULT);
-        OffHeap memory = open.openMemory()) {
+  void minusZeroIsNoLessThanZero(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       for (float[] values : new float[][] {{-0f, 0f, -0f, 0f}, {0f, -0f, 0f, -0f}}) {
         for (Selection selection : Selection.values()) {
           SparseCodes codes = memory.codes(1, 2);
-          open.topK(row(memory, values), selection, null, codes);
+          device.topK(row(memory, values), selection, null, codes);
           assertEquals(0, codes.index(0, 0), selection.toString());
           assertEquals(1, codes.index(0, 1), selection.toString());
           if (selection != Selection.SIGNED) {
@@ -164,7 +162,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void minusZeroThatAScaleMakesIsNoLessThanZero(String device) {
+  void minusZeroThatAScaleMakesIsNoLessThanZero(Device device) {
     // Ranked −0, +0, −0: fl(−1 · 0), fl(1 · 0), fl(−2 · 0).
     float[] scale = {0, 0, 0};
     expect(
@@ -178,7 +176,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void kOfAllTakesAllInOrder(String device) {
+  void kOfAllTakesAllInOrder(Device device) {
     float[] values = {-1, 0, 7, -2, 7};
     int[] all = {0, 1, 2, 3, 4};
     expect(device, values, 5, Selection.RELU_FIRST, all, new float[] {0, 0, 7, 0, 7});
@@ -188,7 +186,7 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void rankedByTheScaledValueAndStoredUnscaled(String device) {
+  void rankedByTheScaledValueAndStoredUnscaled(Device device) {
     float[] scale = {10, 1, 1, 100};
     float[] values = {1, 5, 3, -1};
     expect(device, values, scale, 2, Selection.RAW_THEN_RELU, new int[] {0, 1}, new float[] {1, 5});
@@ -196,14 +194,13 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void notANumberAndInfinitiesAreErrorsWhereverTheyStand(String name) {
+  void notANumberAndInfinitiesAreErrorsWhereverTheyStand(Device device) {
     int n = 37;
     for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
       for (int latent : new int[] {0, 1, 15, 16, 31, 36}) {
         for (Selection selection : Selection.values()) {
           for (Kernel kernel : Kernel.values()) {
-            try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-                OffHeap memory = device.openMemory()) {
+            try (OffHeap memory = device.openMemory()) {
               float[] values = new float[n];
               for (int i = 0; i < n; i++) {
                 values[i] = 5 - i;
@@ -225,9 +222,8 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void theFirstBadRowIsNamed(String name) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+  void theFirstBadRowIsNamed(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       Matrix values = memory.matrix(40, 20);
       values.set(13, 5, Float.NaN);
       values.set(31, 2, Float.NaN);
@@ -242,9 +238,8 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void aRankThatOverflowsIsAnError(String name) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+  void aRankThatOverflowsIsAnError(Device device) {
+    try (OffHeap memory = device.openMemory()) {
       SparseCodes codes = memory.codes(1, 1);
       NonFiniteException e =
           assertThrows(
@@ -257,10 +252,9 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
-  void manyTiesAgreeWithASort(String name) {
+  void manyTiesAgreeWithASort(Device device) {
     Random random = new Random(SEED);
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+    try (OffHeap memory = device.openMemory()) {
       for (int n : new int[] {1, 2, 15, 16, 17, 63, 257, 1003}) {
         for (int k : new int[] {1, 2, 7, 32, n / 2, n}) {
           if (k < 1 || k > n) {

@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.DeviceOptions;
-import io.github.sae4j.device.Devices;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.StepSpec;
@@ -49,7 +47,7 @@ class DegenerateInputTest {
       (x, random) -> fill(x, () -> (float) random.nextGaussian());
 
   @EveryDevice
-  void constantRows(String device) {
+  void constantRows(Device device) {
     BiConsumer<Matrix, Random> constant =
         (x, random) -> {
           for (int b = 0; b < x.rows(); b++) {
@@ -72,32 +70,32 @@ class DegenerateInputTest {
   }
 
   @EveryDevice
-  void rowsOfZeros(String device) {
+  void rowsOfZeros(Device device) {
     everyRecipe(device, Case.of((x, random) -> x.fill(0f)));
   }
 
   @EveryDevice
-  void aBatchOfOneRow(String device) {
+  void aBatchOfOneRow(Device device) {
     everyRecipe(device, Case.of(NORMAL).shaped(1, 6, 20, 3));
   }
 
   @EveryDevice
-  void oneInputColumn(String device) {
+  void oneInputColumn(Device device) {
     everyRecipe(device, Case.of(NORMAL).shaped(7, 1, 20, 3));
   }
 
   @EveryDevice
-  void oneOfEverything(String device) {
+  void oneOfEverything(Device device) {
     everyRecipe(device, Case.of(NORMAL).shaped(1, 1, 1, 1));
   }
 
   @EveryDevice
-  void everyLatentSelected(String device) {
+  void everyLatentSelected(Device device) {
     everyRecipe(device, Case.of(NORMAL).shaped(7, 6, 20, 20));
   }
 
   @EveryDevice
-  void decoderRowsWithoutNorm(String device) {
+  void decoderRowsWithoutNorm(Device device) {
     Consumer<TrainingState> zeroRows =
         state -> {
           for (int i = 0; i < state.dSae(); i += 2) {
@@ -108,7 +106,7 @@ class DegenerateInputTest {
   }
 
   @EveryDevice
-  void weightsOfZero(String device) {
+  void weightsOfZero(Device device) {
     everyRecipe(
         device,
         new Case(
@@ -125,21 +123,21 @@ class DegenerateInputTest {
 
   /** Squares that round to 0, and squares so small that 1 over their sum is beyond f32. */
   @EveryDevice
-  void rowsWhoseSquaresVanish(String device) {
+  void rowsWhoseSquaresVanish(Device device) {
     for (double size : new double[] {1e-24, 3e-22}) {
       everyRecipe(
           device, Case.of((x, random) -> fill(x, () -> (float) (size * random.nextGaussian()))));
     }
   }
 
-  private static void everyRecipe(String device, Case input) {
+  private static void everyRecipe(Device device, Case input) {
     for (Recipe recipe : Recipe.values()) {
       run(device, recipe, input);
     }
   }
 
   /** Runs the composed and the compiled step, with and without Multi-TopK; all latents are dead. */
-  private static StepReport run(String name, Recipe recipe, Case input) {
+  private static StepReport run(Device device, Recipe recipe, Case input) {
     StepReport last = null;
     for (boolean multi : new boolean[] {true, false}) {
       TrainingConfig config =
@@ -152,9 +150,9 @@ class DegenerateInputTest {
               .with("multi_topk", multi);
       for (boolean compiled : new boolean[] {true, false}) {
         String what =
-            String.join(" ", name, recipe.toString(), "seed " + SEED, "compiled " + compiled);
-        try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-            OffHeap memory = device.openMemory()) {
+            String.join(
+                " ", device.name(), recipe.toString(), "seed " + SEED, "compiled " + compiled);
+        try (OffHeap memory = device.openMemory()) {
           last = run(device, memory, config, input, compiled, what);
         }
       }

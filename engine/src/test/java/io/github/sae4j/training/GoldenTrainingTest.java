@@ -8,9 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.ComposedTrainingStep.Observation;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.DeviceInfo;
-import io.github.sae4j.device.DeviceOptions;
-import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.TrainingState;
@@ -27,8 +25,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
@@ -47,23 +43,6 @@ class GoldenTrainingTest {
    * gradient's size, which turns rounding of small gradients into larger relative differences.
    */
   private static final double UPDATE = 1e-4;
-
-  private static final List<Device> DEVICES = new ArrayList<>();
-
-  @BeforeAll
-  static void openEveryDevice() {
-    for (DeviceInfo info : Devices.list()) {
-      if (info.available()) {
-        DEVICES.add(Devices.open(info.name(), DeviceOptions.DEFAULT));
-      }
-    }
-  }
-
-  @AfterAll
-  static void closeThem() {
-    DEVICES.forEach(Device::close);
-    DEVICES.clear();
-  }
 
   @TestFactory
   Stream<DynamicTest> everyFile() throws IOException, URISyntaxException {
@@ -94,7 +73,7 @@ class GoldenTrainingTest {
   private static void holdAgainst(Path path) throws IOException {
     try (GoldenCase golden = new GoldenCase(path)) {
       Errors errors = new Errors(golden.settings());
-      for (Device device : DEVICES) {
+      for (Device device : EveryDevice.Opened.all()) {
         Run run = new Run(golden, device, errors);
         run.composed();
         run.compiled();

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.DeviceOptions;
-import io.github.sae4j.device.Devices;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.device.StepReport;
@@ -32,21 +30,20 @@ class HandMadeVectorsTest {
   // The AuxK values of SAELens's tests.
 
   @EveryDevice
-  void onlyDeadLatentsAreSelectedAndNegativesAreKept(String device) {
+  void onlyDeadLatentsAreSelectedAndNegativesAreKept(Device device) {
     float[][] pre = {{-1, -2, 3, -4, 5, -6}, {6, 5, -4, 3, -2, 1}};
     assertSelected(device, pre, new int[] {1, 3, 5}, 3, new float[][] {{-2, -4, -6}, {5, 3, 1}});
   }
 
   @EveryDevice
-  void theLargestDeadLatentIsSelected(String device) {
+  void theLargestDeadLatentIsSelected(Device device) {
     float[][] pre = {{1, 2, -3, 4}, {-1, -2, 3, -4}};
     assertSelected(device, pre, new int[] {1, 3}, 1, new float[][] {{4}, {-2}});
   }
 
   private static void assertSelected(
-      String name, float[][] pre, int[] dead, int kAux, float[][] expected) {
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+      Device device, float[][] pre, int[] dead, int kAux, float[][] expected) {
+    try (OffHeap memory = device.openMemory()) {
       Matrix ofDead = memory.matrix(pre.length, dead.length);
       for (int b = 0; b < pre.length; b++) {
         for (int j = 0; j < dead.length; j++) {
@@ -67,17 +64,17 @@ class HandMadeVectorsTest {
   }
 
   @EveryDevice
-  void auxLossWithHalfOfTheLatentsIs314(String device) {
+  void auxLossWithHalfOfTheLatentsIs314(Device device) {
     assertEquals(314, auxLoss(device, Recipe.SAELENS_PR370, true), 314 * TOLERANCE);
   }
 
   @EveryDevice
-  void auxLossWithHalfOfTheInputWidthIs26(String device) {
+  void auxLossWithHalfOfTheInputWidthIs26(Device device) {
     assertEquals(26, auxLoss(device, Recipe.SAELENS, true), 26 * TOLERANCE);
   }
 
   @EveryDevice
-  void auxLossWithoutDeadLatentsIsZero(String device) {
+  void auxLossWithoutDeadLatentsIsZero(Device device) {
     assertEquals(0, auxLoss(device, Recipe.SAELENS, false));
     assertEquals(0, auxLoss(device, Recipe.SAELENS_PR370, false));
   }
@@ -86,7 +83,7 @@ class HandMadeVectorsTest {
    * Residual (1, −1, 0) in both rows; dead latents 1 and 3 with decoder rows (2, 2, 2) and
    * pre-activations −2, −4 and 0, −4. The live latents 0 and 2 make the reconstruction.
    */
-  private static double auxLoss(String name, Recipe recipe, boolean dead) {
+  private static double auxLoss(Device device, Recipe recipe, boolean dead) {
     TrainingConfig config =
         TrainingConfig.of(recipe)
             .with("d_sae", 4)
@@ -94,8 +91,7 @@ class HandMadeVectorsTest {
             .with("train_batch_size", 2)
             .with("rescale_acts_by_decoder_norm", false)
             .with("normalize_decoder", "free");
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+    try (OffHeap memory = device.openMemory()) {
       TrainingState state = TrainingState.allocate(memory, 3, 4);
       fill(state.wDec(), new float[][] {{1, 2, 3}, {2, 2, 2}, {1, 1, 1}, {2, 2, 2}});
       fill(state.wEnc(), new float[][] {{0, 0, 0}, {2 / 3f, 0, 0}, {1, 0, 0}, {0, 0, 0}});
@@ -141,7 +137,7 @@ class HandMadeVectorsTest {
       double[] bDec) {}
 
   @EveryDevice
-  void fixtureOfPullRequest370(String device) {
+  void fixtureOfPullRequest370(Device device) {
     assertFixture(
         device,
         fixture(Recipe.SAELENS_PR370),
@@ -158,7 +154,7 @@ class HandMadeVectorsTest {
   }
 
   @EveryDevice
-  void fixtureOfSaelens(String device) {
+  void fixtureOfSaelens(Device device) {
     assertFixture(
         device,
         fixture(Recipe.SAELENS),
@@ -175,7 +171,7 @@ class HandMadeVectorsTest {
   }
 
   @EveryDevice
-  void fixtureOfSparsify(String device) {
+  void fixtureOfSparsify(Device device) {
     assertFixture(
         device,
         fixture(Recipe.ELEUTHER),
@@ -192,7 +188,7 @@ class HandMadeVectorsTest {
   }
 
   @EveryDevice
-  void fixtureOfSparsifyWithoutBDecInAuxK(String device) {
+  void fixtureOfSparsifyWithoutBDecInAuxK(Device device) {
     assertFixture(
         device,
         fixture(Recipe.ELEUTHER).with("aux_b_dec", false),
@@ -209,7 +205,7 @@ class HandMadeVectorsTest {
   }
 
   @EveryDevice
-  void fixtureOfDictionaryLearning(String device) {
+  void fixtureOfDictionaryLearning(Device device) {
     assertFixture(
         device,
         fixture(Recipe.DICTIONARY_LEARNING),
@@ -227,7 +223,7 @@ class HandMadeVectorsTest {
 
   /** As OpenAI's published code has it: b_dec gets AuxK's gradient. */
   @EveryDevice
-  void fixtureOfOpenai(String device) {
+  void fixtureOfOpenai(Device device) {
     assertFixture(
         device,
         fixture(Recipe.OPENAI).with("auxk", 2).with("aux_b_dec", "cancels"),
@@ -256,10 +252,9 @@ class HandMadeVectorsTest {
         .with("dead_mask_after_step", false);
   }
 
-  private static void assertFixture(String name, TrainingConfig config, Expected expected) {
+  private static void assertFixture(Device device, TrainingConfig config, Expected expected) {
     StepSpec spec = config.stepSpec(D, OptionalDouble.empty());
-    try (Device device = Devices.open(name, DeviceOptions.DEFAULT);
-        OffHeap memory = device.openMemory()) {
+    try (OffHeap memory = device.openMemory()) {
       TrainingState state = fixtureState(memory);
       Matrix x = memory.matrix(B, D);
       for (int b = 0; b < B; b++) {
