@@ -8,8 +8,8 @@ import io.github.sae4j.memory.Matrix;
  * @param wEnc {@code [d_sae, d_in]}
  * @param bEnc {@code [1, d_sae]}
  * @param bDec {@code [1, d_in]}, subtracted from the input; or null if the recipe does not
- * @param rankScale {@code [1, d_sae]}: latents are ranked by pre-activation times this (decoder
- *     norms, {@code rescale_acts_by_decoder_norm}); or null
+ * @param rankScale {@code [1, d_sae]}, none negative: latents are ranked by pre-activation times
+ *     this (decoder norms, {@code rescale_acts_by_decoder_norm}); or null
  */
 public record EncoderWeights(Matrix wEnc, Matrix bEnc, Matrix bDec, Matrix rankScale) {
   /** Checks the shapes. */

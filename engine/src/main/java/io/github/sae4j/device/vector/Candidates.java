@@ -47,30 +47,53 @@ final class Candidates {
     Arrays.fill(counts, 0, rows, 0);
   }
 
-  /** What a latent must exceed to be a candidate of the row. */
-  float threshold(int row) {
-    return thresholds[row];
+  /** What a latent's rank must exceed to be a candidate, per row. */
+  float[] thresholds() {
+    return thresholds;
   }
 
-  /** Appends the latents of a mask. */
+  /**
+   * Appends the latents of a mask.
+   *
+   * @param row row of the block
+   * @param mask the latents, lowest bit first
+   * @param firstLatent latent of the lowest bit
+   * @param sums products without bias
+   * @param sumsAt that of the lowest bit
+   * @param bias biases
+   * @param scale rank scales
+   * @param at bias and scale of the lowest bit
+   * @param spec the ranking
+   */
   void append(
-      int row, long mask, int firstLatent, float[] rankOf, int rankAt, float[] valueOf, int at) {
+      int row,
+      long mask,
+      int firstLatent,
+      float[] sums,
+      int sumsAt,
+      float[] bias,
+      float[] scale,
+      int at,
+      Encoding.Spec spec) {
     int base = row * capacity;
     int count = counts[row];
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
-      float rank = rankOf[rankAt + lane];
-      if (count == capacity) {
-        // The mask was formed against an older threshold.
-        count = cut(row, count, k);
-        if (!(rank > thresholds[row])) {
-          continue;
-        }
+      float value = sums[sumsAt + lane] + bias[at + lane];
+      float rank = spec.selection() == Selection.RELU_FIRST && !(value > 0) ? 0f : value;
+      if (spec.rankScale() != null) {
+        rank *= scale[at + lane];
       }
-      int slot = base + count++;
-      ranks[slot] = rank;
-      values[slot] = valueOf[at + lane];
-      indices[slot] = firstLatent + lane;
+      if (count == capacity) {
+        count = cut(row, count, k);
+      }
+      // The mask was formed against an older threshold.
+      if (rank > thresholds[row]) {
+        int slot = base + count++;
+        ranks[slot] = rank;
+        values[slot] = value;
+        indices[slot] = firstLatent + lane;
+      }
     }
     counts[row] = count;
   }

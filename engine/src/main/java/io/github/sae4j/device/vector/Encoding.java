@@ -19,8 +19,11 @@ import jdk.incubator.vector.VectorOperators;
  * d_in with b_enc added last (numerics rule 1), so splits and tiles leave no trace in the bits.
  */
 final class Encoding {
-  /** Packed panels of one group, in bytes: half of a 1 MiB L2. */
-  private static final int GROUP_BYTES = 512 << 10;
+  /** Packed panels of one group, in bytes: a quarter of a 1 MiB L2. */
+  private static final int GROUP_BYTES = 256 << 10;
+
+  private static final long ALL = PANEL == 64 ? -1L : (1L << PANEL) - 1;
+  private static final FloatVector ZERO = FloatVector.zero(SPECIES);
 
   /** Candidates of one pass over the weights, in bytes per worker; more rows take more passes. */
   private static final long CANDIDATE_BYTES = 48L << 20;
@@ -44,7 +47,6 @@ final class Encoding {
   private static final class Worker {
     final Candidates candidates = new Candidates();
     final float[] tile = new float[TILE * PANEL];
-    final float[] rank = new float[PANEL];
     float[] rows = {};
     float[] panels = {};
     float[] bias = {};
@@ -196,37 +198,55 @@ final class Encoding {
     }
   }
 
-  /** Adds the bias, forms the ranks and hands over what beats the threshold. */
+  /**
+   * Hands over what beats the threshold of its row. Nearly every vector is rejected here by one
+   * comparison; ReLU needs none of its own, since a threshold is −∞ or, with ReLU, at least 0.
+   */
   private static void filter(
       Worker worker, Spec spec, int firstRow, int row, int rows, int latent, int biasAt) {
-    Candidates candidates = worker.candidates;
     float[] tile = worker.tile;
-    boolean relu = spec.selection() == Selection.RELU_FIRST;
+    float[] thresholds = worker.candidates.thresholds();
     boolean scaled = spec.rankScale() != null;
-    int left = Math.min(PANEL, spec.count() - latent);
-    for (int half = 0; half < PANEL && half < left; half += LENGTH) {
-      long there = left - half >= LENGTH ? -1L : (1L << (left - half)) - 1;
-      FloatVector bias = FloatVector.fromArray(SPECIES, worker.bias, biasAt + half);
-      FloatVector scale = FloatVector.fromArray(SPECIES, worker.scale, biasAt + half);
-      for (int r = 0; r < rows; r++) {
-        int at = r * PANEL + half;
-        FloatVector value = FloatVector.fromArray(SPECIES, tile, at).add(bias);
-        FloatVector rank = relu ? value.max(0f) : value;
-        // A product with 0 is 0 unless the value is NaN or infinite.
-        FloatVector check = value.mul(0f);
-        if (scaled) {
-          rank = rank.mul(scale);
-          check = check.add(rank.mul(0f));
-        }
-        if ((check.compare(VectorOperators.NE, 0f).toLong() & there) != 0) {
-          worker.firstBad = Math.min(worker.firstBad, firstRow + row + r);
-        }
-        long mask =
-            rank.compare(VectorOperators.GT, candidates.threshold(row + r)).toLong() & there;
-        if (mask != 0) {
-          value.intoArray(tile, at);
-          rank.intoArray(worker.rank, 0);
-          candidates.append(row + r, mask, latent + half, worker.rank, 0, tile, at);
+    FloatVector lowBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt);
+    FloatVector highBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt + LENGTH);
+    FloatVector lowScale = FloatVector.fromArray(SPECIES, worker.scale, biasAt);
+    FloatVector highScale = FloatVector.fromArray(SPECIES, worker.scale, biasAt + LENGTH);
+    int left = spec.count() - latent;
+    long there = left >= PANEL ? ALL : (1L << left) - 1;
+    // Stays 0 unless some rank is NaN or infinite.
+    FloatVector check = FloatVector.zero(SPECIES);
+    for (int r = 0; r < rows; r++) {
+      int at = r * PANEL;
+      FloatVector low = FloatVector.fromArray(SPECIES, tile, at).add(lowBias);
+      FloatVector high = FloatVector.fromArray(SPECIES, tile, at + LENGTH).add(highBias);
+      if (scaled) {
+        low = low.mul(lowScale);
+        high = high.mul(highScale);
+      }
+      check = low.fma(ZERO, high.fma(ZERO, check));
+      FloatVector threshold = FloatVector.broadcast(SPECIES, thresholds[row + r]);
+      long mask =
+          low.compare(VectorOperators.GT, threshold).toLong()
+              | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
+      mask &= there;
+      if (mask != 0) {
+        worker.candidates.append(
+            row + r, mask, latent, tile, at, worker.bias, worker.scale, biasAt, spec);
+      }
+    }
+    if (check.compare(VectorOperators.NE, ZERO).anyTrue()) {
+      noteBadRows(worker, spec, firstRow + row, rows, left, biasAt);
+    }
+  }
+
+  private static void noteBadRows(
+      Worker worker, Spec spec, int firstRow, int rows, int left, int biasAt) {
+    for (int r = 0; r < rows; r++) {
+      for (int c = 0; c < PANEL && c < left; c++) {
+        float value = worker.tile[r * PANEL + c] + worker.bias[biasAt + c];
+        float rank = spec.rankScale() == null ? value : value * worker.scale[biasAt + c];
+        if (!Float.isFinite(value) || !Float.isFinite(rank)) {
+          worker.firstBad = Math.min(worker.firstBad, firstRow + r);
         }
       }
     }

@@ -7,6 +7,7 @@ import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -40,33 +41,34 @@ record RowSelection(Matrix values, float[] scale, Selection selection, SparseCod
     int k = out.k();
     int padded = Vectors.padded(n);
     float[] row = new float[padded];
+    // x + −0 is x for every x, −0 included.
+    float[] noBias = new float[padded];
+    Arrays.fill(noBias, -0f);
     float[] scales = new float[padded];
-    float[] rank = new float[LENGTH];
     if (scale != null) {
       System.arraycopy(scale, 0, scales, 0, n);
     }
+    Encoding.Spec ranking = new Encoding.Spec(null, null, null, scale, selection);
     Candidates candidates = new Candidates();
     HeapCodes codes = new HeapCodes().resize(1, k);
     for (int b = from; b < to; b++) {
       values.read(b, 1, row, 0);
       candidates.reset(1, k, n);
+      FloatVector check = FloatVector.zero(SPECIES);
       for (int i = 0; i < n; i += LENGTH) {
         long there = n - i >= LENGTH ? -1L : (1L << (n - i)) - 1;
-        FloatVector value = FloatVector.fromArray(SPECIES, row, i);
-        FloatVector ranked = selection == Selection.RELU_FIRST ? value.max(0f) : value;
-        FloatVector check = value.mul(0f);
+        FloatVector rank = FloatVector.fromArray(SPECIES, row, i);
         if (scale != null) {
-          ranked = ranked.mul(FloatVector.fromArray(SPECIES, scales, i));
-          check = check.add(ranked.mul(0f));
+          rank = rank.mul(FloatVector.fromArray(SPECIES, scales, i));
         }
-        if ((check.compare(VectorOperators.NE, 0f).toLong() & there) != 0) {
-          throw nonFinite(b, row);
-        }
-        long mask = ranked.compare(VectorOperators.GT, candidates.threshold(0)).toLong() & there;
+        check = rank.fma(FloatVector.zero(SPECIES), check);
+        long mask = rank.compare(VectorOperators.GT, candidates.thresholds()[0]).toLong() & there;
         if (mask != 0) {
-          ranked.intoArray(rank, 0);
-          candidates.append(0, mask, i, rank, 0, row, i);
+          candidates.append(0, mask, i, row, i, noBias, scales, i, ranking);
         }
+      }
+      if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
+        throw nonFinite(b, row);
       }
       candidates.finish(0, selection, codes, 0);
       for (int slot = 0; slot < k; slot++) {
