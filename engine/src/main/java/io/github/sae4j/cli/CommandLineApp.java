@@ -33,6 +33,7 @@ public final class CommandLineApp {
     TrainCommand train = new TrainCommand(List.of(args));
     app.addSubcommand(train);
     TrainingOptions.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
+    app.addSubcommand(new EvalCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.setParameterExceptionHandler(Failures::badUsage);

@@ -34,8 +34,7 @@ final class Progress implements TrainingListener, AutoCloseable {
   private final Style style;
   private final PrintStream err;
   private ProgressBar bar;
-  private long firstStep;
-  private long began;
+  private long lastStep;
   private long lastLine;
   private double fvu = Double.NaN;
 
@@ -52,9 +51,8 @@ final class Progress implements TrainingListener, AutoCloseable {
 
   @Override
   public void started(long step, long steps) {
-    firstStep = step;
-    began = System.nanoTime();
-    lastLine = began;
+    lastStep = step;
+    lastLine = System.nanoTime();
     if (style == Style.BAR) {
       bar =
           new ProgressBarBuilder()
@@ -81,8 +79,9 @@ final class Progress implements TrainingListener, AutoCloseable {
     } else if (style == Style.LINES) {
       long now = System.nanoTime();
       if (now - lastLine >= LINE_NANOS || record.number() == record.steps()) {
-        lastLine = now;
         err.println(line(record, now));
+        lastLine = now;
+        lastStep = record.number();
       }
     }
   }
@@ -91,15 +90,16 @@ final class Progress implements TrainingListener, AutoCloseable {
     StepReport report = record.report();
     return String.format(
         Locale.ROOT,
-        "loss %.4g FVU %.3f L0 %.1f dead %d",
+        "loss %.4g FVU %s L0 %.1f dead %d",
         report.loss(),
-        fvu,
+        Double.isNaN(fvu) ? "-" : String.format(Locale.ROOT, "%.3f", fvu),
         report.l0(),
         report.dead());
   }
 
   private String line(StepRecord record, long now) {
-    double rate = (record.number() - firstStep) / ((now - began) * 1e-9);
+    // Of the last seconds alone: the first steps are slow, before the JVM has compiled them.
+    double rate = (record.number() - lastStep) / ((now - lastLine) * 1e-9);
     return String.format(
         Locale.ROOT,
         "step %d/%d  %.1f steps/s  %s left  %s",

@@ -5,7 +5,10 @@ import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.ConfigException;
@@ -15,6 +18,7 @@ import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
@@ -51,6 +55,9 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
   static final String RESUME = "--resume-from-checkpoint";
+
+  /** Metrics on the held-out rows, in the run's folder. */
+  private static final String EVALUATION = "evaluation.json";
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -252,7 +259,27 @@ final class TrainCommand implements Callable<Integer> {
       err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
       return signal;
     }
+    report(folder, data, device);
     return ExitCode.DONE;
+  }
+
+  /** Evaluates what a user would load, on the rows that training never saw. */
+  private void report(RunFolder folder, TrainingData data, Device device) throws IOException {
+    if (!json) {
+      CommandLineApp.print(spec, "The SAE is " + folder.trained());
+      CommandLineApp.print(spec, "The run is " + folder.path());
+    }
+    if (data.heldOut().isEmpty()) {
+      return;
+    }
+    try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
+      Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+      Files.writeString(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
+      if (!json) {
+        CommandLineApp.print(spec, "On the rows held out of training:");
+      }
+      new MetricsReport(metrics).print(spec, json);
+    }
   }
 
   private static void announce(PrintStream err, String signal) {

@@ -1,0 +1,180 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.Json;
+import io.github.sae4j.memory.ElementType;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** All commands but {@code train}. */
+class CommandsTest {
+  @TempDir private Path folder;
+  private final Console console = new Console();
+  private Path file;
+  private Path run;
+
+  @BeforeEach
+  void trainAnSae() throws IOException {
+    file = Activations.write(folder.resolve("a.safetensors"), 200, 10);
+    run = folder.resolve("run");
+    int code =
+        console.run(
+            "train",
+            "--activations",
+            file,
+            "--output-path",
+            run,
+            "--steps",
+            4,
+            "--train-batch-size",
+            8,
+            "--k",
+            2,
+            "--d-sae",
+            24,
+            "--device",
+            "scalar",
+            "--json");
+    assertEquals(ExitCode.DONE, code, console::err);
+  }
+
+  private Map<?, ?> result() throws IOException {
+    byte[] out = console.out().getBytes(StandardCharsets.UTF_8);
+    return (Map<?, ?>) Json.parse(Path.of("stdout"), out);
+  }
+
+  @Test
+  void evalPrintsWhatTrainingPrinted() throws IOException {
+    Map<?, ?> trained = result();
+    int code =
+        console.run(
+            "eval",
+            "--sae",
+            run,
+            "--activations",
+            file,
+            "--held-out",
+            0.05,
+            "--json",
+            "--device",
+            "scalar");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(trained, result());
+    assertEquals(trained, Json.readObject(run.resolve("evaluation.json"), 1 << 20));
+  }
+
+  @Test
+  void evalTakesAllRowsUnlessToldOtherwise() throws IOException {
+    int code = console.run("eval", "--sae", run.resolve("final"), "--activations", file, "--json");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(200L, result().get("rows"));
+  }
+
+  @Test
+  void evalOfOtherWidthsIsBadInput() throws IOException {
+    Path other = Activations.write(folder.resolve("b.safetensors"), 50, 11);
+    assertEquals(ExitCode.BAD_INPUT, console.run("eval", "--sae", run, "--activations", other));
+    assertTrue(console.err().contains("rows of width 10, the activations have width 11"));
+  }
+
+  @Test
+  void evalOfRowsThatAreNotNumbersIsBadInput() throws IOException {
+    float[][] rows = Activations.rows(20, 10);
+    rows[3][2] = Float.POSITIVE_INFINITY;
+    Activations.write(file, rows, ElementType.F32);
+    assertEquals(ExitCode.BAD_INPUT, console.run("eval", "--sae", run, "--activations", file));
+    assertTrue(console.err().contains("row 3"), console::err);
+  }
+
+  @Test
+  void evalOfADamagedSaeIsBadInput() throws IOException {
+    Path weights = run.resolve("final/sae_weights.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    bytes[bytes.length - 1] ^= 64;
+    Files.write(weights, bytes);
+    assertEquals(ExitCode.BAD_INPUT, console.run("eval", "--sae", run, "--activations", file));
+    assertTrue(console.err().contains("damaged"), console::err);
+  }
+
+  @Test
+  void evalNeedsAnSaeAndActivations() {
+    assertEquals(ExitCode.USAGE, console.run("eval", "--activations", file));
+    assertTrue(console.err().contains("--sae"), console::err);
+    assertEquals(ExitCode.USAGE, console.run("eval", "--sae", run));
+    assertTrue(console.err().contains("activations: expected a path"), console::err);
+  }
+
+  @Test
+  void inspectShowsTensors() throws IOException {
+    assertEquals(ExitCode.DONE, console.run("inspect", file));
+    assertTrue(console.out().contains("activations F32 [200, 10]"), console.out());
+    assertEquals(ExitCode.DONE, console.run("inspect", file, "--json"));
+    Map<?, ?> tensor = (Map<?, ?>) ((List<?>) result().get("tensors")).getFirst();
+    assertEquals(List.of(200L, 10L), tensor.get("shape"));
+  }
+
+  @Test
+  void inspectShowsRuns() throws IOException {
+    assertEquals(ExitCode.DONE, console.run("inspect", run));
+    assertTrue(console.out().contains("W_dec F32 [24, 10]"), console.out());
+    assertTrue(console.out().contains("\"d_sae\":24") || console.out().contains("d_sae: 24"));
+    assertEquals(ExitCode.DONE, console.run("inspect", run, "--json"));
+    assertTrue(result().containsKey("config.json"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "not a tensor file, whatever it may be"})
+  void inspectOfGarbageIsBadInput(String content) throws IOException {
+    Files.writeString(file, content);
+    assertEquals(ExitCode.BAD_INPUT, console.run("inspect", file));
+    assertEquals(1, console.complaints().size(), console::err);
+  }
+
+  @Test
+  void inspectOfNothingIsBadInput() {
+    assertEquals(ExitCode.BAD_INPUT, console.run("inspect", folder.resolve("nowhere")));
+  }
+
+  @Test
+  void devicesNamesTheAutomaticChoice() throws IOException {
+    assertEquals(ExitCode.DONE, console.run("devices"));
+    assertTrue(console.out().contains("scalar"), console.out());
+    assertTrue(console.out().contains("auto takes"), console.out());
+    assertEquals(ExitCode.DONE, console.run("devices", "--json"));
+    assertTrue(result().get("auto") instanceof String);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "eval", "inspect", "devices"})
+  void everyCommandHasHelp(String command) {
+    assertEquals(ExitCode.DONE, console.run(command, "--help"));
+    assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());
+    assertEquals(ExitCode.DONE, console.run("--help"));
+    assertTrue(console.out().contains("  " + command), console.out());
+  }
+
+  @Test
+  void noCommandOrAnUnknownOneIsAUsageError() {
+    assertEquals(ExitCode.USAGE, console.run());
+    assertEquals(ExitCode.USAGE, console.run("trian"));
+    assertFalse(console.err().isEmpty());
+  }
+
+  @Test
+  void versionNamesTheJavaThatRuns() {
+    assertEquals(ExitCode.DONE, console.run("--version"));
+    assertTrue(console.out().contains("Java " + Runtime.version()), console.out());
+  }
+}

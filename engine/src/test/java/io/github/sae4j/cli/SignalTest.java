@@ -1,0 +1,141 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.TrainerState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Signals to a process of its own. */
+class SignalTest {
+  /** Far more than a test waits for; a run that never stops would end by itself. */
+  private static final int STEPS = 2_000_000;
+
+  @TempDir private Path folder;
+  private final List<Process> children = new ArrayList<>();
+  private Path run;
+
+  @BeforeEach
+  void writeActivations() throws IOException {
+    Activations.write(folder.resolve("a.safetensors"), 200, 10);
+    run = folder.resolve("run");
+  }
+
+  @AfterEach
+  void endChildren() {
+    children.forEach(Process::destroyForcibly);
+  }
+
+  private Process start(List<String> arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    if (Files.exists(Path.of("/proc/self/status"))) {
+      // A shell's background jobs ignore SIGINT, and so would a child of ours.
+      command.addAll(List.of("env", "--default-signal=INT,TERM"));
+    }
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add(Main.class.getName());
+    command.addAll(arguments);
+    Process child =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log().toFile()))
+            .start();
+    children.add(child);
+    return child;
+  }
+
+  private Path log() {
+    return folder.resolve("log");
+  }
+
+  private Process startRun() throws IOException {
+    return start(
+        List.of(
+            "train",
+            "--activations=" + folder.resolve("a.safetensors"),
+            "--output-path=" + run,
+            "--steps=" + STEPS,
+            "--train-batch-size=8",
+            "--d-sae=24",
+            "--k=2",
+            "--device=scalar",
+            "--log-every=1",
+            "--checkpoint-every=" + STEPS));
+  }
+
+  /** Waits until the run has logged that many bytes. */
+  private void awaitMetrics(Process child, long bytes) throws IOException, InterruptedException {
+    Path metrics = run.resolve("metrics.jsonl");
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    while (!Files.exists(metrics) || Files.size(metrics) <= bytes) {
+      assertTrue(child.isAlive(), () -> "ended early: " + text());
+      assertTrue(System.nanoTime() < deadline, () -> "no metrics: " + text());
+      Thread.sleep(20);
+    }
+  }
+
+  private String text() {
+    try {
+      return Files.readString(log());
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
+  private static void send(String signal, Process child) throws IOException, InterruptedException {
+    String pid = Long.toString(child.pid());
+    assertEquals(0, new ProcessBuilder("kill", "-" + signal, pid).start().waitFor());
+  }
+
+  private long checkpointedStep() throws IOException {
+    return TrainerState.read(CheckpointStore.newestValid(run).newest().orElseThrow()).step();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"INT, 130", "TERM, 143"})
+  void aSignalEndsTheRunAfterACheckpointFromWhichItGoesOn(String signal, int code)
+      throws IOException, InterruptedException {
+    Process first = startRun();
+    awaitMetrics(first, 0);
+    send(signal, first);
+    assertTrue(first.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertEquals(code, first.exitValue(), this::text);
+    long step = checkpointedStep();
+    assertTrue(step > 0);
+    assertEquals(step, Files.readAllLines(run.resolve("metrics.jsonl")).size());
+    assertTrue(text().contains("to go on: sae4j train --resume-from-checkpoint"), this::text);
+
+    Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));
+    awaitMetrics(second, Files.size(run.resolve("metrics.jsonl")));
+    send(signal, second);
+    assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertEquals(code, second.exitValue(), this::text);
+    assertTrue(checkpointedStep() > step);
+  }
+
+  @Test
+  void aKilledRunGoesOn() throws IOException, InterruptedException {
+    Process first = startRun();
+    awaitMetrics(first, 0);
+    first.destroyForcibly().waitFor();
+    Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));
+    awaitMetrics(second, 2000);
+    send("TERM", second);
+    assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertEquals(143, second.exitValue(), this::text);
+    assertTrue(checkpointedStep() > 0);
+  }
+}

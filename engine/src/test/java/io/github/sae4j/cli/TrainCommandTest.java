@@ -1,0 +1,393 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.Json;
+import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.training.Recipe;
+import io.github.sae4j.training.TrainingConfig;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TrainCommandTest {
+  @TempDir private Path folder;
+  private final Console console = new Console();
+  private Path file;
+  private Path run;
+
+  @BeforeEach
+  void writeActivations() throws IOException {
+    file = Activations.write(folder.resolve("a.safetensors"), 200, 10);
+    run = folder.resolve("run");
+  }
+
+  /**
+   * Trains a few steps; pairs of option and value change or add options, null leaves one out, true
+   * adds a switch.
+   */
+  private int train(Object... changes) {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("--activations", file);
+    options.put("--output-path", run);
+    options.put("--steps", 4);
+    options.put("--train-batch-size", 8);
+    options.put("--k", 2);
+    options.put("--d-sae", 24);
+    options.put("--device", "scalar");
+    for (int i = 0; i < changes.length; i += 2) {
+      options.put((String) changes[i], changes[i + 1]);
+    }
+    List<Object> args = new ArrayList<>(List.of("train"));
+    options.forEach(
+        (option, value) -> {
+          if (value != null) {
+            args.add(option);
+          }
+          if (value != null && !value.equals(true)) {
+            args.add(value);
+          }
+        });
+    return console.run(args.toArray());
+  }
+
+  private Map<?, ?> trainingSection() throws IOException {
+    return (Map<?, ?>) Json.readObject(run.resolve("config.json"), 1 << 20).get("training");
+  }
+
+  private Map<?, ?> resultAsJson() throws IOException {
+    byte[] out = console.out().getBytes(StandardCharsets.UTF_8);
+    return (Map<?, ?>) Json.parse(Path.of("stdout"), out);
+  }
+
+  @Test
+  void aRunLeavesItsFolderAndPrintsHeldOutMetrics() throws IOException {
+    assertEquals(ExitCode.DONE, train(), console::err);
+    assertTrue(console.out().contains("fvu"), console.out());
+    for (String name :
+        List.of(
+            "config.json",
+            "metrics.jsonl",
+            "evaluation.json",
+            "final/cfg.json",
+            "final/sae_weights.safetensors")) {
+      assertTrue(Files.exists(run.resolve(name)), name);
+    }
+    assertEquals(24L, trainingSection().get("d_sae"));
+  }
+
+  @Test
+  void theResultIsOneJsonObject() throws IOException {
+    assertEquals(ExitCode.DONE, train("--json", true), console::err);
+    Map<?, ?> result = resultAsJson();
+    for (String name :
+        List.of(
+            "fvu",
+            "explained_variance",
+            "mse",
+            "l0",
+            "cosine_similarity",
+            "never_fired_fraction",
+            "rows")) {
+      assertTrue(result.get(name) instanceof Number, name);
+    }
+    assertEquals(10L, result.get("rows"));
+  }
+
+  @Test
+  void quietLeavesOnlyWarnings() {
+    assertEquals(ExitCode.DONE, train("--quiet", true), console::err);
+    assertTrue(
+        console.err().lines().allMatch(line -> line.startsWith("sae4j: warning: ")), console::err);
+  }
+
+  @ParameterizedTest(name = "d {0}, n {1}, k {2}, batch {3}, {4} steps of {5} rows")
+  @CsvSource({
+    "13, 37, 3, 7, 5, 100",
+    "13, 37, 1, 1, 3, 9",
+    "5, 19, 19, 4, 3, 50",
+    "1, 3, 2, 4, 3, 30",
+    "17, 33, 5, 64, 2, 20",
+  })
+  void raggedShapesTrain(int d, int n, int k, int batch, int steps, int rows) throws IOException {
+    Activations.write(file, rows, d);
+    for (String device : List.of("scalar", "auto")) {
+      run = folder.resolve(device);
+      int code =
+          train(
+              "--d-sae",
+              n,
+              "--k",
+              k,
+              "--train-batch-size",
+              batch,
+              "--steps",
+              steps,
+              "--device",
+              device);
+      assertEquals(ExitCode.DONE, code, console::err);
+    }
+    assertArrayEquals(
+        Files.readAllBytes(folder.resolve("scalar/final/sae_weights.safetensors")),
+        Files.readAllBytes(folder.resolve("auto/final/sae_weights.safetensors")));
+  }
+
+  @Test
+  void theLastBatchMayBeShort() throws IOException {
+    assertEquals(ExitCode.DONE, train("--steps", null, "--training-samples", 37), console::err);
+    List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
+    assertTrue(lines.getLast().contains("\"details/n_training_samples\":37"), lines::toString);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = ElementType.class,
+      names = {"F16", "BF16", "F64"})
+  void otherFloatTypesAreRead(ElementType type) throws IOException {
+    Activations.write(file, Activations.rows(200, 10), type);
+    assertEquals(ExitCode.DONE, train(), console::err);
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyRecipeTrains(Recipe recipe) throws IOException {
+    assertEquals(
+        ExitCode.DONE, train("--recipe", recipe, "--dead-feature-window", 2), console::err);
+    assertEquals(recipe.toString(), trainingSection().get("recipe"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"empty", "truncated", "not a tensor file", "missing"})
+  void aFileThatIsNoneIsBadInput(String kind) throws IOException {
+    byte[] whole = Files.readAllBytes(file);
+    switch (kind) {
+      case "empty" -> Files.write(file, new byte[0]);
+      case "truncated" -> Files.write(file, Arrays.copyOf(whole, whole.length / 2));
+      case "not a tensor file" -> Files.writeString(file, "these are no tensors at all");
+      default -> Files.delete(file);
+    }
+    expectBadInput(train(), "a.safetensors");
+  }
+
+  @Test
+  void aFileWithoutRowsIsBadInput() throws IOException {
+    byte[] header =
+        "{\"activations\":{\"dtype\":\"F32\",\"shape\":[0,4],\"data_offsets\":[0,0]}}"
+            .getBytes(StandardCharsets.US_ASCII);
+    byte[] bytes = new byte[8 + header.length];
+    bytes[0] = (byte) header.length;
+    System.arraycopy(header, 0, bytes, 8, header.length);
+    Files.write(file, bytes);
+    expectBadInput(train(), "no rows");
+  }
+
+  @Test
+  void filesOfSeveralWidthsAreBadInput() throws IOException {
+    Path other = Activations.write(folder.resolve("b.safetensors"), 50, 11);
+    expectBadInput(train("--activations", folder.resolve("*.safetensors")), "width 11");
+    assertTrue(Files.exists(other));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aRowThatIsNotANumberIsBadInput(Recipe recipe) throws IOException {
+    float[][] rows = Activations.rows(200, 10);
+    rows[13][4] = Float.NaN;
+    Activations.write(file, rows, ElementType.F32);
+    int code = train("--recipe", recipe, "--steps", null, "--epochs", 1);
+    expectBadInput(code, "row 13");
+    assertTrue(console.err().contains("column 4"), console::err);
+  }
+
+  private void expectBadInput(int code, String named) {
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    List<String> complaints =
+        console.complaints().stream().filter(line -> !line.contains(" warning: ")).toList();
+    assertEquals(1, complaints.size(), console::err);
+    assertTrue(complaints.getFirst().contains(named), console::err);
+    assertFalse(console.err().contains("\tat "), console::err);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--k, 25, k: expected at most d_sae = 24",
+    "--k, many, 'k: expected an integer, got many'",
+    "--lr, -1, lr: expected at least 0",
+    "--recipe, nonesuch, recipe: expected one of",
+    "--normalize-activations, layer_norm, aux_loss_coefficient: expected 0",
+    "--epochs, 3, cannot be given together",
+    "--nonsense, 1, Unknown option",
+    "--log-every, 0, log_every: expected at least 1",
+    "--vector-bits, 100, 'vector bits: expected 128, 256 or 512'",
+  })
+  void badOptionsAreUsageErrors(String option, String value, String message) {
+    assertEquals(ExitCode.USAGE, train(option, value), console::err);
+    assertTrue(console.err().contains(message), console::err);
+    assertFalse(Files.exists(run));
+  }
+
+  @Test
+  void anUnknownDeviceIsADeviceError() {
+    assertEquals(ExitCode.DEVICE, train("--device", "abacus"), console::err);
+    assertTrue(console.err().contains("device abacus: expected auto or one of"), console::err);
+  }
+
+  @Test
+  void stacktracesAreForThoseWhoAsk() {
+    int code = console.run("--stacktrace", "train", "--activations", file, "--device", "abacus");
+    assertEquals(ExitCode.DEVICE, code, console::err);
+    assertTrue(console.err().contains("\tat "), console::err);
+  }
+
+  @Test
+  void underscoresAreDashes() throws IOException {
+    assertEquals(ExitCode.DONE, train("--d-sae", null, "--d_sae", 30), console::err);
+    assertEquals(30L, trainingSection().get("d_sae"));
+  }
+
+  @Test
+  void theCommandLineWinsOverTheConfigFile() throws IOException {
+    Path config = folder.resolve("config.json");
+    Files.writeString(
+        config,
+        Json.line(
+            Map.of("d_sae", 28, "lr", 0.002, "log_every", 2, "activations", List.of("nowhere"))));
+    assertEquals(ExitCode.DONE, train("--config", config), console::err);
+    assertEquals(24L, trainingSection().get("d_sae"));
+    assertEquals(0.002, trainingSection().get("lr"));
+    assertEquals(2, Files.readAllLines(run.resolve("metrics.jsonl")).size());
+  }
+
+  @Test
+  void theConfigOfARunRepeatsIt() throws IOException {
+    train();
+    Path again = folder.resolve("again");
+    int code = console.run("train", "--config", run.resolve("config.json"), "--output-path", again);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertArrayEquals(
+        Files.readAllBytes(run.resolve("final/sae_weights.safetensors")),
+        Files.readAllBytes(again.resolve("final/sae_weights.safetensors")));
+  }
+
+  @Test
+  void anUnknownKeyOfTheConfigFileIsNamedWithItsNearest() throws IOException {
+    Path config = folder.resolve("config.json");
+    Files.writeString(config, "{\"expansion_facto\": 4}");
+    assertEquals(ExitCode.USAGE, train("--config", config), console::err);
+    assertTrue(
+        console.err().contains("expansion_facto: no such option; the nearest is expansion_factor"),
+        console::err);
+  }
+
+  @Test
+  void aDryRunWritesNothing() throws IOException {
+    assertEquals(ExitCode.DONE, train("--dry-run", true, "--json", true), console::err);
+    assertFalse(Files.exists(run));
+    Map<?, ?> result = resultAsJson();
+    assertEquals(190L, result.get("training_rows"));
+    assertEquals(4L, result.get("steps"));
+    Map<?, ?> memory = (Map<?, ?>) result.get("memory_bytes");
+    assertEquals(24L * 24 * 10, memory.get("24 n d: weights and moments"));
+    assertTrue((double) result.get("estimated_seconds") > 0);
+    assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
+    assertTrue(console.out().contains("time     about"), console.out());
+  }
+
+  @Test
+  void aFinishedRunSaysSo() {
+    train();
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("the run is finished"), console.out());
+  }
+
+  @Test
+  void aRunIsNotWrittenOver() {
+    train();
+    assertEquals(ExitCode.USAGE, train(), console::err);
+    assertTrue(console.err().contains("holds a run already"), console::err);
+  }
+
+  @Test
+  void aFolderThatIsNoRunCannotBeResumed() {
+    int code = console.run("train", "--resume-from-checkpoint", folder);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    assertTrue(console.err().contains("expected a run's folder"), console::err);
+  }
+
+  @Test
+  void aRunGoesOnFromItsCheckpointWithNothingElseSaid() throws IOException {
+    assertEquals(ExitCode.DONE, train("--checkpoint-every", 1, "--keep-checkpoints", 2));
+    byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    String log = withoutTimes(Files.readString(run.resolve("metrics.jsonl")));
+    Path moved = folder.resolve("moved");
+    Files.move(run.resolve("final"), moved);
+    int refused = console.run("train", "--resume-from-checkpoint", run, "--lr", "0.5");
+    assertEquals(ExitCode.USAGE, refused, console::err);
+    assertTrue(console.err().contains("lr was 3.0E-4, is now 0.5"), console::err);
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertArrayEquals(whole, Files.readAllBytes(run.resolve("final/sae_weights.safetensors")));
+    assertEquals(log, withoutTimes(Files.readString(run.resolve("metrics.jsonl"))));
+  }
+
+  private static String withoutTimes(String log) {
+    UnaryOperator<String> cut = line -> line.replaceAll("\"details/[a-z]+_seconds\":[^,}]*", "");
+    return log.lines().map(cut).toList().toString();
+  }
+
+  @Test
+  void anSaeIsFineTuned() throws IOException {
+    train();
+    Path first = run;
+    run = folder.resolve("second");
+    int code = train("--from-pretrained", first, "--d-sae", null, "--k", null);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(24L, trainingSection().get("d_sae"));
+    assertEquals(2L, trainingSection().get("k"));
+  }
+
+  @Test
+  void theSaeSaysWhereItBelongs() throws IOException {
+    train("--model-name", "tiny", "--hook-name", "blocks.3.hook_resid_post", "--hook-layer", 3);
+    Map<?, ?> config = Json.readObject(run.resolve("final/cfg.json"), 1 << 20);
+    Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
+    assertEquals("tiny", metadata.get("model_name"));
+    assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
+  }
+
+  @Test
+  void aMaskLeavesRowsOut() throws IOException {
+    boolean[] excluded = new boolean[200];
+    excluded[7] = true;
+    float[][] rows = Activations.rows(200, 10);
+    rows[7][0] = Float.NaN;
+    Activations.write(file, rows, ElementType.F32);
+    Path mask = Activations.writeMask(folder.resolve("mask.safetensors"), excluded);
+    int code = train("--activations", file, "--mask", mask, "--steps", null, "--epochs", 2);
+    assertEquals(ExitCode.DONE, code, console::err);
+  }
+
+  @Test
+  void everyOptionOfTheConfigurationIsOnTheCommandLine() {
+    assertEquals(
+        new TreeSet<>(TrainingConfig.of(Recipe.SAELENS).toMap().keySet()),
+        new TreeSet<>(TrainingOptions.names()));
+  }
+}
