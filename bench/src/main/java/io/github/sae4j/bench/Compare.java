@@ -1,0 +1,85 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.bench.CompareOptions.Subject;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Measures sae4j and its peers side by side and prints the table of ratios that the project holds
+ * itself to. Results are checked once before they are timed.
+ */
+public final class Compare {
+  private Compare() {}
+
+  /**
+   * Runs a comparison.
+   *
+   * @param args see {@code --help}
+   * @throws IOException if the results cannot be written
+   */
+  public static void main(String[] args) throws IOException {
+    if (List.of(args).contains("--help")) {
+      System.out.print(CompareOptions.HELP);
+      return;
+    }
+    CompareOptions options;
+    try {
+      options = CompareOptions.parse(args);
+    } catch (IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.exit(2);
+      return;
+    }
+    System.exit(run(options) ? 0 : 1);
+  }
+
+  /**
+   * Runs, prints, writes.
+   *
+   * @param options what
+   * @return whether every result was right (not whether every limit was met)
+   */
+  static boolean run(CompareOptions options) throws IOException {
+    List<Section> sections = new ArrayList<>();
+    try (Setup setup = new Setup(options)) {
+      Map<String, String> environment = Environment.describe();
+      environment.forEach((name, value) -> System.out.println(name + ": " + value));
+      if (setup.device() != null) {
+        System.out.println("device: " + setup.device().description());
+      }
+      List<String> peers = setup.peers().describe();
+      peers.forEach(System.out::println);
+      Set<Subject> subjects = options.subjects();
+      Shape first = options.shapes().getFirst();
+      if (subjects.contains(Subject.PROBES)) {
+        show(sections, Probes.run(setup));
+      }
+      if (subjects.contains(Subject.PRODUCT)
+          || subjects.contains(Subject.ENCODE)
+          || subjects.contains(Subject.STEP)) {
+        for (Shape shape : options.shapes()) {
+          show(sections, new ShapeComparison(setup, shape).run());
+        }
+      }
+      if (subjects.contains(Subject.SCALING)) {
+        show(sections, Scaling.run(setup, first));
+      }
+      if (subjects.contains(Subject.SERVE)) {
+        show(sections, Serving.run(setup, first));
+      }
+      if (subjects.contains(Subject.FIT)) {
+        show(sections, Fit.run(setup, first));
+      }
+      ResultsFile.write(options.json(), environment, peers, sections);
+    }
+    return sections.stream().flatMap(section -> section.checks().stream()).allMatch(Check::passed);
+  }
+
+  private static void show(List<Section> sections, Section section) {
+    section.print();
+    sections.add(section);
+  }
+}

@@ -1,0 +1,48 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+
+/** Our training step on one of our devices. */
+final class DeviceStep implements Step {
+  private final OffHeap memory;
+  private final TrainingStep step;
+  private final Matrix x;
+  private final double learningRate;
+  private long number;
+
+  /**
+   * Copies the scene's weights.
+   *
+   * @param device runs the step
+   * @param recipe what it computes
+   * @param scene weights and batch
+   */
+  DeviceStep(Device device, Recipe recipe, Scene scene) {
+    this.memory = device.openMemory();
+    Shape shape = scene.shape();
+    TrainingState state = TrainingState.allocate(memory, shape.dIn(), shape.dSae());
+    state.wEnc().copyFrom(scene.wEnc());
+    state.wDec().copyFrom(scene.wDec());
+    state.bEnc().copyFrom(scene.bEnc());
+    state.bDec().copyFrom(scene.bDec());
+    this.step = device.compile(recipe.spec(shape), state);
+    this.x = scene.x();
+    this.learningRate = recipe.learningRate(shape);
+  }
+
+  @Override
+  public double run() {
+    number++;
+    return step.run(x, learningRate, number, false).loss();
+  }
+
+  @Override
+  public void close() {
+    step.close();
+    memory.close();
+  }
+}

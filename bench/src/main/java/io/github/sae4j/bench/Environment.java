@@ -1,0 +1,60 @@
+package io.github.sae4j.bench;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Where numbers come from: processor, JDK, flags. */
+final class Environment {
+  private Environment() {}
+
+  /**
+   * What a reader of the numbers needs to know.
+   *
+   * @return names and values, in order
+   */
+  static Map<String, String> describe() {
+    Map<String, String> all = new LinkedHashMap<>();
+    all.put("cpu", cpu());
+    all.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
+    all.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
+    all.put("jdk", System.getProperty("java.vm.vendor") + " " + Runtime.version());
+    List<String> flags =
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+            .filter(flag -> flag.startsWith("-X") || flag.startsWith("--add"))
+            .toList();
+    all.put("flags", String.join(" ", flags));
+    all.put("vector bits", Integer.toString(PeakFlops.vectorBits()));
+    return all;
+  }
+
+  private static String cpu() {
+    Path info = Path.of("/proc/cpuinfo");
+    if (!Files.isReadable(info)) {
+      return System.getProperty("os.arch");
+    }
+    try {
+      List<String> lines = Files.readAllLines(info);
+      return value(lines, "model name")
+          + ", family "
+          + value(lines, "cpu family")
+          + " model "
+          + value(lines, "model");
+    } catch (IOException e) {
+      return System.getProperty("os.arch");
+    }
+  }
+
+  private static String value(List<String> lines, String key) {
+    return lines.stream()
+        .map(line -> line.split(":", 2))
+        .filter(parts -> parts.length == 2 && parts[0].strip().equals(key))
+        .map(parts -> parts[1].strip())
+        .findFirst()
+        .orElse("?");
+  }
+}

@@ -1,0 +1,90 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/** One thread against all: product, encode and step, ours and the peers', and the peak probe. */
+final class Scaling {
+  private Scaling() {}
+
+  /** Times them in alternating rounds. */
+  static Section run(Setup setup, Shape shape) {
+    Section section = new Section("Threads: " + shape);
+    List<Contender> contenders = new ArrayList<>();
+    List<Step> steps = new ArrayList<>();
+    try (Scene scene = setup.scene(shape)) {
+      Matrix out = scene.memory().matrix(shape.batch(), shape.dSae());
+      SparseCodes codes = scene.memory().codes(shape.batch(), shape.k());
+      for (int threads : Probes.counts(setup)) {
+        Contender peak = Probes.peak(setup, threads);
+        contenders.add(peak);
+        section.work(peak.name(), PeakFlops.flops(threads), "GFLOP/s");
+        List<Contender> products = new ArrayList<>();
+        for (Blas blas : setup.peers().blas()) {
+          products.add(setup.blasProduct(blas, scene, out, true, threads));
+        }
+        if (setup.options().ours()) {
+          products.add(setup.ourProduct(scene, out, threads));
+          products.add(setup.ourEncode(scene, codes, threads));
+          for (Recipe recipe : Recipe.values()) {
+            Step step = new DeviceStep(setup.device(threads), recipe, scene);
+            steps.add(step);
+            contenders.add(setup.ourStep(recipe, step, threads));
+          }
+        }
+        products.forEach(one -> section.work(one.name(), shape.productFlops(), "GFLOP/s"));
+        contenders.addAll(products);
+      }
+      section.add(setup.runs(0.1).time(contenders));
+      addRatios(setup, section);
+    } finally {
+      steps.forEach(Step::close);
+    }
+    return section;
+  }
+
+  private static void addRatios(Setup setup, Section section) {
+    String one = setup.suffix(1);
+    if (section.seconds("sae4j product" + one).isPresent()) {
+      section.add(
+          Ratio.atLeast(
+              "product, 1 thread: rate / peak probe",
+              section.rate("sae4j product" + one) / section.rate(Probes.PEAK + one),
+              0.87));
+    }
+    if (one.isEmpty()) {
+      return;
+    }
+    double bestBlas = 0;
+    for (Blas blas : setup.peers().blas()) {
+      OptionalDouble gain = gain(section, blas.name() + " product W[n,d]", one);
+      bestBlas = Math.max(bestBlas, gain.orElse(0));
+      gain.ifPresent(
+          value -> section.add(Ratio.reported(blas.name() + " product: 1 thread / all", value)));
+    }
+    gain(section, Probes.PEAK, one)
+        .ifPresent(value -> section.add(Ratio.reported("peak probe: all / 1 thread", value * setup.options().threads())));
+    for (String name : List.of("sae4j product", "sae4j encode + top-k")) {
+      gain(section, name, one)
+          .ifPresent(value -> section.add(Ratio.reported(name + ": 1 thread / all", value)));
+    }
+    for (Recipe recipe : Recipe.values()) {
+      String name = "sae4j step " + recipe.label();
+      double wanted = bestBlas;
+      gain(section, name, one)
+          .ifPresent(
+              value -> section.add(Ratio.atLeast(name + ": 1 thread / all", value, wanted)));
+    }
+  }
+
+  private static OptionalDouble gain(Section section, String name, String one) {
+    OptionalDouble slow = section.seconds(name + one);
+    OptionalDouble fast = section.seconds(name);
+    return slow.isPresent() && fast.isPresent()
+        ? OptionalDouble.of(slow.getAsDouble() / fast.getAsDouble())
+        : OptionalDouble.empty();
+  }
+}

@@ -1,0 +1,120 @@
+package io.github.sae4j.bench;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+
+/** One table of the report: timings, the ratios drawn from them, and what was checked. */
+final class Section {
+  /**
+   * What a run does, to print a rate beside its time.
+   *
+   * @param amount floating-point operations or bytes of one run
+   * @param unit {@code GFLOP/s} or {@code GB/s}
+   */
+  record Work(double amount, String unit) {}
+
+  private final String title;
+  private final Map<String, Timing> timings = new LinkedHashMap<>();
+  private final Map<String, Work> works = new LinkedHashMap<>();
+  private final List<Ratio> ratios = new ArrayList<>();
+  private final List<Check> checks = new ArrayList<>();
+
+  Section(String title) {
+    this.title = title;
+  }
+
+  void add(Map<String, Timing> more) {
+    timings.putAll(more);
+  }
+
+  void work(String name, double amount, String unit) {
+    works.put(name, new Work(amount, unit));
+  }
+
+  void add(Ratio ratio) {
+    ratios.add(ratio);
+  }
+
+  void add(Check check) {
+    checks.add(check);
+  }
+
+  String title() {
+    return title;
+  }
+
+  Map<String, Timing> timings() {
+    return timings;
+  }
+
+  List<Ratio> ratios() {
+    return ratios;
+  }
+
+  List<Check> checks() {
+    return checks;
+  }
+
+  /** Median seconds of a contender, if it ran. */
+  OptionalDouble seconds(String name) {
+    Timing timing = timings.get(name);
+    return timing == null ? OptionalDouble.empty() : OptionalDouble.of(timing.median());
+  }
+
+  /** Median seconds of the fastest contender whose name starts so, if any ran. */
+  OptionalDouble fastest(String... prefixes) {
+    return timings.values().stream()
+        .filter(
+            timing -> {
+              for (String prefix : prefixes) {
+                if (timing.name().startsWith(prefix)) {
+                  return true;
+                }
+              }
+              return false;
+            })
+        .mapToDouble(Timing::median)
+        .min();
+  }
+
+  /** Rate of a contender in units of 10⁹ per second; NaN if its work is not known. */
+  double rate(String name) {
+    Work work = works.get(name);
+    return work == null ? Double.NaN : work.amount() / timings.get(name).median() * 1e-9;
+  }
+
+  /** The unit of {@link #rate}. */
+  String unit(String name) {
+    return works.get(name).unit();
+  }
+
+  /** Prints the table. */
+  void print() {
+    System.out.println();
+    System.out.println(title);
+    for (Check check : checks) {
+      System.out.println("  check  " + check);
+    }
+    for (Timing timing : timings.values()) {
+      double rate = rate(timing.name());
+      System.out.printf(
+          Locale.ROOT,
+          "  %-44s %2d thr %10.3f ms  [%.3f .. %.3f]%s%n",
+          timing.name(),
+          timing.threads(),
+          timing.median() * 1e3,
+          timing.best() * 1e3,
+          timing.worst() * 1e3,
+          Double.isNaN(rate)
+              ? ""
+              : String.format(Locale.ROOT, "  %.1f %s", rate, unit(timing.name())));
+    }
+    for (Ratio ratio : ratios) {
+      System.out.println("  ratio  " + ratio);
+    }
+  }
+}

@@ -1,0 +1,160 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+
+/** Who takes part in a comparison, and the contenders they offer. */
+final class Setup implements AutoCloseable {
+  /** The untimed runs our kernels get: enough for the compiler to finish with them. */
+  private static final int OUR_WARMUPS = 8;
+
+  private final CompareOptions options;
+  private final Peers peers;
+  private final Device device;
+  private final Device single;
+
+  Setup(CompareOptions options) {
+    this.options = options;
+    this.peers = options.peers() ? Peers.open(options.torchBackend()) : Peers.NONE;
+    this.device = options.ours() ? open(options.threads()) : null;
+    this.single = options.ours() ? open(1) : null;
+  }
+
+  private Device open(int threads) {
+    return Devices.open(options.device(), options.deviceOptions(threads));
+  }
+
+  CompareOptions options() {
+    return options;
+  }
+
+  Peers peers() {
+    return peers;
+  }
+
+  /** Our device with all threads, or null. */
+  Device device() {
+    return device;
+  }
+
+  /** Our device with that many threads: 1 or all. */
+  Device device(int threads) {
+    return threads == 1 ? single : device;
+  }
+
+  /** Draws a scene in our device's memory. */
+  Scene scene(Shape shape) {
+    return new Scene(device == null ? new OffHeap() : device.openMemory(), shape);
+  }
+
+  /** How contenders are timed. */
+  AlternatingRuns runs(double sampleSeconds) {
+    return new AlternatingRuns(options.rounds(), options.pauseMillis(), sampleSeconds);
+  }
+
+  Contender ourProduct(Scene scene, Matrix out, int threads) {
+    return new Contender(
+        "sae4j product" + suffix(threads),
+        threads,
+        OUR_WARMUPS,
+        () -> device(threads).product(scene.x(), false, scene.wEnc(), true, out));
+  }
+
+  Contender blasProduct(Blas blas, Scene scene, Matrix out, boolean transposed, int threads) {
+    Matrix w = transposed ? scene.wEnc() : scene.wEncTransposed();
+    return new Contender(
+        blas.name() + " product " + layout(transposed) + suffix(threads),
+        threads,
+        1,
+        () -> {
+          blas.setThreads(threads);
+          blas.product(scene.x(), w, transposed, out);
+        });
+  }
+
+  Contender torchProduct(Scene scene, Matrix out, boolean transposed, int threads) {
+    Matrix w = transposed ? scene.wEnc() : scene.wEncTransposed();
+    return new Contender(
+        "libtorch product " + layout(transposed) + suffix(threads),
+        threads,
+        1,
+        () -> {
+          peers.torch().setThreads(threads);
+          peers.torch().product(scene.x(), w, transposed, out);
+        });
+  }
+
+  Contender torchProductTopK(Scene scene, Matrix out, int threads) {
+    return new Contender(
+        "libtorch product + topk" + suffix(threads),
+        threads,
+        1,
+        () -> {
+          peers.torch().setThreads(threads);
+          peers
+              .torch()
+              .productTopK(scene.x(), scene.wEncTransposed(), false, out, scene.shape().k());
+        });
+  }
+
+  Contender torchEncode(Scene scene, int threads) {
+    return new Contender(
+        "libtorch linear, relu, topk" + suffix(threads),
+        threads,
+        1,
+        () -> {
+          peers.torch().setThreads(threads);
+          peers.torch().encode(scene, null);
+        });
+  }
+
+  Contender ourEncode(Scene scene, SparseCodes codes, int threads) {
+    return new Contender(
+        "sae4j encode + top-k" + suffix(threads),
+        threads,
+        OUR_WARMUPS,
+        () ->
+            device(threads)
+                .encodeTopK(
+                    scene.encoder(),
+                    scene.x(),
+                    io.github.sae4j.device.Selection.RELU_FIRST,
+                    codes));
+  }
+
+  Contender ourStep(Recipe recipe, Step step, int threads) {
+    return new Contender(
+        "sae4j step " + recipe.label() + suffix(threads), threads, OUR_WARMUPS, step::run);
+  }
+
+  Contender peerStep(String name, Step step, int threads) {
+    return new Contender(
+        "libtorch step " + name + suffix(threads),
+        threads,
+        0,
+        () -> {
+          peers.torch().setThreads(threads);
+          step.run();
+        });
+  }
+
+  /** Names carry the threads only where they differ from the usual. */
+  String suffix(int threads) {
+    return threads == options.threads() ? "" : " (" + threads + " thread)";
+  }
+
+  private static String layout(boolean transposed) {
+    return transposed ? "W[n,d]" : "W[d,n]";
+  }
+
+  @Override
+  public void close() {
+    if (device != null) {
+      device.close();
+      single.close();
+    }
+  }
+}

@@ -1,0 +1,223 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.bench.CompareOptions.Subject;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Set;
+
+/** Product, encode and whole steps of one shape, all in the same alternating rounds. */
+final class ShapeComparison {
+  /** Single precision, sums of a few thousand terms in any order. */
+  private static final double PRODUCT_BOUND = 1e-5;
+
+  /** Losses of the first steps; orders of summation differ, and Adam's first steps amplify that. */
+  private static final double LOSS_BOUND = 1e-3;
+
+  private static final int CHECKED_STEPS = 2;
+
+  private final Setup setup;
+  private final Shape shape;
+  private final Set<Subject> subjects;
+  private final Section section;
+
+  ShapeComparison(Setup setup, Shape shape) {
+    this.setup = setup;
+    this.shape = shape;
+    this.subjects = setup.options().subjects();
+    this.section = new Section("Product, encode, whole step: " + shape);
+  }
+
+  /** Runs and returns the table. */
+  Section run() {
+    int threads = setup.options().threads();
+    Torch torch = setup.peers().torch();
+    List<Contender> contenders = new ArrayList<>();
+    List<Step> steps = new ArrayList<>();
+    try (Scene scene = setup.scene(shape)) {
+      Matrix out = scene.memory().matrix(shape.batch(), shape.dSae());
+      // The peers' product is what everything is measured by, so it always runs.
+      for (Blas blas : setup.peers().blas()) {
+        contenders.add(setup.blasProduct(blas, scene, out, false, threads));
+        contenders.add(setup.blasProduct(blas, scene, out, true, threads));
+      }
+      if (torch != null) {
+        contenders.add(setup.torchProduct(scene, out, false, threads));
+      }
+      if (setup.options().ours() && subjects.contains(Subject.PRODUCT)) {
+        contenders.add(setup.ourProduct(scene, out, threads));
+      }
+      for (Contender contender : contenders) {
+        checkProduct(contender, scene, out);
+      }
+      if (subjects.contains(Subject.ENCODE)) {
+        addEncoders(scene, out, contenders, threads);
+      }
+      if (subjects.contains(Subject.STEP)) {
+        addSteps(scene, contenders, steps, threads);
+      }
+      section.add(setup.runs(0.1).time(contenders));
+      contenders.stream()
+          .filter(contender -> !contender.name().contains("step"))
+          .forEach(one -> section.work(one.name(), shape.productFlops(), "GFLOP/s"));
+      addRatios();
+    } finally {
+      steps.forEach(Step::close);
+    }
+    return section;
+  }
+
+  private void checkProduct(Contender contender, Scene scene, Matrix out) {
+    out.fill(0f);
+    contender.body().run();
+    section.add(
+        new Check(
+            contender.name(),
+            Reference.productError(scene.x(), scene.wEnc(), out),
+            PRODUCT_BOUND));
+  }
+
+  private void addEncoders(Scene scene, Matrix out, List<Contender> contenders, int threads) {
+    SparseCodes codes = scene.memory().codes(shape.batch(), shape.k());
+    Torch torch = setup.peers().torch();
+    if (torch != null) {
+      torch.setThreads(threads);
+      torch.encode(scene, codes);
+      Contender encode = setup.torchEncode(scene, threads);
+      section.add(new Check(encode.name(), Reference.codesError(scene, codes), PRODUCT_BOUND));
+      contenders.add(setup.torchProductTopK(scene, out, threads));
+      contenders.add(encode);
+    }
+    if (setup.options().ours()) {
+      Contender encode = setup.ourEncode(scene, codes, threads);
+      encode.body().run();
+      section.add(new Check(encode.name(), Reference.codesError(scene, codes), PRODUCT_BOUND));
+      contenders.add(encode);
+    }
+  }
+
+  private void addSteps(
+      Scene scene, List<Contender> contenders, List<Step> steps, int threads) {
+    Torch torch = setup.peers().torch();
+    for (Recipe recipe : Recipe.values()) {
+      Map<String, double[]> losses = new LinkedHashMap<>();
+      if (torch != null && setup.options().peerSteps()) {
+        torch.setThreads(threads);
+        Step step =
+            switch (recipe) {
+              case SAELENS -> new SaelensStep(scene);
+              case ELEUTHER -> new SparsifyStep(scene);
+            };
+        steps.add(step);
+        Contender contender = setup.peerStep(peerName(recipe), step, threads);
+        contenders.add(contender);
+        losses.put(contender.name(), firstLosses(step));
+      }
+      if (setup.options().ours()) {
+        Step step = new DeviceStep(setup.device(), recipe, scene);
+        steps.add(step);
+        Contender contender = setup.ourStep(recipe, step, threads);
+        contenders.add(contender);
+        losses.put(contender.name(), firstLosses(step));
+      }
+      if (losses.size() == 2) {
+        List<double[]> both = List.copyOf(losses.values());
+        double error = 0;
+        for (int i = 0; i < CHECKED_STEPS; i++) {
+          double theirs = both.get(0)[i];
+          error = Math.max(error, Math.abs(both.get(1)[i] - theirs) / theirs);
+        }
+        section.add(
+            new Check("losses, " + String.join(" and ", losses.keySet()), error, LOSS_BOUND));
+      }
+    }
+  }
+
+  private static String peerName(Recipe recipe) {
+    return switch (recipe) {
+      case SAELENS -> "as SAELens (dense)";
+      case ELEUTHER -> "as sparsify";
+    };
+  }
+
+  private static double[] firstLosses(Step step) {
+    double[] losses = new double[CHECKED_STEPS];
+    for (int i = 0; i < CHECKED_STEPS; i++) {
+      losses[i] = step.run();
+    }
+    return losses;
+  }
+
+  private void addRatios() {
+    OptionalDouble mkl = section.fastest("MKL product", "libtorch product W");
+    if (setup.peers().torch() != null && setup.peers().torch().backend() != Torch.Backend.MKL) {
+      mkl = section.fastest("MKL product");
+    }
+    OptionalDouble fastest =
+        section.fastest("OpenBLAS product", "MKL product", "libtorch product W");
+    ratio("product: rate, ours / fastest BLAS", fastest, section.seconds("sae4j product"), 1.0);
+    OptionalDouble encode = section.seconds("sae4j encode + top-k");
+    limit("encode + top-k: time / MKL's product", encode, mkl, 0.85);
+    limit("encode + top-k: time / fastest BLAS's product", encode, fastest, 1.0);
+    limit(
+        "encode + top-k: time / libtorch's product + topk",
+        encode,
+        section.fastest("libtorch product + topk"),
+        0.75);
+    for (Recipe recipe : Recipe.values()) {
+      OptionalDouble step = section.seconds("sae4j step " + recipe.label());
+      String name = "step " + recipe.label();
+      limit(name + ": time / MKL's product", step, mkl, 0.85);
+      limit(
+          name + ": time / fastest BLAS's product",
+          step,
+          fastest,
+          recipe == Recipe.SAELENS ? 1.10 : 1.05);
+      ratio(
+          "step as SAELens (dense): time / " + name,
+          section.seconds("libtorch step as SAELens (dense)"),
+          step,
+          10);
+      ratio(
+          "step as sparsify: time / " + name,
+          section.seconds("libtorch step as sparsify"),
+          step,
+          3.5);
+    }
+    report(
+        "libtorch step as SAELens (dense): time / MKL's product",
+        section.seconds("libtorch step as SAELens (dense)"),
+        mkl);
+    report(
+        "libtorch step as sparsify: time / MKL's product",
+        section.seconds("libtorch step as sparsify"),
+        mkl);
+    report(
+        "libtorch product + topk: time / MKL's product",
+        section.seconds("libtorch product + topk"),
+        mkl);
+    report("MKL's product: time / OpenBLAS's", mkl, section.fastest("OpenBLAS product"));
+  }
+
+  private void ratio(String name, OptionalDouble over, OptionalDouble under, double limit) {
+    if (over.isPresent() && under.isPresent()) {
+      section.add(Ratio.atLeast(name, over.getAsDouble() / under.getAsDouble(), limit));
+    }
+  }
+
+  private void limit(String name, OptionalDouble over, OptionalDouble under, double limit) {
+    if (over.isPresent() && under.isPresent()) {
+      section.add(Ratio.atMost(name, over.getAsDouble() / under.getAsDouble(), limit));
+    }
+  }
+
+  private void report(String name, OptionalDouble over, OptionalDouble under) {
+    if (over.isPresent() && under.isPresent()) {
+      section.add(Ratio.reported(name, over.getAsDouble() / under.getAsDouble()));
+    }
+  }
+}

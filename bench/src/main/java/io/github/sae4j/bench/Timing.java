@@ -1,0 +1,32 @@
+package io.github.sae4j.bench;
+
+import java.util.Arrays;
+
+/**
+ * How long one contender took.
+ *
+ * @param name its name
+ * @param threads threads it used
+ * @param seconds time of one run, one entry per round
+ */
+record Timing(String name, int threads, double[] seconds) {
+  /** The median over the rounds, in seconds. */
+  double median() {
+    double[] sorted = seconds.clone();
+    Arrays.sort(sorted);
+    int middle = sorted.length / 2;
+    return sorted.length % 2 == 1
+        ? sorted[middle]
+        : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  /** The fastest round, in seconds. */
+  double best() {
+    return Arrays.stream(seconds).min().orElse(Double.NaN);
+  }
+
+  /** The slowest round, in seconds. */
+  double worst() {
+    return Arrays.stream(seconds).max().orElse(Double.NaN);
+  }
+}
