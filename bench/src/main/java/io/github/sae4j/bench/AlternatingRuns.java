@@ -27,8 +27,7 @@ record AlternatingRuns(int rounds, int pauseMillis, double sampleSeconds) {
       for (int i = 0; i < contender.warmups(); i++) {
         contender.body().run();
       }
-      Timing timing =
-          new Timing(contender.name(), contender.threads(), new double[rounds]);
+      Timing timing = new Timing(contender.name(), contender.threads(), new double[rounds]);
       if (timings.put(contender.name(), timing) != null) {
         throw new IllegalArgumentException("contenders: two are named " + contender.name());
       }

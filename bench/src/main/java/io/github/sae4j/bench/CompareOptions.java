@@ -17,6 +17,7 @@ import java.util.stream.Stream;
  * @param shapes sizes of the main comparison; the first is also that of scaling, serving and fit
  * @param rounds alternating rounds
  * @param pauseMillis pause before each sample
+ * @param sampleMillis shortest sample; shorter runs are repeated until they fill it
  * @param threads most threads
  * @param vectorBits forced vector width of our device
  * @param device our device, or {@code none}
@@ -30,6 +31,7 @@ record CompareOptions(
     List<Shape> shapes,
     int rounds,
     int pauseMillis,
+    int sampleMillis,
     int threads,
     OptionalInt vectorBits,
     String device,
@@ -67,6 +69,7 @@ record CompareOptions(
         --all                 the shapes and k of the acceptance table
         --rounds N            alternating rounds (5)
         --pause MS            pause before each sample (300)
+        --sample MS           shortest sample; shorter runs are repeated until they fill it (200)
         --threads N           threads of us and of every peer (all processors)
         --vector-bits N       forced vector width of our device
         --device NAME         our device (cpu); none leaves us out
@@ -90,6 +93,7 @@ record CompareOptions(
     boolean all = false;
     int rounds = 5;
     int pause = 300;
+    int sample = 200;
     int threads = Runtime.getRuntime().availableProcessors();
     OptionalInt bits = OptionalInt.empty();
     String device = "cpu";
@@ -110,13 +114,12 @@ record CompareOptions(
           String value = args[++i];
           switch (word) {
             case "--only" ->
-                subjects =
-                    EnumSet.copyOf(
-                        words(value).map(CompareOptions::subject).toList());
+                subjects = EnumSet.copyOf(words(value).map(CompareOptions::subject).toList());
             case "--shape" -> sizes = words(value).toList();
             case "--k" -> ks = words(value).map(Integer::valueOf).toList();
             case "--rounds" -> rounds = Integer.parseInt(value);
             case "--pause" -> pause = Integer.parseInt(value);
+            case "--sample" -> sample = Integer.parseInt(value);
             case "--threads" -> threads = Integer.parseInt(value);
             case "--vector-bits" -> bits = OptionalInt.of(Integer.parseInt(value));
             case "--device" -> device = value;
@@ -139,12 +142,13 @@ record CompareOptions(
       shapes.add(new Shape(4096, 384, 8192, 32));
       shapes.add(new Shape(4096, 2304, 16384, 32));
     }
-    if (rounds < 1 || threads < 1 || pause < 0) {
+    if (rounds < 1 || threads < 1 || pause < 0 || sample < 0) {
       throw new IllegalArgumentException(
-          "expected --rounds and --threads of at least 1 and --pause of at least 0");
+          "expected --rounds and --threads of at least 1, --pause and --sample of at least 0");
     }
     return new CompareOptions(
-        subjects, shapes, rounds, pause, threads, bits, device, peers, peerSteps, backend, json);
+        subjects, shapes, rounds, pause, sample, threads, bits, device, peers, peerSteps, backend,
+        json);
   }
 
   /** Whether our device takes part. */

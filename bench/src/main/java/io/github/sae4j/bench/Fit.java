@@ -63,7 +63,7 @@ final class Fit {
       contenders.add(
           new Contender(
               name("step", shape.batch(), shape.dSae()), threads, encode.warmups(), step::run));
-      section.add(setup.runs(0.1).time(contenders));
+      section.add(setup.runs().time(contenders));
     }
   }
 
@@ -91,7 +91,6 @@ final class Fit {
     section.add(Ratio.reported(title + ": R² of the line", xy * xy / (xx * yy)));
     section.add(
         Ratio.reported(
-            title + ": constant part of the full time",
-            (meanY - slope * meanX) / y[count - 1]));
+            title + ": constant part of the full time", (meanY - slope * meanX) / y[count - 1]));
   }
 }

@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * A native library that lies in a jar of the class path as JavaCPP packs them, opened for downcalls.
- * The jars are there only with the Maven profile {@code bench}.
+ * A native library that lies in a jar of the class path as JavaCPP packs them, opened for
+ * downcalls. The jars are there only with the Maven profile {@code bench}.
  */
 @SuppressWarnings("restricted")
 final class NativeLibrary {
@@ -101,8 +101,7 @@ final class NativeLibrary {
   String text(String name) {
     try {
       MemorySegment text =
-          (MemorySegment)
-              function(name, FunctionDescriptor.of(ValueLayout.ADDRESS)).invokeExact();
+          (MemorySegment) function(name, FunctionDescriptor.of(ValueLayout.ADDRESS)).invokeExact();
       return text.reinterpret(1024).getString(0);
     } catch (RuntimeException | Error e) {
       throw e;
@@ -126,8 +125,7 @@ final class NativeLibrary {
             FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment handle =
-          (MemorySegment)
-              dlopen.invokeExact(arena.allocateFrom(file.toString()), RTLD_LAZY_GLOBAL);
+          (MemorySegment) dlopen.invokeExact(arena.allocateFrom(file.toString()), RTLD_LAZY_GLOBAL);
       if (handle.address() == 0) {
         throw new IllegalStateException(file + " cannot be loaded");
       }

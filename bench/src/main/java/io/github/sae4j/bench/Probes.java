@@ -32,7 +32,7 @@ final class Probes {
         contenders.add(read);
         section.work(read.name(), 4.0 * memory.size(), "GB/s");
       }
-      section.add(setup.runs(0.2).time(contenders));
+      section.add(setup.runs().time(contenders));
     }
     return section;
   }

@@ -31,8 +31,7 @@ final class ReadBandwidth {
     Parallel.run(
         threads,
         index ->
-            sums[index] =
-                sum(matrix.segment().asSlice(index * part, part), Math.toIntExact(part)));
+            sums[index] = sum(matrix.segment().asSlice(index * part, part), Math.toIntExact(part)));
     float sum = 0;
     for (float one : sums) {
       sum += one;

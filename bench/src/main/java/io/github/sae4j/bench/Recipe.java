@@ -7,7 +7,7 @@ import io.github.sae4j.device.StepSpec;
 import java.util.OptionalDouble;
 
 /** The recipes whose steps are compared with the peers that they follow. */
-enum Recipe {
+public enum Recipe {
   /** SAELens 6.18: rescaled selection, squared error, clipped at 1. */
   SAELENS {
     @Override

@@ -38,7 +38,7 @@ final class Scaling {
         products.forEach(one -> section.work(one.name(), shape.productFlops(), "GFLOP/s"));
         contenders.addAll(products);
       }
-      section.add(setup.runs(0.1).time(contenders));
+      section.add(setup.runs().time(contenders));
       addRatios(setup, section);
     } finally {
       steps.forEach(Step::close);
@@ -66,7 +66,11 @@ final class Scaling {
           value -> section.add(Ratio.reported(blas.name() + " product: 1 thread / all", value)));
     }
     gain(section, Probes.PEAK, one)
-        .ifPresent(value -> section.add(Ratio.reported("peak probe: all / 1 thread", value * setup.options().threads())));
+        .ifPresent(
+            value ->
+                section.add(
+                    Ratio.reported(
+                        "peak probe: all / 1 thread", value * setup.options().threads())));
     for (String name : List.of("sae4j product", "sae4j encode + top-k")) {
       gain(section, name, one)
           .ifPresent(value -> section.add(Ratio.reported(name + ": 1 thread / all", value)));
@@ -75,8 +79,7 @@ final class Scaling {
       String name = "sae4j step " + recipe.label();
       double wanted = bestBlas;
       gain(section, name, one)
-          .ifPresent(
-              value -> section.add(Ratio.atLeast(name + ": 1 thread / all", value, wanted)));
+          .ifPresent(value -> section.add(Ratio.atLeast(name + ": 1 thread / all", value, wanted)));
     }
   }
 

@@ -31,16 +31,14 @@ final class Serving {
                   "sae4j encode one vector" + setup.suffix(threads),
                   threads,
                   WARMUPS,
-                  () ->
-                      device.encodeTopK(
-                          scene.encoder(), scene.x(), Selection.RELU_FIRST, codes));
+                  () -> device.encodeTopK(scene.encoder(), scene.x(), Selection.RELU_FIRST, codes));
           encode.body().run();
           section.add(new Check(encode.name(), Reference.codesError(scene, codes), 1e-5));
           contenders.add(encode);
         }
       }
       contenders.forEach(contender -> section.work(contender.name(), one.weightBytes(), "GB/s"));
-      section.add(setup.runs(0.2).time(contenders));
+      section.add(setup.runs().time(contenders));
     }
     OptionalDouble encode = section.fastest("sae4j encode one vector");
     OptionalDouble read = section.fastest(Probes.READ);

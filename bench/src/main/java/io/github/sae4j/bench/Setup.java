@@ -51,8 +51,9 @@ final class Setup implements AutoCloseable {
   }
 
   /** How contenders are timed. */
-  AlternatingRuns runs(double sampleSeconds) {
-    return new AlternatingRuns(options.rounds(), options.pauseMillis(), sampleSeconds);
+  AlternatingRuns runs() {
+    return new AlternatingRuns(
+        options.rounds(), options.pauseMillis(), options.sampleMillis() * 1e-3);
   }
 
   Contender ourProduct(Scene scene, Matrix out, int threads) {

@@ -60,7 +60,7 @@ final class ShapeComparison {
       if (subjects.contains(Subject.STEP)) {
         addSteps(scene, contenders, steps, threads);
       }
-      section.add(setup.runs(0.1).time(contenders));
+      section.add(setup.runs().time(contenders));
       contenders.stream()
           .filter(contender -> !contender.name().contains("step"))
           .forEach(one -> section.work(one.name(), shape.productFlops(), "GFLOP/s"));
@@ -76,9 +76,7 @@ final class ShapeComparison {
     contender.body().run();
     section.add(
         new Check(
-            contender.name(),
-            Reference.productError(scene.x(), scene.wEnc(), out),
-            PRODUCT_BOUND));
+            contender.name(), Reference.productError(scene.x(), scene.wEnc(), out), PRODUCT_BOUND));
   }
 
   private void addEncoders(Scene scene, Matrix out, List<Contender> contenders, int threads) {
@@ -100,8 +98,7 @@ final class ShapeComparison {
     }
   }
 
-  private void addSteps(
-      Scene scene, List<Contender> contenders, List<Step> steps, int threads) {
+  private void addSteps(Scene scene, List<Contender> contenders, List<Step> steps, int threads) {
     Torch torch = setup.peers().torch();
     for (Recipe recipe : Recipe.values()) {
       Map<String, double[]> losses = new LinkedHashMap<>();

@@ -55,8 +55,7 @@ final class SparsifyStep implements Step {
               .retainReference();
       fired =
           torch
-              .zeros(
-                  new long[] {scene.shape().dSae()}, new TensorOptions(torch.ScalarType.Bool))
+              .zeros(new long[] {scene.shape().dSae()}, new TensorOptions(torch.ScalarType.Bool))
               .retainReference();
       adam = new TorchAdam(learningRate(scene.shape().dSae()), List.of(wEnc, wDec, bEnc, bDec));
     }

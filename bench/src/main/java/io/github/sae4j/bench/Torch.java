@@ -58,8 +58,7 @@ final class Torch {
       throw new IllegalArgumentException("mkl: expected only with the backend MKL");
     }
     Loader.load(torch.class);
-    Torch loaded =
-        new Torch(backend, backend == Backend.MKL ? List.of(mkl) : Blas.behindTorch());
+    Torch loaded = new Torch(backend, backend == Backend.MKL ? List.of(mkl) : Blas.behindTorch());
     loaded.bind();
     return loaded;
   }
@@ -222,13 +221,18 @@ final class Torch {
 
   private static float[] floats(Tensor tensor) {
     float[] values = new float[Math.toIntExact(tensor.numel())];
-    memory(tensor).asByteBuffer().order(java.nio.ByteOrder.nativeOrder()).asFloatBuffer().get(values);
+    memory(tensor)
+        .asByteBuffer()
+        .order(java.nio.ByteOrder.nativeOrder())
+        .asFloatBuffer()
+        .get(values);
     return values;
   }
 
   private static long[] longs(Tensor tensor) {
     long[] values = new long[Math.toIntExact(tensor.numel())];
-    MemorySegment.copy(memory(tensor), ValueLayout.JAVA_LONG_UNALIGNED, 0, values, 0, values.length);
+    MemorySegment.copy(
+        memory(tensor), ValueLayout.JAVA_LONG_UNALIGNED, 0, values, 0, values.length);
     return values;
   }
 

@@ -1,0 +1,119 @@
+package io.github.sae4j.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.bench.CompareOptions.Subject;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CompareTest {
+  @BeforeAll
+  static void quiet() {
+    QuietDevices.quiet();
+  }
+
+  @TempDir Path folder;
+
+  @Test
+  void everyPartRunsAtATinySizeAndIsWritten() throws IOException {
+    Path json = folder.resolve("deep").resolve("compare.json");
+    String words =
+        "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
+            + " --only product,encode,step,scaling,serve,fit";
+    String[] args = (words + " --json " + json).split(" ");
+    assertTrue(Compare.run(CompareOptions.parse(args)), "every result was right");
+    String text = Files.readString(json);
+    for (String expected :
+        List.of("sae4j step eleuther", "\"cpu\"", "sae4j encode one vector", "R² of the line")) {
+      assertTrue(text.contains(expected), () -> expected + " in " + text);
+    }
+  }
+
+  @Test
+  void optionsAreReadAndWrongOnesNamed() {
+    CompareOptions options =
+        CompareOptions.parse(
+            "--only step,fit --shape 8x4x32,4x4x16 --k 2,3 --torch-blas openblas".split(" "));
+    assertEquals(Set.of(Subject.STEP, Subject.FIT), options.subjects());
+    assertEquals(
+        List.of(
+            new Shape(8, 4, 32, 2),
+            new Shape(8, 4, 32, 3),
+            new Shape(4, 4, 16, 2),
+            new Shape(4, 4, 16, 3)),
+        options.shapes());
+    assertEquals(Torch.Backend.OPENBLAS, options.torchBackend());
+    for (String wrong :
+        List.of("--only speed", "--shape 3x4", "--k", "--colour red", "--rounds 0")) {
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class, () -> CompareOptions.parse(wrong.split(" ")));
+      assertTrue(e.getMessage().contains(wrong.split(" ")[0].substring(2)), e.getMessage());
+    }
+  }
+
+  @Test
+  void aWrongProductIsNoticed() {
+    try (OffHeap memory = new OffHeap();
+        Scene scene = new Scene(memory, new Shape(9, 16, 40, 4));
+        var device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
+      Matrix out = memory.matrix(9, 40);
+      device.product(scene.x(), false, scene.wEnc(), true, out);
+      assertTrue(Reference.productError(scene.x(), scene.wEnc(), out) < 1e-6);
+      out.set(8, 39, out.get(8, 39) + 0.01f);
+      assertTrue(Reference.productError(scene.x(), scene.wEnc(), out) > 1e-4);
+    }
+  }
+
+  @Test
+  void aWrongSelectionIsNoticed() {
+    try (OffHeap memory = new OffHeap();
+        Scene scene = new Scene(memory, new Shape(9, 16, 40, 4));
+        var device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
+      SparseCodes codes = memory.codes(9, 4);
+      device.encodeTopK(scene.encoder(), scene.x(), Selection.RELU_FIRST, codes);
+      assertTrue(Reference.codesError(scene, codes) < 1e-6);
+      codes.set(0, 1, codes.index(0, 0), codes.value(0, 0));
+      assertEquals(Double.POSITIVE_INFINITY, Reference.codesError(scene, codes));
+    }
+  }
+
+  @Test
+  void medianAndRatiosSayWhatTheyShould() {
+    assertEquals(2, new Timing("odd", 1, new double[] {5, 1, 2}).median());
+    assertEquals(3, new Timing("even", 1, new double[] {4, 1, 2, 9}).median());
+    assertTrue(Ratio.atMost("time", 1.01, 1).missed());
+    assertFalse(Ratio.atLeast("rate", 1.01, 1).missed());
+    assertTrue(Ratio.atMost("time", Double.NaN, 1).missed());
+    assertFalse(Ratio.reported("time", 7).missed());
+  }
+
+  @Test
+  void roundsAlternate() {
+    StringBuilder order = new StringBuilder();
+    Map<String, Timing> timings =
+        new AlternatingRuns(3, 0, 0)
+            .time(
+                List.of(
+                    new Contender("a", 1, 1, () -> order.append('a')),
+                    new Contender("b", 1, 0, () -> order.append('b'))));
+    assertEquals("aabbaab", order.toString());
+    assertEquals(3, timings.get("b").seconds().length);
+  }
+}
