@@ -2,6 +2,7 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.CompareOptions.Subject;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -33,53 +34,54 @@ public final class Compare {
       System.exit(2);
       return;
     }
-    System.exit(run(options) ? 0 : 1);
+    System.exit(run(options, System.out) ? 0 : 1);
   }
 
   /**
    * Runs, prints, writes.
    *
    * @param options what
+   * @param out where tables go
    * @return whether every result was right (not whether every limit was met)
    */
-  static boolean run(CompareOptions options) throws IOException {
+  static boolean run(CompareOptions options, PrintStream out) throws IOException {
     List<Section> sections = new ArrayList<>();
     try (Setup setup = new Setup(options)) {
       Map<String, String> environment = Environment.describe();
-      environment.forEach((name, value) -> System.out.println(name + ": " + value));
+      environment.forEach((name, value) -> out.println(name + ": " + value));
       if (setup.device() != null) {
-        System.out.println("device: " + setup.device().description());
+        out.println("device: " + setup.device().description());
       }
       List<String> peers = setup.peers().describe();
-      peers.forEach(System.out::println);
+      peers.forEach(out::println);
       Set<Subject> subjects = options.subjects();
       Shape first = options.shapes().getFirst();
       if (subjects.contains(Subject.PROBES)) {
-        show(sections, Probes.run(setup));
+        show(out, sections, Probes.run(setup));
       }
       if (subjects.contains(Subject.PRODUCT)
           || subjects.contains(Subject.ENCODE)
           || subjects.contains(Subject.STEP)) {
         for (Shape shape : options.shapes()) {
-          show(sections, new ShapeComparison(setup, shape).run());
+          show(out, sections, new ShapeComparison(setup, shape).run());
         }
       }
       if (subjects.contains(Subject.SCALING)) {
-        show(sections, Scaling.run(setup, first));
+        show(out, sections, Scaling.run(setup, first));
       }
       if (subjects.contains(Subject.SERVE)) {
-        show(sections, Serving.run(setup, first));
+        show(out, sections, Serving.run(setup, first));
       }
       if (subjects.contains(Subject.FIT)) {
-        show(sections, Fit.run(setup, first));
+        show(out, sections, Fit.run(setup, first));
       }
       ResultsFile.write(options.json(), environment, peers, sections);
     }
     return sections.stream().flatMap(section -> section.checks().stream()).allMatch(Check::passed);
   }
 
-  private static void show(List<Section> sections, Section section) {
-    section.print();
+  private static void show(PrintStream out, List<Section> sections, Section section) {
+    section.print(out);
     sections.add(section);
   }
 }

@@ -23,6 +23,11 @@ record Ratio(String name, double value, double limit, boolean atMost) {
     return new Ratio(name, value, Double.NaN, true);
   }
 
+  /** The same, with its limit only if it applies. */
+  Ratio heldIf(boolean applies) {
+    return applies ? this : reported(name, value);
+  }
+
   /** Whether there is a limit and it is missed. */
   boolean missed() {
     return !Double.isNaN(limit) && !(atMost ? value <= limit : value >= limit);

@@ -39,21 +39,22 @@ final class Scaling {
         contenders.addAll(products);
       }
       section.add(setup.runs().time(contenders));
-      addRatios(setup, section);
+      addRatios(setup, section, shape);
     } finally {
       steps.forEach(Step::close);
     }
     return section;
   }
 
-  private static void addRatios(Setup setup, Section section) {
+  private static void addRatios(Setup setup, Section section, Shape shape) {
     String one = setup.suffix(1);
     if (section.seconds("sae4j product" + one).isPresent()) {
       section.add(
           Ratio.atLeast(
-              "product, 1 thread: rate / peak probe",
-              section.rate("sae4j product" + one) / section.rate(Probes.PEAK + one),
-              0.87));
+                  "product, 1 thread: rate / peak probe",
+                  section.rate("sae4j product" + one) / section.rate(Probes.PEAK + one),
+                  0.87)
+              .heldIf(shape.equals(Shape.HELD)));
     }
     if (one.isEmpty()) {
       return;
@@ -79,7 +80,11 @@ final class Scaling {
       String name = "sae4j step " + recipe.label();
       double wanted = bestBlas;
       gain(section, name, one)
-          .ifPresent(value -> section.add(Ratio.atLeast(name + ": 1 thread / all", value, wanted)));
+          .ifPresent(
+              value ->
+                  section.add(
+                      Ratio.atLeast(name + ": 1 thread / all", value, wanted)
+                          .heldIf(shape.equals(Shape.HELD))));
     }
   }
 

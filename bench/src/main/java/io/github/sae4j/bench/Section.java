@@ -1,5 +1,6 @@
 package io.github.sae4j.bench;
 
+import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -93,15 +94,15 @@ final class Section {
   }
 
   /** Prints the table. */
-  void print() {
-    System.out.println();
-    System.out.println(title);
+  void print(PrintStream out) {
+    out.println();
+    out.println(title);
     for (Check check : checks) {
-      System.out.println("  check  " + check);
+      out.println("  check  " + check);
     }
     for (Timing timing : timings.values()) {
       double rate = rate(timing.name());
-      System.out.printf(
+      out.printf(
           Locale.ROOT,
           "  %-44s %2d thr %10.3f ms  [%.3f .. %.3f]%s%n",
           timing.name(),
@@ -114,7 +115,7 @@ final class Section {
               : String.format(Locale.ROOT, "  %.1f %s", rate, unit(timing.name())));
     }
     for (Ratio ratio : ratios) {
-      System.out.println("  ratio  " + ratio);
+      out.println("  ratio  " + ratio);
     }
   }
 }

@@ -202,13 +202,17 @@ final class ShapeComparison {
 
   private void ratio(String name, OptionalDouble over, OptionalDouble under, double limit) {
     if (over.isPresent() && under.isPresent()) {
-      section.add(Ratio.atLeast(name, over.getAsDouble() / under.getAsDouble(), limit));
+      section.add(
+          Ratio.atLeast(name, over.getAsDouble() / under.getAsDouble(), limit)
+              .heldIf(shape.equals(Shape.HELD)));
     }
   }
 
   private void limit(String name, OptionalDouble over, OptionalDouble under, double limit) {
     if (over.isPresent() && under.isPresent()) {
-      section.add(Ratio.atMost(name, over.getAsDouble() / under.getAsDouble(), limit));
+      section.add(
+          Ratio.atMost(name, over.getAsDouble() / under.getAsDouble(), limit)
+              .heldIf(shape.equals(Shape.HELD)));
     }
   }
 

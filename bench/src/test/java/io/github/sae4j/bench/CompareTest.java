@@ -13,6 +13,8 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,7 +39,8 @@ class CompareTest {
         "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
             + " --only product,encode,step,scaling,serve,fit";
     String[] args = (words + " --json " + json).split(" ");
-    assertTrue(Compare.run(CompareOptions.parse(args)), "every result was right");
+    PrintStream unread = new PrintStream(OutputStream.nullOutputStream());
+    assertTrue(Compare.run(CompareOptions.parse(args), unread), "every result was right");
     String text = Files.readString(json);
     for (String expected :
         List.of("sae4j step eleuther", "\"cpu\"", "sae4j encode one vector", "R² of the line")) {
