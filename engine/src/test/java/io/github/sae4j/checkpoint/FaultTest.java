@@ -50,7 +50,10 @@ class FaultTest {
       BufferedReader lines = writer.inputReader(StandardCharsets.UTF_8);
       try {
         assertEquals("open", lines.readLine());
-        long soon = System.nanoTime() + random.nextInt(700_000_000);
+        for (int wait = kill % 3; wait > 0; wait--) {
+          last = written(lines.readLine());
+        }
+        long soon = System.nanoTime() + random.nextInt(300_000_000);
         while (System.nanoTime() < soon) {
           Thread.onSpinWait();
         }
@@ -58,12 +61,17 @@ class FaultTest {
         kill(writer);
       }
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        assertTrue(line.startsWith("wrote "), line);
-        last = Long.parseLong(line.substring("wrote ".length()));
+        last = written(line);
       }
       found = assertIntact(run, last, found, seed);
     }
+    assertTrue(found > 0, "seed " + seed);
     System.out.println(kills + " kills survived, " + found + " checkpoints written");
+  }
+
+  private static long written(String line) {
+    assertTrue(line != null && line.startsWith("wrote "), line);
+    return Long.parseLong(line.substring("wrote ".length()));
   }
 
   /** SIGKILL; through the handle, because the process's own method closes its output unread. */
