@@ -1,10 +1,14 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.device.TrainingStep;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.training.Recipe;
+import io.github.sae4j.training.TrainingConfig;
+import java.util.OptionalDouble;
 
 /** Our training step on one of our devices. */
 final class DeviceStep implements Step {
@@ -29,9 +33,20 @@ final class DeviceStep implements Step {
     state.wDec().copyFrom(scene.wDec());
     state.bEnc().copyFrom(scene.bEnc());
     state.bDec().copyFrom(scene.bDec());
-    this.step = device.compile(recipe.spec(shape), state);
+    this.step = device.compile(spec(recipe, shape), state);
     this.x = scene.x();
-    this.learningRate = recipe.learningRate(shape);
+    this.learningRate =
+        recipe == Recipe.SAELENS
+            ? SaelensStep.LEARNING_RATE
+            : SparsifyStep.learningRate(shape.dSae());
+  }
+
+  private static StepSpec spec(Recipe recipe, Shape shape) {
+    return TrainingConfig.of(recipe)
+        .with("k", shape.k())
+        .with("d_sae", shape.dSae())
+        .with("train_batch_size", shape.batch())
+        .stepSpec(shape.dIn(), OptionalDouble.of(1));
   }
 
   @Override

@@ -2,6 +2,7 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.training.Recipe;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -29,7 +30,7 @@ final class Scaling {
         if (setup.options().ours()) {
           products.add(setup.ourProduct(scene, out, threads));
           products.add(setup.ourEncode(scene, codes, threads));
-          for (Recipe recipe : Recipe.values()) {
+          for (Recipe recipe : Setup.RECIPES) {
             Step step = new DeviceStep(setup.device(threads), recipe, scene);
             steps.add(step);
             contenders.add(setup.ourStep(recipe, step, threads));
@@ -76,8 +77,8 @@ final class Scaling {
       gain(section, name, one)
           .ifPresent(value -> section.add(Ratio.reported(name + ": 1 thread / all", value)));
     }
-    for (Recipe recipe : Recipe.values()) {
-      String name = "sae4j step " + recipe.label();
+    for (Recipe recipe : Setup.RECIPES) {
+      String name = "sae4j step " + Setup.label(recipe);
       double wanted = bestBlas;
       gain(section, name, one)
           .ifPresent(

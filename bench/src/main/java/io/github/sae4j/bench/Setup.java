@@ -5,11 +5,17 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.training.Recipe;
+import java.util.List;
+import java.util.Locale;
 
 /** Who takes part in a comparison, and the contenders they offer. */
 final class Setup implements AutoCloseable {
   /** The untimed runs our kernels get: enough for the compiler to finish with them. */
   private static final int OUR_WARMUPS = 8;
+
+  /** The recipes whose steps are compared with the peers that they follow. */
+  static final List<Recipe> RECIPES = List.of(Recipe.SAELENS, Recipe.ELEUTHER);
 
   private final CompareOptions options;
   private final Peers peers;
@@ -128,7 +134,7 @@ final class Setup implements AutoCloseable {
 
   Contender ourStep(Recipe recipe, Step step, int threads) {
     return new Contender(
-        "sae4j step " + recipe.label() + suffix(threads), threads, OUR_WARMUPS, step::run);
+        "sae4j step " + label(recipe) + suffix(threads), threads, OUR_WARMUPS, step::run);
   }
 
   Contender peerStep(String name, Step step, int threads) {
@@ -140,6 +146,11 @@ final class Setup implements AutoCloseable {
           peers.torch().setThreads(threads);
           step.run();
         });
+  }
+
+  /** A recipe's name as configurations spell it. */
+  static String label(Recipe recipe) {
+    return recipe.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   /** Names carry the threads only where they differ from the usual. */

@@ -3,6 +3,7 @@ package io.github.sae4j.bench;
 import io.github.sae4j.bench.CompareOptions.Subject;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.training.Recipe;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -100,14 +101,14 @@ final class ShapeComparison {
 
   private void addSteps(Scene scene, List<Contender> contenders, List<Step> steps, int threads) {
     Torch torch = setup.peers().torch();
-    for (Recipe recipe : Recipe.values()) {
+    for (Recipe recipe : Setup.RECIPES) {
       Map<String, double[]> losses = new LinkedHashMap<>();
       if (torch != null && setup.options().peerSteps()) {
         torch.setThreads(threads);
         Step step =
             switch (recipe) {
               case SAELENS -> new SaelensStep(scene);
-              case ELEUTHER -> new SparsifyStep(scene);
+              default -> new SparsifyStep(scene);
             };
         steps.add(step);
         Contender contender = setup.peerStep(peerName(recipe), step, threads);
@@ -137,7 +138,7 @@ final class ShapeComparison {
   private static String peerName(Recipe recipe) {
     return switch (recipe) {
       case SAELENS -> "as SAELens (dense)";
-      case ELEUTHER -> "as sparsify";
+      default -> "as sparsify";
     };
   }
 
@@ -165,9 +166,9 @@ final class ShapeComparison {
         encode,
         section.fastest("libtorch product + topk"),
         0.75);
-    for (Recipe recipe : Recipe.values()) {
-      OptionalDouble step = section.seconds("sae4j step " + recipe.label());
-      String name = "step " + recipe.label();
+    for (Recipe recipe : Setup.RECIPES) {
+      OptionalDouble step = section.seconds("sae4j step " + Setup.label(recipe));
+      String name = "step " + Setup.label(recipe);
       limit(name + ": time / MKL's product", step, mkl, 0.85);
       limit(
           name + ": time / fastest BLAS's product",

@@ -1,5 +1,6 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.training.Recipe;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -25,8 +26,9 @@ import org.openjdk.jmh.annotations.Warmup;
 public class StepBenchmark {
   private static final int VERIFIED_STEPS = 3;
 
-  /** Which recipe; all by default. */
-  @Param public Recipe recipe;
+  /** Which recipe; by default those that the peers' steps follow. */
+  @Param({"SAELENS", "ELEUTHER"})
+  public Recipe recipe;
 
   private Scene scene;
   private Step step;
