@@ -74,7 +74,7 @@ final class Progress implements TrainingListener, AutoCloseable {
       fvu = record.report().fvu();
     }
     if (bar != null) {
-      bar.setExtraMessage(figures(record));
+      bar.setExtraMessage("  " + figures(record));
       bar.stepTo(record.number());
     } else if (style == Style.LINES) {
       long now = System.nanoTime();

@@ -1,0 +1,63 @@
+package io.github.sae4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.sae.SparseCode;
+import io.github.sae4j.sae.TopKSae;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+/** What the README shows must compile, run, and be what is shown. */
+class ReadmeTest {
+  private static final Path SOURCE =
+      Path.of("src", "test", "java", "io", "github", "sae4j", "ReadmeTest.java");
+
+  // The README's example begins.
+  private static float[] example(Path folder, float[] activation) throws IOException {
+    try (Device device = Devices.open("auto", DeviceOptions.DEFAULT);
+        TopKSae sae = SaeCheckpoint.load(folder, device)) {
+      SparseCode code = sae.encode(activation); // k latents, ascending, and how active they are
+      float[] reconstruction = sae.decode(code);
+      System.out.println(Arrays.toString(code.indices()));
+      return reconstruction;
+    }
+  }
+
+  // The README's example ends.
+
+  @Test
+  void theExampleIsTheOneThatRunsHere() throws IOException {
+    String readme = Files.readString(Path.of("..", "README.md"));
+    String shown = readme.split("```java\n", -1)[1].split("```", -1)[0];
+    String source = Files.readString(SOURCE).split("// The README's example ends", -1)[0];
+    String body = source.substring(source.indexOf("    try (Device"));
+    String run = body.substring(0, body.lastIndexOf("  }")).stripTrailing().stripIndent();
+    assertEquals(run, shown.stripTrailing());
+  }
+
+  @Test
+  void theExampleReconstructs() throws IOException {
+    Path folder = Path.of("src", "test", "resources", "golden", "checkpoints", "saelens-topk");
+    float[] activation = new float[40];
+    Arrays.fill(activation, 0.5f);
+    float[] reconstruction = example(folder, activation);
+    assertEquals(activation.length, reconstruction.length);
+  }
+
+  @Test
+  void theCommandsShownExist() throws IOException {
+    String readme = Files.readString(Path.of("..", "README.md"));
+    assertTrue(readme.contains("bin/sae4j train\n"));
+    assertTrue(readme.contains("./mvnw verify\n"));
+    assertTrue(Files.isExecutable(Path.of("..", "bin", "sae4j")));
+    assertTrue(Files.isExecutable(Path.of("..", "mvnw")));
+  }
+}
