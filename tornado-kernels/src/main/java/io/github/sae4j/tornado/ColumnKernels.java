@@ -1,0 +1,128 @@
+package io.github.sae4j.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Sums over the rows of a batch in blocks of 256 (numerics rules 5 and 6), in two passes: a
+ * work-item per block and column, then one per column that adds the blocks in order.
+ */
+final class ColumnKernels {
+  /** Rows of a block. */
+  static final int BLOCK = 256;
+
+  private ColumnKernels() {}
+
+  /**
+   * Blocks that hold a number of rows.
+   *
+   * @param rows rows
+   * @return blocks, the last one maybe short
+   */
+  static int blocks(int rows) {
+    return (rows + BLOCK - 1) / BLOCK;
+  }
+
+  /** First pass of the f32 sums: {@code partial[block, col]}. */
+  static void columnBlocks(
+      KernelContext context, IntArray flow, FloatArray a, FloatArray partial, int d, int gate) {
+    int i = context.globalIdx;
+    int block = i / d;
+    int col = i - block * d;
+    int rows = flow.get(Flow.ROWS);
+    int from = block * BLOCK;
+    int to = from + BLOCK < rows ? from + BLOCK : rows;
+    int live = from < rows ? 1 : 0;
+    if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
+      float sum = 0f;
+      for (int row = from; row < to; row++) {
+        sum += a.get(row * d + col);
+      }
+      partial.set(i, sum);
+    }
+  }
+
+  /** Second pass: the sums, added to what is in {@code out} if {@code added} is 1. */
+  static void columnSums(
+      KernelContext context,
+      IntArray flow,
+      FloatArray partial,
+      FloatArray out,
+      int d,
+      int added,
+      int gate) {
+    int col = context.globalIdx;
+    int live = col < d ? 1 : 0;
+    if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
+      int blocks = (flow.get(Flow.ROWS) + BLOCK - 1) / BLOCK;
+      float sum = 0f;
+      for (int block = 0; block < blocks; block++) {
+        sum += partial.get(block * d + col);
+      }
+      if (added == 1) {
+        sum = out.get(col) + sum;
+      }
+      out.set(col, sum);
+    }
+  }
+
+  /**
+   * First pass of the means of every micro-batch, in double: {@code partial[micro, block, col]}.
+   *
+   * @param blocks blocks of a micro-batch
+   */
+  static void columnDoubleBlocks(
+      KernelContext context,
+      IntArray flow,
+      FloatArray a,
+      DoubleArray partial,
+      int d,
+      int microRows,
+      int blocks,
+      int gate) {
+    int i = context.globalIdx;
+    int block = i / d;
+    int col = i - block * d;
+    int micro = block / blocks;
+    int rows = flow.get(Flow.ROWS);
+    int end = (micro + 1) * microRows < rows ? (micro + 1) * microRows : rows;
+    int from = micro * microRows + (block - micro * blocks) * BLOCK;
+    int to = from + BLOCK < end ? from + BLOCK : end;
+    int live = from < end ? 1 : 0;
+    if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
+      double sum = 0;
+      for (int row = from; row < to; row++) {
+        sum += a.get(row * d + col);
+      }
+      partial.set(i, sum);
+    }
+  }
+
+  /** Second pass: {@code means[micro, col]}, divided in double and rounded once. */
+  static void columnMeans(
+      KernelContext context,
+      IntArray flow,
+      DoubleArray partial,
+      FloatArray means,
+      int d,
+      int microRows,
+      int blocks,
+      int gate) {
+    int i = context.globalIdx;
+    int micro = i / d;
+    int col = i - micro * d;
+    int rows = flow.get(Flow.ROWS) - micro * microRows;
+    int count = rows < microRows ? rows : microRows;
+    int live = count > 0 ? 1 : 0;
+    if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
+      int used = (count + BLOCK - 1) / BLOCK;
+      double sum = 0;
+      for (int block = 0; block < used; block++) {
+        sum += partial.get((micro * blocks + block) * d + col);
+      }
+      means.set(i, (float) (sum / count));
+    }
+  }
+}

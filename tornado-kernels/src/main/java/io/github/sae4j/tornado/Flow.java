@@ -1,0 +1,65 @@
+package io.github.sae4j.tornado;
+
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * The integers that steer a graph of kernels while it runs. TornadoVM compiles scalar arguments
+ * into a kernel as constants, so whatever changes between runs, or is found out on the device, sits
+ * in one small array that goes to the device before a run and comes back after it. Kernels get the
+ * number of a slot as a constant: the slot that must not be 0 for them to work (their gate), the
+ * slot that holds their number of columns or codes.
+ */
+final class Flow {
+  /** Always 1: the gate of a kernel without one. */
+  static final int ALWAYS = 0;
+
+  /** Rows of this batch. */
+  static final int ROWS = 1;
+
+  /** Whether the batch's variance is wanted. */
+  static final int VARIANCE = 2;
+
+  /** 1 + the first row with a pre-activation that is not finite, or 0. */
+  static final int BAD_ROW = 3;
+
+  /** Number of latents. */
+  static final int LATENTS = 4;
+
+  /** Codes per row. */
+  static final int K = 5;
+
+  /** Codes per row of the Multi-TopK term. */
+  static final int MULTI_K = 6;
+
+  /** Number of dead latents. */
+  static final int DEAD = 7;
+
+  /** Codes per row of the AuxK term: min(k_aux, dead). */
+  static final int AUX_K = 8;
+
+  /** 1 while all pre-activations were finite, so that the state may change. */
+  static final int GOOD = 9;
+
+  private static final int SLOTS = 10;
+
+  private Flow() {}
+
+  /**
+   * A new array.
+   *
+   * @param rows rows of the batch
+   * @param latents number of latents, or of columns
+   * @param k codes per row
+   * @return slots as above; the rest 0
+   */
+  static IntArray of(int rows, int latents, int k) {
+    IntArray flow = new IntArray(SLOTS);
+    flow.init(0);
+    flow.set(ALWAYS, 1);
+    flow.set(ROWS, rows);
+    flow.set(LATENTS, latents);
+    flow.set(K, k);
+    flow.set(GOOD, 1);
+    return flow;
+  }
+}

@@ -1,0 +1,275 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.DeviceException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.WorkerGrid;
+import uk.ac.manchester.tornado.api.WorkerGrid1D;
+import uk.ac.manchester.tornado.api.WorkerGrid2D;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.LongArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A task graph under construction: arrays with their bounds checked, kernels with their grids.
+ * Names of graphs are unique in the process, those of tasks in their graph, as TornadoVM asks.
+ */
+final class KernelGraph {
+  /** Work-items of a group of a kernel without barriers. */
+  static final int LINE = 64;
+
+  private static final AtomicLong GRAPHS = new AtomicLong();
+
+  private final Accelerator accelerator;
+  private final String name = "sae4j" + GRAPHS.incrementAndGet();
+  private final TaskGraph tasks = new TaskGraph(name);
+  private final KernelContext context = new KernelContext();
+  private final GridScheduler grids = new GridScheduler();
+  private final List<TornadoNativeArray> arrays = new ArrayList<>();
+  private int taskCount;
+
+  KernelGraph(Accelerator accelerator) {
+    this.accelerator = accelerator;
+  }
+
+  /**
+   * Where tasks are added.
+   *
+   * @return TornadoVM's graph
+   */
+  TaskGraph tasks() {
+    return tasks;
+  }
+
+  /**
+   * The first argument of every kernel.
+   *
+   * @return one object for all
+   */
+  KernelContext context() {
+    return context;
+  }
+
+  /**
+   * A float array of this graph.
+   *
+   * @param what what it holds, for the message
+   * @param elements number of elements
+   * @return zeros
+   * @throws DeviceException if it is beyond what TornadoVM or the device can hold
+   */
+  FloatArray floats(String what, long elements) {
+    return added(new FloatArray(checked(what, elements, Float.BYTES)));
+  }
+
+  /**
+   * An int array of this graph.
+   *
+   * @param what what it holds, for the message
+   * @param elements number of elements
+   * @return zeros
+   * @throws DeviceException if it is beyond what TornadoVM or the device can hold
+   */
+  IntArray ints(String what, long elements) {
+    return added(new IntArray(checked(what, elements, Integer.BYTES)));
+  }
+
+  /**
+   * A double array of this graph.
+   *
+   * @param what what it holds, for the message
+   * @param elements number of elements
+   * @return zeros
+   * @throws DeviceException if it is beyond what TornadoVM or the device can hold
+   */
+  DoubleArray doubles(String what, long elements) {
+    return added(new DoubleArray(checked(what, elements, Double.BYTES)));
+  }
+
+  /**
+   * A long array of this graph.
+   *
+   * @param what what it holds, for the message
+   * @param elements number of elements
+   * @return zeros
+   * @throws DeviceException if it is beyond what TornadoVM or the device can hold
+   */
+  LongArray longs(String what, long elements) {
+    return added(new LongArray(checked(what, elements, Long.BYTES)));
+  }
+
+  /**
+   * An array made elsewhere.
+   *
+   * @param array the array
+   * @param <T> its type
+   * @return the same
+   */
+  <T extends TornadoNativeArray> T added(T array) {
+    arrays.add(array);
+    return array;
+  }
+
+  private int checked(String what, long elements, int bytes) {
+    // 64 spare elements, so that rounding a grid up to whole groups does not overflow.
+    if (elements > Integer.MAX_VALUE - 1024) {
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": "
+              + what
+              + " has "
+              + elements
+              + " elements; an array of TornadoVM holds less than 2^31, use --device cpu");
+    }
+    if (elements * bytes > accelerator.largestArray()) {
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": "
+              + what
+              + " needs "
+              + elements * bytes
+              + " bytes; the largest array of this device has "
+              + accelerator.largestArray());
+    }
+    return (int) Math.max(1, elements);
+  }
+
+  /**
+   * Memory of all arrays of this graph.
+   *
+   * @return bytes
+   */
+  long bytes() {
+    return arrays.stream().mapToLong(TornadoNativeArray::getNumBytesOfSegmentWithHeader).sum();
+  }
+
+  /**
+   * Names a task of independent work-items.
+   *
+   * @param kernel name of the kernel
+   * @param items at least so many work-items
+   * @return the task's id
+   */
+  String line(String kernel, long items) {
+    return groups(kernel, (items + LINE - 1) / LINE, LINE);
+  }
+
+  /**
+   * Names a task of work-groups.
+   *
+   * @param kernel name of the kernel
+   * @param groups number of groups
+   * @param size work-items of a group
+   * @return the task's id
+   */
+  String groups(String kernel, long groups, int size) {
+    long items = Math.max(1, groups) * size;
+    if (items > Integer.MAX_VALUE) {
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": "
+              + kernel
+              + " would need "
+              + items
+              + " work-items, TornadoVM starts less than 2^31; use --device cpu");
+    }
+    WorkerGrid grid = new WorkerGrid1D((int) items);
+    grid.setLocalWork(size, 1, 1);
+    return task(kernel, grid);
+  }
+
+  /**
+   * Names a task of a kernel whose groups take one row of lanes per row.
+   *
+   * @param kernel name of the kernel
+   * @param rows number of rows
+   * @return the task's id
+   */
+  String rows(String kernel, long rows) {
+    int perGroup = RowKernels.ROWS_PER_GROUP;
+    return groups(kernel, (rows + perGroup - 1) / perGroup, RowKernels.GROUP);
+  }
+
+  /**
+   * Names a task of {@link ProductKernels}.
+   *
+   * @param kernel name of the kernel
+   * @param rows rows of the result
+   * @param cols columns of the result
+   * @return the task's id
+   */
+  String tiles(String kernel, int rows, int cols) {
+    int tile = ProductKernels.TILE;
+    int side = ProductKernels.SIDE;
+    WorkerGrid grid =
+        new WorkerGrid2D((cols + tile - 1) / tile * side, (rows + tile - 1) / tile * side);
+    grid.setLocalWork(side, side, 1);
+    return task(kernel, grid);
+  }
+
+  private String task(String kernel, WorkerGrid grid) {
+    String id = kernel + taskCount++;
+    grids.addWorkerGrid(name + "." + id, grid);
+    return id;
+  }
+
+  /**
+   * Sends arrays to the device.
+   *
+   * @param mode once or before every run
+   * @param sent the arrays
+   */
+  void send(int mode, List<? extends TornadoNativeArray> sent) {
+    tasks.transferToDevice(mode, sent.toArray());
+  }
+
+  /**
+   * Fetches arrays from the device.
+   *
+   * @param mode after every run or when asked
+   * @param fetched the arrays
+   */
+  void fetch(int mode, List<? extends TornadoNativeArray> fetched) {
+    tasks.transferToHost(mode, fetched.toArray());
+  }
+
+  /**
+   * Compiles the graph; nothing may be added any more.
+   *
+   * @return what runs it
+   * @throws DeviceException if the device has too little memory, or a kernel does not compile
+   */
+  KernelPlan compile() {
+    if (bytes() > accelerator.memoryLimit()) {
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": out of memory: "
+              + (bytes() >> 20)
+              + " MiB needed, "
+              + (accelerator.memoryLimit() >> 20)
+              + " MiB may be used; raise -Dtornado.device.memory (SAE4J_DEVICE_MEMORY for"
+              + " bin/sae4j) up to what the device has, or take smaller batches");
+    }
+    return KernelPlan.compile(accelerator, tasks.snapshot(), grids);
+  }
+
+  /** Modes of transfer, under names that say what they mean here. */
+  static final int EVERY_RUN = DataTransferMode.EVERY_EXECUTION;
+
+  /** Once, before the first run; the array stays on the device between runs. */
+  static final int RESIDENT = DataTransferMode.FIRST_EXECUTION;
+
+  /** When asked. */
+  static final int ON_DEMAND = DataTransferMode.UNDER_DEMAND;
+}

@@ -1,0 +1,208 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.device.Promise;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.function.DoubleBinaryOperator;
+import java.util.function.IntUnaryOperator;
+import uk.ac.manchester.tornado.api.exceptions.TornadoDeviceFP64NotSupported;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+
+/**
+ * Compares a device's arithmetic with the host's when it opens: exactness is earned, not assumed
+ * (numerics rule 14). The operands are random, of all magnitudes, denormals and both zeros among
+ * them.
+ */
+final class Probe {
+  private static final int SIZE = 1 << 14;
+
+  private Probe() {}
+
+  /**
+   * What the probe found.
+   *
+   * @param promise what the device may promise
+   * @param doubles whether it has doubles that can be relied on
+   * @param differing names of the operations that differ from the host's
+   */
+  record Result(Promise promise, boolean doubles, List<String> differing) {
+    /**
+     * For the device's description.
+     *
+     * @return a few words
+     */
+    String summary() {
+      if (differing.isEmpty()) {
+        return doubles ? "exact" : "exact, sums in double on the host";
+      }
+      return "not exact: differs in " + String.join(", ", differing);
+    }
+  }
+
+  /**
+   * Probes.
+   *
+   * @param accelerator the device
+   * @return what it may promise
+   * @throws DeviceException if the probe's kernels cannot run
+   */
+  static Result run(Accelerator accelerator) {
+    List<String> differing = new ArrayList<>(floats(accelerator));
+    boolean doubles = doublesAreExact(accelerator);
+    Promise promise =
+        differing.isEmpty() ? Promise.EXACT : new Promise(false, Bounds.whenDiffering(differing));
+    return new Result(promise, doubles, differing);
+  }
+
+  private static boolean doublesAreExact(Accelerator accelerator) {
+    try {
+      return doubles(accelerator).isEmpty();
+    } catch (DeviceException e) {
+      if (KernelPlan.isCausedBy(e, TornadoDeviceFP64NotSupported.class)) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  private static List<String> floats(Accelerator accelerator) {
+    SplittableRandom random = new SplittableRandom(14);
+    try (Launch launch = new Launch(accelerator)) {
+      FloatArray a = launch.input("a", SIZE);
+      FloatArray b = launch.input("b", SIZE);
+      FloatArray c = launch.input("c", SIZE);
+      FloatArray fused = launch.output("fma", SIZE);
+      FloatArray sums = launch.output("sum", SIZE);
+      FloatArray products = launch.output("product", SIZE);
+      FloatArray quotients = launch.output("quotient", SIZE);
+      FloatArray roots = launch.output("root", SIZE);
+      FloatArray flushed = launch.output("flushed", SIZE);
+      for (int i = 0; i < SIZE; i++) {
+        a.set(i, operand(random, i));
+        b.set(i, operand(random, i >> 4));
+        // Near the product, so that an unfused multiply-add shows.
+        c.set(i, i % 2 == 0 ? -a.get(i) * b.get(i) : operand(random, i >> 8));
+      }
+      launch.send();
+      launch
+          .tasks()
+          .task(
+              launch.graph().line("probeFloats", SIZE),
+              ProbeKernels::probeFloats,
+              launch.context(),
+              a,
+              b,
+              c,
+              fused,
+              sums,
+              products,
+              quotients,
+              roots,
+              flushed,
+              SIZE);
+      launch.compile();
+      launch.run(List.of(), List.of());
+      Map<String, IntUnaryOperator> unequal =
+          Map.of(
+              "fma", i -> differ(fused.get(i), Math.fma(a.get(i), b.get(i), c.get(i))),
+              "sum", i -> differ(sums.get(i), a.get(i) + b.get(i)),
+              "product", i -> differ(products.get(i), a.get(i) * b.get(i)),
+              "division", i -> differ(quotients.get(i), a.get(i) / b.get(i)),
+              "square root", i -> differ(roots.get(i), (float) Math.sqrt(a.get(i))),
+              "denormals",
+                  i ->
+                      differ(
+                          flushed.get(i), Math.abs(a.get(i)) < Float.MIN_NORMAL ? 0f : a.get(i)));
+      return differing(unequal);
+    }
+  }
+
+  private static List<String> doubles(Accelerator accelerator) {
+    SplittableRandom random = new SplittableRandom(41);
+    try (Launch launch = new Launch(accelerator)) {
+      DoubleArray a = launch.scratchDoubles("a", SIZE);
+      DoubleArray b = launch.scratchDoubles("b", SIZE);
+      DoubleArray sums = launch.outputDoubles("sum", SIZE);
+      DoubleArray quotients = launch.outputDoubles("quotient", SIZE);
+      DoubleArray roots = launch.outputDoubles("root", SIZE);
+      FloatArray rounded = launch.output("rounded", SIZE);
+      for (int i = 0; i < SIZE; i++) {
+        a.set(i, operand(random, i) * random.nextDouble());
+        b.set(i, operand(random, i >> 4) * random.nextDouble());
+      }
+      launch.send();
+      launch
+          .tasks()
+          .task(
+              launch.graph().line("probeDoubles", SIZE),
+              ProbeKernels::probeDoubles,
+              launch.context(),
+              a,
+              b,
+              sums,
+              quotients,
+              roots,
+              rounded,
+              SIZE);
+      launch.compile();
+      launch.run(List.of(), List.of());
+      Map<String, IntUnaryOperator> unequal =
+          Map.of(
+              "sum in double", i -> differ(sums, i, a, b, Double::sum),
+              "division in double", i -> differ(quotients, i, a, b, (x, y) -> x / y),
+              "square root in double", i -> differ(roots, i, a, b, (x, y) -> Math.sqrt(x)),
+              "rounding to float", i -> differ(rounded.get(i), (float) a.get(i)));
+      return differing(unequal);
+    }
+  }
+
+  private static List<String> differing(Map<String, IntUnaryOperator> unequal) {
+    return unequal.entrySet().stream()
+        .filter(
+            operation -> {
+              for (int i = 0; i < SIZE; i++) {
+                if (operation.getValue().applyAsInt(i) != 0) {
+                  return true;
+                }
+              }
+              return false;
+            })
+        .map(Map.Entry::getKey)
+        .sorted()
+        .toList();
+  }
+
+  private static int differ(
+      DoubleArray got, int i, DoubleArray a, DoubleArray b, DoubleBinaryOperator operation) {
+    double expected = operation.applyAsDouble(a.get(i), b.get(i));
+    return Double.compare(got.get(i), expected) == 0 ? 0 : 1;
+  }
+
+  /** {@code Float.compare} tells the zeros apart and takes any NaN for any other. */
+  private static int differ(float got, float expected) {
+    return Float.compare(got, expected) == 0 ? 0 : 1;
+  }
+
+  /** A number of the magnitude that training knows, or any bits of a finite number, or a zero. */
+  private static float operand(SplittableRandom random, int kind) {
+    return switch (kind & 3) {
+      case 0, 1 -> (float) (random.nextDouble() * 4 - 2);
+      case 2 -> {
+        float any = Float.intBitsToFloat(random.nextInt());
+        yield Float.isFinite(any) ? any : 1f;
+      }
+      default ->
+          switch (random.nextInt(4)) {
+            case 0 -> 0f;
+            case 1 -> -0f;
+            // Denormals of either sign.
+            case 2 -> Float.intBitsToFloat(random.nextInt(1 << 23));
+            default -> -Float.intBitsToFloat(random.nextInt(1 << 23));
+          };
+    };
+  }
+}

@@ -1,0 +1,264 @@
+package io.github.sae4j.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Selection of the k greatest of a row in the total order of numerics rule 10, for any k: a group
+ * per row finds the k-th greatest ranked value by bisection on the value (float bits cannot be read
+ * in a kernel), takes all that are greater, and of those equal to it the first in index order.
+ *
+ * <p>Bisection keeps lo and hi with {@code count(> lo) >= k > count(> hi)}. It ends when a middle
+ * value has exactly k above it, or when no float lies between lo and hi: then hi is the k-th
+ * greatest. All comparisons are IEEE comparisons, so -0 equals +0. Only counts pass between
+ * work-items, so the result does not depend on their order.
+ */
+final class SelectionKernels {
+  /** Work-items per row. */
+  static final int GROUP = 128;
+
+  /** Selected negatives become +0. */
+  static final int RAW_THEN_RELU = 0;
+
+  /** Ranked by max(v, 0), and stored so. */
+  static final int RELU_FIRST = 1;
+
+  /** Stored with their sign. */
+  static final int SIGNED = 2;
+
+  private SelectionKernels() {}
+
+  /**
+   * Selects in the rows {@code [from, from + most)} of a batch.
+   *
+   * @param flow holds the batch's rows and, in the slots {@code columns} and {@code codes}, the
+   *     numbers of values and of codes of a row
+   * @param values {@code [most, stride]}
+   * @param scale ranks are value times scale[latent], if {@code scaled} is 1
+   * @param map latent of column j, if {@code mapped} is 1; else j
+   * @param indices receives latents {@code [rows, capacity]}, ascending
+   * @param selected receives values {@code [rows, capacity]}
+   * @param badIndex receives, per row of the batch, the first latent that is not finite, or -1; a
+   *     row with one gets the codes 0, 1, 2, ... of value 0
+   * @param badValue receives its value
+   */
+  static void topK(
+      KernelContext context,
+      IntArray flow,
+      FloatArray values,
+      FloatArray scale,
+      IntArray map,
+      IntArray indices,
+      FloatArray selected,
+      IntArray badIndex,
+      FloatArray badValue,
+      int stride,
+      int capacity,
+      int from,
+      int most,
+      int mode,
+      int columns,
+      int codes,
+      int scaled,
+      int mapped) {
+    int[] counts = context.allocateIntLocalArray(GROUP);
+    int[] equals = context.allocateIntLocalArray(GROUP);
+    float[] highs = context.allocateFloatLocalArray(GROUP);
+    float[] lows = context.allocateFloatLocalArray(GROUP);
+    int lane = context.localIdx;
+    int tileRow = context.groupIdx;
+    int row = from + tileRow;
+    int n = flow.get(columns);
+    int k = flow.get(codes);
+    if (tileRow >= most) {
+      return;
+    }
+    if (row >= flow.get(Flow.ROWS)) {
+      return;
+    }
+    if (k == 0) {
+      return;
+    }
+    int base = tileRow * stride;
+
+    // The first value that is not finite, and the range of the ranks.
+    int bad = n;
+    float high = rank(values, scale, map, base, 0, mode, scaled, mapped);
+    float low = high;
+    for (int j = lane; j < n; j += GROUP) {
+      float value = values.get(base + j);
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      // x - x is NaN for what is not finite. Equality, unlike an inequality, keeps its meaning for
+      // NaN when a compiler negates it.
+      int finite = value - value == 0f ? 1 : 0;
+      int finiteRank = ranked - ranked == 0f ? 1 : 0;
+      if ((finite & finiteRank) == 0) {
+        bad = j < bad ? j : bad;
+      }
+      high = ranked > high ? ranked : high;
+      low = ranked < low ? ranked : low;
+    }
+    counts[lane] = bad;
+    highs[lane] = high;
+    lows[lane] = low;
+    context.localBarrier();
+    for (int half = GROUP / 2; half > 0; half >>= 1) {
+      if (lane < half) {
+        int other = counts[lane + half];
+        float otherHigh = highs[lane + half];
+        float otherLow = lows[lane + half];
+        if (other < counts[lane]) {
+          counts[lane] = other;
+        }
+        if (otherHigh > highs[lane]) {
+          highs[lane] = otherHigh;
+        }
+        if (otherLow < lows[lane]) {
+          lows[lane] = otherLow;
+        }
+      }
+      context.localBarrier();
+    }
+    bad = counts[0];
+    float hi = highs[0];
+    float lo = lows[0];
+    context.localBarrier();
+    if (bad < n) {
+      for (int slot = lane; slot < k; slot += GROUP) {
+        indices.set(row * capacity + slot, slot);
+        selected.set(row * capacity + slot, 0f);
+      }
+      if (lane == 0) {
+        float value = values.get(base + bad);
+        float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
+        badIndex.set(row, bad);
+        badValue.set(row, value - value == 0f ? ranked : value);
+      }
+      return;
+    }
+    if (lane == 0) {
+      badIndex.set(row, -1);
+    }
+
+    // Bisection. Above the least value fewer than k: then the least value is the k-th greatest.
+    int mine = 0;
+    for (int j = lane; j < n; j += GROUP) {
+      mine += rank(values, scale, map, base, j, mode, scaled, mapped) > lo ? 1 : 0;
+    }
+    int above = sum(context, counts, lane, mine);
+    float threshold = lo;
+    if (above >= k) {
+      threshold = hi;
+      int open = 1;
+      while (open == 1) {
+        // Halved first, so that it cannot overflow; strictly between lo and hi if any float is.
+        float middle = lo * 0.5f + hi * 0.5f;
+        int over = middle > lo ? 1 : 0;
+        int under = middle < hi ? 1 : 0;
+        open = over & under;
+        if (open == 1) {
+          mine = 0;
+          for (int j = lane; j < n; j += GROUP) {
+            mine += rank(values, scale, map, base, j, mode, scaled, mapped) > middle ? 1 : 0;
+          }
+          int count = sum(context, counts, lane, mine);
+          if (count >= k) {
+            lo = middle;
+          }
+          if (count <= k) {
+            hi = middle;
+          }
+          open = count == k ? 0 : 1;
+        }
+        threshold = hi;
+      }
+    }
+
+    // Each work-item takes a run of columns: what it keeps follows what those before it keep.
+    int share = (n + GROUP - 1) / GROUP;
+    int first = lane * share;
+    int last = first + share < n ? first + share : n;
+    int greater = 0;
+    int equal = 0;
+    for (int j = first; j < last; j++) {
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      greater += ranked > threshold ? 1 : 0;
+      equal += ranked == threshold ? 1 : 0;
+    }
+    counts[lane] = greater;
+    equals[lane] = equal;
+    context.localBarrier();
+    int greaterBefore = 0;
+    int equalBefore = 0;
+    int greaterTotal = 0;
+    for (int other = 0; other < GROUP; other++) {
+      greaterTotal += counts[other];
+      if (other < lane) {
+        greaterBefore += counts[other];
+        equalBefore += equals[other];
+      }
+    }
+    int wanted = k - greaterTotal;
+    int at = row * capacity + greaterBefore + (equalBefore < wanted ? equalBefore : wanted);
+    for (int j = first; j < last; j++) {
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      int take = ranked > threshold ? 1 : 0;
+      if (ranked == threshold) {
+        take = equalBefore < wanted ? 1 : 0;
+        equalBefore++;
+      }
+      if (take == 1) {
+        float value = values.get(base + j);
+        if (mode != SIGNED) {
+          value = value > 0f ? value : 0f;
+        }
+        indices.set(at, latent(map, j, mapped));
+        selected.set(at, value);
+        at++;
+      }
+    }
+  }
+
+  private static int latent(IntArray map, int j, int mapped) {
+    int latent = j;
+    if (mapped == 1) {
+      latent = map.get(j);
+    }
+    return latent;
+  }
+
+  private static float rank(
+      FloatArray values,
+      FloatArray scale,
+      IntArray map,
+      int base,
+      int j,
+      int mode,
+      int scaled,
+      int mapped) {
+    float ranked = values.get(base + j);
+    if (mode == RELU_FIRST) {
+      ranked = ranked > 0f ? ranked : 0f;
+    }
+    if (scaled == 1) {
+      ranked = ranked * scale.get(latent(map, j, mapped));
+    }
+    return ranked;
+  }
+
+  /** Sum over the group; every work-item gets it. */
+  private static int sum(KernelContext context, int[] counts, int lane, int mine) {
+    counts[lane] = mine;
+    context.localBarrier();
+    for (int half = GROUP / 2; half > 0; half >>= 1) {
+      if (lane < half) {
+        counts[lane] += counts[lane + half];
+      }
+      context.localBarrier();
+    }
+    int total = counts[0];
+    context.localBarrier();
+    return total;
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.device.DeviceInfo;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.DeviceProvider;
+import java.util.List;
+
+/**
+ * Offers every device that TornadoVM finds, under the names {@code tornado:0}, {@code tornado:1}
+ * and so on. Never chosen automatically: TornadoVM also offers the CPU itself as a device, on which
+ * the engine's own kernels are many times faster, and a JVM has to be started for it.
+ */
+public final class TornadoProvider implements DeviceProvider {
+  /** For the service loader. */
+  public TornadoProvider() {}
+
+  @Override
+  public String kind() {
+    return "tornado";
+  }
+
+  @Override
+  public int priority() {
+    return -1;
+  }
+
+  @Override
+  public List<DeviceInfo> devices() {
+    try {
+      return Accelerator.all().stream().map(TornadoProvider::describe).toList();
+    } catch (DeviceException e) {
+      return List.of(new DeviceInfo("tornado:0", "TornadoVM", false, e.getMessage()));
+    }
+  }
+
+  /** A device is listed with what its probe says, since that is what it promises. */
+  private static DeviceInfo describe(Accelerator accelerator) {
+    try (Device device = new TornadoDevice(accelerator)) {
+      return new DeviceInfo(accelerator.name(), device.description(), true, "");
+    } catch (DeviceException e) {
+      return new DeviceInfo(accelerator.name(), accelerator.description(), false, e.getMessage());
+    }
+  }
+
+  @Override
+  public Device open(int index, DeviceOptions options) {
+    if (options.vectorBits().isPresent()) {
+      throw new DeviceException("device tornado has no vectors: --vector-bits does not apply");
+    }
+    List<Accelerator> found = Accelerator.all();
+    if (index < 0 || index >= found.size()) {
+      throw new DeviceException(
+          "device tornado:"
+              + index
+              + ": there are only tornado:0 to tornado:"
+              + (found.size() - 1));
+    }
+    return new TornadoDevice(found.get(index));
+  }
+}

@@ -1,0 +1,171 @@
+package io.github.sae4j.tornado;
+
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * The tasks that turn codes by sample into sums by latent: the transposition, then the sums that
+ * need it. One set of scratch arrays serves one transposition at a time.
+ *
+ * @param table {@code [groups, n]}
+ * @param totals {@code [n]}
+ * @param starts {@code [n + 1]}
+ * @param entries {@code [rows * capacity]} for the largest capacity
+ * @param rows most rows of a batch
+ * @param n number of latents
+ */
+record TransposeTasks(
+    IntArray table, IntArray totals, IntArray starts, IntArray entries, int rows, int n) {
+
+  /**
+   * Codes of a batch.
+   *
+   * @param indices {@code [rows, capacity]}
+   * @param values {@code [rows, capacity]}
+   * @param capacity most codes of a row
+   * @param slot slot of the number of codes of a row
+   */
+  record Codes(IntArray indices, FloatArray values, int capacity, int slot) {}
+
+  /**
+   * How sums meet what is in their array.
+   *
+   * @param added whether they are added, else written
+   * @param marked if added: the latents whose sums are added are those not 0 here
+   * @param gate slot that must not be 0
+   */
+  record Target(boolean added, IntArray marked, int gate) {}
+
+  /**
+   * Size of the table of counts.
+   *
+   * @param rows most rows of a batch
+   * @return number of groups
+   */
+  static int groups(int rows) {
+    int per = LatentKernels.rowsPerGroup(rows);
+    return (rows + per - 1) / per;
+  }
+
+  /**
+   * Adds the transposition.
+   *
+   * @param graph where
+   * @param flow steering integers
+   * @param codes what to transpose
+   */
+  void transpose(KernelGraph graph, IntArray flow, Codes codes) {
+    int groups = groups(rows);
+    int groupRows = LatentKernels.rowsPerGroup(rows);
+    graph
+        .tasks()
+        .task(
+            graph.groups("countCodes", groups, LatentKernels.GROUP),
+            LatentKernels::countCodes,
+            graph.context(),
+            flow,
+            codes.indices(),
+            table,
+            n,
+            codes.capacity(),
+            groupRows,
+            codes.slot())
+        .task(
+            graph.line("latentTotals", n),
+            LatentKernels::latentTotals,
+            graph.context(),
+            table,
+            totals,
+            n,
+            groups)
+        .task(
+            graph.groups("latentStarts", 1, LatentKernels.SCAN),
+            LatentKernels::latentStarts,
+            graph.context(),
+            totals,
+            starts,
+            n)
+        .task(
+            graph.groups("placeCodes", groups, LatentKernels.GROUP),
+            LatentKernels::placeCodes,
+            graph.context(),
+            flow,
+            codes.indices(),
+            table,
+            starts,
+            entries,
+            n,
+            codes.capacity(),
+            groupRows,
+            codes.slot());
+  }
+
+  /**
+   * Adds the sparse outer products of transposed codes.
+   *
+   * @param graph where
+   * @param flow steering integers
+   * @param codes the codes transposed last
+   * @param coefficients {@code [rows, capacity]}
+   * @param samples {@code [rows, d]}
+   * @param out {@code [n, d]}
+   * @param d columns
+   * @param target how they meet what is there
+   */
+  void accumulate(
+      KernelGraph graph,
+      IntArray flow,
+      Codes codes,
+      FloatArray coefficients,
+      FloatArray samples,
+      FloatArray out,
+      int d,
+      Target target) {
+    graph
+        .tasks()
+        .task(
+            graph.line("accumulateByLatent", (long) n * d),
+            LatentKernels::accumulateByLatent,
+            graph.context(),
+            flow,
+            starts,
+            entries,
+            coefficients,
+            samples,
+            out,
+            target.added() ? target.marked() : starts,
+            n,
+            d,
+            codes.capacity(),
+            target.added() ? 1 : 0,
+            target.gate());
+  }
+
+  /**
+   * Adds the sums per latent of transposed codes.
+   *
+   * @param graph where
+   * @param flow steering integers
+   * @param coefficients {@code [rows, capacity]}
+   * @param out {@code [n]}
+   * @param target how they meet what is there
+   */
+  void sum(
+      KernelGraph graph, IntArray flow, FloatArray coefficients, FloatArray out, Target target) {
+    graph
+        .tasks()
+        .task(
+            graph.line("sumByLatent", n),
+            LatentKernels::sumByLatent,
+            graph.context(),
+            flow,
+            starts,
+            entries,
+            coefficients,
+            out,
+            target.added() ? target.marked() : starts,
+            n,
+            target.added() ? 1 : 0,
+            target.gate());
+  }
+}

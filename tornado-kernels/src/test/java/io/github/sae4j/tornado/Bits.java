@@ -1,0 +1,96 @@
+package io.github.sae4j.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.SplittableRandom;
+
+/** Random operands, and equality of bits. */
+final class Bits {
+  private Bits() {}
+
+  /** Normal-like numbers, with a few zeros of both signs and denormals among them. */
+  static Matrix random(OffHeap memory, SplittableRandom random, int rows, int cols) {
+    Matrix matrix = memory.matrix(rows, cols);
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < cols; j++) {
+        float value =
+            switch (random.nextInt(40)) {
+              case 0 -> 0f;
+              case 1 -> -0f;
+              case 2 -> Float.intBitsToFloat(random.nextInt(1 << 23));
+              case 3 -> -1e-30f * random.nextFloat();
+              default -> (random.nextFloat() - 0.5f) * 2;
+            };
+        matrix.set(i, j, value);
+      }
+    }
+    return matrix;
+  }
+
+  /** Few distinct values, so that most are tied. */
+  static Matrix tied(OffHeap memory, SplittableRandom random, int rows, int cols) {
+    Matrix matrix = memory.matrix(rows, cols);
+    float[] values = {-1f, -0f, 0f, 0.5f, 1f};
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < cols; j++) {
+        matrix.set(i, j, values[random.nextInt(values.length)]);
+      }
+    }
+    return matrix;
+  }
+
+  /** Codes with distinct ascending indices in [0, n); some values 0 or negative. */
+  static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
+    SparseCodes codes = memory.codes(rows, k);
+    for (int row = 0; row < rows; row++) {
+      int taken = 0;
+      for (int index = 0; taken < k; index++) {
+        // As many as are wanted of those left.
+        if (random.nextInt(n - index) < k - taken) {
+          float value = random.nextInt(4) == 0 ? 0f : random.nextFloat() - 0.2f;
+          codes.set(row, taken++, index, value);
+        }
+      }
+    }
+    return codes;
+  }
+
+  static Matrix copy(OffHeap memory, Matrix source) {
+    Matrix copy = memory.matrix(source.rows(), source.cols());
+    copy.copyFrom(source);
+    return copy;
+  }
+
+  static void assertSame(String what, Matrix expected, Matrix got) {
+    for (int i = 0; i < expected.rows(); i++) {
+      for (int j = 0; j < expected.cols(); j++) {
+        int want = Float.floatToRawIntBits(expected.get(i, j));
+        int have = Float.floatToRawIntBits(got.get(i, j));
+        if (want != have) {
+          assertEquals(
+              expected.get(i, j) + " = " + Integer.toHexString(want),
+              got.get(i, j) + " = " + Integer.toHexString(have),
+              what + expected.shape() + " at (" + i + ", " + j + ")");
+        }
+      }
+    }
+  }
+
+  static void assertSame(String what, SparseCodes expected, SparseCodes got) {
+    for (int row = 0; row < expected.rows(); row++) {
+      for (int slot = 0; slot < expected.k(); slot++) {
+        String at = what + " row " + row + ", slot " + slot;
+        assertEquals(expected.index(row, slot), got.index(row, slot), at);
+        assertEquals(
+            Float.floatToRawIntBits(expected.value(row, slot)),
+            Float.floatToRawIntBits(got.value(row, slot)),
+            at);
+      }
+    }
+    assertTrue(expected.rows() == got.rows() && expected.k() == got.k(), what);
+  }
+}
