@@ -21,6 +21,15 @@ final class LatentKernels {
   /** Work-items of the single group that forms prefix sums over all latents. */
   static final int SCAN = 256;
 
+  /** Sums replace what is in their array. */
+  static final int WRITTEN = 0;
+
+  /** Sums are added to what is in their array. */
+  static final int ADDED = 1;
+
+  /** Sums are added for marked latents only. */
+  static final int ADDED_WHERE_MARKED = 2;
+
   /** Most groups of rows, and rows of the table of counts. */
   private static final int MOST_GROUPS = 64;
 
@@ -139,8 +148,8 @@ final class LatentKernels {
 
   /**
    * Sparse outer products, a work-item per element of {@code [n, d]}: one chain over ascending
-   * samples, added to what is in {@code out} if {@code added} is 1 (where {@code marked[latent]} is
-   * not 0, for all others nothing happens).
+   * samples. It is written to {@code out}, or added to what is there ({@link #ADDED}), or added
+   * only where {@code marked[latent]} is not 0 ({@link #ADDED_WHERE_MARKED}).
    */
   static void accumulateByLatent(
       KernelContext context,
@@ -162,7 +171,7 @@ final class LatentKernels {
     int live = latent < n ? 1 : 0;
     if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
       int wanted = 1;
-      if (added == 1) {
+      if (added == ADDED_WHERE_MARKED) {
         wanted = marked.get(latent);
       }
       if (wanted != 0) {
@@ -172,7 +181,7 @@ final class LatentKernels {
           int entry = entries.get(at);
           sum += coefficients.get(entry) * rows.get((entry / capacity) * d + col);
         }
-        if (added == 1) {
+        if (added != WRITTEN) {
           sum = out.get(i) + sum;
         }
         out.set(i, sum);
@@ -196,7 +205,7 @@ final class LatentKernels {
     int live = latent < n ? 1 : 0;
     if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
       int wanted = 1;
-      if (added == 1) {
+      if (added == ADDED_WHERE_MARKED) {
         wanted = marked.get(latent);
       }
       if (wanted != 0) {
@@ -205,7 +214,7 @@ final class LatentKernels {
         for (int at = starts.get(latent); at < last; at++) {
           sum += coefficients.get(entries.get(at));
         }
-        if (added == 1) {
+        if (added != WRITTEN) {
           sum = out.get(latent) + sum;
         }
         out.set(latent, sum);

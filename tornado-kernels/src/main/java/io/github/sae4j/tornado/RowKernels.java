@@ -116,12 +116,19 @@ final class RowKernels {
 
   /** Rows to unit norm: each element divided by (norm + constants[0]), unless that is 0. */
   static void normalizeRows(
-      KernelContext context, IntArray flow, FloatArray w, FloatArray constants, int d, int rows) {
+      KernelContext context,
+      IntArray flow,
+      FloatArray w,
+      FloatArray constants,
+      int d,
+      int rows,
+      int gate) {
     float[] sums = context.allocateFloatLocalArray(GROUP);
     int item = context.localIdx;
     int lane = item % LANES;
     int row = context.groupIdx * ROWS_PER_GROUP + item / LANES;
-    int live = row < flow.get(rows) ? 1 : 0;
+    int inside = row < flow.get(rows) ? 1 : 0;
+    int live = inside & (flow.get(gate) != 0 ? 1 : 0);
     float sum = 0f;
     if (live == 1) {
       for (int j = lane; j < d; j += LANES) {

@@ -11,6 +11,8 @@ import java.util.regex.Pattern;
 final class StartUp {
   private static final String MEMORY = "tornado.device.memory";
 
+  private static final String GRAPH_BYTES = "tornado.tvm.maxbytecodesize";
+
   /** As TornadoVM reads it: a number, then maybe a binary prefix, then maybe B. */
   private static final Pattern SIZE = Pattern.compile("([0-9]+)([KMGTPE]?)B?");
 
@@ -42,6 +44,10 @@ final class StartUp {
     // is not before this. We compare with the device's memory instead.
     if (System.getProperty(MEMORY) == null) {
       System.setProperty(MEMORY, "1024TB");
+    }
+    // A training step has more tasks and arrays than TornadoVM's default of 4096 bytes can list.
+    if (System.getProperty(GRAPH_BYTES) == null) {
+      System.setProperty(GRAPH_BYTES, Integer.toString(1 << 17));
     }
     memoryLimit();
   }

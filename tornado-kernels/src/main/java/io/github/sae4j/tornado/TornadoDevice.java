@@ -384,7 +384,7 @@ final class TornadoDevice implements Device {
               samples,
               result,
               d,
-              new TransposeTasks.Target(false, null, Flow.ALWAYS));
+              TransposeTasks.Target.written(flow));
         },
         List.of(
             codes.indices(),
@@ -417,7 +417,7 @@ final class TornadoDevice implements Device {
               flow,
               transposed.values(),
               result,
-              new TransposeTasks.Target(false, null, Flow.ALWAYS));
+              TransposeTasks.Target.written(flow));
         },
         List.of(codes.indices(), coefficients.segment()),
         List.of(out.segment()));
@@ -766,7 +766,8 @@ final class TornadoDevice implements Device {
                   weights,
                   constants,
                   w.cols(),
-                  Flow.ROWS);
+                  Flow.ROWS,
+                  Flow.ALWAYS);
         },
         List.of(w.segment(), segment(epsilon)),
         List.of(w.segment()));
@@ -867,7 +868,11 @@ final class TornadoDevice implements Device {
   @Override
   public synchronized TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return new ComposedTrainingStep(this, spec, state);
+    if (!probe.doubles()) {
+      // Without doubles the host has to add between kernels, so a step cannot be one graph.
+      return new ComposedTrainingStep(this, spec, state);
+    }
+    return new TornadoTrainingStep(this, accelerator, spec, state);
   }
 
   @Override
@@ -920,7 +925,8 @@ final class TornadoDevice implements Device {
         .run(arguments, results);
   }
 
-  private synchronized void checkOpen() {
+  /** Refuses to work on a closed device. */
+  synchronized void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device " + name() + " is closed");
     }

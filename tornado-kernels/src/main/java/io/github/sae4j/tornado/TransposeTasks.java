@@ -30,11 +30,21 @@ record TransposeTasks(
   /**
    * How sums meet what is in their array.
    *
-   * @param added whether they are added, else written
-   * @param marked if added: the latents whose sums are added are those not 0 here
+   * @param added a mode of {@link LatentKernels}
+   * @param marked which latents are marked; any array if the mode does not ask
    * @param gate slot that must not be 0
    */
-  record Target(boolean added, IntArray marked, int gate) {}
+  record Target(int added, IntArray marked, int gate) {
+    /**
+     * Sums that replace what is there.
+     *
+     * @param flow steering integers
+     * @return a target without a gate
+     */
+    static Target written(IntArray flow) {
+      return new Target(LatentKernels.WRITTEN, flow, Flow.ALWAYS);
+    }
+  }
 
   /**
    * Size of the table of counts.
@@ -133,11 +143,11 @@ record TransposeTasks(
             coefficients,
             samples,
             out,
-            target.added() ? target.marked() : starts,
+            target.marked(),
             n,
             d,
             codes.capacity(),
-            target.added() ? 1 : 0,
+            target.added(),
             target.gate());
   }
 
@@ -163,9 +173,9 @@ record TransposeTasks(
             entries,
             coefficients,
             out,
-            target.added() ? target.marked() : starts,
+            target.marked(),
             n,
-            target.added() ? 1 : 0,
+            target.added(),
             target.gate());
   }
 }

@@ -1,0 +1,163 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.Adam;
+import io.github.sae4j.device.AuxSpec;
+import io.github.sae4j.device.InputNormalization;
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.Shapes;
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * A training step as one task graph. The first run sends the state; from then on weights, moments
+ * and counters stay on the device, and the host's copy is what it was at the last {@link
+ * #synchronize()}. Each run sends the batch and a handful of numbers, and fetches row scalars.
+ *
+ * <p>One graph, because buffers of TornadoVM belong to a graph: two that shared the weights could
+ * not have other kernels run between them.
+ */
+final class TornadoTrainingStep implements TrainingStep {
+  private final TornadoDevice device;
+  private final StepSpec spec;
+  private final TrainingState state;
+  private final StepArrays arrays;
+  private final StepLosses losses;
+  private final KernelPlan plan;
+  private final OffHeap memory;
+  private final Matrix normalized;
+  private final Matrix outScales;
+  private final Matrix outShifts;
+  private boolean resident;
+  private boolean closed;
+
+  TornadoTrainingStep(
+      TornadoDevice device, Accelerator accelerator, StepSpec spec, TrainingState state) {
+    Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
+    this.device = device;
+    this.spec = spec;
+    this.state = state;
+    KernelGraph graph = new KernelGraph(accelerator);
+    this.arrays = new StepArrays(graph, spec);
+    this.losses = new StepLosses(spec, arrays);
+    arrays.send();
+    StepTasks.add(graph, spec, arrays);
+    arrays.fetch();
+    this.plan = graph.compile();
+    this.memory = device.openMemory();
+    boolean normalizes = spec.normalization() != InputNormalization.NONE;
+    this.normalized = normalizes ? memory.matrix(spec.maxRows(), spec.dIn()) : null;
+    this.outScales = normalizes ? memory.vector(spec.maxRows()) : null;
+    this.outShifts = normalizes ? memory.vector(spec.maxRows()) : null;
+  }
+
+  @Override
+  public StepReport run(Matrix x, double learningRate, long number, boolean withVariance) {
+    Shapes.expect(
+        x.rows() >= 1 && x.rows() <= spec.maxRows() && x.cols() == spec.dIn(),
+        "x",
+        "1 to " + spec.maxRows() + " rows of width " + spec.dIn(),
+        x.shape());
+    synchronized (device) {
+      checkOpen();
+      if (!resident) {
+        sendState();
+      }
+      sendBatch(x);
+      Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
+      copy(MemorySegment.ofArray(TornadoDevice.constants(adam)), arrays.adam);
+      steer(x.rows(), withVariance);
+      plan.run();
+      resident = true;
+      int bad = arrays.flow.get(Flow.BAD_ROW) - 1;
+      if (bad >= 0) {
+        throw new NonFiniteException(bad, arrays.badIndex.get(bad), arrays.badValue.get(bad));
+      }
+      return losses.report(withVariance);
+    }
+  }
+
+  private void steer(int rows, boolean withVariance) {
+    boolean auxMayAsk =
+        spec.aux().coefficient() > 0
+            && spec.aux().normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE;
+    boolean variance = withVariance || StepLosses.needsVariance(spec) || auxMayAsk;
+    arrays.flow.set(Flow.ALWAYS, 1);
+    arrays.flow.set(Flow.ROWS, rows);
+    arrays.flow.set(Flow.VARIANCE, variance ? 1 : 0);
+    arrays.flow.set(Flow.LATENTS, spec.dSae());
+    arrays.flow.set(Flow.K, spec.k());
+    arrays.flow.set(Flow.MULTI_K, spec.multiTopK() ? spec.multiK() : 0);
+  }
+
+  private void sendBatch(Matrix x) {
+    copy(x.segment(), arrays.x);
+    if (normalized != null) {
+      Matrix out = normalized.firstRows(x.rows());
+      Matrix scales = outScales.firstElements(x.rows());
+      Matrix shifts = outShifts.firstElements(x.rows());
+      spec.normalization().apply(x, out, scales, shifts);
+      copy(out.segment(), arrays.normalized);
+      copy(scales.segment(), arrays.outScales);
+      copy(shifts.segment(), arrays.outShifts);
+    }
+  }
+
+  private void sendState() {
+    List<FloatArray> tensors = arrays.tensors();
+    for (int i = 0; i < tensors.size(); i++) {
+      copy(state.tensors().get(i).matrix().segment(), tensors.get(i));
+    }
+    for (int i = 0; i < state.sinceFired().length; i++) {
+      arrays.sinceFired.set(i, state.sinceFired()[i]);
+    }
+  }
+
+  private static void copy(MemorySegment from, TornadoNativeArray to) {
+    MemorySegment.copy(from, 0, to.getSegment(), 0, from.byteSize());
+  }
+
+  @Override
+  public void synchronize() {
+    synchronized (device) {
+      checkOpen();
+      if (!resident) {
+        return;
+      }
+      plan.fetch(arrays.stateArrays());
+      List<FloatArray> tensors = arrays.tensors();
+      for (int i = 0; i < tensors.size(); i++) {
+        MemorySegment to = state.tensors().get(i).matrix().segment();
+        MemorySegment.copy(tensors.get(i).getSegment(), 0, to, 0, to.byteSize());
+      }
+      for (int i = 0; i < state.sinceFired().length; i++) {
+        state.sinceFired()[i] = arrays.sinceFired.get(i);
+      }
+    }
+  }
+
+  private void checkOpen() {
+    device.checkOpen();
+    if (closed) {
+      throw new IllegalStateException("this training step of " + device.name() + " is closed");
+    }
+  }
+
+  @Override
+  public void close() {
+    synchronized (device) {
+      if (!closed) {
+        closed = true;
+        memory.close();
+        plan.close();
+      }
+    }
+  }
+}

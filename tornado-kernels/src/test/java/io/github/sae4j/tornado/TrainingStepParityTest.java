@@ -1,0 +1,177 @@
+package io.github.sae4j.tornado;
+
+import static io.github.sae4j.tornado.Bits.assertSame;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.training.Recipe;
+import io.github.sae4j.training.TrainingConfig;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Twenty steps of every recipe, as one task graph, against the oracle's composed step: reports,
+ * weights, moments and counters bit by bit. Latents die after two steps, so that AuxK acts, and
+ * half of them start out of reach, so that they do die.
+ */
+class TrainingStepParityTest {
+  private static final int STEPS = 20;
+  private static final int D_IN = 19;
+  private static final int D_SAE = 67;
+  private static final int BATCH = 37;
+  private static final int K = 5;
+
+  private static final Device ORACLE = new ScalarDevice();
+  private static Device tornado;
+
+  @BeforeAll
+  static void open() {
+    tornado = Devices.open("tornado", DeviceOptions.DEFAULT);
+  }
+
+  @AfterAll
+  static void close() {
+    tornado.close();
+  }
+
+  static Stream<Arguments> recipes() {
+    return Stream.of(
+        Arguments.of(Recipe.SAELENS, List.of()),
+        Arguments.of(Recipe.SAELENS_PR370, List.of()),
+        Arguments.of(Recipe.ELEUTHER, List.of()),
+        Arguments.of(
+            Recipe.ELEUTHER,
+            List.of("multi_topk", true, "auxk", 7, "rescale_acts_by_decoder_norm", true)),
+        Arguments.of(Recipe.OPENAI, List.of("auxk", 7, "clip_grad_norm", 0.5)),
+        Arguments.of(Recipe.DICTIONARY_LEARNING, List.of()),
+        Arguments.of(Recipe.DICTIONARY_LEARNING, List.of("gradient_accumulation", 3)),
+        Arguments.of(
+            Recipe.SAELENS,
+            List.of("aux_loss_coefficient", 0, "normalize_activations", "layer_norm")));
+  }
+
+  @ParameterizedTest
+  @MethodSource("recipes")
+  void stepsReturnTheOraclesBits(Recipe recipe, List<Object> options) {
+    StepSpec spec = spec(recipe, options);
+    long deadSeen = 0;
+    try (OffHeap memory = new OffHeap()) {
+      TrainingState expected = start(memory);
+      TrainingState got = start(memory);
+      SplittableRandom random = new SplittableRandom(5);
+      try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
+          TrainingStep step = tornado.compile(spec, got)) {
+        assertInstanceOf(TornadoTrainingStep.class, step);
+        for (int t = 1; t <= STEPS; t++) {
+          // The last batch is short.
+          int rows = t == STEPS ? spec.maxRows() - 11 : spec.maxRows();
+          Matrix x = Bits.random(memory, random, rows, D_IN);
+          StepReport want = oracleStep.run(x, 1e-2 / t, t, t % 3 == 0);
+          StepReport have = step.run(x, 1e-2 / t, t, t % 3 == 0);
+          assertEquals(want, have, recipe + " step " + t);
+          deadSeen += want.dead();
+          if (t == 7) {
+            // Reading the state in the middle disturbs nothing, nor do other kernels.
+            step.synchronize();
+            assertSame("W_dec in the middle", expected.wDec(), got.wDec());
+            tornado.add(memory.vector(3), memory.vector(3));
+          }
+        }
+        step.synchronize();
+      }
+      for (int i = 0; i < expected.tensors().size(); i++) {
+        TrainingState.Named tensor = expected.tensors().get(i);
+        assertSame(tensor.name(), tensor.matrix(), got.tensors().get(i).matrix());
+      }
+      assertArrayEquals(expected.sinceFired(), got.sinceFired());
+    }
+    assertTrue(deadSeen > 0, "no latent died, so AuxK was not tested");
+  }
+
+  @Test
+  void aBatchThatIsNotFiniteChangesNothing() {
+    StepSpec spec = spec(Recipe.DICTIONARY_LEARNING, List.of());
+    try (OffHeap memory = new OffHeap()) {
+      TrainingState state = start(memory);
+      TrainingState before = start(memory);
+      Matrix good = Bits.random(memory, new SplittableRandom(6), BATCH, D_IN);
+      Matrix bad = Bits.random(memory, new SplittableRandom(7), BATCH, D_IN);
+      bad.set(8, 2, Float.NaN);
+      try (TrainingStep step = tornado.compile(spec, state)) {
+        NonFiniteException thrown =
+            assertThrows(NonFiniteException.class, () -> step.run(bad, 1e-3, 1, false));
+        assertEquals(8, thrown.row());
+        assertEquals(0, thrown.latent());
+        step.synchronize();
+        for (int i = 0; i < before.tensors().size(); i++) {
+          TrainingState.Named tensor = before.tensors().get(i);
+          assertSame(tensor.name(), tensor.matrix(), state.tensors().get(i).matrix());
+        }
+        assertArrayEquals(before.sinceFired(), state.sinceFired());
+        // And the step still works.
+        try (TrainingStep oracleStep = ORACLE.compile(spec, before)) {
+          assertEquals(oracleStep.run(good, 1e-3, 1, false), step.run(good, 1e-3, 1, false));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aClosedStepIsRefused() {
+    try (OffHeap memory = new OffHeap()) {
+      TrainingStep step = tornado.compile(spec(Recipe.SAELENS, List.of()), start(memory));
+      step.close();
+      step.close();
+      Matrix x = memory.matrix(1, D_IN);
+      assertThrows(IllegalStateException.class, () -> step.run(x, 1e-3, 1, false));
+      assertThrows(IllegalStateException.class, step::synchronize);
+    }
+  }
+
+  private static StepSpec spec(Recipe recipe, List<Object> options) {
+    TrainingConfig config =
+        TrainingConfig.of(recipe)
+            .with("d_sae", D_SAE)
+            .with("k", K)
+            .with("train_batch_size", BATCH)
+            .with("lr", 1e-3)
+            .with("dead_feature_window", 2);
+    for (int i = 0; i < options.size(); i += 2) {
+      config = config.with((String) options.get(i), options.get(i + 1));
+    }
+    return config.stepSpec(D_IN, OptionalDouble.of(2.5));
+  }
+
+  private static TrainingState start(OffHeap memory) {
+    SplittableRandom random = new SplittableRandom(4);
+    TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
+    state.wEnc().copyFrom(Bits.random(memory, random, D_SAE, D_IN));
+    state.wDec().copyFrom(Bits.random(memory, random, D_SAE, D_IN));
+    for (int i = 0; i < D_SAE; i++) {
+      state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);
+    }
+    return state;
+  }
+}
