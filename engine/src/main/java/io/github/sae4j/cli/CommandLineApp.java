@@ -43,6 +43,12 @@ public final class CommandLineApp {
       return app.execute(withFiles(app, spelled).toArray(String[]::new));
     } catch (IOException | IllegalArgumentException e) {
       return Failures.failed(e, app, null);
+    } catch (OutOfMemoryError e) {
+      System.err.println(
+          "sae4j: not enough memory: "
+              + e.getMessage()
+              + "; train --dry-run says what a run needs");
+      return ExitCode.FAILURE;
     }
   }
 

@@ -100,7 +100,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--checkpoint-every",
       paramLabel = "STEPS",
-      description = "A checkpoint each so many steps (default: 1000 without --n-checkpoints).")
+      description = "A checkpoint each so many steps (default: every ten minutes).")
   private Long checkpointEvery;
 
   @Option(
@@ -108,6 +108,11 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "How many of the newest to keep (default: all; 1 if none were asked for).")
   private Integer keepCheckpoints;
+
+  @Option(
+      names = "--go-on-without-checkpoints",
+      description = "Warns of a checkpoint that cannot be written instead of stopping.")
+  private boolean goOn;
 
   @Option(
       names = "--log-every",
@@ -241,13 +246,17 @@ final class TrainCommand implements Callable<Integer> {
       RunFolder folder, TrainingConfig config, TrainingData data, Device device, Launch launch)
       throws IOException {
     PrintStream err = System.err;
+    if (!quiet) {
+      err.println(summary(config, data));
+    }
     TrainingRun.Outcome outcome;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
       TrainingRun run =
           new TrainingRun(
-              new TrainingRun.Settings(folder, schedule(), logEvery, record(device), metadata()),
+              new TrainingRun.Settings(
+                  folder, schedule(), goOn, logEvery, record(device), metadata()),
               config,
               data,
               device,
@@ -282,6 +291,21 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
+  private static String summary(TrainingConfig config, TrainingData data) {
+    int dIn = data.training().width();
+    return String.format(
+        "recipe %s: %d latents, k %d, on rows of width %d: %d steps of %d rows;"
+            + " %d rows to train on, %d held out",
+        config.recipe(),
+        config.dSae(dIn),
+        config.k(),
+        dIn,
+        config.steps(data.training().rows()),
+        config.rowsPerStep(),
+        data.training().rows(),
+        data.heldOut().map(ActivationSource::rows).orElse(0L));
+  }
+
   private static void announce(PrintStream err, String signal) {
     err.println();
     err.println(
@@ -300,8 +324,9 @@ final class TrainCommand implements Callable<Integer> {
   private CheckpointSchedule schedule() {
     boolean asked = nCheckpoints != null || checkpointEvery != null;
     return new CheckpointSchedule(
-        checkpointEvery != null ? checkpointEvery : asked ? 0 : CheckpointSchedule.DEFAULT.every(),
+        checkpointEvery == null ? 0 : checkpointEvery,
         nCheckpoints == null ? 0 : nCheckpoints,
+        asked ? 0 : CheckpointSchedule.DEFAULT.minutes(),
         keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 

@@ -1,21 +1,23 @@
 package io.github.sae4j.training;
 
 /**
- * After which steps a run writes a checkpoint, and how many it keeps. The last step writes none:
- * the finished SAE takes its place.
+ * When a run writes a checkpoint, and how many it keeps. The last step writes none: the finished
+ * SAE takes its place. Checkpoints change nothing that is computed.
  *
  * @param every a checkpoint each so many steps; 0 for none
  * @param evenly so many checkpoints at even distances over the run; 0 for none
+ * @param minutes one as soon as the last is so many minutes old; 0 for none
  * @param keep how many of the newest to keep, at least 1
  */
-public record CheckpointSchedule(long every, long evenly, int keep) {
-  /** Every thousand steps, only the newest kept. */
-  public static final CheckpointSchedule DEFAULT = new CheckpointSchedule(1000, 0, 1);
+public record CheckpointSchedule(long every, long evenly, int minutes, int keep) {
+  /** Every ten minutes, only the newest kept. */
+  public static final CheckpointSchedule DEFAULT = new CheckpointSchedule(0, 0, 10, 1);
 
   /** Checks the ranges. */
   public CheckpointSchedule {
     expect(every >= 0, "checkpoint_every", "at least 0", every);
     expect(evenly >= 0, "n_checkpoints", "at least 0", evenly);
+    expect(minutes >= 0, "checkpoint_minutes", "at least 0", minutes);
     expect(keep >= 1, "keep_checkpoints", "at least 1", keep);
   }
 
@@ -30,14 +32,15 @@ public record CheckpointSchedule(long every, long evenly, int keep) {
    *
    * @param step steps done
    * @param steps steps of the whole run
+   * @param secondsSince time since the last checkpoint, or since the start
    * @return true after step i·steps/(evenly + 1) for each i from 1 to {@code evenly}, rounded down,
-   *     and after each multiple of {@code every}
+   *     after each multiple of {@code every}, and when the last one is too old
    */
-  public boolean due(long step, long steps) {
+  public boolean due(long step, long steps, double secondsSince) {
     if (step < 1 || step >= steps) {
       return false;
     }
-    if (every > 0 && step % every == 0) {
+    if ((every > 0 && step % every == 0) || (minutes > 0 && secondsSince >= 60.0 * minutes)) {
       return true;
     }
     // The share i of the run ends in (step - 1, step] for some i if the count of shares changes.

@@ -17,9 +17,11 @@ import java.util.Map;
  * the lines of an uninterrupted one.
  */
 final class MetricsLog implements AutoCloseable {
+  private final Path file;
   private final FileChannel channel;
 
-  private MetricsLog(FileChannel channel) {
+  private MetricsLog(Path file, FileChannel channel) {
+    this.file = file;
     this.channel = channel;
   }
 
@@ -38,7 +40,7 @@ final class MetricsLog implements AutoCloseable {
     try {
       channel.truncate(keep);
       channel.position(keep);
-      return new MetricsLog(channel);
+      return new MetricsLog(file, channel);
     } catch (IOException e) {
       channel.close();
       throw e;
@@ -75,8 +77,12 @@ final class MetricsLog implements AutoCloseable {
   /** Appends one object. */
   void append(Map<String, Object> line) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap((Json.line(line) + "\n").getBytes(StandardCharsets.UTF_8));
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    } catch (IOException e) {
+      throw new IOException("cannot write " + file + ": " + e.getMessage(), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.checkpoint.CheckpointException;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
@@ -39,6 +40,8 @@ public final class TrainingRun {
    *
    * @param folder the run's folder
    * @param checkpoints when checkpoints are written and how many are kept
+   * @param goOnWithoutCheckpoints whether a checkpoint that cannot be written is a warning; if not,
+   *     it ends the run
    * @param logEvery a line of metrics each so many steps
    * @param record further members of {@code config.json}: versions, command line, options
    * @param metadata where the SAE belongs (model, hook), for its checkpoint
@@ -46,6 +49,7 @@ public final class TrainingRun {
   public record Settings(
       RunFolder folder,
       CheckpointSchedule checkpoints,
+      boolean goOnWithoutCheckpoints,
       int logEvery,
       Map<String, Object> record,
       Map<String, Object> metadata) {
@@ -108,20 +112,21 @@ public final class TrainingRun {
    * @throws IOException if reading or writing fails
    */
   public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
-    if (settings.folder().used()) {
-      throw new ConfigException(
-          "output_path",
-          settings.folder().path()
-              + " holds a run already; choose another folder or resume that run");
-    }
-    warn();
-    try (CheckpointStore store = CheckpointStore.open(settings.folder().path());
-        Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-      Map<String, Object> record = new LinkedHashMap<>(settings.record());
-      record.put(RunFolder.TRAINING, config.toMap());
-      record.put(RunFolder.DATA, data.identity().toMap());
-      settings.folder().writeConfig(record);
-      return train(store, trainer, stop);
+    try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
+      if (settings.folder().used()) {
+        throw new ConfigException(
+            "output_path",
+            settings.folder().path()
+                + " holds a run already; choose another folder or resume that run");
+      }
+      warn();
+      try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
+        Map<String, Object> record = new LinkedHashMap<>(settings.record());
+        record.put(RunFolder.TRAINING, config.toMap());
+        record.put(RunFolder.DATA, data.identity().toMap());
+        settings.folder().writeConfig(record);
+        return train(store, trainer, stop);
+      }
     }
   }
 
@@ -222,25 +227,22 @@ public final class TrainingRun {
       throws IOException {
     try (MetricsLog log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone())) {
       listener.started(trainer.stepsDone(), trainer.steps());
-      double stepSeconds = 0;
-      double dataSeconds = 0;
-      int unlogged = 0;
+      StepTimes times = new StepTimes();
+      long lastCheckpoint = System.nanoTime();
       while (!trainer.done()) {
         boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
         StepRecord step = trainer.step(logs);
-        stepSeconds += step.stepSeconds();
-        dataSeconds += step.dataSeconds();
-        unlogged++;
+        times.add(step);
         if (logs) {
-          log.append(step.metrics(stepSeconds / unlogged, dataSeconds / unlogged));
-          stepSeconds = 0;
-          dataSeconds = 0;
-          unlogged = 0;
+          log.append(step.metrics(times.meanStepSeconds(), times.meanDataSeconds()));
+          times = new StepTimes();
         }
         listener.step(step);
         boolean stopping = !trainer.done() && stop.getAsBoolean();
-        if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps())) {
-          checkpoint(store, trainer, log);
+        double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
+        if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
+          checkpoint(store, trainer, log, stopping);
+          lastCheckpoint = System.nanoTime();
         }
         if (stopping) {
           return Outcome.STOPPED;
@@ -258,9 +260,20 @@ public final class TrainingRun {
     return step % settings.logEvery() == 0 || step == steps;
   }
 
-  private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log)
+  private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
       throws IOException {
     expectFinite(trainer);
+    try {
+      write(store, trainer, log);
+    } catch (CheckpointException e) {
+      if (last || !settings.goOnWithoutCheckpoints()) {
+        throw e;
+      }
+      listener.warning(e.getMessage());
+    }
+  }
+
+  private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),

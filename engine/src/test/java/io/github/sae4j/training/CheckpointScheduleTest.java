@@ -1,7 +1,9 @@
 package io.github.sae4j.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.stream.LongStream;
@@ -9,36 +11,44 @@ import org.junit.jupiter.api.Test;
 
 class CheckpointScheduleTest {
   private static List<Long> steps(CheckpointSchedule schedule, long steps) {
-    return LongStream.rangeClosed(0, steps).filter(s -> schedule.due(s, steps)).boxed().toList();
+    return LongStream.rangeClosed(0, steps).filter(s -> schedule.due(s, steps, 0)).boxed().toList();
   }
 
   @Test
   void everySoManyStepsButNotAtTheEnd() {
-    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(3, 0, 1), 9));
-    assertEquals(List.of(3L, 6L, 9L), steps(new CheckpointSchedule(3, 0, 1), 10));
+    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(3, 0, 0, 1), 9));
+    assertEquals(List.of(3L, 6L, 9L), steps(new CheckpointSchedule(3, 0, 0, 1), 10));
   }
 
   @Test
   void soManyAtEvenDistances() {
-    assertEquals(List.of(25L, 50L, 75L), steps(new CheckpointSchedule(0, 3, 1), 100));
-    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(0, 2, 1), 10));
-    assertEquals(List.of(5L), steps(new CheckpointSchedule(0, 1, 1), 11));
+    assertEquals(List.of(25L, 50L, 75L), steps(new CheckpointSchedule(0, 3, 0, 1), 100));
+    assertEquals(List.of(3L, 6L), steps(new CheckpointSchedule(0, 2, 0, 1), 10));
+    assertEquals(List.of(5L), steps(new CheckpointSchedule(0, 1, 0, 1), 11));
   }
 
   @Test
   void noMoreThanThereAreSteps() {
-    assertEquals(List.of(1L, 2L), steps(new CheckpointSchedule(0, 50, 1), 3));
+    assertEquals(List.of(1L, 2L), steps(new CheckpointSchedule(0, 50, 0, 1), 3));
   }
 
   @Test
   void none() {
-    assertEquals(List.of(), steps(new CheckpointSchedule(0, 0, 1), 1000));
+    assertEquals(List.of(), steps(new CheckpointSchedule(0, 0, 0, 1), 1000));
+  }
+
+  @Test
+  void whenTheLastOneIsTooOld() {
+    CheckpointSchedule schedule = new CheckpointSchedule(0, 0, 10, 1);
+    assertFalse(schedule.due(5, 100, 599));
+    assertTrue(schedule.due(5, 100, 600));
+    assertFalse(schedule.due(100, 100, 600));
   }
 
   @Test
   void nonsenseIsRefusedByName() {
     assertEquals(
         "keep_checkpoints: expected at least 1, got 0",
-        assertThrows(ConfigException.class, () -> new CheckpointSchedule(1, 0, 0)).getMessage());
+        assertThrows(ConfigException.class, () -> new CheckpointSchedule(1, 0, 0, 0)).getMessage());
   }
 }

@@ -40,8 +40,8 @@ class TrainingRunTest {
   private static final int D_IN = 12;
   private static final int ROWS = 500;
   private static final BooleanSupplier NEVER = () -> false;
-  private static final CheckpointSchedule NONE = new CheckpointSchedule(0, 0, 2);
-  private static final CheckpointSchedule EVERY_7 = new CheckpointSchedule(7, 0, 2);
+  private static final CheckpointSchedule NONE = new CheckpointSchedule(0, 0, 0, 2);
+  private static final CheckpointSchedule EVERY_7 = new CheckpointSchedule(7, 0, 0, 2);
 
   @TempDir private Path folder;
   private final OffHeap memory = new OffHeap();
@@ -52,6 +52,8 @@ class TrainingRunTest {
 
   /** Forcing files to the disk takes most of the time, so only some tests ask for checkpoints. */
   private CheckpointSchedule schedule = NONE;
+
+  private boolean goOn;
 
   private final TrainingListener listener =
       new TrainingListener() {
@@ -110,7 +112,7 @@ class TrainingRunTest {
       throws IOException {
     TrainingRun.Settings settings =
         new TrainingRun.Settings(
-            new RunFolder(folder.resolve(name)), schedule, 5, Map.of(), Map.of("hook_name", "h"));
+            new RunFolder(folder.resolve(name)), schedule, goOn, 5, Map.of(), Map.of());
     TrainingData data =
         TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
     return new TrainingRun(settings, config, data, device, listener);
@@ -280,10 +282,29 @@ class TrainingRunTest {
   }
 
   @Test
+  void aCheckpointThatCannotBeWrittenEndsTheRun() throws IOException {
+    schedule = EVERY_7;
+    Files.createDirectories(folder.resolve("whole"));
+    Files.createFile(folder.resolve("whole/checkpoints"));
+    Exception e = assertThrows(IOException.class, () -> start("whole", config(Recipe.SAELENS)));
+    assertTrue(e.getMessage().startsWith("cannot write checkpoint"), e.getMessage());
+  }
+
+  @Test
+  void orIsAWarningWhereThatIsAskedFor() throws IOException {
+    schedule = EVERY_7;
+    goOn = true;
+    Files.createDirectories(folder.resolve("whole"));
+    Files.createFile(folder.resolve("whole/checkpoints"));
+    start("whole", config(Recipe.SAELENS));
+    assertEquals(4, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+  }
+
+  @Test
   void divergenceStopsTheRunAndNamesTheLastCheckpoint() throws IOException {
     // The first step leaves finite weights of some 1e18; products of them overflow.
     TrainingConfig config = config(Recipe.SAELENS).with("lr", 1e20).with("lr_warm_up_steps", 30);
-    schedule = new CheckpointSchedule(1, 0, 1);
+    schedule = new CheckpointSchedule(1, 0, 0, 1);
     Exception e = assertThrows(DivergenceException.class, () -> start("whole", config));
     Path last = CheckpointStore.list(folder.resolve("whole")).getLast();
     assertTrue(e.getMessage().matches("(after )?step \\d+: .*"), e.getMessage());
