@@ -14,31 +14,36 @@ final class Candidates {
   private int capacity;
   private float[] thresholds = {};
   private int[] counts = {};
-  private float[] ranks = {};
-  private float[] values = {};
-  private int[] indices = {};
+
+  /** Rank, value and the bits of the index of each candidate, together in one cache line. */
+  private float[] slots = {};
+
   private float[] scratch = {};
 
   Candidates() {}
 
-  /** Room for one row, at most {@code latents}: twice k, and a little more for small k. */
+  /** Floats of a candidate. */
+  static final int SLOT = 3;
+
+  /**
+   * Room for one row. Twice k: a row then takes about k log2(n/k) candidates in; more room means
+   * fewer cuts, but more candidates that a fresher threshold would have kept out.
+   */
   static int capacity(int k, int latents) {
-    return Math.min(latents, Math.max(2 * k, k + 64));
+    return Math.min(latents, Math.max(2 * k, 32));
   }
 
   /** Starts a block of rows. */
   void reset(int rows, int k, int latents) {
     this.k = k;
     this.capacity = capacity(k, latents);
-    int size = Math.multiplyExact(rows, capacity);
+    int size = Math.multiplyExact(rows, SLOT * capacity);
     if (thresholds.length < rows) {
       thresholds = new float[rows];
       counts = new int[rows];
     }
-    if (ranks.length < size) {
-      ranks = new float[size];
-      values = new float[size];
-      indices = new int[size];
+    if (slots.length < size) {
+      slots = new float[size];
     }
     if (scratch.length < capacity) {
       scratch = new float[capacity];
@@ -75,7 +80,7 @@ final class Candidates {
       float[] scale,
       int at,
       Encoding.Spec spec) {
-    int base = row * capacity;
+    int base = row * SLOT * capacity;
     int count = counts[row];
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
@@ -89,10 +94,10 @@ final class Candidates {
       }
       // The mask was formed against an older threshold.
       if (rank > thresholds[row]) {
-        int slot = base + count++;
-        ranks[slot] = rank;
-        values[slot] = value;
-        indices[slot] = firstLatent + lane;
+        int slot = base + SLOT * count++;
+        slots[slot] = rank;
+        slots[slot + 1] = value;
+        slots[slot + 2] = Float.intBitsToFloat(firstLatent + lane);
       }
     }
     counts[row] = count;
@@ -110,32 +115,33 @@ final class Candidates {
     if (counts[row] > codes.k) {
       cut(row, counts[row], codes.k);
     }
-    int base = row * capacity;
+    int base = row * SLOT * capacity;
     int out = at * codes.k;
-    for (int slot = 0; slot < codes.k; slot++) {
-      float value = values[base + slot];
-      codes.indices[out + slot] = indices[base + slot];
-      codes.values[out + slot] = selection == Selection.SIGNED || value > 0 ? value : 0f;
+    for (int i = 0; i < codes.k; i++) {
+      float value = slots[base + SLOT * i + 1];
+      codes.indices[out + i] = Float.floatToRawIntBits(slots[base + SLOT * i + 2]);
+      codes.values[out + i] = selection == Selection.SIGNED || value > 0 ? value : 0f;
     }
   }
 
   private int cut(int row, int count, int k) {
-    int base = row * capacity;
-    System.arraycopy(ranks, base, scratch, 0, count);
-    float kth = kthLargest(scratch, count, k);
-    int above = 0;
+    int base = row * SLOT * capacity;
     for (int i = 0; i < count; i++) {
-      above += ranks[base + i] > kth ? 1 : 0;
+      scratch[i] = slots[base + SLOT * i];
     }
-    int equals = k - above;
+    float kth = kthLargest(scratch, count, k);
+    int equals = k;
+    for (int i = 0; i < count; i++) {
+      equals -= slots[base + SLOT * i] > kth ? 1 : 0;
+    }
     int kept = 0;
     for (int i = 0; i < count; i++) {
-      float rank = ranks[base + i];
-      if (rank > kth || (rank == kth && equals-- > 0)) {
-        ranks[base + kept] = rank;
-        values[base + kept] = values[base + i];
-        indices[base + kept] = indices[base + i];
-        kept++;
+      int from = base + SLOT * i;
+      if (slots[from] > kth || (slots[from] == kth && equals-- > 0)) {
+        int to = base + SLOT * kept++;
+        slots[to] = slots[from];
+        slots[to + 1] = slots[from + 1];
+        slots[to + 2] = slots[from + 2];
       }
     }
     thresholds[row] = kth;
