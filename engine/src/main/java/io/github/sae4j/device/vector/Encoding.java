@@ -15,12 +15,15 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * Encode and select without forming {@code [rows, d_sae]}. Threads split the rows; each packs a
  * group of panels of W_enc that fits its L2 cache, multiplies all its tiles of x with them, and
- * hands what beats a row's threshold to {@link Candidates}. Every pre-activation is one chain over
+ * hands what beats a row's threshold to {@link Selector}. Every pre-activation is one chain over
  * d_in with b_enc added last (numerics rule 1), so splits and tiles leave no trace in the bits.
  */
 final class Encoding {
-  /** Packed panels of one group, in bytes: a quarter of a 1 MiB L2. */
-  private static final int GROUP_BYTES = 256 << 10;
+  /**
+   * Packed panels of one group, in bytes: most of a 1 MiB L2: while a tile's rows meet the panels
+   * of a group, their selection state stays in L1.
+   */
+  private static final int GROUP_BYTES = 800 << 10;
 
   private static final long ALL = PANEL == 64 ? -1L : (1L << PANEL) - 1;
   private static final FloatVector ZERO = FloatVector.zero(SPECIES);
@@ -45,13 +48,19 @@ final class Encoding {
 
   /** Scratch of one worker. */
   private static final class Worker {
-    final Candidates candidates = new Candidates();
+    Selector selector;
     final float[] tile = new float[TILE * PANEL];
     float[] rows = {};
     float[] panels = {};
     float[] bias = {};
     float[] scale = {};
     int firstBad;
+
+    void selector(int k) {
+      if (selector == null || (k <= Selector.SMALL_K) != (selector instanceof ReplacingSelector)) {
+        selector = Selector.of(k);
+      }
+    }
   }
 
   private final WorkerPool pool;
@@ -124,18 +133,19 @@ final class Encoding {
       HeapCodes codes,
       HeapCodes best) {
     int n = spec.count();
-    long bytesPerTile = 12L * TILE * Candidates.capacity(codes.k, n);
+    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, n);
     int tilesPerPass = (int) Math.max(1, CANDIDATE_BYTES / bytesPerTile);
+    worker.selector(codes.k);
     for (int first = from; first < to; first += tilesPerPass) {
       int last = Math.min(to, first + tilesPerPass);
       int count = Math.min(last * TILE, rows) - first * TILE;
-      worker.candidates.reset(count, codes.k, n);
+      worker.selector.reset(count, codes.k, n);
       encodePass(worker, spec, packed, first, last, count);
       for (int r = 0; r < count; r++) {
         int row = first * TILE + r;
-        worker.candidates.finish(r, spec.selection(), codes, row);
+        worker.selector.finish(r, spec.selection(), codes, row);
         if (best != null) {
-          worker.candidates.finish(r, spec.selection(), best, row);
+          worker.selector.finish(r, spec.selection(), best, row);
         }
       }
     }
@@ -205,7 +215,7 @@ final class Encoding {
   private static void filter(
       Worker worker, Spec spec, int firstRow, int row, int rows, int latent, int biasAt) {
     float[] tile = worker.tile;
-    float[] thresholds = worker.candidates.thresholds();
+    float[] thresholds = worker.selector.thresholds();
     boolean scaled = spec.rankScale() != null;
     FloatVector lowBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt);
     FloatVector highBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt + LENGTH);
@@ -230,7 +240,7 @@ final class Encoding {
               | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
       mask &= there;
       if (mask != 0) {
-        worker.candidates.append(
+        worker.selector.append(
             row + r, mask, latent, tile, at, worker.bias, worker.scale, biasAt, spec);
       }
     }

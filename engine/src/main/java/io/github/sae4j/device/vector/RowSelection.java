@@ -49,7 +49,7 @@ record RowSelection(Matrix values, float[] scale, Selection selection, SparseCod
       System.arraycopy(scale, 0, scales, 0, n);
     }
     Encoding.Spec ranking = new Encoding.Spec(null, null, null, scale, selection);
-    Candidates candidates = new Candidates();
+    Selector candidates = Selector.of(k);
     HeapCodes codes = new HeapCodes().resize(1, k);
     for (int b = from; b < to; b++) {
       values.read(b, 1, row, 0);

@@ -4,12 +4,10 @@ import io.github.sae4j.device.Selection;
 import java.util.Arrays;
 
 /**
- * The running top k of a block of rows. Latents arrive in ascending order; those that beat the
- * row's threshold (its k-th best so far) are appended to a buffer, which is cut back to k when
- * full. Since a later latent must be strictly greater to pass, and cutting keeps the earlier of
- * equals, the result follows the total order of numerics rule 10, and buffers stay sorted by index.
+ * For large k: latents that pass are appended to a buffer, which is cut back to k when full. Order
+ * of arrival is kept, so buffers stay sorted by index.
  */
-final class Candidates {
+final class CuttingSelector implements Selector {
   private int k;
   private int capacity;
   private float[] thresholds = {};
@@ -20,7 +18,7 @@ final class Candidates {
 
   private float[] scratch = {};
 
-  Candidates() {}
+  CuttingSelector() {}
 
   /** Floats of a candidate. */
   static final int SLOT = 3;
@@ -33,8 +31,8 @@ final class Candidates {
     return Math.min(latents, Math.max(2 * k, 32));
   }
 
-  /** Starts a block of rows. */
-  void reset(int rows, int k, int latents) {
+  @Override
+  public void reset(int rows, int k, int latents) {
     this.k = k;
     this.capacity = capacity(k, latents);
     int size = Math.multiplyExact(rows, SLOT * capacity);
@@ -52,25 +50,13 @@ final class Candidates {
     Arrays.fill(counts, 0, rows, 0);
   }
 
-  /** What a latent's rank must exceed to be a candidate, per row. */
-  float[] thresholds() {
+  @Override
+  public float[] thresholds() {
     return thresholds;
   }
 
-  /**
-   * Appends the latents of a mask.
-   *
-   * @param row row of the block
-   * @param mask the latents, lowest bit first
-   * @param firstLatent latent of the lowest bit
-   * @param sums products without bias
-   * @param sumsAt that of the lowest bit
-   * @param bias biases
-   * @param scale rank scales
-   * @param at bias and scale of the lowest bit
-   * @param spec the ranking
-   */
-  void append(
+  @Override
+  public void append(
       int row,
       long mask,
       int firstLatent,
@@ -85,10 +71,7 @@ final class Candidates {
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
       float value = sums[sumsAt + lane] + bias[at + lane];
-      float rank = spec.selection() == Selection.RELU_FIRST && !(value > 0) ? 0f : value;
-      if (spec.rankScale() != null) {
-        rank *= scale[at + lane];
-      }
+      float rank = Selector.rank(value, scale[at + lane], spec);
       if (count == capacity) {
         count = cut(row, count, k);
       }
@@ -103,15 +86,8 @@ final class Candidates {
     counts[row] = count;
   }
 
-  /**
-   * Writes a row's best latents, ascending by index. May be called again for fewer.
-   *
-   * @param row row of the block
-   * @param selection what is stored of a value
-   * @param codes receives {@code codes.k} latents
-   * @param at row of {@code codes}
-   */
-  void finish(int row, Selection selection, HeapCodes codes, int at) {
+  @Override
+  public void finish(int row, Selection selection, HeapCodes codes, int at) {
     if (counts[row] > codes.k) {
       cut(row, counts[row], codes.k);
     }
@@ -120,7 +96,7 @@ final class Candidates {
     for (int i = 0; i < codes.k; i++) {
       float value = slots[base + SLOT * i + 1];
       codes.indices[out + i] = Float.floatToRawIntBits(slots[base + SLOT * i + 2]);
-      codes.values[out + i] = selection == Selection.SIGNED || value > 0 ? value : 0f;
+      codes.values[out + i] = Selector.stored(value, selection);
     }
   }
 
@@ -129,7 +105,7 @@ final class Candidates {
     for (int i = 0; i < count; i++) {
       scratch[i] = slots[base + SLOT * i];
     }
-    float kth = kthLargest(scratch, count, k);
+    float kth = Selector.kthLargest(scratch, count, k);
     int equals = k;
     for (int i = 0; i < count; i++) {
       equals -= slots[base + SLOT * i] > kth ? 1 : 0;
@@ -147,42 +123,5 @@ final class Candidates {
     thresholds[row] = kth;
     counts[row] = kept;
     return kept;
-  }
-
-  /** The k-th largest of the first {@code count} values, which are reordered (quickselect). */
-  static float kthLargest(float[] values, int count, int k) {
-    int low = 0;
-    int high = count - 1;
-    int target = k - 1;
-    while (low < high) {
-      float pivot = middle(values[low], values[(low + high) >>> 1], values[high]);
-      int i = low;
-      int j = high;
-      while (i <= j) {
-        while (values[i] > pivot) {
-          i++;
-        }
-        while (values[j] < pivot) {
-          j--;
-        }
-        if (i <= j) {
-          float swap = values[i];
-          values[i++] = values[j];
-          values[j--] = swap;
-        }
-      }
-      if (target <= j) {
-        high = j;
-      } else if (target >= i) {
-        low = i;
-      } else {
-        break;
-      }
-    }
-    return values[target];
-  }
-
-  private static float middle(float a, float b, float c) {
-    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
   }
 }
