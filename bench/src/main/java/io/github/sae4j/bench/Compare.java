@@ -76,6 +76,9 @@ public final class Compare {
         show(out, sections, Fit.run(setup, first));
       }
       ResultsFile.write(options.json(), environment, peers, sections);
+      if (options.markdown() != null) {
+        ResultsPage.write(options.markdown(), environment, peers, sections);
+      }
     }
     return sections.stream().flatMap(section -> section.checks().stream()).allMatch(Check::passed);
   }

@@ -24,7 +24,8 @@ import java.util.stream.Stream;
  * @param peers whether peers run
  * @param peerSteps whether the peers' whole steps run, which take long
  * @param torchBackend where libtorch's products go
- * @param json where results are written, or null
+ * @param json where results are written
+ * @param markdown where the tables are written as Markdown, or null
  */
 record CompareOptions(
     Set<Subject> subjects,
@@ -38,7 +39,8 @@ record CompareOptions(
     boolean peers,
     boolean peerSteps,
     Torch.Backend torchBackend,
-    Path json) {
+    Path json,
+    Path markdown) {
 
   /** The parts of a comparison. */
   enum Subject {
@@ -77,6 +79,7 @@ record CompareOptions(
         --no-peer-steps       leaves the peers' whole training steps out (they take long)
         --torch-blas NAME     where libtorch's products go: mkl (as PyTorch's packages) or openblas
         --json FILE           where results are written (target/compare.json)
+        --markdown FILE       where the tables are written as Markdown as well
       """;
 
   /**
@@ -101,6 +104,7 @@ record CompareOptions(
     boolean peerSteps = true;
     Torch.Backend backend = Torch.Backend.MKL;
     Path json = Path.of("target", "compare.json");
+    Path markdown = null;
     for (int i = 0; i < args.length; i++) {
       String word = args[i];
       switch (word) {
@@ -125,6 +129,7 @@ record CompareOptions(
             case "--device" -> device = value;
             case "--torch-blas" -> backend = backend(value);
             case "--json" -> json = Path.of(value);
+            case "--markdown" -> markdown = Path.of(value);
             default -> throw new IllegalArgumentException(word + ": unknown option");
           }
         }
@@ -148,7 +153,7 @@ record CompareOptions(
     }
     return new CompareOptions(
         subjects, shapes, rounds, pause, sample, threads, bits, device, peers, peerSteps, backend,
-        json);
+        json, markdown);
   }
 
   /** Whether our device takes part. */

@@ -38,7 +38,8 @@ class CompareTest {
     String words =
         "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
             + " --only product,encode,step,scaling,serve,fit";
-    String[] args = (words + " --json " + json).split(" ");
+    Path page = folder.resolve("compare.md");
+    String[] args = (words + " --json " + json + " --markdown " + page).split(" ");
     PrintStream unread = new PrintStream(OutputStream.nullOutputStream());
     assertTrue(Compare.run(CompareOptions.parse(args), unread), "every result was right");
     String text = Files.readString(json);
@@ -46,6 +47,8 @@ class CompareTest {
         List.of("sae4j step eleuther", "\"cpu\"", "sae4j encode one vector", "R² of the line")) {
       assertTrue(text.contains(expected), () -> expected + " in " + text);
     }
+    String tables = Files.readString(page);
+    assertTrue(tables.contains("| sae4j step eleuther | 2 |"), tables);
   }
 
   @Test
