@@ -1,0 +1,257 @@
+package io.github.sae4j.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** The kernels' indices and barriers, as plain Java, without a device. */
+@Tag("no-device")
+class IndexLogicTest {
+  private static final Device ORACLE = new ScalarDevice();
+
+  private final SplittableRandom random = new SplittableRandom(11);
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "3,5,2", "65,17,66", "64,16,64"})
+  void productFillsEveryTile(int m, int inner, int q) {
+    FloatArray a = integers(m * inner);
+    FloatArray b = integers(inner * q);
+    FloatArray out = new FloatArray(m * q);
+    IntArray flow = Flow.of(m, q, 0);
+    int tile = ProductKernels.TILE;
+    WorkItems.grid(
+        (q + tile - 1) / tile,
+        (m + tile - 1) / tile,
+        ProductKernels.SIDE,
+        context ->
+            ProductKernels.product(
+                context,
+                flow,
+                a,
+                b,
+                a,
+                flow,
+                out,
+                inner,
+                0,
+                m,
+                inner,
+                1,
+                q,
+                1,
+                q,
+                Flow.LATENTS,
+                0,
+                0));
+    for (int i = 0; i < m; i++) {
+      for (int j = 0; j < q; j++) {
+        float sum = 0f;
+        for (int p = 0; p < inner; p++) {
+          sum += a.get(i * inner + p) * b.get(p * q + j);
+        }
+        assertEquals(sum, out.get(i * q + j), "(" + i + ", " + j + ")");
+      }
+    }
+  }
+
+  @Test
+  void productOfMappedColumnsStopsAtTheirNumber() {
+    int rows = 5;
+    int d = 3;
+    int n = 9;
+    FloatArray x = integers(rows * d);
+    FloatArray w = integers(n * d);
+    FloatArray bias = integers(n);
+    FloatArray pre = new FloatArray(2 * n);
+    pre.init(99f);
+    IntArray map = IntArray.fromElements(1, 4, 8, 0, 0, 0, 0, 0, 0);
+    IntArray flow = Flow.of(rows, n, 0);
+    flow.set(Flow.DEAD, 3);
+    // The last row alone, in a tile of two rows from row 4.
+    WorkItems.grid(
+        1,
+        1,
+        ProductKernels.SIDE,
+        context ->
+            ProductKernels.product(
+                context, flow, x, w, bias, map, pre, d, 4, 2, d, 1, 1, d, n, Flow.DEAD, 1, 1));
+    for (int j = 0; j < 3; j++) {
+      float sum = 0f;
+      for (int p = 0; p < d; p++) {
+        sum += x.get(4 * d + p) * w.get(map.get(j) * d + p);
+      }
+      assertEquals(sum + bias.get(map.get(j)), pre.get(j));
+    }
+    for (int i = 3; i < 2 * n; i++) {
+      assertEquals(99f, pre.get(i), "element " + i + " is beyond what was asked for");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "127,5", "128,128", "129,64", "1000,999", "600,1"})
+  void topKTakesTiesInOrder(int n, int k) {
+    int rows = 3;
+    try (OffHeap memory = new OffHeap()) {
+      Matrix values = Bits.tied(memory, random, rows, n);
+      FloatArray in = FloatArray.fromArray(values.toArray());
+      for (Selection selection : Selection.values()) {
+        SparseCodes expected = memory.codes(rows, k);
+        ORACLE.topK(values, selection, null, expected);
+        IntArray flow = Flow.of(rows, n, k);
+        IntArray indices = new IntArray(rows * k);
+        FloatArray selected = new FloatArray(rows * k);
+        IntArray bad = new IntArray(rows);
+        FloatArray badValue = new FloatArray(rows);
+        WorkItems.line(
+            rows,
+            SelectionKernels.GROUP,
+            context ->
+                SelectionKernels.topK(
+                    context,
+                    flow,
+                    in,
+                    in,
+                    flow,
+                    indices,
+                    selected,
+                    bad,
+                    badValue,
+                    n,
+                    k,
+                    0,
+                    rows,
+                    TornadoDevice.mode(selection),
+                    Flow.LATENTS,
+                    Flow.K,
+                    0,
+                    0));
+        for (int i = 0; i < rows * k; i++) {
+          assertEquals(expected.index(i / k, i % k), indices.get(i));
+          assertEquals(expected.value(i / k, i % k), selected.get(i));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "70,5,9", "200,3,300", "65,65,65"})
+  void codesAreTransposedInOrderOfSamples(int rows, int k, int n) {
+    try (OffHeap memory = new OffHeap()) {
+      SparseCodes codes = Bits.codes(memory, random, rows, k, n);
+      IntArray indices = new IntArray(rows * k);
+      for (int i = 0; i < rows * k; i++) {
+        indices.set(i, codes.index(i / k, i % k));
+      }
+      int groups = TransposeTasks.groups(rows);
+      int groupRows = LatentKernels.rowsPerGroup(rows);
+      IntArray flow = Flow.of(rows, n, k);
+      IntArray table = new IntArray(groups * n);
+      IntArray totals = new IntArray(n);
+      IntArray starts = new IntArray(n + 1);
+      IntArray entries = new IntArray(rows * k);
+      table.init(77);
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.countCodes(context, flow, indices, table, n, k, groupRows, Flow.K));
+      WorkItems.line(
+          (n + 63) / 64,
+          64,
+          context -> LatentKernels.latentTotals(context, table, totals, n, groups));
+      WorkItems.line(
+          1, LatentKernels.SCAN, context -> LatentKernels.latentStarts(context, totals, starts, n));
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.placeCodes(
+                  context, flow, indices, table, starts, entries, n, k, groupRows, Flow.K));
+      int[] byLatent = new int[rows * k];
+      int at = 0;
+      for (int latent = 0; latent < n; latent++) {
+        assertEquals(at, starts.get(latent));
+        for (int i = 0; i < rows * k; i++) {
+          if (indices.get(i) == latent) {
+            byLatent[at++] = i;
+          }
+        }
+      }
+      assertEquals(rows * k, starts.get(n));
+      assertArrayEquals(byLatent, entries.toHeapArray());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,15", "17,33"})
+  void rowSumsStayInTheirRows(int rows, int d) {
+    FloatArray a = integers(rows * d);
+    FloatArray out = new FloatArray(rows);
+    IntArray flow = Flow.of(rows, d, 0);
+    WorkItems.line(
+        (rows + 15) / 16,
+        RowKernels.GROUP,
+        context -> RowKernels.rowDots(context, flow, a, a, out, d, Flow.ROWS, 0, Flow.ALWAYS));
+    for (int row = 0; row < rows; row++) {
+      float sum = 0f;
+      for (int j = 0; j < d; j++) {
+        sum += a.get(row * d + j) * a.get(row * d + j);
+      }
+      assertEquals(sum, out.get(row));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "255,10", "256,256", "1000,3"})
+  void theDeadAreListedInOrder(int n, int kAux) {
+    IntArray marks = new IntArray(n);
+    for (int i = 0; i < n; i++) {
+      marks.set(i, random.nextInt(3) == 0 ? 1 : 0);
+    }
+    int[] expected = IntStream.range(0, n).filter(i -> marks.get(i) == 1).toArray();
+    IntArray list = new IntArray(n);
+    IntArray flow = Flow.of(1, n, 1);
+    WorkItems.line(
+        1, StepKernels.SCAN, context -> StepKernels.listDead(context, flow, marks, list, n, kAux));
+    assertEquals(expected.length, flow.get(Flow.DEAD));
+    assertEquals(Math.min(expected.length, kAux), flow.get(Flow.AUX_K));
+    assertArrayEquals(expected, Arrays.copyOf(list.toHeapArray(), expected.length));
+  }
+
+  @Test
+  void theFirstBadRowIsFound() {
+    int rows = 700;
+    IntArray bad = new IntArray(rows);
+    bad.init(-1);
+    bad.set(699, 4);
+    bad.set(301, 0);
+    IntArray flow = Flow.of(rows, 1, 1);
+    WorkItems.line(1, StepKernels.SCAN, context -> StepKernels.checkFinite(context, flow, bad));
+    assertEquals(302, flow.get(Flow.BAD_ROW));
+    assertEquals(0, flow.get(Flow.GOOD));
+  }
+
+  /** Small integers: every product and sum of them is exact, fused or not. */
+  private FloatArray integers(int size) {
+    FloatArray array = new FloatArray(size);
+    for (int i = 0; i < size; i++) {
+      array.set(i, random.nextInt(-8, 9));
+    }
+    return array;
+  }
+}
