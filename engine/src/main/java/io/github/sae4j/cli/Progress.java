@@ -63,7 +63,8 @@ final class Progress implements TrainingListener, AutoCloseable {
               .setStyle(ProgressBarStyle.ASCII)
               .setUpdateIntervalMillis(UPDATE_MILLIS)
               .showSpeed()
-              .setConsumer(new ConsoleProgressBarConsumer(err, Integer.getInteger(COLUMNS, 120)))
+              .setConsumer(
+                  new ConsoleProgressBarConsumer(err, Integer.getInteger(COLUMNS, 100) - 1))
               .build();
     }
   }
