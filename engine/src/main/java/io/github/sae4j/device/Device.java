@@ -78,6 +78,28 @@ public interface Device extends AutoCloseable {
   void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out);
 
   /**
+   * Prepares weights for many calls of {@link #encodeTopK}, which it equals in every bit. The
+   * weights are read now; later changes of them are not seen.
+   *
+   * @param encoder weights
+   * @param selection how pre-activations are ranked and stored
+   * @return an encoder; the caller closes it
+   */
+  default Encoder encoder(EncoderWeights encoder, Selection selection) {
+    return new Encoder() {
+      @Override
+      public void encode(Matrix x, SparseCodes out) {
+        encodeTopK(encoder, x, selection, out);
+      }
+
+      @Override
+      public void close() {
+        // The weights are the caller's.
+      }
+    };
+  }
+
+  /**
    * Selects k values per row of a matrix in the total order of rule 10.
    *
    * @param values {@code [rows, n]}

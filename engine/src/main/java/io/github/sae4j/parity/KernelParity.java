@@ -2,6 +2,7 @@ package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.memory.Matrix;
@@ -96,6 +97,10 @@ final class KernelParity {
                 (dev, in, s, kind) -> encode(dev, in, s, kind, selection, scaled)));
         all.add(
             new Named(
+                "encoder" + suffix,
+                (dev, in, s, kind) -> prepared(dev, in, s, kind, selection, scaled)));
+        all.add(
+            new Named(
                 "topK" + suffix, (dev, in, s, kind) -> topK(dev, in, s, kind, selection, scaled)));
       }
     }
@@ -171,6 +176,28 @@ final class KernelParity {
             scaled ? in.squares(1, s.n(), tame(kind)) : null);
     SparseCodes out = in.noCodes(s.b(), s.k());
     device.encodeTopK(encoder, in.matrix(s.b(), s.d(), kind), selection, out);
+    return out;
+  }
+
+  /** The prepared encoder, over the whole batch and row by row. */
+  private static Object prepared(
+      Device device, Inputs in, Shape s, Kind kind, Selection selection, boolean scaled) {
+    EncoderWeights weights =
+        new EncoderWeights(
+            in.matrix(s.n(), s.d(), kind),
+            in.matrix(1, s.n(), kind),
+            scaled ? null : in.matrix(1, s.d(), kind),
+            scaled ? in.squares(1, s.n(), tame(kind)) : null);
+    Matrix x = in.matrix(s.b(), s.d(), kind);
+    SparseCodes out = in.noCodes(2 * s.b() + Math.min(3, s.b()), s.k());
+    try (Encoder encoder = device.encoder(weights, selection)) {
+      encoder.encode(x, out.firstRows(s.b()));
+      for (int row = 0; row < s.b(); row++) {
+        encoder.encode(x.rows(row, 1), out.rows(s.b() + row, 1));
+      }
+      int few = Math.min(3, s.b());
+      encoder.encode(x.firstRows(few), out.rows(2 * s.b(), few));
+    }
     return out;
   }
 

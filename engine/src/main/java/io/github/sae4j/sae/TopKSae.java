@@ -1,6 +1,7 @@
 package io.github.sae4j.sae;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.NonFiniteException;
@@ -29,7 +30,7 @@ public final class TopKSae implements AutoCloseable {
   private final Device device;
   private final SaeConfig config;
   private final SaeWeights weights;
-  private final EncoderWeights encoder;
+  private final Encoder encoder;
   private final Workspaces workspaces;
   private volatile boolean closed;
 
@@ -47,7 +48,10 @@ public final class TopKSae implements AutoCloseable {
     this.config = config;
     this.weights = weights;
     Matrix subtracted = config.applyBDecToInput() ? weights.bDec() : null;
-    encoder = new EncoderWeights(weights.wEnc(), weights.bEnc(), subtracted, null);
+    encoder =
+        device.encoder(
+            new EncoderWeights(weights.wEnc(), weights.bEnc(), subtracted, null),
+            config.selection());
     workspaces = new Workspaces(weights.memory(), config);
   }
 
@@ -302,12 +306,13 @@ public final class TopKSae implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
+    encoder.close();
     weights.close();
   }
 
   private void encodeBatch(Matrix x, SparseCodes out, RowFactors factors) {
     if (config.normalization() == InputNormalization.NONE) {
-      device.encodeTopK(encoder, x, config.selection(), out);
+      encoder.encode(x, out);
       if (factors != null) {
         factors.scales().fill(1f);
         factors.shifts().fill(0f);
@@ -322,7 +327,7 @@ public final class TopKSae implements AutoCloseable {
           Matrix shifts = space.factors().shifts();
           config.normalization().apply(x.rows(first, count), normalized, scales, shifts);
           try {
-            device.encodeTopK(encoder, normalized, config.selection(), out.rows(first, count));
+            encoder.encode(normalized, out.rows(first, count));
           } catch (NonFiniteException e) {
             throw e.shifted(first);
           }

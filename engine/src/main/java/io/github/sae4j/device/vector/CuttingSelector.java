@@ -71,7 +71,7 @@ final class CuttingSelector implements Selector {
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
       float value = sums[sumsAt + lane] + bias[at + lane];
-      float rank = Selector.rank(value, scale[at + lane], spec);
+      float rank = Selector.rank(value, scale, at + lane, spec);
       if (count == capacity) {
         count = cut(row, count, k);
       }

@@ -39,8 +39,19 @@ final class Encoding {
    * @param bias b_enc per row of {@code wEnc}
    * @param rankScale per row of {@code wEnc}, or null
    * @param selection ranking
+   * @param panels {@code wEnc} in packed panels, one after the other; or null
    */
-  record Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
+  record Spec(
+      Matrix wEnc,
+      int[] latents,
+      float[] bias,
+      float[] rankScale,
+      Selection selection,
+      Matrix panels) {
+    Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
+      this(wEnc, latents, bias, rankScale, selection, null);
+    }
+
     int count() {
       return latents == null ? wEnc.rows() : latents.length;
     }
@@ -189,16 +200,20 @@ final class Encoding {
     for (int g = 0; g < inGroup; g++) {
       int latent = (panel + g) * PANEL;
       int count = Math.min(PANEL, n - latent);
-      Packing.panel(
-          spec.wEnc(),
-          spec.latents(),
-          latent,
-          count,
-          0,
-          depth,
-          worker.rows,
-          worker.panels,
-          g * depth * PANEL);
+      if (spec.panels() != null) {
+        spec.panels().read((panel + g) * depth, depth, worker.panels, g * depth * PANEL);
+      } else {
+        Packing.panel(
+            spec.wEnc(),
+            spec.latents(),
+            latent,
+            count,
+            0,
+            depth,
+            worker.rows,
+            worker.panels,
+            g * depth * PANEL);
+      }
       for (int c = 0; c < PANEL; c++) {
         int index = latent + Math.min(c, count - 1);
         int source = spec.latents() == null ? index : spec.latents()[index];

@@ -73,7 +73,7 @@ final class ReplacingSelector implements Selector {
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
       float value = sums[sumsAt + lane] + bias[at + lane];
-      float rank = Selector.rank(value, scale[at + lane], spec);
+      float rank = Selector.rank(value, scale, at + lane, spec);
       // The mask was formed against an older threshold.
       if (rank > threshold) {
         int slot = base + (count < k ? count++ : worst(base, threshold));

@@ -38,7 +38,7 @@ sealed interface Selector permits ReplacingSelector, CuttingSelector {
    * @param sums products without bias
    * @param sumsAt that of the lowest bit
    * @param bias biases
-   * @param scale rank scales
+   * @param scale rank scales; not read if the ranking has none
    * @param at bias and scale of the lowest bit
    * @param spec the ranking
    */
@@ -64,9 +64,9 @@ sealed interface Selector permits ReplacingSelector, CuttingSelector {
   void finish(int row, Selection selection, HeapCodes codes, int at);
 
   /** The rank of a value. */
-  static float rank(float value, float scale, Encoding.Spec spec) {
+  static float rank(float value, float[] scale, int at, Encoding.Spec spec) {
     float rank = spec.selection() == Selection.RELU_FIRST && !(value > 0) ? 0f : value;
-    return spec.rankScale() == null ? rank : rank * scale;
+    return spec.rankScale() == null ? rank : rank * scale[at];
   }
 
   /** What is stored of a selected value. */

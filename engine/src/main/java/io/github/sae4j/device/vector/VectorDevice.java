@@ -4,6 +4,7 @@ import static io.github.sae4j.device.Shapes.expect;
 
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Promise;
@@ -159,6 +160,12 @@ public final class VectorDevice implements Device {
       MemorySegment.copy(codes.indices, 0, target.indices(), SparseCodes.INT, 0, count);
       MemorySegment.copy(codes.values, 0, target.values(), Matrix.FLOAT, 0, count);
     }
+  }
+
+  @Override
+  public Encoder encoder(EncoderWeights encoder, Selection selection) {
+    checkOpen();
+    return new PackedEncoder(this, pool, encoder, selection);
   }
 
   @Override
@@ -533,13 +540,13 @@ public final class VectorDevice implements Device {
     return Arrays.copyOf(vector.toArray(), Vectors.padded(vector.cols()));
   }
 
-  private void checkOpen() {
+  void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device cpu is closed");
     }
   }
 
-  private static void checkCodes(SparseCodes out, int rows, int n) {
+  static void checkCodes(SparseCodes out, int rows, int n) {
     expect(out.rows() == rows, "codes", rows + " rows", out);
     expect(out.k() <= n, "codes", "k at most " + n, out);
   }
