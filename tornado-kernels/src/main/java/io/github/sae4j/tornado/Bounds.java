@@ -1,33 +1,69 @@
 package io.github.sae4j.tornado;
 
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
- * What a device that is not exact may promise. A device whose only fault is its division or square
- * root (TornadoVM's PTX backend divides with {@code div.full.f32}, 2 ULP) still returns the exact
- * bits of every kernel that uses neither; those that do are bounded here per kernel, in units in
- * the last place of an element.
+ * What a device that is not exact may promise: for every kernel the largest distance from the
+ * oracle, in units in the last place of an element.
+ *
+ * <p>A device whose only faults are division and square root, each at most 2 ULP off (TornadoVM's
+ * PTX backend divides with {@code div.full.f32}), returns the exact bits of every kernel that uses
+ * neither. Of the others only those have a bound in ULP that add nothing to the quotient: after an
+ * addition that cancels, a small error may be many units of what is left. About a device that also
+ * adds, multiplies or keeps denormals differently nothing is promised.
  */
 final class Bounds {
-  /** Kernels that divide or take roots; the largest error of both is 2 ULP. */
-  private static final Map<String, Long> DIVISION =
-      Map.of(
-          // A root of a sum that is exact.
-          "rowNorms", 2L,
-          // The norm's error, and the quotient's.
-          "normalizeRows", 5L);
+  /** No bound. */
+  static final long NONE = Long.MAX_VALUE;
+
+  private static final Set<String> MILD = Set.of("division", "square root");
+
+  private static final List<String> WITHOUT_DIVISION =
+      List.of(
+          "product",
+          "encodeTopK",
+          "topK",
+          "decode",
+          "codeGradients",
+          "accumulateByLatent",
+          "sumByLatent",
+          "rowDots",
+          "rowSquaredDistances",
+          "columnSums",
+          "columnMeans",
+          "subtractRow",
+          "subtract",
+          "add",
+          "scale",
+          "scaleRows");
 
   private Bounds() {}
 
   /**
    * The bounds.
    *
-   * @param differing operations that differ from the host's
-   * @return by kernel name; what is not named is exact if only division or square root differ, and
-   *     unbounded otherwise
+   * @param differing operations that differ from the host's, by the probe's names
+   * @return by kernel name; {@link #NONE} where there is none
    */
-  static Map<String, Long> whenDiffering(List<String> differing) {
-    return DIVISION;
+  static Map<String, Long> whenDiffering(Collection<String> differing) {
+    boolean mild = MILD.containsAll(differing);
+    Map<String, Long> bounds = new HashMap<>();
+    for (String kernel : WITHOUT_DIVISION) {
+      bounds.put(kernel, mild ? 0 : NONE);
+    }
+    // The root of an exact sum.
+    bounds.put("rowNorms", mild ? 2 : NONE);
+    // The norm is off by 2 ULP, the quotient by 2 more: 4 times 2^-23 of the value, which is up to
+    // 8 ULP of it, and 1 for the oracle's own rounding.
+    bounds.put("normalizeRows", mild ? 9 : NONE);
+    // A quotient is added to something else.
+    bounds.put("projectRows", NONE);
+    bounds.put("adam", NONE);
+    bounds.put("step", NONE);
+    return bounds;
   }
 }

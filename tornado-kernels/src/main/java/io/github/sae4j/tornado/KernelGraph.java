@@ -250,18 +250,7 @@ final class KernelGraph {
    * @throws DeviceException if the device has too little memory, or a kernel does not compile
    */
   KernelPlan compile() {
-    if (bytes() > accelerator.memoryLimit()) {
-      throw new DeviceException(
-          "device "
-              + accelerator.name()
-              + ": out of memory: "
-              + (bytes() >> 20)
-              + " MiB needed, "
-              + (accelerator.memoryLimit() >> 20)
-              + " MiB may be used; raise -Dtornado.device.memory (SAE4J_DEVICE_MEMORY for"
-              + " bin/sae4j) up to what the device has, or take smaller batches");
-    }
-    return KernelPlan.compile(accelerator, tasks.snapshot(), grids);
+    return KernelPlan.compile(accelerator, tasks.snapshot(), grids, bytes());
   }
 
   /** Modes of transfer, under names that say what they mean here. */

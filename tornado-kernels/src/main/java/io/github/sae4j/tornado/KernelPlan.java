@@ -1,6 +1,8 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.DeviceException;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
@@ -20,19 +22,50 @@ final class KernelPlan implements AutoCloseable {
 
   private static volatile String failure;
 
+  /** Device memory of the open plans, by device, in bytes. */
+  private static final Map<String, Long> IN_USE = new ConcurrentHashMap<>();
+
   private final Accelerator accelerator;
   private final TornadoExecutionPlan plan;
+  private final long bytes;
   private TornadoExecutionResult last;
   private boolean closed;
 
-  private KernelPlan(Accelerator accelerator, TornadoExecutionPlan plan) {
+  private KernelPlan(Accelerator accelerator, TornadoExecutionPlan plan, long bytes) {
     this.accelerator = accelerator;
     this.plan = plan;
+    this.bytes = bytes;
   }
 
+  /**
+   * Device memory that a new plan could have.
+   *
+   * @param accelerator the device
+   * @return bytes
+   */
+  static long available(Accelerator accelerator) {
+    return accelerator.memoryLimit() - IN_USE.getOrDefault(accelerator.name(), 0L);
+  }
+
+  /**
+   * Compiles a graph.
+   *
+   * @param accelerator where it runs
+   * @param graph the graph
+   * @param grids the grids of its tasks
+   * @param bytes device memory that its arrays take
+   * @return what runs it
+   * @throws DeviceException if there is not enough memory, or a kernel does not compile
+   */
   static KernelPlan compile(
-      Accelerator accelerator, ImmutableTaskGraph graph, GridScheduler grids) {
+      Accelerator accelerator, ImmutableTaskGraph graph, GridScheduler grids, long bytes) {
     checkTrusted(accelerator);
+    if (bytes > available(accelerator)) {
+      throw outOfMemory(
+          accelerator,
+          (bytes >> 20) + " MiB needed, " + (available(accelerator) >> 20) + " MiB left",
+          null);
+    }
     try {
       @SuppressWarnings("resource") // Closed by the plan that this method returns.
       TornadoExecutionPlan plan =
@@ -40,7 +73,9 @@ final class KernelPlan implements AutoCloseable {
               .withDevice(accelerator.device())
               .withGridScheduler(grids)
               .withCompilerFlags(TornadoVMBackendType.OPENCL, OPENCL_FLAGS);
-      return new KernelPlan(accelerator, plan.withPreCompilation());
+      KernelPlan compiled = new KernelPlan(accelerator, plan.withPreCompilation(), bytes);
+      IN_USE.merge(accelerator.name(), bytes, Long::sum);
+      return compiled;
     } catch (RuntimeException | Error e) {
       throw failed(accelerator, e);
     }
@@ -82,12 +117,6 @@ final class KernelPlan implements AutoCloseable {
     }
   }
 
-  /** Gives the device's memory back; the next run takes it again and sends everything anew. */
-  void releaseMemory() {
-    checkOpen();
-    plan.freeDeviceMemory();
-  }
-
   private void checkOpen() {
     if (closed) {
       throw new IllegalStateException("a kernel of device " + accelerator.name() + " is closed");
@@ -101,6 +130,7 @@ final class KernelPlan implements AutoCloseable {
       return;
     }
     closed = true;
+    IN_USE.merge(accelerator.name(), -bytes, Long::sum);
     try {
       plan.freeDeviceMemory();
       plan.close();
@@ -127,12 +157,7 @@ final class KernelPlan implements AutoCloseable {
 
   private static DeviceException failed(Accelerator accelerator, Throwable thrown) {
     if (isCausedBy(thrown, TornadoOutOfMemoryException.class)) {
-      return new DeviceException(
-          "device "
-              + accelerator.name()
-              + ": out of memory; raise -Dtornado.device.memory (SAE4J_DEVICE_MEMORY for"
-              + " bin/sae4j) up to what the device has, or take smaller batches",
-          thrown);
+      return outOfMemory(accelerator, reason(thrown), thrown);
     }
     if (isCausedBy(thrown, TornadoDeviceFP64NotSupported.class)) {
       return new DeviceException("device " + accelerator.name() + ": has no doubles", thrown);
@@ -144,6 +169,18 @@ final class KernelPlan implements AutoCloseable {
             + ": a kernel failed: "
             + failure
             + "; TornadoVM is not trusted any more in this process",
+        thrown);
+  }
+
+  private static DeviceException outOfMemory(
+      Accelerator accelerator, String details, Throwable thrown) {
+    return new DeviceException(
+        "device "
+            + accelerator.name()
+            + ": out of memory: "
+            + details
+            + "; take smaller batches, or raise -Dtornado.device.memory (SAE4J_DEVICE_MEMORY for"
+            + " bin/sae4j) if it is set",
         thrown);
   }
 

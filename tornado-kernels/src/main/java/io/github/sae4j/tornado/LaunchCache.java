@@ -41,6 +41,7 @@ final class LaunchCache implements AutoCloseable {
     }
   }
 
+  /** Frees all; the cache may be used again. */
   @Override
   public void close() {
     launches.values().forEach(Launch::close);

@@ -872,6 +872,8 @@ final class TornadoDevice implements Device {
       // Without doubles the host has to add between kernels, so a step cannot be one graph.
       return new ComposedTrainingStep(this, spec, state);
     }
+    // A step needs the memory more than kernels that may be compiled again.
+    launches.close();
     return new TornadoTrainingStep(this, accelerator, spec, state);
   }
 

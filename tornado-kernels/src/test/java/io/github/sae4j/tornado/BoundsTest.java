@@ -1,0 +1,45 @@
+package io.github.sae4j.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import java.lang.reflect.Method;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What a device promises that is not exact. */
+@Tag("no-device")
+class BoundsTest {
+  @Test
+  void everyKernelOfADeviceHasAnEntry() {
+    Set<String> notKernels =
+        Set.of("name", "description", "promise", "openMemory", "compile", "close");
+    Set<String> kernels =
+        Stream.of(Device.class.getDeclaredMethods())
+            .map(Method::getName)
+            .filter(name -> !notKernels.contains(name) && !name.contains("$"))
+            .collect(Collectors.toSet());
+    Map<String, Long> bounds = Bounds.whenDiffering(List.of("division"));
+    assertTrue(bounds.keySet().containsAll(kernels), () -> bounds.keySet() + " of " + kernels);
+  }
+
+  @Test
+  void approximateDivisionLeavesTheRestExact() {
+    Map<String, Long> bounds = Bounds.whenDiffering(List.of("division"));
+    assertEquals(0, bounds.get("product"));
+    assertEquals(9, bounds.get("normalizeRows"));
+    assertEquals(Bounds.NONE, bounds.get("adam"));
+  }
+
+  @Test
+  void nothingIsPromisedWhereFmaDiffers() {
+    assertEquals(
+        Set.of(Bounds.NONE), Set.copyOf(Bounds.whenDiffering(List.of("division", "fma")).values()));
+  }
+}
