@@ -58,7 +58,10 @@ final class StepParity {
     List<Variant> all = new ArrayList<>();
     for (Recipe recipe : Recipe.values()) {
       all.add(new Variant(recipe, "", List.of()));
-      all.add(new Variant(recipe, " auxk=7", List.of("auxk", 7)));
+      // About half the latents are dead: a small part of them, a good part, every one.
+      for (int kAux : new int[] {4, 20, D_SAE}) {
+        all.add(new Variant(recipe, " auxk=" + kAux, List.of("auxk", kAux)));
+      }
       all.add(new Variant(recipe, " accumulation=3", List.of("gradient_accumulation", 3)));
       all.add(
           new Variant(

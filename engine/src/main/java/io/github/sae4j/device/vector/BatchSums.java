@@ -1,106 +1,126 @@
 package io.github.sae4j.device.vector;
 
 import io.github.sae4j.device.OrderedSums;
-import io.github.sae4j.memory.Matrix;
+import java.util.Arrays;
 
-/** Sums over the rows of a batch, in blocks of 256 rows (numerics rules 5 and 6). */
+/**
+ * Sums over the rows of a batch, in blocks of 256 rows (numerics rules 5 and 6). Threads split the
+ * columns, so the order of a column's sum is nobody's choice.
+ */
 final class BatchSums {
-  /** Copies a row of the batch into scratch. */
-  interface Rows {
-    /**
-     * Reads one row.
-     *
-     * @param row row of the batch
-     * @param out receives the row
-     */
-    void read(int row, float[] out);
+  /** Columns of one task. */
+  private static final int STRIPE = 64;
+
+  private static final class Worker {
+    final float[] piece = new float[STRIPE];
+    final float[] block = new float[STRIPE];
+    final double[] wideBlock = new double[STRIPE];
+    final double[] wideTotal = new double[STRIPE];
+    float[] row = {};
   }
 
   private final WorkerPool pool;
+  private final Worker[] workers;
 
   BatchSums(WorkerPool pool) {
     this.pool = pool;
+    this.workers = new Worker[pool.size()];
+    Arrays.setAll(workers, i -> new Worker());
   }
 
-  /** Rows of a matrix. */
-  static Rows of(Matrix matrix) {
-    return (row, out) -> matrix.read(row, 1, out, 0);
-  }
-
-  /** Rows in an array, {@code stride} floats apart. */
-  static Rows of(float[] rows, int stride, int width) {
-    return (row, out) -> System.arraycopy(rows, row * stride, out, 0, width);
-  }
-
-  /** Column sums in f32. */
-  float[] columnSums(Rows rows, int from, int count, int width) {
-    int blocks = blocks(count);
-    float[][] sums = new float[blocks][];
-    pool.run(
-        blocks,
-        (block, worker) -> {
-          float[] sum = new float[width];
-          float[] row = new float[width];
-          int end = Math.min(count, (block + 1) * OrderedSums.BLOCK);
-          for (int b = block * OrderedSums.BLOCK; b < end; b++) {
-            rows.read(from + b, row);
-            for (int j = 0; j < width; j++) {
-              sum[j] += row[j];
+  /**
+   * Adds column sums in f32 to {@code out}.
+   *
+   * @param rows the batch
+   * @param count rows to add, from row 0
+   * @param width number of columns
+   * @param out receives {@code width} sums on top of what it holds: block by block, so a batch may
+   *     come in several calls if all but the last bring whole blocks
+   */
+  void addColumnSums(Rows rows, int count, int width, float[] out) {
+    forStripes(
+        width,
+        (worker, column, columns) -> {
+          float[] piece = worker.piece;
+          float[] block = worker.block;
+          for (int from = 0; from < count; from += OrderedSums.BLOCK) {
+            Arrays.fill(block, 0f);
+            int end = Math.min(count, from + OrderedSums.BLOCK);
+            for (int b = from; b < end; b++) {
+              rows.read(b, column, columns, piece, 0);
+              for (int j = 0; j < columns; j++) {
+                block[j] += piece[j];
+              }
+            }
+            for (int j = 0; j < columns; j++) {
+              out[column + j] += block[j];
             }
           }
-          sums[block] = sum;
         });
-    float[] total = new float[width];
-    for (float[] sum : sums) {
-      for (int j = 0; j < width; j++) {
-        total[j] += sum[j];
-      }
-    }
-    return total;
   }
 
-  /** Column means, summed in double and rounded once. */
-  float[] columnMeans(Rows rows, int from, int count, int width) {
-    int blocks = blocks(count);
-    double[][] sums = new double[blocks][];
-    pool.run(
-        blocks,
-        (block, worker) -> {
-          double[] sum = new double[width];
-          float[] row = new float[width];
-          int end = Math.min(count, (block + 1) * OrderedSums.BLOCK);
-          for (int b = block * OrderedSums.BLOCK; b < end; b++) {
-            rows.read(from + b, row);
-            for (int j = 0; j < width; j++) {
-              sum[j] += row[j];
+  /**
+   * Column means, summed in double and rounded once.
+   *
+   * @param rows the batch
+   * @param from first row
+   * @param count number of rows
+   * @param width number of columns
+   * @param out receives {@code width} means
+   */
+  void columnMeans(Rows rows, int from, int count, int width, float[] out) {
+    forStripes(
+        width,
+        (worker, column, columns) -> {
+          float[] piece = worker.piece;
+          double[] block = worker.wideBlock;
+          double[] total = worker.wideTotal;
+          Arrays.fill(total, 0);
+          for (int at = 0; at < count; at += OrderedSums.BLOCK) {
+            Arrays.fill(block, 0);
+            int end = Math.min(count, at + OrderedSums.BLOCK);
+            for (int b = at; b < end; b++) {
+              rows.read(from + b, column, columns, piece, 0);
+              for (int j = 0; j < columns; j++) {
+                block[j] += piece[j];
+              }
+            }
+            for (int j = 0; j < columns; j++) {
+              total[j] += block[j];
             }
           }
-          sums[block] = sum;
+          for (int j = 0; j < columns; j++) {
+            out[column + j] = (float) (total[j] / count);
+          }
         });
-    double[] total = new double[width];
-    for (double[] sum : sums) {
-      for (int j = 0; j < width; j++) {
-        total[j] += sum[j];
-      }
-    }
-    float[] means = new float[width];
-    for (int j = 0; j < width; j++) {
-      means[j] = (float) (total[j] / count);
-    }
-    return means;
   }
 
-  /** Squared distances of rows to a vector, by lanes. */
-  void squaredDistances(Rows rows, int from, int count, float[] center, float[] out, int at) {
-    int width = center.length;
+  /**
+   * Squared distances of rows to a vector, by lanes.
+   *
+   * @param rows the batch
+   * @param from first row
+   * @param count number of rows
+   * @param width number of columns
+   * @param center the vector
+   * @param out receives {@code count} distances
+   * @param at first position in {@code out}
+   */
+  void squaredDistances(
+      Rows rows, int from, int count, int width, float[] center, float[] out, int at) {
     int padded = Vectors.padded(width);
     pool.run(
         blocks(count),
-        (block, worker) -> {
-          float[] row = new float[padded];
+        (block, w) -> {
+          Worker worker = workers[w];
+          if (worker.row.length < padded) {
+            worker.row = new float[padded];
+          }
+          float[] row = worker.row;
+          Arrays.fill(row, width, padded, 0f);
           int end = Math.min(count, (block + 1) * OrderedSums.BLOCK);
           for (int b = block * OrderedSums.BLOCK; b < end; b++) {
-            rows.read(from + b, row);
+            rows.read(from + b, 0, width, row, 0);
             for (int j = 0; j < width; j++) {
               row[j] -= center[j];
             }
@@ -116,6 +136,19 @@ final class BatchSums {
       blocks.add(values[from + i]);
     }
     return blocks.total();
+  }
+
+  private interface Stripe {
+    void run(Worker worker, int column, int columns);
+  }
+
+  private void forStripes(int width, Stripe stripe) {
+    pool.run(
+        (width + STRIPE - 1) / STRIPE,
+        (task, worker) -> {
+          int column = task * STRIPE;
+          stripe.run(workers[worker], column, Math.min(STRIPE, width - column));
+        });
   }
 
   private static int blocks(int rows) {

@@ -5,7 +5,6 @@ import io.github.sae4j.device.AuxSpec;
 import io.github.sae4j.device.DeadLatents;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.OrderedSums;
-import io.github.sae4j.device.Selection;
 import io.github.sae4j.device.Shapes;
 import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.StepSpec;
@@ -30,29 +29,50 @@ final class FusedTrainingStep implements TrainingStep {
   private final StepMemory memory;
   private final SamplePass samples;
   private final LatentPass latents;
+  private final AuxTerm aux;
   private final OffHeap offHeap = new OffHeap();
   private final HeapCodes codes = new HeapCodes();
+  private final CodeTerm main;
   private final HeapCodes multiCodes = new HeapCodes();
-  private final HeapCodes auxCodes = new HeapCodes();
+  private final CodeTerm multi;
+  private final float[] rowScalars;
+  private final float[] columns;
+  private final float[] bDecGradient;
   private final boolean[] fired;
   private final float[] bEnc;
   private final float[] norms;
   private final DeadLatents counter;
+  private final float[] bDec;
   private Matrix normalized;
   private Matrix outScales;
   private Matrix outShifts;
   private boolean closed;
 
   FusedTrainingStep(WorkerPool pool, StepSpec spec, TrainingState state) {
+    this(pool, spec, state, AuxTerm.Limits.DEFAULT);
+  }
+
+  FusedTrainingStep(WorkerPool pool, StepSpec spec, TrainingState state, AuxTerm.Limits limits) {
     Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
     this.pool = pool;
     this.spec = spec;
     this.state = state;
     this.encoding = new Encoding(pool);
     this.sums = new BatchSums(pool);
-    this.memory = new StepMemory(spec, pool.size());
+    this.memory = new StepMemory(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
-    this.latents = new LatentPass(pool, spec, state, memory, offHeap);
+    this.latents = new LatentPass(pool, spec, state, memory);
+    this.aux =
+        spec.aux().coefficient() > 0
+            ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
+            : null;
+    this.main = new CodeTerm(codes, memory.gradient, memory);
+    this.multi =
+        spec.multiTopK() ? new CodeTerm(multiCodes, new float[memory.input.length], memory) : null;
+    this.rowScalars = new float[spec.maxRows()];
+    this.columns = new float[memory.padded];
+    this.bDecGradient = new float[memory.padded];
+    this.bDec = spec.applyBDecToInput() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
     this.bEnc = new float[spec.dSae()];
     this.norms = spec.rescaleByDecoderNorm() ? new float[spec.dSae()] : null;
@@ -84,7 +104,7 @@ final class FusedTrainingStep implements TrainingStep {
     long active = countFired(rows);
     int[] dead = countDead(rows);
     Losses losses = reconstruct(x, dead, withVariance);
-    double norm = update(rows, learningRate, number, losses.aux != null);
+    double norm = update(rows, learningRate, number, losses.auxActive);
     return new StepReport(
         rows,
         losses.main
@@ -110,7 +130,9 @@ final class FusedTrainingStep implements TrainingStep {
       samples.undoNormalization(outScales.toArray(), outShifts.toArray());
     }
     Matrix from = source;
-    float[] bDec = spec.applyBDecToInput() ? state.bDec().toArray() : null;
+    if (bDec != null) {
+      state.bDec().read(0, 1, bDec, 0);
+    }
     int padded = memory.padded;
     pool.run(
         Packing.tiles(rows),
@@ -127,7 +149,7 @@ final class FusedTrainingStep implements TrainingStep {
             }
           }
         });
-    encoding.packRows(memory.input, padded, rows, spec.dIn(), memory.packed);
+    encoding.packRows(memory.input, 0, padded, rows, spec.dIn(), memory.gradient);
   }
 
   private void encode(int rows) {
@@ -139,9 +161,9 @@ final class FusedTrainingStep implements TrainingStep {
     Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
     if (spec.multiTopK()) {
       multiCodes.resize(rows, spec.multiK());
-      encoding.run(encoder, memory.packed, rows, multiCodes, codes);
+      encoding.run(encoder, memory.gradient, rows, multiCodes, codes);
     } else {
-      encoding.run(encoder, memory.packed, rows, codes, null);
+      encoding.run(encoder, memory.gradient, rows, codes, null);
     }
   }
 
@@ -177,26 +199,26 @@ final class FusedTrainingStep implements TrainingStep {
     return dead;
   }
 
-  /** Losses of a step and, if AuxK acts, the gradient at ê. */
+  /** Losses of a step. */
   private static final class Losses {
     double main;
     double auxValue;
     double multi;
     double variance = Double.NaN;
     double rowExplained = Double.NaN;
-    float[] aux;
+    boolean auxActive;
   }
 
   private Losses reconstruct(Matrix x, int[] dead, boolean withVariance) {
     int rows = x.rows();
     int micros = (rows + spec.microBatchRows() - 1) / spec.microBatchRows();
-    AuxSpec aux = spec.aux();
-    boolean auxActive = aux.coefficient() > 0 && dead.length > 0;
+    AuxSpec.Normalizer normalizer = spec.aux().normalizer();
+    boolean auxActive = aux != null && dead.length > 0;
     boolean variance =
         withVariance
             || spec.loss() == StepSpec.MainLoss.FVU
             || spec.multiTopK()
-            || (auxActive && aux.normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE);
+            || (auxActive && normalizer == AuxSpec.Normalizer.TOTAL_VARIANCE);
     double[] variances = variance ? variances(x, micros) : null;
 
     Losses losses = new Losses();
@@ -206,23 +228,29 @@ final class FusedTrainingStep implements TrainingStep {
     }
     if (auxActive) {
       samples.residual(x, codes, memory.gradient, memory.errorSquares);
-      losses.aux = auxTerm(rows, micros, dead, variances, losses);
-      samples.gradient(
-          rows, codes, memory.gradient, factors, aux.residualDetached() ? null : losses.aux);
-      samples.codeGradients(rows, auxCodes, losses.aux, aux.relu());
+      double[] normalizers = new double[micros];
+      for (int micro = 0; micro < micros; micro++) {
+        normalizers[micro] =
+            switch (normalizer) {
+              case ROWS -> microRows(rows, micro);
+              case TOTAL_VARIANCE -> variances[micro];
+              case RESIDUAL_VARIANCE -> residualVariance(rows, micro);
+            };
+      }
+      losses.auxActive = true;
+      losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
     } else {
       samples.forward(x, codes, memory.gradient, memory.errorSquares, factors);
     }
     if (spec.multiTopK()) {
-      float[] squares = new float[rows];
       float[] multiFactors = new float[micros];
       for (int micro = 0; micro < micros; micro++) {
         multiFactors[micro] =
             StepSums.factor(2 * StepSpec.MULTI_TOP_K_WEIGHT, variances[micro], micros);
       }
-      samples.forward(x, multiCodes, latents.multiGradient(), squares, multiFactors);
+      samples.forward(x, multiCodes, multi.gradient(), rowScalars, multiFactors);
       for (int micro = 0; micro < micros; micro++) {
-        losses.multi += StepSums.ratio(microSum(squares, rows, micro), variances[micro]);
+        losses.multi += StepSums.ratio(microSum(rowScalars, rows, micro), variances[micro]);
       }
       losses.multi /= micros;
     }
@@ -269,74 +297,34 @@ final class FusedTrainingStep implements TrainingStep {
 
   private double[] variances(Matrix x, int micros) {
     double[] variances = new double[micros];
-    BatchSums.Rows source = BatchSums.of(x);
+    Rows source = Rows.of(x);
     for (int micro = 0; micro < micros; micro++) {
       int from = microFrom(micro);
       int count = microRows(x.rows(), micro);
-      float[] mean = sums.columnMeans(source, from, count, spec.dIn());
-      sums.squaredDistances(source, from, count, mean, memory.distances, from);
+      sums.columnMeans(source, from, count, spec.dIn(), columns);
+      sums.squaredDistances(source, from, count, spec.dIn(), columns, memory.distances, from);
       variances[micro] = BatchSums.sum(memory.distances, from, count);
     }
     return variances;
   }
 
-  /** Forms h, the gradient at ê, from the residuals in {@code memory.gradient}. */
-  private float[] auxTerm(int rows, int micros, int[] dead, double[] variances, Losses losses) {
-    AuxSpec aux = spec.aux();
-    auxCodes.resize(rows, Math.min(aux.kAux(), dead.length));
-    encoding.run(
-        new Encoding.Spec(
-            state.wEnc(), dead, bEnc, norms, aux.relu() ? Selection.RELU_FIRST : Selection.SIGNED),
-        memory.packed,
-        rows,
-        auxCodes,
-        null);
-    for (int i = 0; i < rows * auxCodes.k; i++) {
-      auxCodes.indices[i] = dead[auxCodes.indices[i]];
-    }
-    float[] h = latents.auxGradient();
-    float[] squares = new float[rows];
-    samples.auxError(rows, auxCodes, memory.gradient, h, squares);
-    double scale = StepSums.auxScale(aux, dead.length);
-    float[] factors = new float[micros];
-    for (int micro = 0; micro < micros; micro++) {
-      double normalizer =
-          switch (aux.normalizer()) {
-            case ROWS -> microRows(rows, micro);
-            case TOTAL_VARIANCE -> variances[micro];
-            case RESIDUAL_VARIANCE -> residualVariance(rows, micro);
-          };
-      losses.auxValue += scale * StepSums.ratio(microSum(squares, rows, micro), normalizer);
-      factors[micro] = StepSums.factor(2 * aux.coefficient() * scale, normalizer, micros);
-    }
-    losses.auxValue /= micros;
-    samples.scale(rows, h, factors);
-    return h;
-  }
-
   private double residualVariance(int rows, int micro) {
     int from = microFrom(micro);
     int count = microRows(rows, micro);
-    BatchSums.Rows errors = BatchSums.of(memory.gradient, memory.padded, spec.dIn());
-    float[] mean = sums.columnMeans(errors, from, count, spec.dIn());
-    float[] distances = new float[count];
-    sums.squaredDistances(errors, from, count, mean, distances, 0);
-    return BatchSums.sum(distances, 0, count);
+    Rows errors = Rows.of(memory.gradient, 0, memory.padded);
+    sums.columnMeans(errors, from, count, spec.dIn(), columns);
+    sums.squaredDistances(errors, from, count, spec.dIn(), columns, rowScalars, 0);
+    return BatchSums.sum(rowScalars, 0, count);
   }
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
     codes.byLatent.build(codes.indices, rows * codes.k, n);
-    HeapCodes multi = spec.multiTopK() ? multiCodes : null;
     if (multi != null) {
-      multi.byLatent.build(multi.indices, rows * multi.k, n);
+      multiCodes.byLatent.build(multiCodes.indices, rows * multiCodes.k, n);
     }
-    HeapCodes aux = auxActive ? auxCodes : null;
-    if (aux != null) {
-      aux.byLatent.build(aux.indices, rows * aux.k, n);
-    }
-    latents.begin(codes, multi, aux);
-    float[] bDecGradient = decoderBiasGradient(rows, multi, aux);
+    latents.begin(main, multi, auxActive ? aux.byLatent() : null);
+    decoderBiasGradient(rows, auxActive);
     Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
     double norm = Double.NaN;
     if (spec.clipNorm().isPresent()) {
@@ -356,31 +344,21 @@ final class FusedTrainingStep implements TrainingStep {
     return norm;
   }
 
-  private float[] decoderBiasGradient(int rows, HeapCodes multi, HeapCodes aux) {
+  private void decoderBiasGradient(int rows, boolean auxActive) {
     int d = spec.dIn();
-    float[] total = sums.columnSums(gradientRows(memory.gradient), 0, rows, d);
+    java.util.Arrays.fill(bDecGradient, 0f);
+    sums.addColumnSums(Rows.of(memory.gradient, 0, memory.padded), rows, d, bDecGradient);
     if (multi != null) {
-      addTo(total, sums.columnSums(gradientRows(latents.multiGradient()), 0, rows, d));
+      java.util.Arrays.fill(columns, 0f);
+      sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);
+      RowKernels.add(bDecGradient, 0, columns, 0, memory.padded);
     }
-    if (aux != null && spec.aux().bDec() != AuxSpec.BDec.EXCLUDED) {
-      addTo(total, sums.columnSums(gradientRows(latents.auxGradient()), 0, rows, d));
+    if (auxActive && spec.aux().bDec() != AuxSpec.BDec.EXCLUDED) {
+      RowKernels.add(bDecGradient, 0, aux.columnSums(), 0, memory.padded);
     }
     if (spec.applyBDecToInput()) {
-      float[] throughInput = latents.throughInput();
-      for (int j = 0; j < d; j++) {
-        total[j] -= throughInput[j];
-      }
-    }
-    return java.util.Arrays.copyOf(total, memory.padded);
-  }
-
-  private BatchSums.Rows gradientRows(float[] gradient) {
-    return BatchSums.of(gradient, memory.padded, spec.dIn());
-  }
-
-  private static void addTo(float[] total, float[] addend) {
-    for (int j = 0; j < total.length; j++) {
-      total[j] += addend[j];
+      RowKernels.subtract(
+          bDecGradient, 0, latents.throughInput(), 0, bDecGradient, 0, memory.padded);
     }
   }
 

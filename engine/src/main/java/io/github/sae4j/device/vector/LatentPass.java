@@ -6,8 +6,6 @@ import static io.github.sae4j.device.vector.Vectors.SPECIES;
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.memory.OffHeap;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -29,48 +27,27 @@ final class LatentPass {
   private final StepSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
-  private final OffHeap offHeap;
   private final float[] biasGradient;
   private final float[] zeros;
-  private HeapCodes main;
-  private HeapCodes multi;
-  private HeapCodes aux;
-  private float[] multiGradient;
-  private float[] auxGradient;
-  private Matrix encoderGradients;
-  private Matrix decoderGradients;
+  private final float[] throughInput;
+  private CodeTerm main;
+  private LatentTerm multi;
+  private LatentTerm aux;
   private float[] encoderSquares;
   private float[] decoderSquares;
 
-  LatentPass(
-      WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory, OffHeap offHeap) {
+  LatentPass(WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory) {
     this.pool = pool;
     this.spec = spec;
     this.state = state;
     this.memory = memory;
-    this.offHeap = offHeap;
     this.biasGradient = new float[Vectors.padded(spec.dSae())];
     this.zeros = new float[memory.padded];
-    if (spec.multiTopK()) {
-      multiGradient = new float[memory.gradient.length];
-    }
+    this.throughInput = new float[memory.padded];
     if (spec.clipNorm().isPresent()) {
       encoderSquares = new float[spec.dSae()];
       decoderSquares = new float[spec.dSae()];
     }
-  }
-
-  /** Gradient at the output of the Multi-TopK term. */
-  float[] multiGradient() {
-    return multiGradient;
-  }
-
-  /** Gradient at ê; allocated when AuxK first acts. */
-  float[] auxGradient() {
-    if (auxGradient == null) {
-      auxGradient = new float[memory.gradient.length];
-    }
-    return auxGradient;
   }
 
   /** Gradient of b_enc, padded. */
@@ -97,37 +74,35 @@ final class LatentPass {
         });
   }
 
-  /** Takes the codes of a step and forms the gradient of b_enc. */
-  void begin(HeapCodes main, HeapCodes multi, HeapCodes aux) {
+  /**
+   * Takes the terms of a step and forms the gradient of b_enc.
+   *
+   * @param main the main term
+   * @param multi the Multi-TopK term, or null
+   * @param aux the AuxK term, or null
+   */
+  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux) {
     this.main = main;
     this.multi = multi;
     this.aux = aux;
     forEach(
         (i, scratch) -> {
-          float sum = sumDeltas(main, i);
-          if (multi != null) {
-            sum += sumDeltas(multi, i);
+          float sum = main.biasGradient(i);
+          if (has(multi, i)) {
+            sum += multi.biasGradient(i);
           }
-          if (aux != null && aux.byLatent.from(i) < aux.byLatent.to(i)) {
-            sum += sumDeltas(aux, i);
+          if (has(aux, i)) {
+            sum += aux.biasGradient(i);
           }
           biasGradient[i] = sum;
         });
   }
 
-  private static float sumDeltas(HeapCodes codes, int latent) {
-    float sum = 0f;
-    int to = codes.byLatent.to(latent);
-    for (int p = codes.byLatent.from(latent); p < to; p++) {
-      sum += codes.deltas[codes.byLatent.place(p)];
-    }
-    return sum;
-  }
-
   /** db_enc W_enc: per column one chain over ascending latents; those with gradient 0 skipped. */
   float[] throughInput() {
     int d = spec.dIn();
-    float[] out = new float[memory.padded];
+    float[] out = throughInput;
+    Arrays.fill(out, 0f);
     int stripe = 8 * LENGTH;
     int stripes = d / stripe;
     int rest = d - stripes * stripe;
@@ -197,10 +172,6 @@ final class LatentPass {
 
   /** First of two passes, when the recipe clips: forms and keeps the rows and their norms. */
   void formGradients() {
-    if (encoderGradients == null) {
-      encoderGradients = offHeap.matrix(spec.dSae(), spec.dIn());
-      decoderGradients = offHeap.matrix(spec.dSae(), spec.dIn());
-    }
     int padded = memory.padded;
     forEach(
         (i, scratch) -> {
@@ -210,8 +181,8 @@ final class LatentPass {
                 RowKernels.dot(scratch.encoderGradient, 0, scratch.encoderGradient, 0, padded);
             decoderSquares[i] =
                 RowKernels.dot(scratch.decoderGradient, 0, scratch.decoderGradient, 0, padded);
-            encoderGradients.write(i, 1, scratch.encoderGradient, 0);
-            decoderGradients.write(i, 1, scratch.decoderGradient, 0);
+            memory.keptEncoderGradients.write(i, 1, scratch.encoderGradient, 0);
+            memory.keptDecoderGradients.write(i, 1, scratch.decoderGradient, 0);
           } else {
             encoderSquares[i] = 0f;
             decoderSquares[i] = 0f;
@@ -234,8 +205,8 @@ final class LatentPass {
           if (touched(i)) {
             encoder = scratch.encoderGradient;
             decoder = scratch.decoderGradient;
-            encoderGradients.read(i, 1, encoder, 0);
-            decoderGradients.read(i, 1, decoder, 0);
+            memory.keptEncoderGradients.read(i, 1, encoder, 0);
+            memory.keptDecoderGradients.read(i, 1, decoder, 0);
           }
           apply(i, encoder, decoder, adam, scratch);
         });
@@ -259,8 +230,8 @@ final class LatentPass {
     return has(main, latent) || has(multi, latent) || has(aux, latent);
   }
 
-  private static boolean has(HeapCodes codes, int latent) {
-    return codes != null && codes.byLatent.from(latent) < codes.byLatent.to(latent);
+  private static boolean has(LatentTerm term, int latent) {
+    return term != null && term.touches(latent);
   }
 
   /** Forms both gradient rows of a latent; false if they are zero and were not written. */
@@ -275,13 +246,12 @@ final class LatentPass {
     }
     Arrays.fill(scratch.encoderGradient, 0f);
     Arrays.fill(scratch.decoderGradient, 0f);
-    accumulate(
-        main, memory.gradient, latent, scratch, scratch.encoderGradient, scratch.decoderGradient);
+    main.accumulate(latent, scratch, scratch.encoderGradient, scratch.decoderGradient);
     if (has(multi, latent)) {
-      addTerm(multi, multiGradient, latent, scratch);
+      multi.addTo(latent, scratch);
     }
     if (has(aux, latent)) {
-      addTerm(aux, auxGradient, latent, scratch);
+      aux.addTo(latent, scratch);
     }
     if (spec.projectGradient()) {
       readDecoder(latent, scratch);
@@ -291,36 +261,6 @@ final class LatentPass {
       RowKernels.project(scratch.decoderGradient, 0, scratch.unit, 0, memory.padded);
     }
     return true;
-  }
-
-  private void addTerm(HeapCodes codes, float[] gradient, int latent, StepMemory.Worker scratch) {
-    Arrays.fill(scratch.term, 0f);
-    Arrays.fill(scratch.out, 0f);
-    accumulate(codes, gradient, latent, scratch, scratch.term, scratch.out);
-    RowKernels.add(scratch.encoderGradient, 0, scratch.term, 0, memory.padded);
-    RowKernels.add(scratch.decoderGradient, 0, scratch.out, 0, memory.padded);
-  }
-
-  /** One term's chains over ascending samples (numerics rule 4). */
-  private void accumulate(
-      HeapCodes codes,
-      float[] gradient,
-      int latent,
-      StepMemory.Worker scratch,
-      float[] encoder,
-      float[] decoder) {
-    int from = codes.byLatent.from(latent);
-    int count = codes.byLatent.to(latent) - from;
-    scratch.samples(count);
-    for (int p = 0; p < count; p++) {
-      int place = codes.byLatent.place(from + p);
-      scratch.weights[p] = codes.values[place];
-      scratch.deltas[p] = codes.deltas[place];
-      scratch.rowAt[p] = place / codes.k * memory.padded;
-    }
-    RowKernels.combine(scratch.weights, scratch.rowAt, count, gradient, memory.padded, decoder, 0);
-    RowKernels.combine(
-        scratch.deltas, scratch.rowAt, count, memory.input, memory.padded, encoder, 0);
   }
 
   private void apply(

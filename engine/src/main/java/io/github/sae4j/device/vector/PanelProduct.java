@@ -1,14 +1,10 @@
 package io.github.sae4j.device.vector;
 
-import static io.github.sae4j.device.vector.Vectors.LENGTH;
 import static io.github.sae4j.device.vector.Vectors.PANEL;
-import static io.github.sae4j.device.vector.Vectors.SPECIES;
 import static io.github.sae4j.device.vector.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
-import java.nio.ByteOrder;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * General matrix product on register tiles. Rows of the left operand are packed once; threads claim
@@ -16,6 +12,30 @@ import jdk.incubator.vector.FloatVector;
  * the stored result, which is no rounding.
  */
 final class PanelProduct {
+  /**
+   * One product {@code out = op(a) op(b)}.
+   *
+   * @param a left operand, {@code [m, inner]}, or {@code [inner, m]} if transposed
+   * @param transposeA whether the left operand is transposed
+   * @param b right operand, {@code [inner, n]}, or {@code [n, inner]} if transposed
+   * @param transposeB whether the right operand is transposed
+   * @param out the result {@code [m, n]}; none of its rows may lie in an operand
+   * @param m rows of the result
+   * @param n columns of the result
+   * @param inner length of the chains
+   * @param goOn whether the chains go on from what {@code out} holds; otherwise they start from +0
+   */
+  record Product(
+      Rows a,
+      boolean transposeA,
+      Rows b,
+      boolean transposeB,
+      Rows out,
+      int m,
+      int n,
+      int inner,
+      boolean goOn) {}
+
   /** Rows of the left operand packed at a time. */
   private static final int ROWS = 340 * TILE;
 
@@ -29,6 +49,13 @@ final class PanelProduct {
     final float[] tile = new float[TILE * PANEL];
     float[] rows = {};
     float[] panels = {};
+
+    float[] rows(int floats) {
+      if (rows.length < floats) {
+        rows = new float[floats];
+      }
+      return rows;
+    }
   }
 
   private final WorkerPool pool;
@@ -42,24 +69,38 @@ final class PanelProduct {
   }
 
   /** {@code out = op(a) op(b)}; shapes are the caller's business. */
-  synchronized void run(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
-    int m = out.rows();
+  void run(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
     int inner = transposeA ? a.rows() : a.cols();
     if (inner == 0) {
       out.fill(0f);
       return;
     }
-    for (int row = 0; row < m; row += ROWS) {
-      int rows = Math.min(ROWS, m - row);
-      for (int from = 0; from < inner; from += DEPTH) {
-        int depth = Math.min(DEPTH, inner - from);
-        packLeft(a, transposeA, row, rows, from, depth);
-        multiply(b, transposeB, out, row, rows, from, depth);
+    run(
+        new Product(
+            Rows.of(a),
+            transposeA,
+            Rows.of(b),
+            transposeB,
+            Rows.of(out),
+            out.rows(),
+            out.cols(),
+            inner,
+            false));
+  }
+
+  /** Runs a product; its inner index has at least one element. */
+  synchronized void run(Product product) {
+    for (int row = 0; row < product.m; row += ROWS) {
+      int rows = Math.min(ROWS, product.m - row);
+      for (int from = 0; from < product.inner; from += DEPTH) {
+        int depth = Math.min(DEPTH, product.inner - from);
+        packLeft(product, row, rows, from, depth);
+        multiply(product, row, rows, from, depth);
       }
     }
   }
 
-  private void packLeft(Matrix a, boolean transposed, int row, int rows, int from, int depth) {
+  private void packLeft(Product product, int row, int rows, int from, int depth) {
     int tiles = Packing.tiles(rows);
     int size = tiles * TILE * depth;
     if (packed.length < size) {
@@ -70,36 +111,45 @@ final class PanelProduct {
         (t, w) -> {
           int first = t * TILE;
           int count = Math.min(TILE, rows - first);
-          int at = first * depth;
-          if (transposed) {
-            packColumns(a, from, depth, row + first, count, TILE, packed, at);
-            return;
-          }
-          Worker worker = workers[w];
-          if (worker.rows.length < TILE * depth) {
-            worker.rows = new float[Math.max(TILE, PANEL) * depth];
-          }
-          for (int r = 0; r < count; r++) {
-            Packing.copyRow(a, row + first + r, from, depth, worker.rows, r * depth);
-          }
-          Packing.pack(worker.rows, 0, depth, count, depth, TILE, packed, at);
+          boolean across = product.transposeA;
+          pack(product.a, across, row + first, count, TILE, from, depth, w, packed, first * depth);
         });
   }
 
-  /** Packs columns of a matrix whose rows run along the inner index. */
-  private static void packColumns(
-      Matrix a, int from, int depth, int column, int count, int width, float[] out, int at) {
-    for (int p = 0; p < depth; p++) {
-      int target = at + p * width;
-      Packing.copyRow(a, from + p, column, count, out, target);
-      Arrays.fill(out, target + count, target + width, 0f);
+  /**
+   * Packs vectors of an operand.
+   *
+   * @param across whether the inner index runs across the operand's rows instead of along them
+   */
+  private void pack(
+      Rows operand,
+      boolean across,
+      int first,
+      int count,
+      int width,
+      int from,
+      int depth,
+      int worker,
+      float[] out,
+      int at) {
+    if (across) {
+      for (int p = 0; p < depth; p++) {
+        int target = at + p * width;
+        operand.read(from + p, first, count, out, target);
+        Arrays.fill(out, target + count, target + width, 0f);
+      }
+      return;
     }
+    float[] rows = workers[worker].rows(width * depth);
+    for (int r = 0; r < count; r++) {
+      operand.read(first + r, from, depth, rows, r * depth);
+    }
+    Packing.pack(rows, 0, depth, count, depth, width, out, at);
   }
 
-  private void multiply(
-      Matrix b, boolean transposed, Matrix out, int row, int rows, int from, int depth) {
+  private void multiply(Product product, int row, int rows, int from, int depth) {
     int panelFloats = depth * PANEL;
-    int panels = Packing.panels(out.cols());
+    int panels = Packing.panels(product.n);
     int most = Math.max(1, GROUP_BYTES / (4 * panelFloats));
     // At least a few groups per thread, so that all find work.
     int group = Math.max(1, Math.min(most, panels / (4 * pool.size())));
@@ -110,24 +160,19 @@ final class PanelProduct {
           if (worker.panels.length < group * panelFloats) {
             worker.panels = new float[group * panelFloats];
           }
-          if (worker.rows.length < panelFloats) {
-            worker.rows = new float[Math.max(TILE, PANEL) * depth];
-          }
           int first = task * group;
           int count = Math.min(group, panels - first);
           for (int g = 0; g < count; g++) {
             int column = (first + g) * PANEL;
-            int columns = Math.min(PANEL, out.cols() - column);
+            int columns = Math.min(PANEL, product.n - column);
+            boolean across = !product.transposeB;
             int at = g * panelFloats;
-            if (transposed) {
-              Packing.panel(b, null, column, columns, from, depth, worker.rows, worker.panels, at);
-            } else {
-              packColumns(b, from, depth, column, columns, PANEL, worker.panels, at);
-            }
+            pack(product.b, across, column, columns, PANEL, from, depth, w, worker.panels, at);
           }
           for (int tile = 0; tile < Packing.tiles(rows); tile++) {
             for (int g = 0; g < count; g++) {
-              tile(worker, out, row, rows, tile, (first + g) * PANEL, g * panelFloats, from, depth);
+              int column = (first + g) * PANEL;
+              tile(worker, product, row, rows, tile, column, g * panelFloats, from, depth);
             }
           }
         });
@@ -135,7 +180,7 @@ final class PanelProduct {
 
   private void tile(
       Worker worker,
-      Matrix out,
+      Product product,
       int row,
       int rows,
       int tile,
@@ -145,25 +190,17 @@ final class PanelProduct {
       int depth) {
     int first = row + tile * TILE;
     int tileRows = Math.min(TILE, rows - tile * TILE);
-    int columns = Math.min(PANEL, out.cols() - column);
+    int columns = Math.min(PANEL, product.n - column);
+    Rows out = product.out;
     Arrays.fill(worker.tile, 0f);
-    if (from > 0) {
+    if (from > 0 || product.goOn) {
       for (int r = 0; r < tileRows; r++) {
-        Packing.copyRow(out, first + r, column, columns, worker.tile, r * PANEL);
+        out.read(first + r, column, columns, worker.tile, r * PANEL);
       }
     }
     Tiles.multiply(packed, tile * TILE * depth, worker.panels, panelAt, depth, worker.tile, 0);
     for (int r = 0; r < tileRows; r++) {
-      long at = out.rowOffset(first + r) + 4L * column;
-      if (columns == PANEL) {
-        for (int half = 0; half < PANEL; half += LENGTH) {
-          FloatVector.fromArray(SPECIES, worker.tile, r * PANEL + half)
-              .intoMemorySegment(out.segment(), at + 4L * half, ByteOrder.nativeOrder());
-        }
-      } else {
-        java.lang.foreign.MemorySegment.copy(
-            worker.tile, r * PANEL, out.segment(), Matrix.FLOAT, at, columns);
-      }
+      out.write(first + r, column, columns, worker.tile, r * PANEL);
     }
   }
 }

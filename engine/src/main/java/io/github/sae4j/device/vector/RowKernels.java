@@ -11,6 +11,9 @@ import jdk.incubator.vector.FloatVector;
  * width being zero, so there are no tails.
  */
 final class RowKernels {
+  /** Scratch of a block of dot products. */
+  static final int LANE_FLOATS = 16 * LENGTH;
+
   private RowKernels() {}
 
   /** Row dot product by lanes (numerics rule 2). */
@@ -56,6 +59,123 @@ final class RowKernels {
     }
     for (; r < count; r++) {
       out[at + r] = dot(g, gAt, rows, r * padded, padded);
+    }
+  }
+
+  /**
+   * Dot products of several rows with several others.
+   *
+   * @param a the left rows, {@code padded} floats apart
+   * @param aAt first float of the first
+   * @param aCount how many
+   * @param rows the right rows, {@code padded} floats apart, from position 0
+   * @param count how many
+   * @param padded padded width
+   * @param lanes scratch of {@link #LANE_FLOATS}
+   * @param out receives {@code [aCount, count]} sums
+   * @param stride floats from row to row of {@code out}
+   */
+  static void dots(
+      float[] a,
+      int aAt,
+      int aCount,
+      float[] rows,
+      int count,
+      int padded,
+      float[] lanes,
+      float[] out,
+      int stride) {
+    int i = 0;
+    if (PARTS == 1) {
+      for (; i + 4 <= aCount; i += 4) {
+        int r = 0;
+        for (; r + 4 <= count; r += 4) {
+          dots4x4(a, aAt + i * padded, rows, r * padded, padded, lanes);
+          joinAll(lanes, out, i * stride + r, stride);
+        }
+        for (; r < count; r++) {
+          for (int k = i; k < i + 4; k++) {
+            out[k * stride + r] = dot(a, aAt + k * padded, rows, r * padded, padded);
+          }
+        }
+      }
+    }
+    for (; i < aCount; i++) {
+      dots(a, aAt + i * padded, rows, count, padded, out, i * stride);
+    }
+  }
+
+  // Joined elsewhere: with the joins inlined here, C2 no longer keeps the sums in registers.
+  private static void dots4x4(float[] a, int aAt, float[] b, int bAt, int padded, float[] lanes) {
+    FloatVector s00 = FloatVector.zero(SPECIES);
+    FloatVector s01 = s00;
+    FloatVector s02 = s00;
+    FloatVector s03 = s00;
+    FloatVector s10 = s00;
+    FloatVector s11 = s00;
+    FloatVector s12 = s00;
+    FloatVector s13 = s00;
+    FloatVector s20 = s00;
+    FloatVector s21 = s00;
+    FloatVector s22 = s00;
+    FloatVector s23 = s00;
+    FloatVector s30 = s00;
+    FloatVector s31 = s00;
+    FloatVector s32 = s00;
+    FloatVector s33 = s00;
+    for (int j = 0; j < padded; j += 16) {
+      int p = aAt + j;
+      int q = bAt + j;
+      FloatVector b0 = load(b, q);
+      FloatVector b1 = load(b, q + padded);
+      FloatVector b2 = load(b, q + 2 * padded);
+      FloatVector b3 = load(b, q + 3 * padded);
+      FloatVector x = load(a, p);
+      s00 = x.fma(b0, s00);
+      s01 = x.fma(b1, s01);
+      s02 = x.fma(b2, s02);
+      s03 = x.fma(b3, s03);
+      x = load(a, p + padded);
+      s10 = x.fma(b0, s10);
+      s11 = x.fma(b1, s11);
+      s12 = x.fma(b2, s12);
+      s13 = x.fma(b3, s13);
+      x = load(a, p + 2 * padded);
+      s20 = x.fma(b0, s20);
+      s21 = x.fma(b1, s21);
+      s22 = x.fma(b2, s22);
+      s23 = x.fma(b3, s23);
+      x = load(a, p + 3 * padded);
+      s30 = x.fma(b0, s30);
+      s31 = x.fma(b1, s31);
+      s32 = x.fma(b2, s32);
+      s33 = x.fma(b3, s33);
+    }
+    s00.intoArray(lanes, 0);
+    s01.intoArray(lanes, LENGTH);
+    s02.intoArray(lanes, 2 * LENGTH);
+    s03.intoArray(lanes, 3 * LENGTH);
+    s10.intoArray(lanes, 4 * LENGTH);
+    s11.intoArray(lanes, 5 * LENGTH);
+    s12.intoArray(lanes, 6 * LENGTH);
+    s13.intoArray(lanes, 7 * LENGTH);
+    s20.intoArray(lanes, 8 * LENGTH);
+    s21.intoArray(lanes, 9 * LENGTH);
+    s22.intoArray(lanes, 10 * LENGTH);
+    s23.intoArray(lanes, 11 * LENGTH);
+    s30.intoArray(lanes, 12 * LENGTH);
+    s31.intoArray(lanes, 13 * LENGTH);
+    s32.intoArray(lanes, 14 * LENGTH);
+    s33.intoArray(lanes, 15 * LENGTH);
+  }
+
+  /** Joins the lanes of a 4 x 4 block of dot products. */
+  private static void joinAll(float[] lanes, float[] out, int at, int stride) {
+    for (int i = 0; i < 4; i++) {
+      for (int r = 0; r < 4; r++) {
+        FloatVector s = load(lanes, (4 * i + r) * LENGTH);
+        out[at + i * stride + r] = Vectors.join(s, s, s, s);
+      }
     }
   }
 

@@ -15,7 +15,8 @@ final class SamplePass {
   /** Samples of one task. */
   private static final int TASK = 16;
 
-  private interface Sample {
+  /** What is done for a sample. */
+  interface Sample {
     void run(int row, StepMemory.Worker scratch);
   }
 
@@ -58,7 +59,7 @@ final class SamplePass {
         (b, scratch) -> {
           residual(x, codes, b, scratch, squares);
           int at = b * padded;
-          toGradient(scratch.error, 0, b, factors, null, gradient, at);
+          toGradient(scratch.error, 0, b, factors, null, 0, gradient, at);
           codeGradients(codes, b, gradient, true, scratch, codes.k <= CHUNK);
         });
   }
@@ -77,18 +78,20 @@ final class SamplePass {
   /**
    * Turns residuals into gradients in place and forms the code gradients.
    *
-   * @param rows rows of the batch
-   * @param codes codes; their gradients are set
-   * @param gradient holds e per row, receives g
+   * @param first first row
+   * @param count number of rows
+   * @param codes main codes; their gradients are set
    * @param factors per micro-batch
-   * @param addend added to g, or null
+   * @param addend added to g, starting with the first row; or null
    */
-  void gradient(int rows, HeapCodes codes, float[] gradient, float[] factors, float[] addend) {
+  void gradient(int first, int count, HeapCodes codes, float[] factors, float[] addend) {
+    int padded = memory.padded;
+    float[] gradient = memory.gradient;
     forEach(
-        rows,
-        (b, scratch) -> {
-          int at = b * memory.padded;
-          toGradient(gradient, at, b, factors, addend, gradient, at);
+        count,
+        (i, scratch) -> {
+          int b = first + i;
+          toGradient(gradient, b * padded, b, factors, addend, i * padded, gradient, b * padded);
           codeGradients(codes, b, gradient, true, scratch, false);
         });
   }
@@ -98,36 +101,41 @@ final class SamplePass {
     forEach(rows, (b, scratch) -> codeGradients(codes, b, gradient, gated, scratch, false));
   }
 
-  /**
-   * AuxK's error: {@code q = ê + e}.
-   *
-   * @param rows rows of the batch
-   * @param codes AuxK codes
-   * @param errors e per row
-   * @param out receives q per row
-   * @param squares receives ‖q‖² per row
-   */
-  void auxError(int rows, HeapCodes codes, float[] errors, float[] out, float[] squares) {
-    int padded = memory.padded;
-    boolean withBias = spec.aux().bDec() == AuxSpec.BDec.INCLUDED;
+  /** Reconstruction from AuxK codes, b_dec left out: {@code out} receives Σ z W_dec per row. */
+  void decodeAux(int rows, HeapCodes codes, float[] out) {
     forEach(
         rows,
         (b, scratch) -> {
-          int at = b * padded;
-          decode(codes, b, scratch, withBias);
-          RowKernels.add(scratch.out, 0, errors, at, padded);
-          System.arraycopy(scratch.out, 0, out, at, padded);
-          squares[b] = RowKernels.dot(scratch.out, 0, scratch.out, 0, padded);
+          decode(codes, b, scratch, false);
+          System.arraycopy(scratch.out, 0, out, b * memory.padded, memory.padded);
         });
   }
 
-  /** Multiplies rows by the factor of their micro-batch. */
-  void scale(int rows, float[] values, float[] factors) {
+  /**
+   * AuxK's error and gradient, {@code q = ê + e} and {@code h = q · factor}, in place.
+   *
+   * @param first first row
+   * @param count number of rows
+   * @param values reconstruction without b_dec, starting with the first row; receives h
+   * @param factors per micro-batch
+   * @param squares receives ‖q‖² per row of the batch
+   */
+  void auxGradient(int first, int count, float[] values, float[] factors, float[] squares) {
     int padded = memory.padded;
+    boolean withBias = spec.aux().bDec() == AuxSpec.BDec.INCLUDED;
     forEach(
-        rows,
-        (b, scratch) ->
-            RowKernels.scale(values, b * padded, factorOf(b, factors), values, b * padded, padded));
+        count,
+        (i, scratch) -> {
+          int b = first + i;
+          int at = i * padded;
+          java.util.Arrays.fill(values, at + spec.dIn(), at + padded, 0f);
+          if (withBias) {
+            RowKernels.add(values, at, bDec, 0, padded);
+          }
+          RowKernels.add(values, at, memory.gradient, b * padded, padded);
+          squares[b] = RowKernels.dot(values, at, values, at, padded);
+          RowKernels.scale(values, at, factorOf(b, factors), values, at, padded);
+        });
   }
 
   private void residual(
@@ -148,12 +156,13 @@ final class SamplePass {
       int b,
       float[] factors,
       float[] addend,
+      int addendAt,
       float[] gradient,
       int at) {
     int padded = memory.padded;
     RowKernels.scale(errors, errorsAt, factorOf(b, factors), gradient, at, padded);
     if (addend != null) {
-      RowKernels.add(gradient, at, addend, at, padded);
+      RowKernels.add(gradient, at, addend, addendAt, padded);
     }
     if (scales != null) {
       RowKernels.scale(gradient, at, scales[b], gradient, at, padded);
@@ -226,7 +235,8 @@ final class SamplePass {
     state.bDec().read(0, 1, bDec, 0);
   }
 
-  private void forEach(int rows, Sample sample) {
+  /** Runs something for every sample of a block, numbered from 0. */
+  void forEach(int rows, Sample sample) {
     pool.run(
         (rows + TASK - 1) / TASK,
         (task, worker) -> {

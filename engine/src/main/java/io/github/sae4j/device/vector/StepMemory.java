@@ -3,8 +3,10 @@ package io.github.sae4j.device.vector;
 import static io.github.sae4j.device.vector.Vectors.TILE;
 
 import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 
-/** Scratch of a fused step on the heap, allocated once. */
+/** Memory of a fused step, allocated once. */
 final class StepMemory {
   /** Rows of W_dec that a sample's pass holds in scratch at a time. */
   static final int CHUNK = 64;
@@ -21,9 +23,11 @@ final class StepMemory {
     final float[] unit;
     final int[] chunkAt = new int[CHUNK];
     final float[] chunkWeights = new float[CHUNK];
+    final float[] lanes = new float[RowKernels.LANE_FLOATS];
     float[] weights = {};
     float[] deltas = {};
     int[] rowAt = {};
+    float[] ranks = {};
 
     Worker(int padded) {
       x = new float[padded];
@@ -37,6 +41,14 @@ final class StepMemory {
       for (int i = 0; i < CHUNK; i++) {
         chunkAt[i] = i * padded;
       }
+    }
+
+    /** Room for the ranks of one sample. */
+    float[] ranks(int count) {
+      if (ranks.length < count) {
+        ranks = new float[count];
+      }
+      return ranks;
     }
 
     /** Makes room for the samples of one latent. */
@@ -56,11 +68,17 @@ final class StepMemory {
   /** Encoder inputs, {@code [rows, padded]}. */
   final float[] input;
 
-  /** The same packed into tiles. */
-  final float[] packed;
-
-  /** Gradient at the output, {@code [rows, padded]}; the residual e until it is scaled. */
+  /**
+   * The encoder's inputs packed into tiles until codes are found; then the residual e, {@code
+   * [rows, padded]}; then the gradient at the output.
+   */
   final float[] gradient;
+
+  /** Gradient rows kept between the two passes of clipping, {@code [d_sae, d_in]}; or null. */
+  final Matrix keptEncoderGradients;
+
+  /** The same of the decoder. */
+  final Matrix keptDecoderGradients;
 
   /** ‖e‖² per row. */
   final float[] errorSquares;
@@ -68,7 +86,7 @@ final class StepMemory {
   /** ‖x − x̄‖² per row. */
   final float[] distances;
 
-  StepMemory(StepSpec spec, int threads) {
+  StepMemory(StepSpec spec, int threads, OffHeap offHeap) {
     padded = Vectors.padded(spec.dIn());
     workers = new Worker[threads];
     for (int i = 0; i < threads; i++) {
@@ -76,8 +94,11 @@ final class StepMemory {
     }
     int rows = spec.maxRows();
     input = new float[Math.multiplyExact(rows, padded)];
-    packed = new float[Math.multiplyExact(Packing.tiles(rows) * TILE, spec.dIn())];
-    gradient = new float[input.length];
+    int packed = Math.multiplyExact(Packing.tiles(rows) * TILE, spec.dIn());
+    gradient = new float[Math.max(input.length, packed)];
+    boolean clipped = spec.clipNorm().isPresent();
+    keptEncoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
+    keptDecoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
     errorSquares = new float[rows];
     distances = new float[rows];
   }

@@ -148,7 +148,7 @@ public final class VectorDevice implements Device {
           input[i] -= bDec[i % d];
         }
       }
-      encoding.packRows(input, d, rows, d, packed);
+      encoding.packRows(input, 0, d, rows, d, packed);
       codes.resize(rows, out.k());
       try {
         encoding.run(spec, packed, rows, codes, null);
@@ -359,7 +359,9 @@ public final class VectorDevice implements Device {
   public void columnSums(Matrix a, Matrix out) {
     checkOpen();
     expect("out", out, 1, a.cols());
-    out.write(0, 1, sums.columnSums(BatchSums.of(a), 0, a.rows(), a.cols()), 0);
+    float[] total = new float[a.cols()];
+    sums.addColumnSums(Rows.of(a), a.rows(), a.cols(), total);
+    out.write(0, 1, total, 0);
   }
 
   @Override
@@ -367,7 +369,9 @@ public final class VectorDevice implements Device {
     checkOpen();
     expect(a.rows() >= 1, "a", "at least one row", a.shape());
     expect("out", out, 1, a.cols());
-    out.write(0, 1, sums.columnMeans(BatchSums.of(a), 0, a.rows(), a.cols()), 0);
+    float[] means = new float[a.cols()];
+    sums.columnMeans(Rows.of(a), 0, a.rows(), a.cols(), means);
+    out.write(0, 1, means, 0);
   }
 
   @Override
