@@ -235,7 +235,7 @@ final class PackedEncoder implements Encoder {
       subtractBias(input, rows);
       many.resize(rows, out.k());
       synchronized (encoding) {
-        encoding.packRows(input, dIn, rows, dIn, packed);
+        encoding.packRows(input, 0, dIn, rows, dIn, packed);
         try {
           encoding.run(spec, packed, rows, many, null);
         } catch (NonFiniteException e) {
