@@ -48,7 +48,6 @@ import picocli.CommandLine.Spec;
     abbreviateSynopsis = true,
     footerHeading = "%n",
     footer = {
-      "Defaults in parentheses are those of the recipe saelens.",
       "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
           + " EMA, k annealing, signum and muon, end-to-end losses."
     })
@@ -178,7 +177,9 @@ final class TrainCommand implements Callable<Integer> {
       layers.add(SampleData.defaults());
     }
     addGiven(layers);
-    TrainingConfig.fromLayers(layers); // complains before anything is opened
+    if (fromPretrained == null) {
+      TrainingConfig.fromLayers(layers); // complains before anything is opened
+    }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
         ActivationSource source = input.open()) {
@@ -225,6 +226,10 @@ final class TrainCommand implements Callable<Integer> {
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
       TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      if (dryRun) {
+        new DryRun(config, data, device).print(spec, json);
+        return ExitCode.DONE;
+      }
       return run(
           folder, config, data, device, (run, stop) -> run.resume(given, pretrained.sae(), stop));
     }

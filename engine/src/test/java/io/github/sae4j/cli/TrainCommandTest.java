@@ -312,6 +312,15 @@ class TrainCommandTest {
   }
 
   @Test
+  void aDryRunOfARunToResumeTrainsNothing() throws IOException {
+    train("--checkpoint-every", 1);
+    Files.move(run.resolve("final"), folder.resolve("moved"));
+    int code = console.run("train", "--resume-from-checkpoint", run, "--dry-run");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertFalse(Files.exists(run.resolve("final")));
+  }
+
+  @Test
   void aFinishedRunSaysSo() {
     train();
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
@@ -357,7 +366,7 @@ class TrainCommandTest {
     train();
     Path first = run;
     run = folder.resolve("second");
-    int code = train("--from-pretrained", first, "--d-sae", null, "--k", null);
+    int code = train("--from-pretrained", first, "--k", null);
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(24L, trainingSection().get("d_sae"));
     assertEquals(2L, trainingSection().get("k"));
