@@ -3,6 +3,7 @@ package io.github.sae4j.memory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * A dense {@code f32} matrix outside the heap, row-major without gaps: element {@code (r, c)} lies
@@ -17,11 +18,18 @@ public final class Matrix {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.nativeOrder());
 
   private final MemorySegment segment;
+  private final MemorySegment padded;
   private final int rows;
   private final int cols;
 
-  Matrix(MemorySegment segment, int rows, int cols) {
+  private Matrix(MemorySegment segment, int rows, int cols) {
+    this(segment, null, rows, cols);
+  }
+
+  /** A whole allocation, or a view where {@code padded} is null. */
+  Matrix(MemorySegment segment, MemorySegment padded, int rows, int cols) {
     this.segment = segment;
+    this.padded = padded;
     this.rows = rows;
     this.cols = cols;
   }
@@ -67,6 +75,24 @@ public final class Matrix {
    */
   public MemorySegment segment() {
     return segment;
+  }
+
+  /**
+   * The memory behind this matrix with spare bytes in front, for a runtime that wants a header
+   * before its data.
+   *
+   * @param bytes number of spare bytes, 0 to 64; what is written there nobody else sees
+   * @return the spare bytes and then {@link #segment()}; empty if this matrix is a view, whose
+   *     neighbours a header would overwrite
+   */
+  public Optional<MemorySegment> segmentWithHeader(int bytes) {
+    if (bytes < 0 || bytes > OffHeap.ALIGNMENT) {
+      throw new IllegalArgumentException(
+          "bytes: expected 0 to " + OffHeap.ALIGNMENT + ", got " + bytes);
+    }
+    return padded == null
+        ? Optional.empty()
+        : Optional.of(padded.asSlice(OffHeap.ALIGNMENT - bytes, bytes + segment.byteSize()));
   }
 
   /**

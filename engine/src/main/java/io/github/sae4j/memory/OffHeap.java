@@ -34,7 +34,9 @@ public final class OffHeap implements AutoCloseable {
    */
   public Matrix matrix(int rows, int cols) {
     Matrix.checkShape(rows, cols);
-    return new Matrix(block((long) rows * cols * Float.BYTES), rows, cols);
+    long size = (long) rows * cols * Float.BYTES;
+    MemorySegment padded = padded(size);
+    return new Matrix(padded.asSlice(ALIGNMENT, size), padded, rows, cols);
   }
 
   /**
@@ -66,13 +68,17 @@ public final class OffHeap implements AutoCloseable {
    * @param size bytes, at least 0
    * @return a zeroed segment of exactly {@code size} bytes on a 64-byte boundary
    */
-  public synchronized MemorySegment block(long size) {
+  public MemorySegment block(long size) {
+    return padded(size).asSlice(ALIGNMENT, size);
+  }
+
+  private synchronized MemorySegment padded(long size) {
     if (size < 0) {
       throw new IllegalArgumentException("size: expected at least 0 bytes, got " + size);
     }
     MemorySegment padded = arena.allocate(Math.addExact(size, 2L * ALIGNMENT), ALIGNMENT);
     bytes += padded.byteSize();
-    return padded.asSlice(ALIGNMENT, size);
+    return padded;
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -67,6 +68,23 @@ final class KernelGraph {
    */
   FloatArray floats(String what, long elements) {
     return added(new FloatArray(checked(what, elements, Float.BYTES)));
+  }
+
+  /**
+   * A float array on a matrix's own memory, so that what is fetched appears in the matrix. A matrix
+   * that is a view of a larger one has no room for TornadoVM's header and gets an array of its own.
+   *
+   * @param what what it holds, for the message
+   * @param matrix the matrix
+   * @return an array of the matrix's size
+   * @throws DeviceException if it is beyond what TornadoVM or the device can hold
+   */
+  FloatArray floatsOn(String what, Matrix matrix) {
+    checked(what, matrix.size(), Float.BYTES);
+    return matrix
+        .segmentWithHeader((int) TornadoNativeArray.ARRAY_HEADER)
+        .map(memory -> added(FloatArray.fromSegmentShallow(memory)))
+        .orElseGet(() -> floats(what, matrix.size()));
   }
 
   /**

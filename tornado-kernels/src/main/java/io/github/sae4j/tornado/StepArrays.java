@@ -4,6 +4,8 @@ import io.github.sae4j.device.AuxSpec;
 import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
@@ -120,7 +122,7 @@ final class StepArrays {
   private final List<TornadoNativeArray> kept = new ArrayList<>();
   private final List<TornadoNativeArray> fetched = new ArrayList<>();
 
-  StepArrays(KernelGraph graph, StepSpec spec) {
+  StepArrays(KernelGraph graph, StepSpec spec, TrainingState on) {
     this.graph = graph;
     rows = spec.maxRows();
     d = spec.dIn();
@@ -136,18 +138,18 @@ final class StepArrays {
     final long weights = (long) n * d;
     final long batch = (long) rows * d;
 
-    wEnc = state("W_enc", weights);
-    wDec = state("W_dec", weights);
-    bEnc = state("b_enc", n);
-    bDec = state("b_dec", d);
-    wEncM = state("W_enc.m", weights);
-    wEncV = state("W_enc.v", weights);
-    wDecM = state("W_dec.m", weights);
-    wDecV = state("W_dec.v", weights);
-    bEncM = state("b_enc.m", n);
-    bEncV = state("b_enc.v", n);
-    bDecM = state("b_dec.m", d);
-    bDecV = state("b_dec.v", d);
+    wEnc = state("W_enc", on.wEnc());
+    wDec = state("W_dec", on.wDec());
+    bEnc = state("b_enc", on.bEnc());
+    bDec = state("b_dec", on.bDec());
+    wEncM = state("W_enc.m", on.wEncM());
+    wEncV = state("W_enc.v", on.wEncV());
+    wDecM = state("W_dec.m", on.wDecM());
+    wDecV = state("W_dec.v", on.wDecV());
+    bEncM = state("b_enc.m", on.bEncM());
+    bEncV = state("b_enc.v", on.bEncV());
+    bDecM = state("b_dec.m", on.bDecM());
+    bDecV = state("b_dec.v", on.bDecV());
     sinceFired = in(state, graph.longs("counters of dead latents", n));
 
     flow = in(sent, graph.added(Flow.of(rows, n, k)));
@@ -277,8 +279,8 @@ final class StepArrays {
     return state.toArray();
   }
 
-  private FloatArray state(String what, long elements) {
-    return in(state, graph.floats(what, elements));
+  private FloatArray state(String what, Matrix matrix) {
+    return in(state, graph.floatsOn(what, matrix));
   }
 
   private FloatArray scratch(String what, long elements) {

@@ -19,7 +19,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * A training step as one task graph. The first run sends the state; from then on weights, moments
  * and counters stay on the device, and the host's copy is what it was at the last {@link
- * #synchronize()}. Each run sends the batch and a handful of numbers, and fetches row scalars.
+ * #synchronize()}; the arrays of weights and moments lie on the state's own memory. Each run sends
+ * the batch and a handful of numbers, and fetches row scalars.
  *
  * <p>One graph, because buffers of TornadoVM belong to a graph: two that shared the weights could
  * not have other kernels run between them.
@@ -45,7 +46,7 @@ final class TornadoTrainingStep implements TrainingStep {
     this.spec = spec;
     this.state = state;
     KernelGraph graph = new KernelGraph(accelerator);
-    this.arrays = new StepArrays(graph, spec);
+    this.arrays = new StepArrays(graph, spec, state);
     this.losses = new StepLosses(spec, arrays);
     arrays.send();
     StepTasks.add(graph, spec, arrays);
@@ -113,11 +114,18 @@ final class TornadoTrainingStep implements TrainingStep {
   private void sendState() {
     List<FloatArray> tensors = arrays.tensors();
     for (int i = 0; i < tensors.size(); i++) {
-      copy(state.tensors().get(i).matrix().segment(), tensors.get(i));
+      MemorySegment from = state.tensors().get(i).matrix().segment();
+      if (!isSame(from, tensors.get(i))) {
+        copy(from, tensors.get(i));
+      }
     }
     for (int i = 0; i < state.sinceFired().length; i++) {
       arrays.sinceFired.set(i, state.sinceFired()[i]);
     }
+  }
+
+  private static boolean isSame(MemorySegment memory, FloatArray array) {
+    return memory.address() == array.getSegment().address();
   }
 
   private static void copy(MemorySegment from, TornadoNativeArray to) {
@@ -135,7 +143,9 @@ final class TornadoTrainingStep implements TrainingStep {
       List<FloatArray> tensors = arrays.tensors();
       for (int i = 0; i < tensors.size(); i++) {
         MemorySegment to = state.tensors().get(i).matrix().segment();
-        MemorySegment.copy(tensors.get(i).getSegment(), 0, to, 0, to.byteSize());
+        if (!isSame(to, tensors.get(i))) {
+          MemorySegment.copy(tensors.get(i).getSegment(), 0, to, 0, to.byteSize());
+        }
       }
       for (int i = 0; i < state.sinceFired().length; i++) {
         state.sinceFired()[i] = arrays.sinceFired.get(i);
