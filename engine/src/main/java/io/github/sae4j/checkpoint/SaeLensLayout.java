@@ -45,6 +45,13 @@ public final class SaeLensLayout {
   private static final String VERSION = "6.18.0";
 
   private static final String AVERAGE = "expected_average_only_in";
+
+  /**
+   * Whether SAELens flattens heads before encoding ("hook_z"). Rows are flat here, so that it
+   * changes nothing, but SAELens needs it back: it travels in the metadata.
+   */
+  private static final String RESHAPE = "reshape_activations";
+
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.checkpoint");
 
   /** Members that SAELens before 6 kept beside the weights' and keeps in the metadata now. */
@@ -236,9 +243,22 @@ public final class SaeLensLayout {
   }
 
   private static Map<String, Object> metadata(ConfigFile file) throws BadFileException {
-    if (file.has("metadata")) {
-      return file.object("metadata");
+    boolean present = file.has("metadata");
+    Map<String, Object> metadata =
+        new LinkedHashMap<>(present ? file.object("metadata") : formerMetadata(file));
+    // Before the option existed, the hook's name said it.
+    boolean byName = !present && String.valueOf(metadata.get("hook_name")).contains("hook_z");
+    String reshape = file.text(RESHAPE, byName ? "hook_z" : "none");
+    if (!Set.of("none", "hook_z").contains(reshape)) {
+      throw file.bad(RESHAPE, "none or hook_z");
     }
+    if (reshape.equals("hook_z")) {
+      metadata.put(RESHAPE, reshape);
+    }
+    return metadata;
+  }
+
+  private static Map<String, Object> formerMetadata(ConfigFile file) throws BadFileException {
     Map<String, Object> metadata = new LinkedHashMap<>();
     for (String name : FORMER_METADATA) {
       if (file.members().containsKey(name)) {
@@ -302,6 +322,7 @@ public final class SaeLensLayout {
     metadata.put("generator", "sae4j");
     metadata.putAll(config.metadata());
     metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
+    boolean reshaped = "hook_z".equals(metadata.remove(RESHAPE));
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("architecture", "topk");
     members.put("d_in", config.dIn());
@@ -317,7 +338,7 @@ public final class SaeLensLayout {
           case CONSTANT_NORM -> "constant_norm_rescale";
           case LAYER_NORM -> "layer_norm";
         });
-    members.put("reshape_activations", "none");
+    members.put(RESHAPE, reshaped ? "hook_z" : "none");
     members.put("rescale_acts_by_decoder_norm", false);
     members.put("metadata", metadata);
     return members;

@@ -2,6 +2,7 @@ package io.github.sae4j.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -246,6 +247,39 @@ class SaeCheckpointTest {
         assertEquals(InputNormalization.NONE, sae.config().normalization());
       }
     }
+  }
+
+  /** Rows are flat here, but SAELens gives an attention layer's heads to such an SAE. */
+  @Test
+  void howSaeLensReshapesHeadsSurvives() throws IOException {
+    try (SaeWeights weights = random(4, 9, 2)) {
+      writeWeights(weights, ElementType.F32);
+      writeConfig(Map.of("reshape_activations", "hook_z"));
+      assertEquals("hook_z", reshapeOnceSaved());
+      writeConfig(Map.of("reshape_activations", "none", "hook_name", "blocks.2.attn.hook_z"));
+      assertEquals("none", reshapeOnceSaved());
+      Map<String, Object> former = new LinkedHashMap<>(); // before the option existed
+      former.put("metadata", null);
+      former.put("hook_point", "blocks.2.attn.hook_z");
+      writeConfig(former);
+      assertEquals("hook_z", reshapeOnceSaved());
+      writeConfig(Map.of());
+      assertEquals("none", reshapeOnceSaved());
+      writeConfig(Map.of("reshape_activations", "heads"));
+      assertBad(temp, "reshape_activations: expected none or hook_z, got 'heads'");
+    }
+  }
+
+  private Object reshapeOnceSaved() throws IOException {
+    Path copy = temp.resolve("copy");
+    for (Path from : List.of(temp, copy)) {
+      try (TopKSae sae = SaeCheckpoint.load(from, device)) {
+        SaeCheckpoint.save(copy, sae);
+      }
+    }
+    Map<String, Object> cfg = Json.readObject(copy.resolve("cfg.json"), 1 << 20);
+    assertFalse(((Map<?, ?>) cfg.get("metadata")).containsKey("reshape_activations"));
+    return cfg.get("reshape_activations");
   }
 
   @Test
