@@ -4,7 +4,8 @@ import io.github.sae4j.memory.Matrix;
 
 /**
  * A compiled training step. It updates the {@link TrainingState} it was compiled for; a device may
- * keep its own copy of the state until {@link #synchronize()}.
+ * keep its own copy of the state until {@link #synchronize()}, and from the first run on nobody
+ * else may change the state: a device may keep what it has derived from it.
  */
 public interface TrainingStep extends AutoCloseable {
   /**

@@ -40,7 +40,7 @@ final class FusedTrainingStep implements TrainingStep {
   private final float[] bDecGradient;
   private final boolean[] fired;
   private final float[] bEnc;
-  private final float[] norms;
+  private float[] norms;
   private final DeadLatents counter;
   private final float[] bDec;
   private Matrix normalized;
@@ -75,7 +75,6 @@ final class FusedTrainingStep implements TrainingStep {
     this.bDec = spec.applyBDecToInput() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
     this.bEnc = new float[spec.dSae()];
-    this.norms = spec.rescaleByDecoderNorm() ? new float[spec.dSae()] : null;
     this.counter = new DeadLatents(spec.counting(), state.sinceFired());
     if (spec.normalization() != InputNormalization.NONE) {
       normalized = offHeap.matrix(spec.maxRows(), spec.dIn());
@@ -154,8 +153,8 @@ final class FusedTrainingStep implements TrainingStep {
 
   private void encode(int rows) {
     state.bEnc().read(0, 1, bEnc, 0);
-    if (norms != null) {
-      latents.decoderNorms(norms);
+    if (spec.rescaleByDecoderNorm()) {
+      norms = latents.decoderNorms();
     }
     codes.resize(rows, spec.k());
     Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());

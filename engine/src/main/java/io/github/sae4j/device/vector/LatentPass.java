@@ -6,6 +6,8 @@ import static io.github.sae4j.device.vector.Vectors.SPECIES;
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.memory.Matrix;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -30,6 +32,8 @@ final class LatentPass {
   private final float[] biasGradient;
   private final float[] zeros;
   private final float[] throughInput;
+  private float[] norms;
+  private boolean normsCurrent;
   private CodeTerm main;
   private LatentTerm multi;
   private LatentTerm aux;
@@ -63,15 +67,27 @@ final class LatentPass {
           RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
           state.wDec().write(i, 1, scratch.unit, 0);
         });
+    normsCurrent = false;
   }
 
-  /** Norms of decoder rows. */
-  void decoderNorms(float[] norms) {
+  /**
+   * Norms of decoder rows. Formed anew by the first call; from then on every update leaves those of
+   * the rows it has just written.
+   */
+  float[] decoderNorms() {
+    if (normsCurrent) {
+      return norms;
+    }
+    if (norms == null) {
+      norms = new float[spec.dSae()];
+    }
     forEach(
         (i, scratch) -> {
           readDecoder(i, scratch);
           norms[i] = RowKernels.norm(scratch.unit, 0, memory.padded);
         });
+    normsCurrent = true;
+    return norms;
   }
 
   /**
@@ -98,74 +114,42 @@ final class LatentPass {
         });
   }
 
-  /** db_enc W_enc: per column one chain over ascending latents; those with gradient 0 skipped. */
+  /**
+   * db_enc W_enc: per column one chain over ascending latents; those with gradient 0 are skipped.
+   * Every thread takes a range of columns as wide as possible: W_enc is read once, and in runs long
+   * enough for the prefetcher.
+   */
   float[] throughInput() {
-    int d = spec.dIn();
     float[] out = throughInput;
     Arrays.fill(out, 0f);
-    int stripe = 8 * LENGTH;
-    int stripes = d / stripe;
-    int rest = d - stripes * stripe;
+    int ranges = Math.min(pool.size(), memory.padded / LENGTH);
     pool.run(
-        stripes + (rest > 0 ? 1 : 0),
-        (task, worker) -> {
-          if (task < stripes) {
-            stripe(task * stripe, out);
-          } else {
-            columns(stripes * stripe, rest, out);
-          }
+        ranges,
+        (range, worker) -> {
+          int from = memory.padded / LENGTH * range / ranges * LENGTH;
+          int to = memory.padded / LENGTH * (range + 1) / ranges * LENGTH;
+          addThroughInput(from, Math.min(to, spec.dIn()), out);
         });
     return out;
   }
 
-  private void stripe(int column, float[] out) {
-    FloatVector s0 = FloatVector.zero(SPECIES);
-    FloatVector s1 = s0;
-    FloatVector s2 = s0;
-    FloatVector s3 = s0;
-    FloatVector s4 = s0;
-    FloatVector s5 = s0;
-    FloatVector s6 = s0;
-    FloatVector s7 = s0;
+  private void addThroughInput(int from, int to, float[] out) {
+    MemorySegment encoder = state.wEnc().segment();
+    int whole = from + (to - from) / LENGTH * LENGTH;
     for (int i = 0; i < spec.dSae(); i++) {
-      if (biasGradient[i] == 0) {
+      float gradient = biasGradient[i];
+      if (gradient == 0) {
         continue;
       }
-      FloatVector w = FloatVector.broadcast(SPECIES, biasGradient[i]);
-      long at = state.wEnc().rowOffset(i) + 4L * column;
-      s0 = w.fma(encoder(at), s0);
-      s1 = w.fma(encoder(at + 4L * LENGTH), s1);
-      s2 = w.fma(encoder(at + 8L * LENGTH), s2);
-      s3 = w.fma(encoder(at + 12L * LENGTH), s3);
-      s4 = w.fma(encoder(at + 16L * LENGTH), s4);
-      s5 = w.fma(encoder(at + 20L * LENGTH), s5);
-      s6 = w.fma(encoder(at + 24L * LENGTH), s6);
-      s7 = w.fma(encoder(at + 28L * LENGTH), s7);
-    }
-    s0.intoArray(out, column);
-    s1.intoArray(out, column + LENGTH);
-    s2.intoArray(out, column + 2 * LENGTH);
-    s3.intoArray(out, column + 3 * LENGTH);
-    s4.intoArray(out, column + 4 * LENGTH);
-    s5.intoArray(out, column + 5 * LENGTH);
-    s6.intoArray(out, column + 6 * LENGTH);
-    s7.intoArray(out, column + 7 * LENGTH);
-  }
-
-  private FloatVector encoder(long at) {
-    return FloatVector.fromMemorySegment(
-        SPECIES, state.wEnc().segment(), at, ByteOrder.nativeOrder());
-  }
-
-  private void columns(int column, int count, float[] out) {
-    float[] row = new float[count];
-    for (int i = 0; i < spec.dSae(); i++) {
-      float w = biasGradient[i];
-      if (w != 0) {
-        Packing.copyRow(state.wEnc(), i, column, count, row, 0);
-        for (int j = 0; j < count; j++) {
-          out[column + j] = Math.fma(w, row[j], out[column + j]);
-        }
+      long row = state.wEnc().rowOffset(i);
+      FloatVector w = FloatVector.broadcast(SPECIES, gradient);
+      for (int j = from; j < whole; j += LENGTH) {
+        FloatVector weights =
+            FloatVector.fromMemorySegment(SPECIES, encoder, row + 4L * j, ByteOrder.nativeOrder());
+        w.fma(weights, FloatVector.fromArray(SPECIES, out, j)).intoArray(out, j);
+      }
+      for (int j = whole; j < to; j++) {
+        out[j] = Math.fma(gradient, encoder.get(Matrix.FLOAT, row + 4L * j), out[j]);
       }
     }
   }
@@ -271,6 +255,10 @@ final class LatentPass {
       readDecoder(latent, scratch);
       RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
       state.wDec().write(latent, 1, scratch.unit, 0);
+    }
+    if (norms != null) {
+      readDecoder(latent, scratch);
+      norms[latent] = RowKernels.norm(scratch.unit, 0, memory.padded);
     }
   }
 
