@@ -283,6 +283,17 @@ public interface Device extends AutoCloseable {
    */
   TrainingStep compile(StepSpec spec, TrainingState state);
 
+  /**
+   * The memory that a compiled step, its state and its batches take, at most. Devices that do not
+   * know their own part give that of the state and the batches alone.
+   *
+   * @param spec shapes and recipe
+   * @return sizes by part
+   */
+  default MemoryPlan memoryPlan(StepSpec spec) {
+    return MemoryPlan.ofState(spec);
+  }
+
   /** Frees threads and device resources; a second call does nothing. */
   @Override
   void close();

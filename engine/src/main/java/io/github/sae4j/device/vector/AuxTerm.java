@@ -6,6 +6,8 @@ import io.github.sae4j.device.Selection;
 import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.StepSums;
 import io.github.sae4j.device.TrainingState;
+import java.util.function.Supplier;
+import java.util.stream.LongStream;
 
 /**
  * The AuxK term of a step: codes of the dead latents, ê, the error q = ê + e, its gradient h and
@@ -30,7 +32,7 @@ final class AuxTerm {
   }
 
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
-  private static final long ROW_BYTES = 8L << 20;
+  static final long ROW_BYTES = 8L << 20;
 
   /** Bytes of a code: index, value, gradient, place in the index by latent. */
   static final long CODE_BYTES = 16;
@@ -72,8 +74,8 @@ final class AuxTerm {
 
   private final StepSpec spec;
   private final Limits limits;
-  private final SparseAux sparse;
-  private final DenseAux dense;
+  private final Supplier<SparseAux> newSparse;
+  private final Supplier<DenseAux> newDense;
   private final float[] squares;
   private final float[] columnSums;
   private Method method;
@@ -89,8 +91,9 @@ final class AuxTerm {
       Limits limits) {
     this.spec = spec;
     this.limits = limits;
-    this.sparse = new SparseAux(spec, state, memory, encoding, samples, sums);
-    this.dense = new DenseAux(pool, spec, state, memory, samples, sums, limits.blockFloats());
+    this.newSparse = () -> new SparseAux(spec, state, memory, encoding, samples, sums);
+    this.newDense =
+        () -> new DenseAux(pool, spec, state, memory, samples, sums, limits.blockFloats());
     this.squares = new float[spec.maxRows()];
     this.columnSums = new float[memory.padded];
   }
@@ -129,7 +132,12 @@ final class AuxTerm {
     }
     java.util.Arrays.fill(columnSums, 0f);
     int k = Math.min(aux.kAux(), dead.length);
-    method = isDense(rows, dead.length, k) ? dense : sparse;
+    boolean dense = isDense(spec, limits, rows, dead.length, k);
+    if (method == null || dense != method instanceof DenseAux) {
+      // The other way's memory is let go: it may be all that there is.
+      method = null;
+      method = dense ? newDense.get() : newSparse.get();
+    }
     method.run(
         new Work(rows, dead, k, bEnc, norms, factors, main, mainFactors, squares, columnSums));
     double loss = 0;
@@ -141,7 +149,7 @@ final class AuxTerm {
     return loss / micros;
   }
 
-  private boolean isDense(int rows, int dead, int k) {
+  private static boolean isDense(StepSpec spec, Limits limits, int rows, int dead, int k) {
     // The second line: an array of so many floats must exist.
     if (dead > (long) limits.denseRatio() * k
         || (OrderedSums.BLOCK + (long) spec.dIn()) * (dead + 64L) > Integer.MAX_VALUE) {
@@ -150,6 +158,27 @@ final class AuxTerm {
     // Clipping keeps the gradient rows of all latents anyhow.
     return spec.clipNorm().isPresent()
         || 8L * dead * spec.dIn() <= ROW_BYTES + CODE_BYTES * rows * k;
+  }
+
+  /** Bytes of the term at the number of dead latents where it needs most. */
+  static long bytes(StepSpec spec, int threads) {
+    return LongStream.concat(
+            LongStream.of(1, spec.aux().kAux(), spec.dSae()),
+            DenseAux.worstDead(spec, Limits.DEFAULT))
+        .map(dead -> bytes(spec, threads, Math.clamp(dead, 1, spec.dSae())))
+        .max()
+        .getAsLong();
+  }
+
+  /** Bytes of the term with so many dead latents. */
+  static long bytes(StepSpec spec, int threads, int dead) {
+    int rows = spec.maxRows();
+    int k = Math.min(spec.aux().kAux(), dead);
+    long ofMethod =
+        isDense(spec, Limits.DEFAULT, rows, dead, k)
+            ? DenseAux.bytes(spec, threads, dead, Limits.DEFAULT.blockFloats())
+            : SparseAux.bytes(spec, threads, dead);
+    return ofMethod + 4L * rows;
   }
 
   /** The term's share of the gradients by latent, after {@link #run}. */

@@ -9,6 +9,7 @@ import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.device.vector.PanelProduct.Product;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -81,10 +82,55 @@ final class DenseAux implements AuxTerm.Method {
     this.positions = new int[spec.dSae()];
   }
 
+  /** Floats of a row of codes: rows a power of two apart would share the sets of the caches. */
+  private static int stride(int dead) {
+    return Vectors.padded(dead) + OrderedSums.LANES;
+  }
+
   /** Rows of a block: whole blocks of batch-wide sums, so that column sums may go on. */
-  private int blockRows(int rows, int dead, int padded) {
-    long blocks = Math.max(1, blockFloats / ((long) dead + padded) / OrderedSums.BLOCK);
+  private static int blockRows(int rows, int dead, int padded, int blockFloats) {
+    long blocks = Math.max(1, blockFloats / ((long) stride(dead) + padded) / OrderedSums.BLOCK);
     return (int) Math.min(rows, blocks * OrderedSums.BLOCK);
+  }
+
+  /** Numbers of dead latents among which the one that needs most memory is. */
+  static LongStream worstDead(StepSpec spec, AuxTerm.Limits limits) {
+    int padded = Vectors.padded(spec.dIn());
+    // Where a block loses 256 rows it was at its largest.
+    LongStream steps =
+        LongStream.rangeClosed(1, spec.maxRows() / OrderedSums.BLOCK + 1)
+            .map(blocks -> limits.blockFloats() / (blocks * OrderedSums.BLOCK) - padded - 32);
+    long most = (long) limits.denseRatio() * spec.aux().kAux();
+    long rowsFit =
+        (AuxTerm.ROW_BYTES + AuxTerm.CODE_BYTES * spec.maxRows() * spec.aux().kAux())
+            / (8L * spec.dIn());
+    return LongStream.concat(steps, LongStream.of(most, Math.min(most, rowsFit)));
+  }
+
+  /** Bytes of the term with so many dead latents. */
+  static long bytes(StepSpec spec, int threads, int dead, int blockFloats) {
+    int d = spec.dIn();
+    int padded = Vectors.padded(d);
+    int block = blockRows(spec.maxRows(), dead, padded, blockFloats);
+    long packed =
+        Math.max(
+            Math.max(PanelProduct.packedFloats(block, d), PanelProduct.packedFloats(block, dead)),
+            PanelProduct.packedFloats(dead, block));
+    long product =
+        Math.max(
+            PanelProduct.workerFloats(dead, d, threads),
+            Math.max(
+                PanelProduct.workerFloats(d, dead, threads),
+                PanelProduct.workerFloats(d, block, threads)));
+    long perWorker = product + SAMPLES * CHUNK + (spec.aux().kAux() < dead ? dead : 0);
+    long ownRows = spec.clipNorm().isPresent() ? 0 : 2L * dead * padded;
+    return 4
+        * ((long) block * (stride(dead) + padded)
+            + packed
+            + threads * perWorker
+            + ownRows
+            + 3L * stride(dead)
+            + spec.dSae());
   }
 
   @Override
@@ -92,7 +138,7 @@ final class DenseAux implements AuxTerm.Method {
     work = step;
     allTaken = work.k() == work.dead().length;
     int dead = work.dead().length;
-    int block = blockRows(work.rows(), dead, memory.padded);
+    int block = blockRows(work.rows(), dead, memory.padded, blockFloats);
     prepare(dead, block);
     for (int first = 0; first < work.rows(); first += block) {
       int rows = Math.min(block, work.rows() - first);
@@ -116,8 +162,7 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   private void prepare(int dead, int block) {
-    // Rows of codes a power of two apart would fall into the same sets of the caches.
-    stride = Vectors.padded(dead) + OrderedSums.LANES;
+    stride = stride(dead);
     int padded = memory.padded;
     if (codes.length < block * stride) {
       codes = new float[Math.multiplyExact(block, stride)];

@@ -59,6 +59,7 @@ final class Encoding {
 
   /** Scratch of one worker. */
   private static final class Worker {
+    final Selector[] selectors = new Selector[2];
     Selector selector;
     final float[] tile = new float[TILE * PANEL];
     float[] rows = {};
@@ -67,10 +68,13 @@ final class Encoding {
     float[] scale = {};
     int firstBad;
 
+    /** Takes the selector for a k; both kinds are kept, since AuxK may need the other one. */
     void selector(int k) {
-      if (selector == null || (k <= Selector.SMALL_K) != (selector instanceof ReplacingSelector)) {
-        selector = Selector.of(k);
+      int kind = k <= Selector.SMALL_K ? 0 : 1;
+      if (selectors[kind] == null) {
+        selectors[kind] = Selector.of(k);
       }
+      selector = selectors[kind];
     }
   }
 
@@ -81,6 +85,29 @@ final class Encoding {
     this.pool = pool;
     this.workers = new Worker[pool.size()];
     Arrays.setAll(workers, i -> new Worker());
+  }
+
+  /**
+   * Bytes of one worker's scratch: panels and the running selection of its rows.
+   *
+   * @param depth d_in
+   * @param latents latents to choose from
+   * @param k how many are chosen
+   * @param rows rows of the batch
+   * @param threads threads that split them
+   */
+  static long workerBytes(int depth, int latents, int k, long rows, int threads) {
+    long panel = 4L * depth * PANEL;
+    long group = Math.max(1, GROUP_BYTES / panel);
+    return (group + 1) * panel + 8 * group * PANEL + selectionBytes(latents, k, rows, threads);
+  }
+
+  /** Bytes of the running selection of one worker's rows. */
+  static long selectionBytes(int latents, int k, long rows, int threads) {
+    long tiles = (Packing.tiles((int) rows) + threads - 1L) / threads;
+    long tileBytes = TILE * Selector.bytesPerRow(k, latents);
+    long tilesOfPass = Math.min(tiles, Math.max(1, CANDIDATE_BYTES / tileBytes));
+    return tilesOfPass * (tileBytes + 8L * TILE);
   }
 
   /**

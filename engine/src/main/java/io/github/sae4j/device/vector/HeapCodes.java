@@ -10,6 +10,11 @@ final class HeapCodes {
 
   HeapCodes() {}
 
+  /** Bytes of codes and their index by latent; 0 latents if it is never built. */
+  static long bytes(long rows, long k, long latents) {
+    return latents == 0 ? 12 * rows * k : 16 * rows * k + 8 * latents;
+  }
+
   /** Makes room for a batch. */
   HeapCodes resize(int rows, int k) {
     this.k = k;

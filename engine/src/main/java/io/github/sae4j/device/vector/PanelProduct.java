@@ -68,6 +68,23 @@ final class PanelProduct {
     Arrays.setAll(workers, i -> new Worker());
   }
 
+  /** Floats of the packed left operand of a product. */
+  static long packedFloats(int m, int inner) {
+    return (Math.min(ROWS, m) + TILE - 1L) / TILE * TILE * Math.min(DEPTH, inner);
+  }
+
+  /** Floats of one worker's scratch for a product. */
+  static long workerFloats(int n, int inner, int threads) {
+    int depth = Math.min(DEPTH, inner);
+    return (group(n, depth, threads) + 1L) * depth * PANEL;
+  }
+
+  /** Panels packed together: what fits the cache, but a few groups a thread at least. */
+  private static int group(int n, int depth, int threads) {
+    int most = Math.max(1, GROUP_BYTES / (4 * depth * PANEL));
+    return Math.max(1, Math.min(most, Packing.panels(n) / (4 * threads)));
+  }
+
   /** {@code out = op(a) op(b)}; shapes are the caller's business. */
   void run(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
     int inner = transposeA ? a.rows() : a.cols();
@@ -150,9 +167,7 @@ final class PanelProduct {
   private void multiply(Product product, int row, int rows, int from, int depth) {
     int panelFloats = depth * PANEL;
     int panels = Packing.panels(product.n);
-    int most = Math.max(1, GROUP_BYTES / (4 * panelFloats));
-    // At least a few groups per thread, so that all find work.
-    int group = Math.max(1, Math.min(most, panels / (4 * pool.size())));
+    int group = group(product.n, depth, pool.size());
     pool.run(
         (panels + group - 1) / group,
         (task, w) -> {

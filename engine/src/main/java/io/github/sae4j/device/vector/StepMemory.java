@@ -86,6 +86,17 @@ final class StepMemory {
   /** ‖x − x̄‖² per row. */
   final float[] distances;
 
+  /** Floats of {@link #gradient}. */
+  static long gradientFloats(StepSpec spec) {
+    long packed = (long) Packing.tiles(spec.maxRows()) * TILE * spec.dIn();
+    return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
+  }
+
+  /** Bytes of one worker's scratch, at most: 4 (64 + 7) d and the samples of one latent. */
+  static long workerBytes(StepSpec spec) {
+    return 4L * (CHUNK + 7) * Vectors.padded(spec.dIn()) + 24L * spec.maxRows();
+  }
+
   StepMemory(StepSpec spec, int threads, OffHeap offHeap) {
     padded = Vectors.padded(spec.dIn());
     workers = new Worker[threads];
@@ -94,8 +105,7 @@ final class StepMemory {
     }
     int rows = spec.maxRows();
     input = new float[Math.multiplyExact(rows, padded)];
-    int packed = Math.multiplyExact(Packing.tiles(rows) * TILE, spec.dIn());
-    gradient = new float[Math.max(input.length, packed)];
+    gradient = new float[Math.toIntExact(gradientFloats(spec))];
     boolean clipped = spec.clipNorm().isPresent();
     keptEncoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
     keptDecoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;

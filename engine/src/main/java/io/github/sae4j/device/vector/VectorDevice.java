@@ -6,6 +6,7 @@ import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.MemoryPlan;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Promise;
 import io.github.sae4j.device.Selection;
@@ -506,6 +507,11 @@ public final class VectorDevice implements Device {
           readPadded(gradient, r, s.a, padded);
           AdamRows.update(weights, m, v, r, s.a, 0, adam);
         });
+  }
+
+  @Override
+  public MemoryPlan memoryPlan(StepSpec spec) {
+    return StepPlan.of(spec, pool.size());
   }
 
   @Override
