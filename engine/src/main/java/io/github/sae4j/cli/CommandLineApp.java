@@ -36,6 +36,7 @@ public final class CommandLineApp {
     app.addSubcommand(new EvalCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
+    app.addSubcommand(new ParityCommand());
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);

@@ -21,8 +21,9 @@ import picocli.CommandLine.Spec;
       "`sae4j train` alone trains on the built-in sample; `sae4j COMMAND --help` lists the options"
           + " of a command.",
       "Results go to stdout, progress and logs to stderr.",
-      "Exit codes: 0 done, 1 I/O failure or divergence, 2 usage, 3 bad input, 4 device,",
-      "130 stopped by SIGINT, 143 stopped by SIGTERM (training writes a checkpoint first)."
+      "Exit codes: 0 done, 1 I/O failure, divergence or a broken promise of parity, 2 usage,",
+      "3 bad input, 4 device, 130 stopped by SIGINT, 143 stopped by SIGTERM (training writes a"
+          + " checkpoint first)."
     })
 final class RootCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

@@ -13,8 +13,21 @@ public record Promise(boolean exact, Map<String, Long> ulpBounds) {
   /** The promise of the same bits. */
   public static final Promise EXACT = new Promise(true, Map.of());
 
+  /** The bound of a kernel about which nothing is promised. */
+  public static final long NONE = Long.MAX_VALUE;
+
   /** Copies the bounds. */
   public Promise {
     ulpBounds = Map.copyOf(ulpBounds);
+  }
+
+  /**
+   * The largest distance that the promise allows a kernel.
+   *
+   * @param kernel a method of {@link Device}, or {@code step} for training steps
+   * @return units in the last place; 0 where exact, {@link #NONE} where nothing is promised
+   */
+  public long bound(String kernel) {
+    return exact ? 0 : ulpBounds.getOrDefault(kernel, NONE);
   }
 }

@@ -49,14 +49,25 @@ final class Comparison {
     long a = Double.doubleToRawLongBits(expected);
     long b = Double.doubleToRawLongBits(actual);
     if (a != b && !(Double.isNaN(expected) && Double.isNaN(actual))) {
-      note(name, expected, actual, Math.abs(a - b));
+      note(name, expected, actual, ulps(expected, actual));
+    }
+    return this;
+  }
+
+  /** Compares what a kernel said where it gave no numbers. */
+  Comparison texts(String name, String expected, String actual) {
+    elements++;
+    if (!expected.equals(actual)) {
+      note(name, expected, actual, Long.MAX_VALUE);
     }
     return this;
   }
 
   private void numbers(String name, float expected, float actual) {
     elements++;
-    if (Float.floatToRawIntBits(expected) != Float.floatToRawIntBits(actual)) {
+    // Which NaN a sum of infinities gives is not defined, so every NaN equals every other.
+    if (Float.floatToRawIntBits(expected) != Float.floatToRawIntBits(actual)
+        && !(Float.isNaN(expected) && Float.isNaN(actual))) {
       note(name, expected, actual, ulps(expected, actual));
     }
   }
@@ -67,6 +78,10 @@ final class Comparison {
     if (first.isEmpty()) {
       first = name + ": oracle " + expected + ", device " + actual;
     }
+  }
+
+  boolean equal() {
+    return different == 0;
   }
 
   /** Distance on the number line of floats; signed zeros are one apart. */
@@ -80,6 +95,23 @@ final class Comparison {
   private static long position(float value) {
     int bits = Float.floatToRawIntBits(value);
     return bits >= 0 ? bits : -1L - (bits & 0x7fffffff);
+  }
+
+  /** The same of doubles; distances that no long holds are cut to {@link Long#MAX_VALUE}. */
+  static long ulps(double a, double b) {
+    if (Double.isNaN(a) || Double.isNaN(b)) {
+      return Long.MAX_VALUE;
+    }
+    long from = position(a);
+    long to = position(b);
+    long distance = from - to;
+    boolean overflows = ((from ^ to) & (from ^ distance)) < 0;
+    return overflows ? Long.MAX_VALUE : Math.abs(distance);
+  }
+
+  private static long position(double value) {
+    long bits = Double.doubleToRawLongBits(value);
+    return bits >= 0 ? bits : -1L - (bits & Long.MAX_VALUE);
   }
 
   ParityResult result(String kernel, String input) {

@@ -19,7 +19,11 @@ final class Inputs {
     /** Few distinct values, among them both zeros: ties everywhere. */
     TIES,
     /** Magnitudes from the denormals to 1e15. */
-    WIDE
+    WIDE,
+    /** Denormals and their normal neighbours, among ordinary numbers. */
+    DENORMAL,
+    /** Magnitudes up to the largest float, among ordinary numbers: sums and products overflow. */
+    LARGE
   }
 
   private final CounterRandom random;
@@ -95,6 +99,17 @@ final class Inputs {
         double exponent = random.uniform(at++);
         double magnitude = StrictMath.pow(10, -45 + 60 * exponent);
         yield (float) (u < 0.05 ? 0 : (u < 0.5 ? -magnitude : magnitude));
+      }
+      case DENORMAL -> {
+        double v = random.uniform(at++);
+        // A 32nd more than the denormals, so that sums cross the border both ways.
+        float tiny = Float.intBitsToFloat((int) (v * (0x800000 + 0x40000)));
+        yield u < 0.3 ? tiny : (u < 0.6 ? -tiny : (float) (2 * v - 1));
+      }
+      case LARGE -> {
+        double v = random.uniform(at++);
+        double magnitude = Float.MAX_VALUE * StrictMath.pow(2, -16 * v);
+        yield (float) (u < 0.2 ? -magnitude : (u < 0.4 ? magnitude : 2 * v - 1));
       }
     };
   }

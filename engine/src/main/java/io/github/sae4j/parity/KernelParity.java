@@ -2,8 +2,10 @@ package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -11,6 +13,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.parity.Inputs.Kind;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** Runs every kernel of {@link Device} on ragged shapes and nasty numbers. */
 final class KernelParity {
@@ -50,8 +53,16 @@ final class KernelParity {
   }
 
   List<ParityResult> run() {
+    return run("");
+  }
+
+  /** Only the kernels whose name begins so. */
+  List<ParityResult> run(String prefix) {
     List<ParityResult> results = new ArrayList<>();
     for (Named named : kernels()) {
+      if (!named.name().startsWith(prefix)) {
+        continue;
+      }
       for (Shape shape : SHAPES) {
         for (Kind kind : Kind.values()) {
           results.add(compare(named, shape, kind));
@@ -64,20 +75,42 @@ final class KernelParity {
   private ParityResult compare(Named named, Shape shape, Kind kind) {
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      Object expected = named.kernel().run(oracle, new Inputs(seed, expectedMemory), shape, kind);
-      Object actual = named.kernel().run(device, new Inputs(seed, actualMemory), shape, kind);
+      Object expected = outcome(named, oracle, new Inputs(seed, expectedMemory), shape, kind);
+      Object actual;
+      try {
+        actual = outcome(named, device, new Inputs(seed, actualMemory), shape, kind);
+      } catch (DeviceException e) {
+        throw e; // the device cannot run, which is another thing than a broken promise
+      } catch (RuntimeException e) {
+        actual = e.toString();
+      }
       Comparison comparison = new Comparison();
-      if (expected instanceof SparseCodes codes) {
-        comparison.codes(codes, (SparseCodes) actual);
-      } else if (expected instanceof Matrix[] matrices) {
+      if (expected instanceof SparseCodes codes && actual instanceof SparseCodes others) {
+        comparison.codes(codes, others);
+      } else if (expected instanceof Matrix[] matrices && actual instanceof Matrix[] others) {
         for (int i = 0; i < matrices.length; i++) {
-          comparison.matrices("out" + i, matrices[i], ((Matrix[]) actual)[i]);
+          comparison.matrices("out" + i, matrices[i], others[i]);
         }
       } else {
-        comparison.matrices("out", (Matrix) expected, (Matrix) actual);
+        comparison.texts("outcome", said(expected), said(actual));
       }
-      return comparison.result(named.name(), shape + " " + kind.name().toLowerCase());
+      String input = shape + " " + kind.name().toLowerCase(Locale.ROOT);
+      return comparison.result(named.name(), input);
     }
+  }
+
+  /** What a kernel wrote, or its complaint about numbers that are not finite: that is defined. */
+  private static Object outcome(Named named, Device device, Inputs inputs, Shape shape, Kind kind) {
+    try {
+      Object wrote = named.kernel().run(device, inputs, shape, kind);
+      return wrote instanceof Matrix matrix ? new Matrix[] {matrix} : wrote;
+    } catch (NonFiniteException e) {
+      return e.getMessage();
+    }
+  }
+
+  private static String said(Object outcome) {
+    return outcome instanceof String complaint ? complaint : "numbers";
   }
 
   private static List<Named> kernels() {
@@ -103,6 +136,18 @@ final class KernelParity {
             new Named(
                 "topK" + suffix, (dev, in, s, kind) -> topK(dev, in, s, kind, selection, scaled)));
       }
+      all.add(
+          new Named(
+              "encodeTopK " + selection + " not finite",
+              (dev, in, s, kind) -> encodeNotFinite(dev, in, s, kind, selection)));
+      all.add(
+          new Named(
+              "encoder " + selection + " not finite",
+              (dev, in, s, kind) -> preparedNotFinite(dev, in, s, kind, selection)));
+      all.add(
+          new Named(
+              "topK " + selection + " not finite",
+              (dev, in, s, kind) -> topKNotFinite(dev, in, s, kind, selection)));
     }
     all.add(new Named("decode", KernelParity::decode));
     for (boolean gated : new boolean[] {false, true}) {
@@ -153,7 +198,7 @@ final class KernelParity {
 
   /** Products of wide numbers overflow, and a sum of infinities is a NaN without defined bits. */
   private static Kind tame(Kind kind) {
-    return kind == Kind.WIDE ? Kind.UNIFORM : kind;
+    return kind == Kind.WIDE || kind == Kind.LARGE ? Kind.UNIFORM : kind;
   }
 
   private static Object product(
@@ -179,7 +224,7 @@ final class KernelParity {
     return out;
   }
 
-  /** The prepared encoder, over the whole batch and row by row. */
+  /** The prepared encoder, over the whole batch, row by row and over few rows. */
   private static Object prepared(
       Device device, Inputs in, Shape s, Kind kind, Selection selection, boolean scaled) {
     EncoderWeights weights =
@@ -189,14 +234,15 @@ final class KernelParity {
             scaled ? null : in.matrix(1, s.d(), kind),
             scaled ? in.squares(1, s.n(), tame(kind)) : null);
     Matrix x = in.matrix(s.b(), s.d(), kind);
-    SparseCodes out = in.noCodes(2 * s.b() + Math.min(3, s.b()), s.k());
+    int single = Math.min(20, s.b());
+    int few = Math.min(3, s.b());
+    SparseCodes out = in.noCodes(s.b() + single + few, s.k());
     try (Encoder encoder = device.encoder(weights, selection)) {
       encoder.encode(x, out.firstRows(s.b()));
-      for (int row = 0; row < s.b(); row++) {
+      for (int row = 0; row < single; row++) {
         encoder.encode(x.rows(row, 1), out.rows(s.b() + row, 1));
       }
-      int few = Math.min(3, s.b());
-      encoder.encode(x.firstRows(few), out.rows(2 * s.b(), few));
+      encoder.encode(x.firstRows(few), out.rows(s.b() + single, few));
     }
     return out;
   }
@@ -209,6 +255,42 @@ final class KernelParity {
         selection,
         scaled ? in.squares(1, s.n(), tame(kind)) : null,
         out);
+    return out;
+  }
+
+  /** A row of the second half that holds a NaN, and a latent whose weights hold an infinity. */
+  private static EncoderWeights notFinite(Inputs in, Shape s, Kind kind, Matrix x) {
+    x.set(s.b() / 2, s.d() - 1, Float.NaN);
+    Matrix wEnc = in.matrix(s.n(), s.d(), kind);
+    wEnc.set(s.n() / 2, 0, Float.NEGATIVE_INFINITY);
+    return new EncoderWeights(wEnc, in.matrix(1, s.n(), kind), null, null);
+  }
+
+  private static Object encodeNotFinite(
+      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
+    SparseCodes out = in.noCodes(s.b(), s.k());
+    Matrix x = in.matrix(s.b(), s.d(), kind);
+    device.encodeTopK(notFinite(in, s, kind, x), x, selection, out);
+    return out;
+  }
+
+  private static Object preparedNotFinite(
+      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
+    SparseCodes out = in.noCodes(s.b(), s.k());
+    Matrix x = in.matrix(s.b(), s.d(), kind);
+    try (Encoder encoder = device.encoder(notFinite(in, s, kind, x), selection)) {
+      encoder.encode(x, out);
+    }
+    return out;
+  }
+
+  private static Object topKNotFinite(
+      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
+    Matrix values = in.matrix(s.b(), s.n(), kind);
+    values.set(s.b() / 2, s.n() - 1, Float.NaN);
+    values.set(s.b() / 2, s.n() / 2, Float.POSITIVE_INFINITY);
+    SparseCodes out = in.noCodes(s.b(), s.k());
+    device.topK(values, selection, null, out);
     return out;
   }
 

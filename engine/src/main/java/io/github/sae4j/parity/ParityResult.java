@@ -36,8 +36,13 @@ public record ParityResult(
     map.put("input", input);
     map.put("elements", elements);
     map.put("different", different);
-    map.put("max_ulp", maxUlp);
+    map.put("max_ulp", countable(maxUlp));
     map.put("first_difference", first.isEmpty() ? null : first);
     return map;
+  }
+
+  /** Null for what is no distance between numbers. */
+  static Long countable(long ulps) {
+    return ulps == Long.MAX_VALUE ? null : (Long) ulps;
   }
 }

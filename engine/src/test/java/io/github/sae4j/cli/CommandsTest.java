@@ -157,7 +157,7 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "inspect", "devices"})
+  @ValueSource(strings = {"train", "eval", "inspect", "devices", "parity"})
   void everyCommandHasHelp(String command) {
     assertEquals(ExitCode.DONE, console.run(command, "--help"));
     assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());

@@ -1,0 +1,128 @@
+package io.github.sae4j.parity;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Promise;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import java.lang.reflect.Method;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The check itself: it must find a device that is wrong in one bit of one kernel, once. */
+class ParityCheckTest {
+  private static final long SEED = 7;
+
+  /** Every kernel of {@link Device}. */
+  static Stream<String> kernels() {
+    return WrongDevice.KERNELS.keySet().stream().sorted();
+  }
+
+  private static ParityReport kernels(Device device, Device oracle, String prefix) {
+    return ParityReport.of(
+        device, oracle, SEED, 0, new KernelParity(device, oracle, SEED).run(prefix));
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void oneWrongBitOfOneKernelIsFound(String kernel) {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      assertTrue(kernels(right, oracle, kernel).kept());
+      ParityReport report = kernels(WrongDevice.inKernel(right, kernel, 6), oracle, kernel);
+      assertFalse(report.kept());
+      List<ParityVerdict> broken = report.verdicts().stream().filter(v -> !v.kept()).toList();
+      assertEquals(List.of(kernel), broken.stream().map(ParityVerdict::kernel).toList());
+      assertEquals(1, broken.getFirst().different());
+      assertEquals(1, broken.getFirst().maxUlp());
+      assertTrue(broken.getFirst().first().contains(": oracle "), broken.getFirst().first());
+      assertTrue(broken.getFirst().text().startsWith("BROKEN"));
+    }
+  }
+
+  @Test
+  void everyKernelOfTheInterfaceIsChecked() {
+    TreeSet<String> methods = new TreeSet<>();
+    for (Method method : Device.class.getMethods()) {
+      methods.add(method.getName());
+    }
+    methods.removeAll(List.of("name", "description", "promise", "openMemory", "compile", "close"));
+    assertEquals(methods, new TreeSet<>(WrongDevice.KERNELS.keySet()));
+  }
+
+  @Test
+  void oneWrongBitOfATrainingStepIsFound() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      Device wrong = WrongDevice.inStep(right, 4);
+      List<ParityResult> results = ParityCheck.steps(wrong, oracle, SEED, 4);
+      for (ParityResult result : results) {
+        assertFalse(result.equal(), result.kernel());
+      }
+      ParityReport report = ParityReport.of(wrong, oracle, SEED, 4, results);
+      assertTrue(report.verdicts().stream().noneMatch(ParityVerdict::kept), report::toString);
+    }
+  }
+
+  @Test
+  void momentsThatStayDenormalAreFound() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      assertTrue(new StepParity(right, oracle, SEED, 4).decay().equal());
+      Device wrong = WrongDevice.withDenormalMoments(right);
+      ParityResult found = new StepParity(wrong, oracle, SEED, 4).decay();
+      assertTrue(found.first().matches("step [678]\\d\\d W_dec.m.*"), found.first());
+    }
+  }
+
+  @Test
+  void aKernelThatFailsIsABrokenPromise() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      Device wrong = WrongDevice.failingIn(right, "rowDots");
+      ParityReport report = kernels(wrong, oracle, "rowDots");
+      assertTrue(report.toString().contains("device java.lang.ArithmeticException: wrong"));
+      assertFalse(report.kept());
+    }
+  }
+
+  @Test
+  void aBoundAllowsWhatItSaysAndNoMore() {
+    Promise promise = new Promise(false, Map.of("scale", 1L, "add", 0L));
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      for (String kernel : List.of("scale", "add", "rowDots")) {
+        Device wrong = WrongDevice.promising(WrongDevice.inKernel(right, kernel, 6), promise);
+        ParityReport report = kernels(wrong, oracle, kernel);
+        assertEquals(!kernel.equals("add"), report.kept(), report::toString);
+        assertTrue(
+            report
+                .toString()
+                .contains(
+                    switch (kernel) {
+                      case "scale" -> "within 1 ULP";
+                      case "add" -> "BROKEN: promised exact";
+                      default -> "nothing promised";
+                    }),
+            report::toString);
+      }
+    }
+  }
+
+  @Test
+  void distancesCountFloatsAndDoublesBetween() {
+    assertEquals(1, Comparison.ulps(0f, -0f));
+    assertEquals(3, Comparison.ulps(Float.MIN_VALUE, -Float.MIN_VALUE));
+    assertEquals(1, Comparison.ulps(0.0, -0.0));
+    assertEquals(2, Comparison.ulps(1.0, Math.nextUp(Math.nextUp(1.0))));
+    assertEquals(Long.MAX_VALUE, Comparison.ulps(Double.MAX_VALUE, -Double.MAX_VALUE));
+    assertEquals(Long.MAX_VALUE, Comparison.ulps(Double.NaN, 0));
+  }
+}
