@@ -177,7 +177,7 @@ final class AuxTerm {
     long ofMethod =
         isDense(spec, Limits.DEFAULT, rows, dead, k)
             ? DenseAux.bytes(spec, threads, dead, Limits.DEFAULT.blockFloats())
-            : SparseAux.bytes(spec, threads, dead);
+            : SparseAux.bytes(spec, dead);
     return ofMethod + 4L * rows;
   }
 

@@ -13,23 +13,24 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Encode and select without forming {@code [rows, d_sae]}. Threads split the rows; each packs a
- * group of panels of W_enc that fits its L2 cache, multiplies all its tiles of x with them, and
- * hands what beats a row's threshold to {@link Selector}. Every pre-activation is one chain over
- * d_in with b_enc added last (numerics rule 1), so splits and tiles leave no trace in the bits.
+ * Encode and select without forming {@code [rows, d_sae]}. W_enc passes by in rounds of packed
+ * panels that all threads share: while they multiply the panels of one round with chunks of rows,
+ * whoever runs out of chunks packs panels of the next. What beats a row's threshold goes to {@link
+ * Selector}. Every pre-activation is one chain over d_in with b_enc added last (numerics rule 1),
+ * so rounds, chunks and tiles leave no trace in the bits.
  */
 final class Encoding {
-  /**
-   * Packed panels of one group, in bytes: most of a 1 MiB L2: while a tile's rows meet the panels
-   * of a group, their selection state stays in L1.
-   */
-  private static final int GROUP_BYTES = 800 << 10;
+  /** Packed panels of one round, in bytes; there are two. */
+  private static final int ROUND_BYTES = 4 << 20;
+
+  /** Tiles of a chunk: their rows, one panel and their selection state fit a 1 MiB L2. */
+  private static final int CHUNK = 4;
+
+  /** Selection state of one pass over the weights, in bytes; more rows take more passes. */
+  private static final long STATE_BYTES = 128L << 20;
 
   private static final long ALL = PANEL == 64 ? -1L : (1L << PANEL) - 1;
   private static final FloatVector ZERO = FloatVector.zero(SPECIES);
-
-  /** Candidates of one pass over the weights, in bytes per worker; more rows take more passes. */
-  private static final long CANDIDATE_BYTES = 48L << 20;
 
   /**
    * An encoder's operands in the form the kernel wants.
@@ -59,27 +60,34 @@ final class Encoding {
 
   /** Scratch of one worker. */
   private static final class Worker {
-    final Selector[] selectors = new Selector[2];
-    Selector selector;
     final float[] tile = new float[TILE * PANEL];
     float[] rows = {};
+    int firstBad;
+  }
+
+  /** Packed panels of a round, and what belongs to their latents. */
+  private static final class Round {
     float[] panels = {};
     float[] bias = {};
     float[] scale = {};
-    int firstBad;
 
-    /** Takes the selector for a k; both kinds are kept, since AuxK may need the other one. */
-    void selector(int k) {
-      int kind = k <= Selector.SMALL_K ? 0 : 1;
-      if (selectors[kind] == null) {
-        selectors[kind] = Selector.of(k);
+    void resize(int count, int depth) {
+      if (panels.length < count * depth * PANEL) {
+        panels = new float[count * depth * PANEL];
       }
-      selector = selectors[kind];
+      if (bias.length < count * PANEL) {
+        bias = new float[count * PANEL];
+        scale = new float[count * PANEL];
+      }
     }
   }
 
   private final WorkerPool pool;
   private final Worker[] workers;
+  private final Round[] rounds = {new Round(), new Round()};
+
+  /** One per chunk, of either kind: AuxK may need the other one than the main codes. */
+  private final Selector[][] selectors = {{}, {}};
 
   Encoding(WorkerPool pool) {
     this.pool = pool;
@@ -88,26 +96,29 @@ final class Encoding {
   }
 
   /**
-   * Bytes of one worker's scratch: panels and the running selection of its rows.
+   * Bytes of scratch: two rounds of panels, rows to pack and the running selection.
    *
    * @param depth d_in
    * @param latents latents to choose from
    * @param k how many are chosen
    * @param rows rows of the batch
-   * @param threads threads that split them
+   * @param threads threads that share the work
    */
-  static long workerBytes(int depth, int latents, int k, long rows, int threads) {
+  static long bytes(int depth, int latents, int k, long rows, int threads) {
     long panel = 4L * depth * PANEL;
-    long group = Math.max(1, GROUP_BYTES / panel);
-    return (group + 1) * panel + 8 * group * PANEL + selectionBytes(latents, k, rows, threads);
+    long round = panelsPerRound(depth, Packing.panels(latents));
+    return 2 * round * (panel + 8L * PANEL) + threads * panel + selectionBytes(latents, k, rows);
   }
 
-  /** Bytes of the running selection of one worker's rows. */
-  static long selectionBytes(int latents, int k, long rows, int threads) {
-    long tiles = (Packing.tiles((int) rows) + threads - 1L) / threads;
+  /** Bytes of the running selection. */
+  static long selectionBytes(int latents, int k, long rows) {
     long tileBytes = TILE * Selector.bytesPerRow(k, latents);
-    long tilesOfPass = Math.min(tiles, Math.max(1, CANDIDATE_BYTES / tileBytes));
-    return tilesOfPass * (tileBytes + 8L * TILE);
+    long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
+    return tiles * (tileBytes + 8L * TILE);
+  }
+
+  private static int panelsPerRound(int depth, int panels) {
+    return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
   }
 
   /**
@@ -142,18 +153,15 @@ final class Encoding {
    * @throws NonFiniteException if a pre-activation is not finite
    */
   void run(Spec spec, float[] packed, int rows, HeapCodes codes, HeapCodes best) {
-    int tiles = Packing.tiles(rows);
-    int parts = Math.min(pool.size(), tiles);
     for (Worker worker : workers) {
       worker.firstBad = Integer.MAX_VALUE;
     }
-    pool.run(
-        parts,
-        (part, worker) -> {
-          int from = (int) ((long) tiles * part / parts);
-          int to = (int) ((long) tiles * (part + 1) / parts);
-          encodeTiles(workers[worker], spec, packed, rows, from, to, codes, best);
-        });
+    int tiles = Packing.tiles(rows);
+    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, spec.count());
+    int tilesPerPass = (int) Math.max(1, Math.min(tiles, STATE_BYTES / bytesPerTile));
+    for (int first = 0; first < tiles; first += tilesPerPass) {
+      new Pass(spec, packed, rows, first, Math.min(tiles, first + tilesPerPass), codes, best).run();
+    }
     int bad = Integer.MAX_VALUE;
     for (Worker worker : workers) {
       bad = Math.min(bad, worker.firstBad);
@@ -163,91 +171,172 @@ final class Encoding {
     }
   }
 
-  private static void encodeTiles(
-      Worker worker,
-      Spec spec,
-      float[] packed,
-      int rows,
-      int from,
-      int to,
-      HeapCodes codes,
-      HeapCodes best) {
-    int n = spec.count();
-    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, n);
-    int tilesPerPass = (int) Math.max(1, CANDIDATE_BYTES / bytesPerTile);
-    worker.selector(codes.k);
-    for (int first = from; first < to; first += tilesPerPass) {
-      int last = Math.min(to, first + tilesPerPass);
-      int count = Math.min(last * TILE, rows) - first * TILE;
-      worker.selector.reset(count, codes.k, n);
-      encodePass(worker, spec, packed, first, last, count);
-      for (int r = 0; r < count; r++) {
-        int row = first * TILE + r;
-        worker.selector.finish(r, spec.selection(), codes, row);
-        if (best != null) {
-          worker.selector.finish(r, spec.selection(), best, row);
-        }
+  /** One pass of all weights over a range of tiles. */
+  private final class Pass implements WorkerPool.Task {
+    private final Spec spec;
+    private final float[] packed;
+    private final int rows;
+    private final int firstTile;
+    private final int lastTile;
+    private final HeapCodes codes;
+    private final HeapCodes best;
+    private final int depth;
+    private final int panels;
+    private final int panelsPerRound;
+    private final int tilesPerChunk;
+    private final int chunks;
+    private final int kind;
+
+    /** Panels of the round that is multiplied: [first, packedTo). */
+    private int first;
+
+    private int packedTo;
+
+    Pass(
+        Spec spec,
+        float[] packed,
+        int rows,
+        int firstTile,
+        int lastTile,
+        HeapCodes codes,
+        HeapCodes best) {
+      this.spec = spec;
+      this.packed = packed;
+      this.rows = rows;
+      this.firstTile = firstTile;
+      this.lastTile = lastTile;
+      this.codes = codes;
+      this.best = best;
+      this.depth = spec.wEnc().cols();
+      this.panels = Packing.panels(spec.count());
+      this.panelsPerRound = panelsPerRound(depth, panels);
+      this.kind = codes.k <= Selector.SMALL_K ? 0 : 1;
+      int tiles = lastTile - firstTile;
+      // A few chunks per thread, so that all find work.
+      this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, CHUNK);
+      this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
+    }
+
+    void run() {
+      for (Round round : rounds) {
+        round.resize(panelsPerRound, depth);
+      }
+      if (selectors[kind].length < chunks) {
+        selectors[kind] = Arrays.copyOf(selectors[kind], chunks);
+      }
+      first = packedTo = 0;
+      pool.run(panelsPerRound, (panel, worker) -> pack(panel, workers[worker]));
+      while (first < panels) {
+        packedTo = Math.min(panels, first + panelsPerRound);
+        int next = Math.min(panels, packedTo + panelsPerRound) - packedTo;
+        pool.run(chunks + next, this);
+        first = packedTo;
       }
     }
-  }
 
-  private static void encodePass(
-      Worker worker, Spec spec, float[] packed, int first, int last, int count) {
-    int depth = spec.wEnc().cols();
-    int n = spec.count();
-    int panelFloats = depth * PANEL;
-    int group = Math.max(1, GROUP_BYTES / (4 * panelFloats));
-    if (worker.panels.length < group * panelFloats) {
-      worker.panels = new float[group * panelFloats];
-    }
-    if (worker.rows.length < panelFloats) {
-      worker.rows = new float[panelFloats];
-    }
-    if (worker.bias.length < group * PANEL) {
-      worker.bias = new float[group * PANEL];
-      worker.scale = new float[group * PANEL];
-    }
-    int panels = Packing.panels(n);
-    for (int panel = 0; panel < panels; panel += group) {
-      int inGroup = Math.min(group, panels - panel);
-      packGroup(worker, spec, panel, inGroup, depth);
-      for (int tile = first; tile < last; tile++) {
-        int row = (tile - first) * TILE;
-        int tileRows = Math.min(TILE, count - row);
-        for (int g = 0; g < inGroup; g++) {
-          Arrays.fill(worker.tile, 0f);
-          Tiles.multiply(
-              packed, tile * TILE * depth, worker.panels, g * panelFloats, depth, worker.tile, 0);
-          filter(worker, spec, first * TILE, row, tileRows, (panel + g) * PANEL, g * PANEL);
-        }
-      }
-    }
-  }
-
-  private static void packGroup(Worker worker, Spec spec, int panel, int inGroup, int depth) {
-    int n = spec.count();
-    for (int g = 0; g < inGroup; g++) {
-      int latent = (panel + g) * PANEL;
-      int count = Math.min(PANEL, n - latent);
-      if (spec.panels() != null) {
-        spec.panels().read((panel + g) * depth, depth, worker.panels, g * depth * PANEL);
+    @Override
+    public void run(int task, int worker) {
+      if (task < chunks) {
+        multiply(task, workers[worker]);
       } else {
+        pack(packedTo + task - chunks, workers[worker]);
+      }
+    }
+
+    private Round roundOf(int panel) {
+      return rounds[panel / panelsPerRound % 2];
+    }
+
+    private void pack(int panel, Worker worker) {
+      Round round = roundOf(panel);
+      int inRound = panel % panelsPerRound;
+      int latent = panel * PANEL;
+      int count = Math.min(PANEL, spec.count() - latent);
+      int at = inRound * depth * PANEL;
+      if (spec.panels() != null) {
+        spec.panels().read(panel * depth, depth, round.panels, at);
+      } else {
+        if (worker.rows.length < PANEL * depth) {
+          worker.rows = new float[PANEL * depth];
+        }
         Packing.panel(
-            spec.wEnc(),
-            spec.latents(),
-            latent,
-            count,
-            0,
-            depth,
-            worker.rows,
-            worker.panels,
-            g * depth * PANEL);
+            spec.wEnc(), spec.latents(), latent, count, 0, depth, worker.rows, round.panels, at);
       }
       for (int c = 0; c < PANEL; c++) {
         int index = latent + Math.min(c, count - 1);
         int source = spec.latents() == null ? index : spec.latents()[index];
-        worker.bias[g * PANEL + c] = spec.bias()[source];
-        worker.scale[g * PANEL + c] = spec.rankScale() == null ? 1f : spec.rankScale()[source];
+        round.bias[inRound * PANEL + c] = spec.bias()[source];
+        round.scale[inRound * PANEL + c] = spec.rankScale() == null ? 1f : spec.rankScale()[source];
+      }
+    }
+
+    private void multiply(int chunk, Worker worker) {
+      int from = firstTile + chunk * tilesPerChunk;
+      int to = Math.min(lastTile, from + tilesPerChunk);
+      int count = Math.min(to * TILE, rows) - from * TILE;
+      if (first == 0) {
+        if (selectors[kind][chunk] == null) {
+          selectors[kind][chunk] = Selector.of(codes.k);
+        }
+        selectors[kind][chunk].reset(count, codes.k, spec.count());
+      }
+      Selector selector = selectors[kind][chunk];
+      Round round = roundOf(first);
+      int panelFloats = depth * PANEL;
+      for (int panel = first; panel < packedTo; panel++) {
+        int inRound = panel - first;
+        for (int tile = from; tile < to; tile++) {
+          int row = (tile - from) * TILE;
+          Arrays.fill(worker.tile, 0f);
+          Tiles.multiply(
+              packed,
+              tile * TILE * depth,
+              round.panels,
+              inRound * panelFloats,
+              depth,
+              worker.tile,
+              0);
+          boolean finite =
+              filter(
+                  worker.tile,
+                  selector,
+                  spec,
+                  row,
+                  Math.min(TILE, count - row),
+                  panel * PANEL,
+                  round,
+                  inRound * PANEL);
+          if (!finite) {
+            noteBadRows(worker, spec, tile * TILE, Math.min(TILE, count - row), panel, round);
+          }
+        }
+      }
+      if (packedTo == panels) {
+        finish(selector, from * TILE, count);
+      }
+    }
+
+    private void finish(Selector selector, int firstRow, int count) {
+      for (int r = 0; r < count; r++) {
+        selector.finish(r, spec.selection(), codes, firstRow + r);
+        if (best != null) {
+          selector.finish(r, spec.selection(), best, firstRow + r);
+        }
+      }
+    }
+
+    private void noteBadRows(
+        Worker worker, Spec spec, int firstRow, int rows, int panel, Round round) {
+      int biasAt = (panel - first) * PANEL;
+      int left = spec.count() - panel * PANEL;
+      for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < PANEL && c < left; c++) {
+          float value = worker.tile[r * PANEL + c] + round.bias[biasAt + c];
+          float rank = spec.rankScale() == null ? value : value * round.scale[biasAt + c];
+          if (!Float.isFinite(value) || !Float.isFinite(rank)) {
+            worker.firstBad = Math.min(worker.firstBad, firstRow + r);
+          }
+        }
       }
     }
   }
@@ -255,16 +344,24 @@ final class Encoding {
   /**
    * Hands over what beats the threshold of its row. Nearly every vector is rejected here by one
    * comparison; ReLU needs none of its own, since a threshold is −∞ or, with ReLU, at least 0.
+   *
+   * @return false if some rank is NaN or infinite
    */
-  private static void filter(
-      Worker worker, Spec spec, int firstRow, int row, int rows, int latent, int biasAt) {
-    float[] tile = worker.tile;
-    float[] thresholds = worker.selector.thresholds();
+  private static boolean filter(
+      float[] tile,
+      Selector selector,
+      Spec spec,
+      int row,
+      int rows,
+      int latent,
+      Round round,
+      int biasAt) {
+    float[] thresholds = selector.thresholds();
     boolean scaled = spec.rankScale() != null;
-    FloatVector lowBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt);
-    FloatVector highBias = FloatVector.fromArray(SPECIES, worker.bias, biasAt + LENGTH);
-    FloatVector lowScale = FloatVector.fromArray(SPECIES, worker.scale, biasAt);
-    FloatVector highScale = FloatVector.fromArray(SPECIES, worker.scale, biasAt + LENGTH);
+    FloatVector lowBias = FloatVector.fromArray(SPECIES, round.bias, biasAt);
+    FloatVector highBias = FloatVector.fromArray(SPECIES, round.bias, biasAt + LENGTH);
+    FloatVector lowScale = FloatVector.fromArray(SPECIES, round.scale, biasAt);
+    FloatVector highScale = FloatVector.fromArray(SPECIES, round.scale, biasAt + LENGTH);
     int left = spec.count() - latent;
     long there = left >= PANEL ? ALL : (1L << left) - 1;
     // Stays 0 unless some rank is NaN or infinite.
@@ -284,26 +381,10 @@ final class Encoding {
               | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
       mask &= there;
       if (mask != 0) {
-        worker.selector.append(
-            row + r, mask, latent, tile, at, worker.bias, worker.scale, biasAt, spec);
+        selector.append(row + r, mask, latent, tile, at, round.bias, round.scale, biasAt, spec);
       }
     }
-    if (check.compare(VectorOperators.NE, ZERO).anyTrue()) {
-      noteBadRows(worker, spec, firstRow + row, rows, left, biasAt);
-    }
-  }
-
-  private static void noteBadRows(
-      Worker worker, Spec spec, int firstRow, int rows, int left, int biasAt) {
-    for (int r = 0; r < rows; r++) {
-      for (int c = 0; c < PANEL && c < left; c++) {
-        float value = worker.tile[r * PANEL + c] + worker.bias[biasAt + c];
-        float rank = spec.rankScale() == null ? value : value * worker.scale[biasAt + c];
-        if (!Float.isFinite(value) || !Float.isFinite(rank)) {
-          worker.firstBad = Math.min(worker.firstBad, firstRow + r);
-        }
-      }
-    }
+    return !check.compare(VectorOperators.NE, ZERO).anyTrue();
   }
 
   /** Names the first bad latent of a row by encoding it once more, slowly. */

@@ -34,19 +34,17 @@ final class SparseAux implements AuxTerm.Method {
   }
 
   /** Bytes of the term with so many dead latents: h, codes, and the running selection. */
-  static long bytes(StepSpec spec, int threads, int dead) {
+  static long bytes(StepSpec spec, int dead) {
     int rows = spec.maxRows();
     int k = Math.min(spec.aux().kAux(), dead);
     // Panels and, for a k of its kind, the state of the running selection are the main codes'.
     int mainK = spec.multiTopK() ? spec.multiK() : spec.k();
     long there =
         (mainK <= Selector.SMALL_K) == (k <= Selector.SMALL_K)
-            ? Encoding.selectionBytes(spec.dSae(), mainK, rows, threads)
+            ? Encoding.selectionBytes(spec.dSae(), mainK, rows)
             : 0;
-    long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows, threads) - there);
-    return 4 * StepMemory.gradientFloats(spec)
-        + HeapCodes.bytes(rows, k, spec.dSae())
-        + threads * selection;
+    long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows) - there);
+    return 4 * StepMemory.gradientFloats(spec) + HeapCodes.bytes(rows, k, spec.dSae()) + selection;
   }
 
   @Override

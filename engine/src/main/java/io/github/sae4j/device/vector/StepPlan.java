@@ -51,10 +51,8 @@ final class StepPlan {
                     true),
                 new Part(
                     "panels and scratch of " + threads + (threads == 1 ? " thread" : " threads"),
-                    threads
-                        * (StepMemory.workerBytes(spec)
-                            + Encoding.workerBytes(
-                                spec.dIn(), spec.dSae(), encoded, rows, threads)),
+                    threads * StepMemory.workerBytes(spec)
+                        + Encoding.bytes(spec.dIn(), spec.dSae(), encoded, rows, threads),
                     true),
                 new Part(
                     "AuxK at its worst number of dead latents",
