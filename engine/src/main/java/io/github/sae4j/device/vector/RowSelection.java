@@ -12,19 +12,60 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /** Selects k values per row of a matrix, in the total order of numerics rule 10. */
-record RowSelection(Matrix values, float[] scale, Selection selection, SparseCodes out) {
+final class RowSelection {
   /** Rows of one task. */
   private static final int TASK = 16;
 
-  void run(WorkerPool pool) {
+  private static final class Worker {
+    final Selector[] selectors = new Selector[2];
+    final HeapCodes codes = new HeapCodes();
+    float[] row = {};
+
+    Selector selector(int k) {
+      int kind = k <= Selector.SMALL_K ? 0 : 1;
+      if (selectors[kind] == null) {
+        selectors[kind] = Selector.of(k);
+      }
+      return selectors[kind];
+    }
+  }
+
+  private final WorkerPool pool;
+  private final Worker[] workers;
+
+  /** x + −0 is x for every x, −0 included. */
+  private float[] noBias = {};
+
+  private float[] scales = {};
+
+  RowSelection(WorkerPool pool) {
+    this.pool = pool;
+    this.workers = new Worker[pool.size()];
+    Arrays.setAll(workers, i -> new Worker());
+  }
+
+  /** Selects; shapes are the caller's business. */
+  synchronized void run(Matrix values, Matrix scale, Selection selection, SparseCodes out) {
     int rows = values.rows();
     int tasks = (rows + TASK - 1) / TASK;
+    int padded = Vectors.padded(values.cols());
+    if (noBias.length < padded) {
+      noBias = new float[padded];
+      Arrays.fill(noBias, -0f);
+      scales = new float[padded];
+    }
+    if (scale != null) {
+      scale.read(0, 1, scales, 0);
+    }
+    float[] rankScale = scale == null ? null : scales;
+    Encoding.Spec ranking = new Encoding.Spec(null, null, null, rankScale, selection);
     NonFiniteException[] failures = new NonFiniteException[tasks];
     pool.run(
         tasks,
         (task, worker) -> {
           try {
-            select(task * TASK, Math.min(rows, (task + 1) * TASK));
+            int to = Math.min(rows, (task + 1) * TASK);
+            select(workers[worker], values, ranking, out, task * TASK, to);
           } catch (NonFiniteException e) {
             failures[task] = e;
           }
@@ -36,21 +77,17 @@ record RowSelection(Matrix values, float[] scale, Selection selection, SparseCod
     }
   }
 
-  private void select(int from, int to) {
+  private void select(
+      Worker worker, Matrix values, Encoding.Spec ranking, SparseCodes out, int from, int to) {
     int n = values.cols();
     int k = out.k();
-    int padded = Vectors.padded(n);
-    float[] row = new float[padded];
-    // x + −0 is x for every x, −0 included.
-    float[] noBias = new float[padded];
-    Arrays.fill(noBias, -0f);
-    float[] scales = new float[padded];
-    if (scale != null) {
-      System.arraycopy(scale, 0, scales, 0, n);
+    float[] scale = ranking.rankScale();
+    if (worker.row.length < noBias.length) {
+      worker.row = new float[noBias.length];
     }
-    Encoding.Spec ranking = new Encoding.Spec(null, null, null, scale, selection);
-    Selector candidates = Selector.of(k);
-    HeapCodes codes = new HeapCodes().resize(1, k);
+    float[] row = worker.row;
+    Selector candidates = worker.selector(k);
+    HeapCodes codes = worker.codes.resize(1, k);
     for (int b = from; b < to; b++) {
       values.read(b, 1, row, 0);
       candidates.reset(1, k, n);
@@ -68,17 +105,17 @@ record RowSelection(Matrix values, float[] scale, Selection selection, SparseCod
         }
       }
       if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
-        throw nonFinite(b, row);
+        throw nonFinite(b, row, n, scale);
       }
-      candidates.finish(0, selection, codes, 0);
+      candidates.finish(0, ranking.selection(), codes, 0);
       for (int slot = 0; slot < k; slot++) {
         out.set(b, slot, codes.indices[slot], codes.values[slot]);
       }
     }
   }
 
-  private NonFiniteException nonFinite(int b, float[] row) {
-    for (int i = 0; i < values.cols(); i++) {
+  private static NonFiniteException nonFinite(int b, float[] row, int n, float[] scale) {
+    for (int i = 0; i < n; i++) {
       float rank = scale == null ? row[i] : row[i] * scale[i];
       if (!Float.isFinite(row[i]) || !Float.isFinite(rank)) {
         return new NonFiniteException(b, i, Float.isFinite(row[i]) ? rank : row[i]);

@@ -55,8 +55,15 @@ public final class VectorDevice implements Device {
   private final Encoding encoding;
   private final PanelProduct products;
   private final BatchSums sums;
+  private final RowSelection rowSelection;
   private float[] input = {};
   private float[] packed = {};
+  private float[] bias = {};
+  private float[] rankScale = {};
+  private float[] inputBias = {};
+  private float[] totals = {};
+  private int[] latents = {};
+  private final LatentIndex byLatent = new LatentIndex();
   private final HeapCodes codes = new HeapCodes();
   private volatile boolean closed;
 
@@ -73,6 +80,7 @@ public final class VectorDevice implements Device {
     encoding = new Encoding(pool);
     products = new PanelProduct(pool);
     sums = new BatchSums(pool);
+    rowSelection = new RowSelection(pool);
   }
 
   /**
@@ -129,10 +137,10 @@ public final class VectorDevice implements Device {
         new Encoding.Spec(
             encoder.wEnc(),
             null,
-            encoder.bEnc().toArray(),
-            encoder.rankScale() == null ? null : encoder.rankScale().toArray(),
+            bias = read(encoder.bEnc(), bias),
+            encoder.rankScale() == null ? null : (rankScale = read(encoder.rankScale(), rankScale)),
             selection);
-    float[] bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
+    float[] bDec = encoder.bDec() == null ? null : (inputBias = read(encoder.bDec(), inputBias));
     for (int from = 0; from < x.rows(); from += ENCODE_ROWS) {
       int rows = Math.min(ENCODE_ROWS, x.rows() - from);
       int tiles = Packing.tiles(rows);
@@ -163,6 +171,13 @@ public final class VectorDevice implements Device {
     }
   }
 
+  /** Reads a vector into an array that is at least as long. */
+  private static float[] read(Matrix vector, float[] array) {
+    float[] to = array.length < vector.cols() ? new float[vector.cols()] : array;
+    vector.read(0, 1, to, 0);
+    return to;
+  }
+
   @Override
   public Encoder encoder(EncoderWeights encoder, Selection selection) {
     checkOpen();
@@ -176,9 +191,7 @@ public final class VectorDevice implements Device {
     if (rankScale != null) {
       expect("rank scale", rankScale, 1, values.cols());
     }
-    float[] scale = rankScale == null ? null : rankScale.toArray();
-    RowSelection rows = new RowSelection(values, scale, selection, out);
-    rows.run(pool);
+    rowSelection.run(values, rankScale, selection, out);
   }
 
   @Override
@@ -250,7 +263,8 @@ public final class VectorDevice implements Device {
   }
 
   @Override
-  public void accumulateByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
+  public synchronized void accumulateByLatent(
+      SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
     checkOpen();
     int d = rows.cols();
     expect("rows", rows, codes.rows(), d);
@@ -286,12 +300,16 @@ public final class VectorDevice implements Device {
   }
 
   @Override
-  public void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out) {
+  public synchronized void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out) {
     checkOpen();
     expect("coefficients", coefficients, codes.rows(), codes.k());
     expect("out", out, 1, out.cols());
     checkIndices(codes, out.cols());
-    float[] total = new float[out.cols()];
+    if (totals.length < out.cols()) {
+      totals = new float[out.cols()];
+    }
+    float[] total = totals;
+    Arrays.fill(total, 0, out.cols(), 0f);
     for (int b = 0; b < codes.rows(); b++) {
       for (int slot = 0; slot < codes.k(); slot++) {
         total[codes.index(b, slot)] += coefficients.get(b, slot);
@@ -300,13 +318,14 @@ public final class VectorDevice implements Device {
     out.write(0, 1, total, 0);
   }
 
-  private static LatentIndex index(SparseCodes codes, int latents) {
+  private LatentIndex index(SparseCodes codes, int count) {
     int size = Math.multiplyExact(codes.rows(), codes.k());
-    int[] flat = new int[size];
-    MemorySegment.copy(codes.indices(), SparseCodes.INT, 0, flat, 0, size);
-    LatentIndex index = new LatentIndex();
-    index.build(flat, size, latents);
-    return index;
+    if (latents.length < size) {
+      latents = new int[size];
+    }
+    MemorySegment.copy(codes.indices(), SparseCodes.INT, 0, latents, 0, size);
+    byLatent.build(latents, size, count);
+    return byLatent;
   }
 
   @Override
