@@ -15,7 +15,7 @@ public record DeviceOptions(OptionalInt threads, OptionalInt vectorBits) {
 
   /** Checks the ranges. */
   public DeviceOptions {
-    Shapes.expect(threads.orElse(1) >= 1, "threads", "at least 1", threads);
+    Shapes.expect(threads.orElse(1) >= 1, "threads", "at least 1", threads.orElse(1));
     Shapes.expect(
         vectorBits.isEmpty()
             || vectorBits.getAsInt() == 128
@@ -23,6 +23,6 @@ public record DeviceOptions(OptionalInt threads, OptionalInt vectorBits) {
             || vectorBits.getAsInt() == 512,
         "vector bits",
         "128, 256 or 512",
-        vectorBits);
+        vectorBits.orElse(0));
   }
 }

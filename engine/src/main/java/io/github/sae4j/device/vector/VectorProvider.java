@@ -6,6 +6,8 @@ import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.DeviceProvider;
 import java.util.List;
+import java.util.OptionalInt;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * Offers the Vector API device. It touches no vector class until the incubator module is known to
@@ -31,7 +33,7 @@ public final class VectorProvider implements DeviceProvider {
 
   @Override
   public List<DeviceInfo> devices() {
-    String problem = Width.moduleReadable() ? Loaded.problem() : MISSING;
+    String problem = Width.moduleReadable() ? Loaded.problem(Width.wished()) : MISSING;
     return List.of(
         problem == null
             ? new DeviceInfo("cpu", Loaded.description(), true, "")
@@ -46,9 +48,10 @@ public final class VectorProvider implements DeviceProvider {
     if (!Width.moduleReadable()) {
       throw new DeviceException("device cpu: " + MISSING);
     }
-    String problem = Width.fix(options.vectorBits());
+    OptionalInt wish = options.vectorBits().isPresent() ? options.vectorBits() : Width.wished();
+    String problem = Loaded.problem(wish);
     if (problem == null) {
-      problem = Loaded.problem();
+      problem = Width.fix(options.vectorBits());
     }
     if (problem != null) {
       throw new DeviceException("device cpu: " + problem);
@@ -56,23 +59,21 @@ public final class VectorProvider implements DeviceProvider {
     return new VectorDevice(options.threads().orElse(Runtime.getRuntime().availableProcessors()));
   }
 
-  /** Whatever needs vector classes, behind a class of its own so that loading it is a decision. */
+  /**
+   * Whatever needs vector classes, behind a class of its own so that loading it is a decision. No
+   * kernel is loaded here: that would fix the width before {@link #open} hears of a wish.
+   */
   private static final class Loaded {
-    static String problem() {
-      try {
-        VectorDevice.vectorBits();
-        return null;
-      } catch (ExceptionInInitializerError e) {
-        return e.getCause().getMessage();
-      } catch (NoClassDefFoundError e) {
-        return "the vector kernels failed to load before: " + e.getMessage();
-      }
+    static String problem(OptionalInt wish) {
+      return Width.problem(wish.orElse(Math.min(preferred(), 512)), preferred());
     }
 
     static String description() {
-      return "Vector API, up to "
-          + jdk.incubator.vector.FloatVector.SPECIES_PREFERRED.vectorBitSize()
-          + " bits";
+      return "Vector API, up to " + preferred() + " bits";
+    }
+
+    private static int preferred() {
+      return FloatVector.SPECIES_PREFERRED.vectorBitSize();
     }
   }
 }

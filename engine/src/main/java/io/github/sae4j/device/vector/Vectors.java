@@ -42,17 +42,14 @@ final class Vectors {
     OptionalInt wish = Width.wished();
     int preferred = FloatVector.SPECIES_PREFERRED.vectorBitSize();
     int bits = wish.isPresent() ? wish.getAsInt() : Math.min(preferred, 512);
-    if (bits > preferred) {
-      throw new UnsupportedOperationException(
-          "vectors of " + bits + " bits were asked for; this machine has " + preferred);
+    String problem = Width.problem(bits, preferred);
+    if (problem != null) {
+      throw new UnsupportedOperationException(problem);
     }
     return switch (bits) {
       case 128 -> FloatVector.SPECIES_128;
       case 256 -> FloatVector.SPECIES_256;
-      case 512 -> FloatVector.SPECIES_512;
-      default ->
-          throw new UnsupportedOperationException(
-              "vectors of " + bits + " bits: expected 128, 256 or 512");
+      default -> FloatVector.SPECIES_512;
     };
   }
 

@@ -45,6 +45,22 @@ final class Width {
     return null;
   }
 
+  /**
+   * Whether kernels of a width can run.
+   *
+   * @param bits the width
+   * @param preferred the widest of this machine, in bits
+   * @return why not, or null
+   */
+  static String problem(int bits, int preferred) {
+    if (bits != 128 && bits != 256 && bits != 512) {
+      return "vectors of " + bits + " bits: expected 128, 256 or 512";
+    }
+    return bits > preferred
+        ? "vectors of " + bits + " bits were asked for; this machine has " + preferred
+        : null;
+  }
+
   /** The width asked for so far: by {@link #fix} or by the system property. */
   static synchronized OptionalInt wished() {
     if (fixed.isPresent()) {
