@@ -19,13 +19,12 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 record Accelerator(String name, TornadoDevice device, TornadoVMBackendType backend) {
 
   /**
-   * All devices of all backends, in TornadoVM's order.
+   * All devices of all backends, in TornadoVM's order; after {@link StartUp#check()}.
    *
    * @return at least one
-   * @throws DeviceException if this JVM was not started for TornadoVM, or none is found
+   * @throws DeviceException if TornadoVM does not start or finds none
    */
   static List<Accelerator> all() {
-    StartUp.check();
     List<Accelerator> found = new ArrayList<>();
     try {
       TornadoRuntime runtime = TornadoRuntimeProvider.getTornadoRuntime();

@@ -29,6 +29,8 @@ public final class TornadoProvider implements DeviceProvider {
   @Override
   public List<DeviceInfo> devices() {
     try {
+      // Before any class of TornadoVM is touched: it may not be there.
+      StartUp.check();
       return Accelerator.all().stream().map(TornadoProvider::describe).toList();
     } catch (DeviceException e) {
       return List.of(new DeviceInfo("tornado:0", "TornadoVM", false, e.getMessage()));
@@ -49,6 +51,7 @@ public final class TornadoProvider implements DeviceProvider {
     if (options.vectorBits().isPresent()) {
       throw new DeviceException("device tornado has no vectors: --vector-bits does not apply");
     }
+    StartUp.check();
     List<Accelerator> found = Accelerator.all();
     if (index < 0 || index >= found.size()) {
       throw new DeviceException(
