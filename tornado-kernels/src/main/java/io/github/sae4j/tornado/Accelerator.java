@@ -19,12 +19,13 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 record Accelerator(String name, TornadoDevice device, TornadoVMBackendType backend) {
 
   /**
-   * All devices of all backends, in TornadoVM's order; after {@link StartUp#check()}.
+   * All devices of all backends, in TornadoVM's order.
    *
    * @return at least one
-   * @throws DeviceException if TornadoVM does not start or finds none
+   * @throws DeviceException if this JVM was not started for TornadoVM, or none is found
    */
   static List<Accelerator> all() {
+    StartUp.check();
     List<Accelerator> found = new ArrayList<>();
     try {
       TornadoRuntime runtime = TornadoRuntimeProvider.getTornadoRuntime();

@@ -5,6 +5,7 @@ import static io.github.sae4j.device.Shapes.expect;
 import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Promise;
@@ -27,7 +28,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * A TornadoVM device. Matrices live in the host's memory; a single kernel sends its arguments,
  * runs, and fetches its results, so single kernels are for parity, evaluation and small work. A
- * compiled training step keeps weights and moments on the device.
+ * compiled training step keeps weights and moments on the device, a prepared encoder its weights.
  *
  * <p>A kernel is compiled once per shape and kept ({@link LaunchCache}). One thread at a time runs
  * kernels; others wait.
@@ -181,6 +182,12 @@ final class TornadoDevice implements Device {
             MemorySegment.ofArray(bad),
             MemorySegment.ofArray(badValue)));
     checkFinite(bad, badValue);
+  }
+
+  @Override
+  public synchronized Encoder encoder(EncoderWeights encoder, Selection selection) {
+    checkOpen();
+    return new TornadoEncoder(this, accelerator, encoder, selection);
   }
 
   @Override
@@ -889,7 +896,8 @@ final class TornadoDevice implements Device {
     return MemorySegment.ofArray(new float[] {value});
   }
 
-  private static void checkCodes(SparseCodes out, int rows, int n) {
+  /** Requires codes of so many rows, and no more of them than there are latents. */
+  static void checkCodes(SparseCodes out, int rows, int n) {
     expect(out.rows() == rows, "codes", rows + " rows", out);
     expect(out.k() <= n, "codes", "k at most " + n, out);
   }

@@ -29,7 +29,7 @@ public final class TornadoProvider implements DeviceProvider {
   @Override
   public List<DeviceInfo> devices() {
     try {
-      // Before any class of TornadoVM is touched: it may not be there.
+      // Here too, before any class of TornadoVM is loaded: it may not be there.
       StartUp.check();
       return Accelerator.all().stream().map(TornadoProvider::describe).toList();
     } catch (DeviceException e) {

@@ -13,6 +13,7 @@ import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Promise;
@@ -98,6 +99,34 @@ class KernelParityTest {
       tornado.encodeTopK(encoder, x, selection, got);
       assertSame("encodeTopK " + selection, expected, got);
     }
+  }
+
+  @Test
+  void aPreparedEncoderKeepsItsWeights() {
+    int n = 90;
+    int d = 21;
+    Matrix wEnc = random(memory, random, n, d);
+    EncoderWeights weights =
+        new EncoderWeights(wEnc, random(memory, random, 1, n), random(memory, random, 1, d), null);
+    Matrix x = random(memory, random, 17, d);
+    SparseCodes expected = memory.codes(17, 6);
+    ORACLE.encodeTopK(weights, x, Selection.RAW_THEN_RELU, expected);
+    try (Encoder encoder = tornado.encoder(weights, Selection.RAW_THEN_RELU)) {
+      wEnc.fill(0f);
+      // Fewer rows, more, and fewer than it is compiled for by then.
+      for (int rows : new int[] {3, 17, 1}) {
+        SparseCodes got = memory.codes(rows, 6);
+        encoder.encode(x.firstRows(rows), got);
+        assertSame("encoder", expected.firstRows(rows), got);
+      }
+      x.set(2, 5, Float.NaN);
+      NonFiniteException thrown =
+          assertThrows(NonFiniteException.class, () -> encoder.encode(x, memory.codes(17, 6)));
+      assertEquals(2, thrown.row());
+    }
+    Encoder encoder = tornado.encoder(weights, Selection.SIGNED);
+    encoder.close();
+    assertThrows(IllegalStateException.class, () -> encoder.encode(x, memory.codes(17, 6)));
   }
 
   @ParameterizedTest

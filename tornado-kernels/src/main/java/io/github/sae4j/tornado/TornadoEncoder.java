@@ -1,0 +1,180 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.Encoder;
+import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.NonFiniteException;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.device.Shapes;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.SparseCodes;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * An encoder whose weights stay on the device between calls. It is compiled for a number of rows
+ * and of codes at the first call, and again when more rows or another k come; batches of more than
+ * {@link #MOST_ROWS} rows go in pieces.
+ */
+final class TornadoEncoder implements Encoder {
+  private static final int MOST_ROWS = 4096;
+
+  private final TornadoDevice device;
+  private final Accelerator accelerator;
+  private final int d;
+  private final int n;
+  private final int mode;
+  private final FloatArray wEnc;
+  private final FloatArray bEnc;
+  private final FloatArray bDec;
+  private final FloatArray scale;
+  private Compiled compiled;
+  private boolean closed;
+
+  TornadoEncoder(
+      TornadoDevice device, Accelerator accelerator, EncoderWeights weights, Selection selection) {
+    this.device = device;
+    this.accelerator = accelerator;
+    d = weights.dIn();
+    n = weights.dSae();
+    mode = TornadoDevice.mode(selection);
+    // On arrays of our own: later changes of the weights must not be seen.
+    KernelGraph limits = new KernelGraph(accelerator);
+    wEnc = copied(limits.floats("W_enc", weights.wEnc().size()), weights.wEnc());
+    bEnc = copied(limits.floats("b_enc", n), weights.bEnc());
+    bDec = weights.bDec() == null ? null : copied(limits.floats("b_dec", d), weights.bDec());
+    scale =
+        weights.rankScale() == null
+            ? null
+            : copied(limits.floats("rank scale", n), weights.rankScale());
+  }
+
+  private static FloatArray copied(FloatArray array, Matrix from) {
+    MemorySegment.copy(from.segment(), 0, array.getSegment(), 0, from.segment().byteSize());
+    return array;
+  }
+
+  /** The graph for a number of rows and of codes, and the arrays that travel. */
+  private final class Compiled {
+    final int rows;
+    final int k;
+    final IntArray flow;
+    final FloatArray x;
+    final EncodeTasks.Choice choice;
+    final KernelPlan plan;
+
+    Compiled(int rows, int k) {
+      this.rows = rows;
+      this.k = k;
+      KernelGraph graph = new KernelGraph(accelerator);
+      long codes = (long) rows * k;
+      flow = graph.added(Flow.of(rows, n, k));
+      x = graph.floats("x", (long) rows * d);
+      FloatArray input = bDec == null ? x : graph.floats("x - b_dec", (long) rows * d);
+      FloatArray pre = graph.floats("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
+      choice =
+          new EncodeTasks.Choice(
+              graph.ints("indices", codes),
+              graph.floats("values", codes),
+              graph.ints("bad latents", rows),
+              graph.floats("bad values", rows),
+              k,
+              mode,
+              Flow.K);
+      List<TornadoNativeArray> resident = new ArrayList<>(List.of(wEnc, bEnc, pre));
+      // Written for bad rows only, so what is fetched must have been sent.
+      resident.add(choice.badValue());
+      graph.added(wEnc);
+      graph.added(bEnc);
+      if (bDec != null) {
+        resident.add(graph.added(bDec));
+        resident.add(input);
+      }
+      if (scale != null) {
+        resident.add(graph.added(scale));
+      }
+      graph.send(KernelGraph.RESIDENT, resident);
+      graph.send(KernelGraph.EVERY_RUN, List.of(flow, x));
+      if (bDec != null) {
+        graph
+            .tasks()
+            .task(
+                graph.line("subtractRow", (long) rows * d),
+                ElementKernels::subtractRow,
+                graph.context(),
+                flow,
+                x,
+                bDec,
+                input,
+                d);
+      }
+      EncodeTasks.add(
+          graph,
+          new EncodeTasks.Encoder(
+              flow, input, wEnc, bEnc, scale, null, Flow.LATENTS, pre, rows, n, d),
+          choice);
+      graph.fetch(
+          KernelGraph.EVERY_RUN,
+          List.of(choice.indices(), choice.values(), choice.badIndex(), choice.badValue()));
+      plan = graph.compile();
+    }
+
+    void encode(Matrix batch, SparseCodes out, int from) {
+      MemorySegment.copy(batch.segment(), 0, x.getSegment(), 0, batch.segment().byteSize());
+      flow.set(Flow.ROWS, batch.rows());
+      plan.run();
+      for (int row = 0; row < batch.rows(); row++) {
+        int bad = choice.badIndex().get(row);
+        if (bad >= 0) {
+          throw new NonFiniteException(from + row, bad, choice.badValue().get(row));
+        }
+      }
+      long bytes = out.values().byteSize();
+      MemorySegment.copy(choice.indices().getSegment(), 0, out.indices(), 0, bytes);
+      MemorySegment.copy(choice.values().getSegment(), 0, out.values(), 0, bytes);
+    }
+  }
+
+  @Override
+  public void encode(Matrix x, SparseCodes out) {
+    Shapes.expect("x", x, x.rows(), d);
+    TornadoDevice.checkCodes(out, x.rows(), n);
+    synchronized (device) {
+      device.checkOpen();
+      if (closed) {
+        throw new IllegalStateException("this encoder of " + device.name() + " is closed");
+      }
+      for (int from = 0; from < x.rows(); from += MOST_ROWS) {
+        int count = Math.min(MOST_ROWS, x.rows() - from);
+        fitting(count, out.k()).encode(x.rows(from, count), out.rows(from, count), from);
+      }
+    }
+  }
+
+  private Compiled fitting(int rows, int k) {
+    if (compiled == null || compiled.rows < rows || compiled.k != k) {
+      int capacity = compiled == null ? rows : Math.max(rows, compiled.rows);
+      free();
+      compiled = new Compiled(capacity, k);
+    }
+    return compiled;
+  }
+
+  private void free() {
+    if (compiled != null) {
+      compiled.plan.close();
+      compiled = null;
+    }
+  }
+
+  @Override
+  public void close() {
+    synchronized (device) {
+      closed = true;
+      free();
+    }
+  }
+}
