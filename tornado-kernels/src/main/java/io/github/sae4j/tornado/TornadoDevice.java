@@ -7,6 +7,7 @@ import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.MemoryPlan;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Promise;
 import io.github.sae4j.device.Selection;
@@ -882,6 +883,11 @@ final class TornadoDevice implements Device {
     // A step needs the memory more than kernels that may be compiled again.
     launches.close();
     return new TornadoTrainingStep(this, accelerator, spec, state);
+  }
+
+  @Override
+  public MemoryPlan memoryPlan(StepSpec spec) {
+    return StepMemory.of(spec);
   }
 
   @Override

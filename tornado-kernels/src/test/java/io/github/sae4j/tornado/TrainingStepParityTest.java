@@ -138,6 +138,21 @@ class TrainingStepParityTest {
     }
   }
 
+  @ParameterizedTest
+  @MethodSource("recipes")
+  void theMemoryPlanIsKept(Recipe recipe, List<Object> options) {
+    StepSpec spec = spec(recipe, options);
+    Accelerator accelerator = Accelerator.all().getFirst();
+    KernelGraph graph = new KernelGraph(accelerator);
+    try (OffHeap memory = new OffHeap()) {
+      new StepArrays(graph, spec, start(memory));
+    }
+    long plan = StepMemory.onDevice(spec);
+    assertTrue(graph.bytes() <= plan, graph.bytes() + " of " + plan);
+    // Constants and headers count for much at this size.
+    assertTrue(graph.bytes() + 24_000 >= plan, graph.bytes() + " of " + plan);
+  }
+
   @Test
   void aClosedStepIsRefused() {
     try (OffHeap memory = new OffHeap()) {
