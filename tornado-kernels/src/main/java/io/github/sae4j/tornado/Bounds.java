@@ -1,5 +1,6 @@
 package io.github.sae4j.tornado;
 
+import io.github.sae4j.device.Promise;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -17,9 +18,6 @@ import java.util.Set;
  * adds, multiplies or keeps denormals differently nothing is promised.
  */
 final class Bounds {
-  /** No bound. */
-  static final long NONE = Long.MAX_VALUE;
-
   private static final Set<String> MILD = Set.of("division", "square root");
 
   private static final List<String> WITHOUT_DIVISION =
@@ -47,23 +45,23 @@ final class Bounds {
    * The bounds.
    *
    * @param differing operations that differ from the host's, by the probe's names
-   * @return by kernel name; {@link #NONE} where there is none
+   * @return by kernel name; {@link Promise#NONE} where there is none
    */
   static Map<String, Long> whenDiffering(Collection<String> differing) {
     boolean mild = MILD.containsAll(differing);
     Map<String, Long> bounds = new HashMap<>();
     for (String kernel : WITHOUT_DIVISION) {
-      bounds.put(kernel, mild ? 0 : NONE);
+      bounds.put(kernel, mild ? 0 : Promise.NONE);
     }
     // The root of an exact sum.
-    bounds.put("rowNorms", mild ? 2 : NONE);
+    bounds.put("rowNorms", mild ? 2 : Promise.NONE);
     // The norm is off by 2 ULP, the quotient by 2 more: 4 times 2^-23 of the value, which is up to
     // 8 ULP of it, and 1 for the oracle's own rounding.
-    bounds.put("normalizeRows", mild ? 9 : NONE);
+    bounds.put("normalizeRows", mild ? 9 : Promise.NONE);
     // A quotient is added to something else.
-    bounds.put("projectRows", NONE);
-    bounds.put("adam", NONE);
-    bounds.put("step", NONE);
+    bounds.put("projectRows", Promise.NONE);
+    bounds.put("adam", Promise.NONE);
+    bounds.put("step", Promise.NONE);
     return bounds;
   }
 }

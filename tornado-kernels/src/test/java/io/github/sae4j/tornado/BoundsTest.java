@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Promise;
 import java.lang.reflect.Method;
 import java.util.List;
 import java.util.Map;
@@ -33,12 +34,13 @@ class BoundsTest {
     Map<String, Long> bounds = Bounds.whenDiffering(List.of("division"));
     assertEquals(0, bounds.get("product"));
     assertEquals(9, bounds.get("normalizeRows"));
-    assertEquals(Bounds.NONE, bounds.get("adam"));
+    assertEquals(Promise.NONE, bounds.get("adam"));
   }
 
   @Test
   void nothingIsPromisedWhereFmaDiffers() {
     assertEquals(
-        Set.of(Bounds.NONE), Set.copyOf(Bounds.whenDiffering(List.of("division", "fma")).values()));
+        Set.of(Promise.NONE),
+        Set.copyOf(Bounds.whenDiffering(List.of("division", "fma")).values()));
   }
 }
