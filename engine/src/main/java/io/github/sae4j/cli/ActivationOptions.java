@@ -32,6 +32,13 @@ final class ActivationOptions {
   Path mask;
 
   ActivationSource open() throws IOException {
+    for (String path : activations) {
+      // As many words follow --activations as there are: a mistyped option is one of them.
+      if (path.startsWith("-")) {
+        throw new IllegalArgumentException(
+            "unknown option '" + path + "' (for a file of that name write './" + path + "')");
+      }
+    }
     return ActivationFiles.open(activations, Optional.ofNullable(tensor));
   }
 

@@ -10,7 +10,10 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.HashSet;
+import java.util.Set;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.OptionSpec;
 
 /** Turns what commands throw into one line on stderr and an exit code. */
 final class Failures {
@@ -19,7 +22,7 @@ final class Failures {
   static int badUsage(CommandLine.ParameterException problem, String[] args) {
     CommandLine command = problem.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + firstLine(problem.getMessage()));
+    err.println("sae4j: " + firstLine(message(problem, args)));
     String nearest = suggestion(problem);
     err.println(
         nearest.isEmpty()
@@ -27,6 +30,21 @@ final class Failures {
             : "sae4j: did you mean " + nearest + "?");
     err.flush();
     return ExitCode.USAGE;
+  }
+
+  /** Picocli answers an option given twice within a group with the synopsis of the whole group. */
+  private static String message(CommandLine.ParameterException problem, String[] args) {
+    if (problem instanceof CommandLine.MaxValuesExceededException) {
+      Set<OptionSpec> seen = new HashSet<>();
+      for (String arg : args) {
+        String name = arg.split("=", 2)[0];
+        OptionSpec option = problem.getCommandLine().getCommandSpec().optionsMap().get(name);
+        if (option != null && !seen.add(option)) {
+          return "option '" + name + "' should be specified only once";
+        }
+      }
+    }
+    return problem.getMessage();
   }
 
   private static String suggestion(CommandLine.ParameterException problem) {

@@ -94,6 +94,22 @@ class TrainCommandTest {
     assertEquals(24L, trainingSection().get("d_sae"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"--k", "--auxk", "--k-aux"})
+  void anOptionGivenTwiceIsBadUsageInOneShortLine(String again) {
+    int code = console.run("train", "--k=2", "--auxk=3", "--activations", file, again + "=4");
+    assertEquals(ExitCode.USAGE, code);
+    assertEquals(
+        "sae4j: option '" + again + "' should be specified only once",
+        console.err().lines().findFirst().orElseThrow());
+  }
+
+  @Test
+  void aMistypedOptionIsNotTakenForAFile() {
+    assertEquals(ExitCode.USAGE, console.run("train", "--activations", file, "--learning-rat", 1));
+    assertTrue(console.err().contains("unknown option '--learning-rat'"), console::err);
+  }
+
   @Test
   void theResultIsOneJsonObject() throws IOException {
     assertEquals(ExitCode.DONE, train("--json", true), console::err);
