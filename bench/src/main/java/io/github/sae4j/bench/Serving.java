@@ -1,6 +1,7 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
@@ -19,6 +20,7 @@ final class Serving {
     Shape one = new Shape(1, shape.dIn(), shape.dSae(), shape.k());
     Section section = new Section("One vector: " + one);
     List<Contender> contenders = new ArrayList<>();
+    List<Encoder> encoders = new ArrayList<>();
     try (Scene scene = setup.scene(one)) {
       Matrix other = scene.wDec();
       SparseCodes codes = scene.memory().codes(1, one.k());
@@ -26,12 +28,14 @@ final class Serving {
         contenders.add(Probes.read(setup, other, threads));
         if (setup.options().ours()) {
           Device device = setup.device(threads);
+          Encoder prepared = device.encoder(scene.encoder(), Selection.RELU_FIRST);
+          encoders.add(prepared);
           Contender encode =
               new Contender(
                   "sae4j encode one vector" + setup.suffix(threads),
                   threads,
                   WARMUPS,
-                  () -> device.encodeTopK(scene.encoder(), scene.x(), Selection.RELU_FIRST, codes));
+                  () -> prepared.encode(scene.x(), codes));
           encode.body().run();
           section.add(new Check(encode.name(), Reference.codesError(scene, codes), 1e-5));
           contenders.add(encode);
@@ -39,6 +43,7 @@ final class Serving {
       }
       contenders.forEach(contender -> section.work(contender.name(), one.weightBytes(), "GB/s"));
       section.add(setup.runs().time(contenders));
+      encoders.forEach(Encoder::close);
     }
     OptionalDouble encode = section.fastest("sae4j encode one vector");
     OptionalDouble read = section.fastest(Probes.READ);
