@@ -3,6 +3,8 @@ package io.github.sae4j.cli;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -40,6 +42,17 @@ final class ActivationOptions {
       }
     }
     return ActivationFiles.open(activations, Optional.ofNullable(tensor));
+  }
+
+  /** Checks that rows are as wide as an SAE's input. */
+  static void expectWidth(Path folder, TopKSae sae, ActivationSource source)
+      throws BadFileException {
+    int dIn = sae.config().dIn();
+    if (source.width() != dIn) {
+      throw new BadFileException(
+          folder,
+          "encodes rows of width " + dIn + ", the activations have width " + source.width());
+    }
   }
 
   Optional<RowMask> readMask(ActivationSource source) throws IOException {

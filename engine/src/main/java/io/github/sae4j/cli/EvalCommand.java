@@ -7,7 +7,6 @@ import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
-import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.ConfigException;
 import java.io.IOException;
@@ -70,11 +69,7 @@ final class EvalCommand implements Callable<Integer> {
     try (Device device = choice.open();
         TopKSae trained = SaeCheckpoint.load(sae, device);
         ActivationSource source = input.open()) {
-      int dIn = trained.config().dIn();
-      if (source.width() != dIn) {
-        throw new BadFileException(
-            sae, "encodes rows of width " + dIn + ", the activations have width " + source.width());
-      }
+      ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));
       new MetricsReport(metrics).print(spec, json);
     }

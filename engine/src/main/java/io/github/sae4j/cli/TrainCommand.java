@@ -183,6 +183,9 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
         ActivationSource source = input.open()) {
+      if (pretrained.sae().isPresent()) {
+        ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
+      }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
       TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());

@@ -389,6 +389,19 @@ class TrainCommandTest {
   }
 
   @Test
+  void anSaeOfAnotherWidthIsNotFineTuned() throws IOException {
+    train();
+    Path first = run;
+    run = folder.resolve("second");
+    Activations.write(file, 50, 11);
+    assertEquals(ExitCode.BAD_INPUT, train("--from-pretrained", first, "--d-sae", null));
+    assertTrue(
+        console.err().contains(first + ": encodes rows of width 10, the activations have width 11"),
+        console::err);
+    assertFalse(Files.exists(run));
+  }
+
+  @Test
   void theSaeSaysWhereItBelongs() throws IOException {
     train("--model-name", "tiny", "--hook-name", "blocks.3.hook_resid_post", "--hook-layer", 3);
     Map<?, ?> config = Json.readObject(run.resolve("final/cfg.json"), 1 << 20);

@@ -240,7 +240,7 @@ class TrainingConfigTest {
     "apply_b_dec_to_input, maybe",
     "normalize_activations, layer_norm",
     "normalize_activations, constant_norm_rescale",
-    "recipe, anthropic",
+    "recipe, jumprelu",
     "eval_fraction, 1",
     "dead_feature_window, -1",
     "dead_feature_window, none",
