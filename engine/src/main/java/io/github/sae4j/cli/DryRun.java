@@ -4,6 +4,7 @@ import io.github.sae4j.data.CounterRandom;
 import io.github.sae4j.data.RandomPurpose;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.MemoryPlan;
 import io.github.sae4j.device.StepSpec;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
@@ -20,15 +21,6 @@ import picocli.CommandLine.Model.CommandSpec;
 /** What a run would be: its configuration, the memory and, roughly, the time it would take. */
 final class DryRun {
   private static final long MEBI = 1 << 20;
-
-  /** The device's AuxK scratch beside its codes is at most this. */
-  private static final long AUX_SCRATCH = 64 * MEBI;
-
-  /** Index, value, gradient, and the first two once more sorted by latent. */
-  private static final int CODE_BYTES = 20;
-
-  /** Norms, counters, offsets and flags of a latent. */
-  private static final int LATENT_BYTES = 32;
 
   /** The rest of a step over its encoder, where no latent is dead. */
   private static final double STEP_OVER_ENCODER = 1.3;
@@ -59,7 +51,7 @@ final class DryRun {
     found.put("training_rows", data.training().rows());
     found.put("held_out_rows", data.heldOut().map(rows -> rows.rows()).orElse(0L));
     found.put("steps", steps);
-    Map<String, Long> memory = memory();
+    Map<String, Long> memory = memory(device.memoryPlan(step));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
     double rate = encoderRate();
     double seconds = steps * 2.0 * step.maxRows() * size() / rate * STEP_OVER_ENCODER;
@@ -79,7 +71,7 @@ final class DryRun {
         spec,
         String.format(
             "run      %d steps of %d rows, %d latents", steps, step.maxRows(), step.dSae()));
-    CommandLineApp.print(spec, "memory   outside the Java heap, besides panels of each thread:");
+    CommandLineApp.print(spec, "memory   (n latents, d width, B rows of a step, k latents a row):");
     memory.forEach(
         (what, bytes) ->
             CommandLineApp.print(
@@ -101,24 +93,12 @@ final class DryRun {
     return (long) step.dSae() * step.dIn();
   }
 
-  private Map<String, Long> memory() {
-    long rows = step.maxRows();
-    long codes = step.k() + (step.multiTopK() ? step.multiK() : 0);
+  /** The device's own plan, which a test holds its real allocations to. */
+  private static Map<String, Long> memory(MemoryPlan plan) {
     Map<String, Long> memory = new LinkedHashMap<>();
-    memory.put("24 n d: weights and moments", 24 * size());
-    memory.put("12 B d: two batches, gradient", 12 * rows * step.dIn());
-    memory.put(
-        "20 B k + 32 n: codes, counters",
-        CODE_BYTES * rows * codes + LATENT_BYTES * (long) step.dSae());
-    if (step.clipNorm().isPresent()) {
-      memory.put("8 n d at most: gradient rows kept for clipping", 8 * size());
-    }
-    if (step.aux().coefficient() > 0) {
-      memory.put(
-          "20 B k_aux + 64 MiB at most: AuxK, once latents are dead",
-          CODE_BYTES * rows * Math.min(step.aux().kAux(), step.dSae()) + AUX_SCRATCH);
-    }
-    memory.put("in all", memory.values().stream().mapToLong(Long::longValue).sum());
+    plan.parts().forEach(part -> memory.put(part.name(), part.bytes()));
+    memory.put("in all", plan.bytes());
+    memory.put("of that on the Java heap", plan.heapBytes());
     return memory;
   }
 
