@@ -7,7 +7,6 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsOutput;
-import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.ElementType;
@@ -38,7 +37,6 @@ import java.util.Set;
 public final class SaeLensLayout {
   static final String CONFIG = "cfg.json";
   static final String WEIGHTS = "sae_weights.safetensors";
-  private static final String SPARSITY = "sparsity.safetensors";
   private static final String SCALER = "activation_scaler.json";
 
   /** What SAELens takes as the present layout; without it, or below 6, it re-maps keys. */
@@ -300,19 +298,6 @@ public final class SaeLensLayout {
       new FoldedWeights(weights, folding).write(output);
       output.finish();
     }
-  }
-
-  /**
-   * Writes how often latents fire, as SAELens's {@code sparsity.safetensors}.
-   *
-   * @param folder receives the file
-   * @param log10Frequency per latent, log10(firing rows / rows + 1e-10) {@code [d_sae]}
-   * @throws IOException if writing fails
-   */
-  public static void writeSparsity(Path folder, float[] log10Frequency) throws IOException {
-    new SafetensorsWriter()
-        .floats("sparsity", log10Frequency, log10Frequency.length)
-        .write(folder.resolve(SPARSITY));
   }
 
   private static Map<String, Object> members(SaeConfig config) {

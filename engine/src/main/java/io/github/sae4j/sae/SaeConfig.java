@@ -59,14 +59,4 @@ public record SaeConfig(
     return new SaeConfig(
         dIn, dSae, k, true, InputNormalization.NONE, Selection.RAW_THEN_RELU, Map.of());
   }
-
-  /**
-   * The same with other metadata.
-   *
-   * @param other the metadata
-   * @return a copy
-   */
-  public SaeConfig withMetadata(Map<String, Object> other) {
-    return new SaeConfig(dIn, dSae, k, applyBDecToInput, normalization, selection, other);
-  }
 }
