@@ -30,7 +30,8 @@ public final class InitialWeights {
    * @param seed the run's seed
    * @param wEnc receives the encoder {@code [d_sae, d_in]}
    * @param wDec receives the decoder {@code [d_sae, d_in]}
-   * @throws IllegalArgumentException if the shapes differ or the norm is not positive
+   * @throws IllegalArgumentException if the shapes differ, the norm is not positive or k is not in
+   *     {@code [1, d_sae]}
    */
   public static void draw(
       WeightInit init, OptionalDouble decoderNorm, int k, long seed, Matrix wEnc, Matrix wDec) {
@@ -41,6 +42,10 @@ public final class InitialWeights {
     if (decoderNorm.isPresent() && !(decoderNorm.getAsDouble() > 0)) {
       throw new IllegalArgumentException(
           "decoder_init_norm: expected more than 0, got " + decoderNorm.getAsDouble());
+    }
+    if (k < 1 || k > wEnc.rows()) {
+      throw new IllegalArgumentException(
+          "k: expected 1 to " + wEnc.rows() + ", the rows of W_enc, got " + k);
     }
     int dIn = wEnc.cols();
     CounterRandom decoder = new CounterRandom(seed, RandomPurpose.DECODER_WEIGHTS);

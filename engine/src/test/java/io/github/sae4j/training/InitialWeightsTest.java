@@ -14,6 +14,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class InitialWeightsTest {
   private static final int D_IN = 24;
@@ -146,6 +147,16 @@ class InitialWeightsTest {
     // 2304 draws: the mean scatters by bound/83, the variance by 2 % of itself.
     assertEquals(0, sum / w.size(), bound / 16);
     assertEquals(bound * bound / 3, squares / w.size(), 0.1 * bound * bound / 3);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, D_SAE + 1})
+  void aKThatDoesNotFitIsRefused(int k) {
+    assertThrows(
+        IllegalArgumentException.class,
+        () ->
+            InitialWeights.draw(
+                WeightInit.CALIBRATED_ENCODER_CLONE, OptionalDouble.empty(), k, 1, wEnc, wDec));
   }
 
   @Test
