@@ -108,8 +108,10 @@ final class InspectCommand implements Callable<Integer> {
         } catch (BadFileException e) {
           found.put(name, e.getMessage());
         }
-      } else {
+      } else if (Files.exists(entry)) {
         found.put(name, Files.size(entry) + " bytes");
+      } else {
+        found.put(name, "a link to nothing");
       }
     }
     return found;

@@ -143,6 +143,13 @@ class CommandsTest {
   }
 
   @Test
+  void inspectPassesOverLinksToNothing() throws IOException {
+    Files.createSymbolicLink(folder.resolve("gone.npy.part"), folder.resolve("nowhere"));
+    assertEquals(ExitCode.DONE, console.run("inspect", folder), console::err);
+    assertTrue(console.out().contains("gone.npy.part: a link to nothing"), console.out());
+  }
+
+  @Test
   void inspectOfNothingIsBadInput() {
     assertEquals(ExitCode.BAD_INPUT, console.run("inspect", folder.resolve("nowhere")));
   }
