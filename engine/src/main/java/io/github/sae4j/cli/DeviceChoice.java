@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import java.util.OptionalInt;
@@ -8,6 +9,8 @@ import picocli.CommandLine.Option;
 
 /** Where to compute. */
 final class DeviceChoice {
+  private static final String TORNADO = "tornado";
+
   @Option(
       names = "--device",
       paramLabel = "NAME",
@@ -27,6 +30,13 @@ final class DeviceChoice {
   Integer vectorBits;
 
   Device open() {
+    // The launcher reads the command line only: a run's or a file's word comes too late for it.
+    if (device.split(":", 2)[0].equals(TORNADO) && !Devices.kinds().contains(TORNADO)) {
+      throw new DeviceException(
+          "device tornado: TornadoVM is not on the class path; bin/sae4j puts it there when the"
+              + " command line says --device "
+              + device);
+    }
     return Devices.open(device, new DeviceOptions(optional(threads), optional(vectorBits)));
   }
 

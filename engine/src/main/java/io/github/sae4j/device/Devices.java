@@ -28,6 +28,15 @@ public final class Devices {
   }
 
   /**
+   * The kinds of device whose providers are on the class path, whether or not they can run.
+   *
+   * @return first words of device names, the automatic choice first
+   */
+  public static List<String> kinds() {
+    return providers().stream().map(DeviceProvider::kind).toList();
+  }
+
+  /**
    * The device that {@code auto} takes.
    *
    * @return its description
@@ -77,11 +86,7 @@ public final class Devices {
       }
     }
     throw new DeviceException(
-        "device "
-            + name
-            + ": expected auto or one of "
-            + providers.stream().map(DeviceProvider::kind).toList()
-            + ", optionally with :index");
+        "device " + name + ": expected auto or one of " + kinds() + ", optionally with :index");
   }
 
   private static int index(String name, String digits) {

@@ -150,6 +150,15 @@ class CommandsTest {
   }
 
   @Test
+  void tornadoNamedWhereTheLauncherDoesNotLookIsADeviceErrorThatSaysSo() throws IOException {
+    Path config = folder.resolve("options.json");
+    Files.writeString(config, "{\"device\": \"tornado:1\"}");
+    int code = console.run("train", "--config", config, "--activations", file);
+    assertEquals(ExitCode.DEVICE, code);
+    assertTrue(console.err().contains("says --device tornado:1"), console::err);
+  }
+
+  @Test
   void inspectOfNothingIsBadInput() {
     assertEquals(ExitCode.BAD_INPUT, console.run("inspect", folder.resolve("nowhere")));
   }
