@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Mutates valid and malformed files of every format and reads them. Each gives values or a {@link
  * BadFileException} of one line, in heap memory proportional to the file; nothing else is accepted.
  *
- * <p>System properties: {@code fuzz.seconds} (default 3) or {@code fuzz.inputs} say how long,
+ * <p>System properties: {@code fuzz.seconds} (default 16) or {@code fuzz.inputs} say how long,
  * {@code fuzz.seed} which inputs. The input of one number depends on the seed and the number alone.
  */
 class FormatFuzzTest {
@@ -104,7 +104,7 @@ class FormatFuzzTest {
 
   @Test
   void anyBytesGiveAValueOrOneLine() throws Exception {
-    long seconds = Long.getLong("fuzz.seconds", 3);
+    long seconds = Long.getLong("fuzz.seconds", 16);
     long inputs = Long.getLong("fuzz.inputs", Long.MAX_VALUE);
     long seed = Long.getLong("fuzz.seed", System.nanoTime());
     List<Seed> seeds = soundSeeds();

@@ -2,7 +2,6 @@ package io.github.sae4j.sae;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -16,17 +15,20 @@ import io.github.sae4j.device.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class TopKSaeTest {
   private static final int D = 7;
@@ -189,19 +191,48 @@ class TopKSaeTest {
     }
   }
 
+  /** The sizes at which serving takes different ways. */
   @ParameterizedTest
-  @ValueSource(strings = {"scalar", "cpu"})
-  void closingWhileOthersEncodeEndsTheirCallsCleanly(String name) throws Exception {
-    float[][] rows = rows(200, 8);
+  @CsvSource({
+    "scalar, 1",
+    "scalar, 4",
+    "scalar, 32",
+    "scalar, 200",
+    "cpu, 1",
+    "cpu, 4",
+    "cpu, 32",
+    "cpu, 200"
+  })
+  void closingWhileOthersEncodeEndsTheirCallsCleanly(String name, int count) throws Exception {
+    float[][] rows = rows(count, 8);
     try (Device shared = Devices.open(name, DeviceOptions.DEFAULT)) {
-      for (int round = 0; round < 20; round++) {
-        closeWhileEncoding(shared, rows);
+      for (int round = 0; round < 10; round++) {
+        TopKSae sae = random(shared, InputNormalization.NONE, 2);
+        for (String message : closeWhileEncoding(sae, rows, sae)) {
+          assertEquals("this SAE is closed", message);
+        }
       }
     }
   }
 
-  private static void closeWhileEncoding(Device device, float[][] rows) throws Exception {
-    TopKSae sae = random(device, InputNormalization.NONE, 2);
+  @ParameterizedTest
+  @CsvSource({"scalar, 1", "scalar, 32", "cpu, 1", "cpu, 4", "cpu, 32", "cpu, 200"})
+  void closingTheDeviceWhileOthersEncodeEndsTheirCallsCleanly(String name, int count)
+      throws Exception {
+    float[][] rows = rows(count, 8);
+    for (int round = 0; round < 10; round++) {
+      Device own = Devices.open(name, DeviceOptions.DEFAULT);
+      try (TopKSae sae = random(own, InputNormalization.NONE, 2)) {
+        for (String message : closeWhileEncoding(sae, rows, own)) {
+          assertTrue(message.contains("closed"), message);
+        }
+      }
+    }
+  }
+
+  /** What the encoding threads are told. */
+  private static List<String> closeWhileEncoding(TopKSae sae, float[][] rows, AutoCloseable what)
+      throws Exception {
     AtomicLong calls = new AtomicLong();
     try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
       var done =
@@ -212,7 +243,11 @@ class TopKSaeTest {
                           () -> {
                             while (true) {
                               try {
-                                sae.reconstruct(rows);
+                                if (rows.length == 1) {
+                                  sae.encode(rows[0]);
+                                } else {
+                                  sae.encode(rows);
+                                }
                                 calls.incrementAndGet();
                               } catch (IllegalStateException e) {
                                 return e;
@@ -223,11 +258,12 @@ class TopKSaeTest {
       while (calls.get() < 5) {
         Thread.onSpinWait();
       }
-      sae.close();
+      what.close();
+      List<String> messages = new ArrayList<>();
       for (Future<IllegalStateException> future : done) {
-        assertNotNull(future.get());
-        assertEquals("this SAE is closed", future.get().getMessage());
+        messages.add(future.get(1, TimeUnit.MINUTES).getMessage());
       }
+      return messages;
     }
   }
 

@@ -1,0 +1,226 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.format.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Training that is killed again and again, by SIGKILL at random instants or by a signal that lets
+ * it write a checkpoint, resumed each time, and compared bit for bit with a run that was left
+ * alone. Checkpoints are written after every step, so that most kills hit the writing.
+ */
+class KillTest {
+  private static final int STEPS = 300;
+  private static final Map<String, Integer> EXIT_CODES =
+      Map.of("KILL", 137, "TERM", 143, "INT", 130);
+
+  @TempDir private Path folder;
+  private final List<Process> children = new ArrayList<>();
+  private final long seed = Long.getLong("kill.seed", System.nanoTime());
+  private final Random random = new Random(seed);
+  private Path whole;
+  private int inside;
+
+  @BeforeEach
+  void trainWithoutInterruption() throws Exception {
+    Activations.write(folder.resolve("a.safetensors"), 400, 24);
+    whole = folder.resolve("whole");
+    Process child = start(fresh(whole, STEPS));
+    assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
+    assertEquals(0, child.exitValue(), this::text);
+  }
+
+  @AfterEach
+  void endChildren() {
+    children.forEach(child -> child.toHandle().destroyForcibly());
+  }
+
+  @Test
+  void killedThreeTimesAndStoppedTwiceARunEndsWithTheSameBits() throws Exception {
+    survive(List.of("KILL", "TERM", "KILL", "INT", "KILL"));
+  }
+
+  @Test
+  @Tag("long")
+  void killedManyTimesRunsEndWithTheSameBits() throws Exception {
+    List<String> signals =
+        new ArrayList<>(Collections.nCopies(Integer.getInteger("kills", 54), "KILL"));
+    signals.addAll(List.of("TERM", "INT", "TERM", "INT"));
+    Collections.shuffle(signals, random);
+    survive(signals);
+  }
+
+  /** Runs as many runs as it takes; each must end with the bits of the one left alone. */
+  private void survive(List<String> signals) throws Exception {
+    System.out.println("killing training runs, seed " + seed);
+    int sent = 0;
+    int runs = 0;
+    while (sent < signals.size()) {
+      Path run = folder.resolve("run" + runs++);
+      Process child = start(fresh(run, 1));
+      while (sent < signals.size() && disturb(child, run, signals.get(sent))) {
+        sent++;
+        child = start(List.of("train", "--resume-from-checkpoint", run.toString()));
+      }
+      assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
+      assertEquals(0, child.exitValue(), this::text);
+      assertSameBits(run);
+    }
+    long kills = signals.stream().filter("KILL"::equals).count();
+    System.out.printf(
+        "kills survived=%d of %d final bits equal (SIGKILL; %d inside checkpoint writing; beside"
+            + " %d SIGTERM and SIGINT; %d runs)%n",
+        kills, kills, inside, signals.size() - kills, runs);
+  }
+
+  /**
+   * Sends a signal some time after the child has got ahead of where it began.
+   *
+   * @return false if the run was at its end before
+   */
+  private boolean disturb(Process child, Path run, String signal) throws Exception {
+    long before = newest(run);
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    while (child.isAlive() && newest(run) <= before) {
+      assertTrue(System.nanoTime() < deadline, this::text);
+      Thread.sleep(1);
+    }
+    long soon = System.nanoTime() + random.nextInt(120_000_000);
+    while (System.nanoTime() < soon) {
+      Thread.onSpinWait();
+    }
+    if (!child.isAlive()) {
+      return false;
+    }
+    if (signal.equals("KILL")) {
+      child.toHandle().destroyForcibly();
+    } else {
+      new ProcessBuilder("kill", "-" + signal, Long.toString(child.pid())).start().waitFor();
+    }
+    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    if (child.exitValue() == 0) {
+      return false; // it had done its last step
+    }
+    assertEquals(EXIT_CODES.get(signal), child.exitValue(), this::text);
+    inside += signal.equals("KILL") && halfWritten(run) ? 1 : 0;
+    return true;
+  }
+
+  /** The newest checkpoint's name, which is its number of rows; 0 for none. */
+  private static long newest(Path run) throws IOException {
+    try {
+      List<Path> all = CheckpointStore.list(run);
+      return all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
+    } catch (java.io.UncheckedIOException e) {
+      return 0; // a folder went away while it was being listed
+    }
+  }
+
+  /** Whether there is a folder that was being written when the process died. */
+  private static boolean halfWritten(Path run) throws IOException {
+    try (Stream<Path> entries = Files.walk(run, 2)) {
+      return entries.anyMatch(entry -> entry.getFileName().toString().contains(".new-"));
+    }
+  }
+
+  private void assertSameBits(Path run) throws IOException {
+    String weights = "final/sae_weights.safetensors";
+    assertArrayEquals(
+        Files.readAllBytes(whole.resolve(weights)),
+        Files.readAllBytes(run.resolve(weights)),
+        () -> "weights differ, seed " + seed + "\n" + text());
+    assertEquals(metrics(whole), metrics(run), () -> "seed " + seed);
+    assertEquals(
+        Files.readString(whole.resolve("evaluation.json")),
+        Files.readString(run.resolve("evaluation.json")));
+  }
+
+  /** The loss curve, without times. */
+  private static List<Map<?, ?>> metrics(Path run) throws IOException {
+    List<Map<?, ?>> lines = new ArrayList<>();
+    Path file = run.resolve("metrics.jsonl");
+    for (String line : Files.readAllLines(file)) {
+      Map<?, ?> values =
+          new HashMap<>((Map<?, ?>) Json.parse(file, line.getBytes(StandardCharsets.UTF_8)));
+      values.keySet().removeIf(name -> name.toString().endsWith("_seconds"));
+      lines.add(values);
+    }
+    assertEquals(STEPS, lines.size());
+    return lines;
+  }
+
+  private List<String> fresh(Path run, int checkpointEvery) {
+    return List.of(
+        "train",
+        "--activations=" + folder.resolve("a.safetensors"),
+        "--output-path=" + run,
+        "--steps=" + STEPS,
+        "--train-batch-size=16",
+        "--gradient-accumulation=2",
+        "--normalize-activations=expected_average_only_in",
+        "--dead-feature-window=3",
+        "--d-sae=80",
+        "--k=4",
+        "--device=cpu",
+        "--threads=2",
+        "--log-every=1",
+        "--no-progress",
+        "--keep-checkpoints=2",
+        "--checkpoint-every=" + checkpointEvery);
+  }
+
+  private Process start(List<String> arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    if (Files.exists(Path.of("/proc/self/status"))) {
+      // A shell's background jobs ignore SIGINT, and so would a child of ours.
+      command.addAll(List.of("env", "--default-signal=INT,TERM"));
+    }
+    command.addAll(
+        List.of(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            "-XX:-UsePerfData",
+            "--add-modules=jdk.incubator.vector",
+            "-cp",
+            System.getProperty("java.class.path"),
+            Main.class.getName()));
+    command.addAll(arguments);
+    Process child =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()))
+            .start();
+    children.add(child);
+    return child;
+  }
+
+  private String text() {
+    try {
+      return "seed " + seed + "\n" + Files.readString(folder.resolve("log"));
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package io.github.sae4j.training;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.StepReport;
+import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.device.vector.VectorDevice;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * A training run is a function of its inputs: the oracle, and the CPU device at the width this VM
+ * was told to use and with any number of threads, end with the same losses, weights, moments and
+ * counters. The fingerprints are pinned, so that machines, Javas and widths are compared too.
+ */
+class WholeRunTest {
+  /** Where a recipe's definition changes on purpose, the failing test prints the new ones. */
+  private static final Map<String, String> PINNED =
+      Map.ofEntries(
+          Map.entry("constant_norm", "b34cec1a076fb525"),
+          Map.entry("decay", "5b3b7303f0eeb322"),
+          Map.entry("dictionary-learning", "4bfda5e91b8d160c"),
+          Map.entry("dictionary-learning norm", "597aa5c8983174ac"),
+          Map.entry("eleuther", "dd397729b951bae1"),
+          Map.entry("eleuther norm", "6eb6a0dd875ccdea"),
+          Map.entry("layer_norm", "65fc310a6b82e3fe"),
+          Map.entry("multi", "a040b8f8e1b8ba89"),
+          Map.entry("multi clip", "3be49dfd121d599d"),
+          Map.entry("openai", "fa10491c8cf6de82"),
+          Map.entry("openai norm", "826b453ebfe33dd8"),
+          Map.entry("saelens", "dd6428de3c2a0f4b"),
+          Map.entry("saelens norm", "04d0477e7b67c3c7"),
+          Map.entry("saelens-pr370", "05c0d0b9759bddad"),
+          Map.entry("saelens-pr370 norm", "17ff03a0f8228225"));
+
+  @Test
+  @Tag("kernel")
+  void everyRecipeGivesTheSameBitsOnEveryDeviceAndWithAnyNumberOfThreads() throws IOException {
+    Map<String, String> expected = new LinkedHashMap<>();
+    long steps = 0;
+    try (Device oracle = new ScalarDevice()) {
+      for (WholeRun run : WholeRun.all()) {
+        WholeRun.Result result = run.train(oracle);
+        steps += result.reports().size();
+        assertUsesWhatItIsToTest(run, result);
+        expected.put(run.name(), result.fingerprint());
+      }
+    }
+    for (int threads = 1; threads <= 3; threads++) {
+      try (Device device = new VectorDevice(threads)) {
+        for (WholeRun run : WholeRun.all()) {
+          assertEquals(
+              expected.get(run.name()),
+              run.train(device).fingerprint(),
+              run.name() + " on " + device.description());
+        }
+      }
+    }
+    System.out.printf(
+        "whole runs width=%d threads=1,2,3 runs=%d steps=%d, bits of the oracle: all%n",
+        VectorDevice.vectorBits(), expected.size(), steps);
+    assertEquals(lines(PINNED), lines(expected));
+  }
+
+  private static String lines(Map<String, String> fingerprints) {
+    StringBuilder lines = new StringBuilder();
+    fingerprints.keySet().stream()
+        .sorted()
+        .forEach(
+            name ->
+                lines.append(
+                    "Map.entry(\"%s\", \"%s\"),%n".formatted(name, fingerprints.get(name))));
+    return lines.toString();
+  }
+
+  /** A run without dead latents, clipping or decay would be no test of them. */
+  private static void assertUsesWhatItIsToTest(WholeRun run, WholeRun.Result result) {
+    List<StepReport> reports = result.reports();
+    StepReport last = reports.getLast();
+    assertTrue(reports.stream().allMatch(report -> Double.isFinite(report.loss())), run.name());
+    if (run.name().equals("decay")) {
+      assertTrue(result.decayed() > 0, "no moment decayed to zero");
+      return;
+    }
+    assertTrue(result.deadSteps() > 5, run.name() + ": too few steps with dead latents");
+    assertTrue(last.rows() < 26, run.name() + ": the last batch is not short");
+    if (!run.name().endsWith("_norm")) {
+      assertTrue(
+          reports.stream().filter(report -> report.auxLoss() > 0).count() > 5,
+          run.name() + ": AuxK was idle");
+    }
+    if (run.config().clipGradNorm().isPresent()) {
+      double most = run.config().clipGradNorm().getAsDouble();
+      assertTrue(
+          reports.stream().anyMatch(report -> report.gradientNorm() > most),
+          run.name() + ": nothing was clipped");
+    }
+    if (run.name().startsWith("multi")) {
+      assertTrue(last.multiLoss() > 0, run.name() + ": no Multi-TopK term");
+    }
+  }
+
+  /** The interpreter has no SIMD, no fused multiply-add instruction and no compiled loop. */
+  @Test
+  void theInterpreterGivesTheSameBits() throws Exception {
+    Process child =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xint",
+                "-Xmx256m",
+                "--add-modules=jdk.incubator.vector",
+                "-cp",
+                System.getProperty("java.class.path"),
+                WholeRun.class.getName(),
+                "128",
+                "saelens",
+                "multi clip")
+            .redirectErrorStream(true)
+            .start();
+    List<String> lines = child.inputReader(StandardCharsets.UTF_8).lines().toList();
+    assertEquals(0, child.waitFor(), () -> String.join("\n", lines));
+    for (String name : List.of("saelens", "multi clip")) {
+      assertTrue(lines.contains(name + "=" + PINNED.get(name)), () -> String.join("\n", lines));
+    }
+    System.out.println("whole runs -Xint width=128: the same bits");
+  }
+}
