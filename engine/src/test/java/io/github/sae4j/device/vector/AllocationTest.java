@@ -41,9 +41,9 @@ class AllocationTest {
 
   private final SplittableRandom random = new SplittableRandom(11);
 
-  /** Bytes that all threads allocate in a call once it is warm: the least of several calls. */
   private static final long PATIENCE_NANOS = 90_000_000_000L;
 
+  /** Bytes that all threads allocate in a call once it is warm: the least of several calls. */
   private static long allocatedBy(Runnable call) {
     call.run();
     long[] workers =
