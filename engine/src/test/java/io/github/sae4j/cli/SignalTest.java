@@ -76,15 +76,19 @@ class SignalTest {
             "--checkpoint-every=" + STEPS));
   }
 
-  /** Waits until the run has logged that many bytes. */
-  private void awaitMetrics(Process child, long bytes) throws IOException, InterruptedException {
-    Path metrics = run.resolve("metrics.jsonl");
+  /** Waits until the child has logged something on top of, or in place of, what was there. */
+  private void awaitMetrics(Process child, long before) throws IOException, InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
-    while (!Files.exists(metrics) || Files.size(metrics) <= bytes) {
+    while (logged() == 0 || logged() == before) {
       assertTrue(child.isAlive(), () -> "ended early: " + text());
       assertTrue(System.nanoTime() < deadline, () -> "no metrics: " + text());
       Thread.sleep(20);
     }
+  }
+
+  private long logged() throws IOException {
+    Path metrics = run.resolve("metrics.jsonl");
+    return Files.exists(metrics) ? Files.size(metrics) : 0;
   }
 
   private String text() {
@@ -118,8 +122,9 @@ class SignalTest {
     assertEquals(step, Files.readAllLines(run.resolve("metrics.jsonl")).size());
     assertTrue(text().contains("to go on: sae4j train --resume-from-checkpoint"), this::text);
 
+    long before = logged();
     Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));
-    awaitMetrics(second, Files.size(run.resolve("metrics.jsonl")));
+    awaitMetrics(second, before);
     send(signal, second);
     assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
     assertEquals(code, second.exitValue(), this::text);
@@ -131,8 +136,10 @@ class SignalTest {
     Process first = startRun();
     awaitMetrics(first, 0);
     first.destroyForcibly().waitFor();
+    long before = logged();
     Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));
-    awaitMetrics(second, 2000);
+    // Without a checkpoint it begins anew, and the log with it.
+    awaitMetrics(second, before);
     send("TERM", second);
     assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
     assertEquals(143, second.exitValue(), this::text);

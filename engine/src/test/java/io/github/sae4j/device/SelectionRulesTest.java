@@ -238,6 +238,31 @@ class SelectionRulesTest {
   }
 
   @EveryDevice
+  void aBadWideMatrixLeavesNothingForANarrowOne(Device device) {
+    try (OffHeap memory = device.openMemory()) {
+      int rows = 200;
+      Matrix wide = memory.matrix(rows, 40);
+      Matrix wideScale = memory.vector(40);
+      wide.fill(Float.NaN);
+      wideScale.fill(Float.NaN);
+      Matrix narrow = memory.matrix(rows, 5);
+      Matrix narrowScale = memory.vector(5);
+      narrow.fill(1f);
+      narrowScale.fill(2f);
+      SparseCodes codes = memory.codes(rows, 2);
+      for (Kernel kernel : Kernel.values()) {
+        assertThrows(
+            NonFiniteException.class,
+            () -> kernel.select(device, wide, Selection.SIGNED, wideScale, codes));
+        kernel.select(device, narrow, Selection.SIGNED, narrowScale, codes);
+        for (int b = 0; b < rows; b++) {
+          assertEquals(1, codes.index(b, 1), kernel + " row " + b);
+        }
+      }
+    }
+  }
+
+  @EveryDevice
   void aRankThatOverflowsIsAnError(Device device) {
     try (OffHeap memory = device.openMemory()) {
       SparseCodes codes = memory.codes(1, 1);

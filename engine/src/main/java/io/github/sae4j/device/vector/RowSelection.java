@@ -56,6 +56,7 @@ final class RowSelection {
     }
     if (scale != null) {
       scale.read(0, 1, scales, 0);
+      Arrays.fill(scales, values.cols(), padded, 0f);
     }
     float[] rankScale = scale == null ? null : scales;
     Encoding.Spec ranking = new Encoding.Spec(null, null, null, rankScale, selection);
@@ -86,6 +87,8 @@ final class RowSelection {
       worker.row = new float[noBias.length];
     }
     float[] row = worker.row;
+    // Whole vectors are tested for being finite, and a wider matrix may have been here before.
+    Arrays.fill(row, n, Vectors.padded(n), 0f);
     Selector candidates = worker.selector(k);
     HeapCodes codes = worker.codes.resize(1, k);
     for (int b = from; b < to; b++) {
