@@ -2,7 +2,6 @@ package io.github.sae4j.format;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Enumeration;
@@ -16,22 +15,45 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * A numpy npz file: a zip of npy arrays, each a tensor named like its member without {@code .npy}.
- * What {@link NpyFile} would refuse, and members that are not npy, are listed as unreadable.
+ * Opens numpy npz files: a zip of npy arrays, each a tensor named like its member without {@code
+ * .npy}. What {@link NpyFile} would refuse, and members that are not npy, are listed as unreadable.
  *
  * <p>Members of {@code numpy.savez} (stored) are read in place. Members of {@code
  * numpy.savez_compressed} (deflated) are inflated into memory outside the heap when their elements
  * are first read, and kept until the file is closed. Names of members are never used as paths.
  */
-public final class NpzFile implements TensorFile {
-  private final Path path;
-  private final ZipFile zip;
-  private final List<NpzMember> members = new ArrayList<>();
-  private final TensorTable table;
+public final class NpzFile {
+  private NpzFile() {}
 
-  private NpzFile(Path path, ZipFile zip, long fileSize) throws IOException {
-    this.path = path;
-    this.zip = zip;
+  /**
+   * Opens a file and checks the headers of all its members.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws BadFileException if it is missing or not a zip file of npy arrays
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path) throws IOException {
+    // Complains about a missing file, a folder or a pipe in the same words as the other formats.
+    long fileSize;
+    try (FileSource file = FileSource.open(path)) {
+      fileSize = file.size();
+    }
+    try {
+      ZipFile zip = new ZipFile(path.toFile());
+      try {
+        return read(path, zip, fileSize);
+      } catch (Throwable e) {
+        zip.close();
+        throw e;
+      }
+    } catch (ZipException | EOFException e) {
+      throw new BadFileException(path, "expected a zip file of npy arrays: " + e.getMessage(), e);
+    }
+  }
+
+  private static TensorFile read(Path path, ZipFile zip, long fileSize) throws IOException {
+    List<NpzMember> members = new ArrayList<>();
     List<StoredTensor> tensors = new ArrayList<>();
     Map<String, String> unreadable = new LinkedHashMap<>();
     Set<String> names = new HashSet<>();
@@ -57,76 +79,14 @@ public final class NpzFile implements TensorFile {
         unreadable.put(name, obstacle);
       }
     }
-    this.table = new TensorTable(path, tensors, unreadable);
-  }
-
-  /**
-   * Opens a file and checks the headers of all its members.
-   *
-   * @param path the file
-   * @return the open file
-   * @throws BadFileException if it is missing or not a zip file of npy arrays
-   * @throws IOException if reading fails
-   */
-  public static NpzFile open(Path path) throws IOException {
-    // Complains about a missing file, a folder or a pipe in the same words as the other formats.
-    long fileSize;
-    try (FileSource file = FileSource.open(path)) {
-      fileSize = file.size();
-    }
-    try {
-      ZipFile zip = new ZipFile(path.toFile());
-      try {
-        return new NpzFile(path, zip, fileSize);
-      } catch (Throwable e) {
-        zip.close();
-        throw e;
-      }
-    } catch (ZipException | EOFException e) {
-      throw new BadFileException(path, "expected a zip file of npy arrays: " + e.getMessage(), e);
-    }
-  }
-
-  @Override
-  public Path path() {
-    return path;
-  }
-
-  @Override
-  public List<TensorInfo> tensors() {
-    return table.tensors();
-  }
-
-  @Override
-  public Map<String, String> unreadable() {
-    return table.unreadable();
-  }
-
-  @Override
-  public Map<String, String> metadata() {
-    return Map.of();
-  }
-
-  @Override
-  public TensorInfo tensor(String name) throws BadFileException {
-    return table.tensor(name);
-  }
-
-  @Override
-  public void readFloats(
-      TensorInfo tensor, long first, long count, MemorySegment target, long targetByte)
-      throws IOException {
-    table.readFloats(tensor, first, count, target, targetByte);
-  }
-
-  @Override
-  public long[] readLongs(TensorInfo tensor, long first, int count) throws IOException {
-    return table.readLongs(tensor, first, count);
-  }
-
-  @Override
-  public void close() throws IOException {
-    members.forEach(NpzMember::close);
-    zip.close();
+    return new TensorFile(
+        path,
+        tensors,
+        unreadable,
+        Map.of(),
+        () -> {
+          members.forEach(NpzMember::close);
+          zip.close();
+        });
   }
 }

@@ -1,18 +1,58 @@
 package io.github.sae4j.format;
 
+import io.github.sae4j.memory.ElementType;
 import java.io.Closeable;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
 
 /**
- * An open file of named tensors: safetensors, npy or npz. Reads go by position into the caller's
- * memory, never through a mapping, so a file cut short by another process gives an exception and
- * not a dead VM. Reading is thread-safe.
+ * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}) or
+ * npz ({@link NpzFile}). Reads go by position into the caller's memory, never through a mapping, so
+ * a file cut short by another process gives an exception and not a dead VM. Reading is thread-safe.
  */
-public interface TensorFile extends Closeable {
+public final class TensorFile implements Closeable {
+  /** How many names a message lists. */
+  private static final int LISTED = 20;
+
+  private final Path path;
+  private final Map<String, StoredTensor> stored = new LinkedHashMap<>();
+  private final List<TensorInfo> infos;
+  private final Map<String, String> unreadable;
+  private final Map<String, String> metadata;
+  private final Closeable source;
+
+  /**
+   * An open file; names have been checked to be distinct.
+   *
+   * @param path the file
+   * @param tensors its tensors in the order of the file
+   * @param unreadable names of tensors left out and why
+   * @param metadata free text that the file carries
+   * @param source what the tensors are read from, closed with this
+   */
+  TensorFile(
+      Path path,
+      List<StoredTensor> tensors,
+      Map<String, String> unreadable,
+      Map<String, String> metadata,
+      Closeable source) {
+    this.path = path;
+    tensors.forEach(tensor -> stored.put(tensor.info().name(), tensor));
+    this.infos = tensors.stream().map(StoredTensor::info).toList();
+    this.unreadable = Collections.unmodifiableMap(new LinkedHashMap<>(unreadable));
+    this.metadata = metadata;
+    this.source = source;
+  }
+
   /**
    * Opens a file of any known format, told by its first bytes; where they fit none, the suffix
    * decides which format complains.
@@ -22,7 +62,7 @@ public interface TensorFile extends Closeable {
    * @throws BadFileException if it is missing, of another format or malformed
    * @throws IOException if reading fails
    */
-  static TensorFile open(Path path) throws IOException {
+  public static TensorFile open(Path path) throws IOException {
     byte[] start;
     try (FileSource file = FileSource.open(path)) {
       if (file.size() == 0) {
@@ -51,14 +91,18 @@ public interface TensorFile extends Closeable {
    *
    * @return its path as opened
    */
-  Path path();
+  public Path path() {
+    return path;
+  }
 
   /**
    * The tensors in the order of the file.
    *
    * @return their descriptions
    */
-  List<TensorInfo> tensors();
+  public List<TensorInfo> tensors() {
+    return infos;
+  }
 
   /**
    * Tensors that the file holds and this library cannot read, for instance of an element type it
@@ -66,14 +110,18 @@ public interface TensorFile extends Closeable {
    *
    * @return names and the reason each; usually empty
    */
-  Map<String, String> unreadable();
+  public Map<String, String> unreadable() {
+    return unreadable;
+  }
 
   /**
    * Free text that the file carries.
    *
    * @return keys and values; empty where the format has none
    */
-  Map<String, String> metadata();
+  public Map<String, String> metadata() {
+    return metadata;
+  }
 
   /**
    * Finds a tensor.
@@ -83,13 +131,29 @@ public interface TensorFile extends Closeable {
    * @throws BadFileException if the file has none of that name, or one that cannot be read; the
    *     message lists those it has
    */
-  TensorInfo tensor(String name) throws BadFileException;
+  public TensorInfo tensor(String name) throws BadFileException {
+    Objects.requireNonNull(name, "name");
+    StoredTensor tensor = stored.get(name);
+    if (tensor != null) {
+      return tensor.info();
+    }
+    String why = unreadable.get(name);
+    if (why != null) {
+      throw new BadFileException(path, "cannot read tensor '" + name + "': " + why);
+    }
+    String names =
+        stored.isEmpty()
+            ? "no tensors"
+            : stored.keySet().stream().limit(LISTED).collect(Collectors.joining(", "))
+                + (stored.size() > LISTED ? ", ... (" + stored.size() + " in all)" : "");
+    throw new BadFileException(path, "expected a tensor '" + name + "', the file has " + names);
+  }
 
   /**
    * Reads consecutive elements in row-major (C) order, converted to {@code f32}. Integers and
    * doubles are rounded to nearest.
    *
-   * @param tensor one of {@link #tensors()}
+   * @param info one of {@link #tensors()}
    * @param first first element in {@code [0, elements]}
    * @param count number of elements
    * @param target receives {@code count} native-order floats
@@ -97,18 +161,112 @@ public interface TensorFile extends Closeable {
    * @throws BadFileException if the file ends early
    * @throws IOException if reading fails
    */
-  void readFloats(TensorInfo tensor, long first, long count, MemorySegment target, long targetByte)
-      throws IOException;
+  public void readFloats(
+      TensorInfo info, long first, long count, MemorySegment target, long targetByte)
+      throws IOException {
+    StoredTensor tensor = checked(info, first, count);
+    Objects.requireNonNull(target, "target");
+    if (targetByte < 0 || targetByte > target.byteSize() - count * Float.BYTES) {
+      throw new IllegalArgumentException(
+          "target: expected room for "
+              + count
+              + " floats from byte "
+              + targetByte
+              + ", got "
+              + target.byteSize()
+              + " bytes");
+    }
+    if (count == 0) {
+      return;
+    }
+    ElementType type = info.type();
+    long position = tensor.position() + first * type.bytes();
+    boolean bigHost = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN;
+    if (type == ElementType.F32 && tensor.bigEndian() == bigHost && target.isNative()) {
+      tensor.source().read(position, target.asSlice(targetByte, count * Float.BYTES));
+      return;
+    }
+    long step = step(tensor, count);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate(step * type.bytes(), Long.BYTES);
+      for (long done = 0; done < count; done += step) {
+        long now = Math.min(step, count - done);
+        tensor.source().read(position + done * type.bytes(), buffer.asSlice(0, now * type.bytes()));
+        Elements.toFloats(
+            type, tensor.bigEndian(), buffer, now, target, targetByte + done * Float.BYTES);
+      }
+    }
+  }
 
   /**
    * Reads consecutive elements of an integer tensor (I64, I32, U8, BOOL) in row-major order.
    *
-   * @param tensor one of {@link #tensors()}
+   * @param info one of {@link #tensors()}
    * @param first first element
    * @param count number of elements, at most an array's size
    * @return the values
    * @throws BadFileException if the tensor is not of an integer type or the file ends early
    * @throws IOException if reading fails
    */
-  long[] readLongs(TensorInfo tensor, long first, int count) throws IOException;
+  public long[] readLongs(TensorInfo info, long first, int count) throws IOException {
+    StoredTensor tensor = checked(info, first, count);
+    ElementType type = info.type();
+    switch (type) {
+      case I64, I32, U8, BOOL -> {}
+      case F64, F32, F16, BF16 ->
+          throw new BadFileException(
+              path,
+              "tensor '" + info.name() + "': expected integers (I64, I32, U8, BOOL), got " + type);
+    }
+    long[] values = new long[count];
+    if (count == 0) {
+      return values;
+    }
+    int step = Math.toIntExact(step(tensor, count));
+    long position = tensor.position() + first * type.bytes();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment buffer = arena.allocate((long) step * type.bytes(), Long.BYTES);
+      for (int done = 0; done < count; done += Math.min(step, count - done)) {
+        int now = Math.min(step, count - done);
+        tensor
+            .source()
+            .read(
+                position + (long) done * type.bytes(),
+                buffer.asSlice(0, (long) now * type.bytes()));
+        Elements.toLongs(type, tensor.bigEndian(), buffer, now, values, done);
+      }
+    }
+    return values;
+  }
+
+  /** Closes the file; reading from it afterwards is an error. */
+  @Override
+  public void close() throws IOException {
+    source.close();
+  }
+
+  /** Elements converted at a time. */
+  private static long step(StoredTensor tensor, long count) {
+    return Math.min(count, tensor.source().chunk() / tensor.info().type().bytes());
+  }
+
+  private StoredTensor checked(TensorInfo info, long first, long count) {
+    StoredTensor tensor = stored.get(info.name());
+    if (tensor == null || !tensor.info().equals(info)) {
+      throw new IllegalArgumentException("tensor: " + info + " is not one of " + path);
+    }
+    long elements = info.elements();
+    if (first < 0 || count < 0 || first > elements - count) {
+      throw new IllegalArgumentException(
+          "first, count: expected a range within the "
+              + elements
+              + " elements of '"
+              + info.name()
+              + "', got "
+              + first
+              + " + "
+              + count);
+    }
+    return tensor;
+  }
 }

@@ -88,7 +88,7 @@ class NpyFileTest {
   @ParameterizedTest
   @MethodSource("madeOfEveryType")
   void readsWhatNumpyWrote(String name) throws Exception {
-    try (NpyFile t = NpyFile.open(made("npy/" + name + ".npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/" + name + ".npy"))) {
       assertEquals(List.of(name), t.tensors().stream().map(TensorInfo::name).toList());
       check(t, name);
     }
@@ -96,32 +96,32 @@ class NpyFileTest {
 
   @Test
   void readsOtherShapesAndVersions() throws Exception {
-    try (NpyFile t = NpyFile.open(made("npy/scalar.npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/scalar.npy"))) {
       assertEquals(List.of(), t.tensor("scalar").shape());
       assertArrayEquals(new float[] {2.5f}, read(t, "scalar"));
     }
-    try (NpyFile t = NpyFile.open(made("npy/empty.npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/empty.npy"))) {
       assertEquals(List.of(0L, 5L), t.tensor("empty").shape());
       assertArrayEquals(new float[0], read(t, "empty"));
     }
-    try (NpyFile t = NpyFile.open(made("npy/cube.npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/cube.npy"))) {
       assertEquals(List.of(2L, 3L, 4L), t.tensor("cube").shape());
       assertEquals(23, read(t, "cube")[23]);
     }
     for (String name : List.of("vector", "version2", "version3")) {
-      try (NpyFile t = NpyFile.open(made("npy/" + name + ".npy"))) {
+      try (TensorFile t = NpyFile.open(made("npy/" + name + ".npy"))) {
         float[] values = read(t, name);
         assertEquals(300, values.length);
         assertEquals(299 / 4f, values[299]);
       }
     }
-    try (NpyFile t = NpyFile.open(made("npy/wide_F.npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/wide_F.npy"))) {
       float[] values = read(t, "wide_F", 1, 658);
       for (int i = 0; i < values.length; i++) {
         assertEquals(i + 1, values[i]);
       }
     }
-    try (NpyFile t = NpyFile.open(made("npy/thin_F.npy"))) {
+    try (TensorFile t = NpyFile.open(made("npy/thin_F.npy"))) {
       assertArrayEquals(new float[] {5, 6, 7}, read(t, "thin_F", 5, 3));
     }
   }
@@ -143,7 +143,7 @@ class NpyFileTest {
     }
     String header =
         "{'descr': '<%s', 'fortran_order': True, 'shape': (%d, %d), }".formatted(type, rows, cols);
-    try (NpyFile t = NpyFile.open(file(folder, "f.npy", npy(header, data.array())))) {
+    try (TensorFile t = NpyFile.open(file(folder, "f.npy", npy(header, data.array())))) {
       float[] all = read(t, "f");
       for (int r = 0; r < rows; r++) {
         for (int c = 0; c < cols; c++) {
@@ -207,7 +207,7 @@ class NpyFileTest {
   @Test
   void readsWhatOldPythonsWrote() throws IOException {
     byte[] content = npy("{'shape':(1L,2L),\"descr\":'<f4','fortran_order':False}", floats(1, 2));
-    try (NpyFile t = NpyFile.open(file(folder, "old.npy", content))) {
+    try (TensorFile t = NpyFile.open(file(folder, "old.npy", content))) {
       assertArrayEquals(new float[] {1, 2}, read(t, "old"));
     }
   }
@@ -244,7 +244,7 @@ class NpyFileTest {
       channel.write(ByteBuffer.wrap(head));
       channel.write(ByteBuffer.wrap(new byte[] {7, 8}), head.length + elements - 2);
     }
-    try (NpyFile t = NpyFile.open(path)) {
+    try (TensorFile t = NpyFile.open(path)) {
       assertArrayEquals(new float[] {0, 7, 8}, read(t, "huge", elements - 3, 3));
       assertArrayEquals(new long[] {7, 8}, t.readLongs(t.tensor("huge"), elements - 2, 2));
     } finally {

@@ -58,7 +58,7 @@ class NpzFileTest {
         assertThrows(
             BadFileException.class,
             () -> {
-              try (NpzFile t = NpzFile.open(path)) {
+              try (TensorFile t = NpzFile.open(path)) {
                 for (TensorInfo info : t.tensors()) {
                   read(t, info.name());
                 }
@@ -80,7 +80,7 @@ class NpzFileTest {
   @ParameterizedTest
   @ValueSource(strings = {"stored.npz", "deflated.npz"})
   void readsWhatNumpyWrote(String name) throws Exception {
-    try (NpzFile t = NpzFile.open(NpyFileTest.made(name))) {
+    try (TensorFile t = NpzFile.open(NpyFileTest.made(name))) {
       for (String array : NpyFileTest.madeOfEveryType().toList()) {
         NpyFileTest.check(t, array);
       }
@@ -104,7 +104,7 @@ class NpzFileTest {
     }
     String header = "{'descr': '<f4', 'fortran_order': False, 'shape': (200000,), }";
     Path path = file(zip(method, "a.npy", npy(header, floats(values)), "b.txt", new byte[5]));
-    try (NpzFile t = NpzFile.open(path)) {
+    try (TensorFile t = NpzFile.open(path)) {
       assertArrayEquals(new float[] {999, 0, 1}, read(t, "a", 99_999, 3));
       assertArrayEquals(values, read(t, "a"));
       assertEquals(Set.of("b.txt"), t.unreadable().keySet());
@@ -116,7 +116,7 @@ class NpzFileTest {
     byte[] array = npy(TWO, floats(1, 2));
     byte[] content =
         zip(ZipEntry.STORED, "../../escape.npy", array, "/etc/x.npy", array, "d/", new byte[0]);
-    try (NpzFile t = NpzFile.open(file(content))) {
+    try (TensorFile t = NpzFile.open(file(content))) {
       assertArrayEquals(new float[] {1, 2}, read(t, "../../escape"));
       assertArrayEquals(new float[] {1, 2}, read(t, "/etc/x"));
       assertEquals(Set.of("d/"), t.unreadable().keySet());
@@ -181,7 +181,7 @@ class NpzFileTest {
   @Test
   void aClosedFileSaysSo() throws IOException {
     for (int method : new int[] {ZipEntry.STORED, ZipEntry.DEFLATED}) {
-      NpzFile t = NpzFile.open(file(zip(method, "a.npy", npy(TWO, floats(1, 2)))));
+      TensorFile t = NpzFile.open(file(zip(method, "a.npy", npy(TWO, floats(1, 2)))));
       read(t, "a");
       t.close();
       t.close();

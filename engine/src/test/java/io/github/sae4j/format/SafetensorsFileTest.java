@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SafetensorsFileTest {
   @TempDir Path folder;
 
-  private SafetensorsFile open(String header, byte... data) throws IOException {
+  private TensorFile open(String header, byte... data) throws IOException {
     return SafetensorsFile.open(file(folder, "t.safetensors", safetensors(header, data)));
   }
 
@@ -61,7 +61,7 @@ class SafetensorsFileTest {
   @Test
   void readsFloat16Edges() throws IOException {
     int[] bits = {0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xc000, 0x7bff, 0x7c00, 0xfc00};
-    try (SafetensorsFile t = open(header("F16", "[10]", 20), shorts(bits))) {
+    try (TensorFile t = open(header("F16", "[10]", 20), shorts(bits))) {
       assertArrayEquals(
           new float[] {
             0f,
@@ -77,7 +77,7 @@ class SafetensorsFileTest {
           },
           read(t, "t"));
     }
-    try (SafetensorsFile t = open(header("F16", "[2]", 4), shorts(0x7e00, 0xfc01))) {
+    try (TensorFile t = open(header("F16", "[2]", 4), shorts(0x7e00, 0xfc01))) {
       assertArrayEquals(new float[] {Float.NaN, Float.NaN}, read(t, "t"));
     }
   }
@@ -85,7 +85,7 @@ class SafetensorsFileTest {
   @Test
   void readsBfloat16Edges() throws IOException {
     int[] bits = {0x0000, 0x8000, 0x0001, 0x0080, 0x3f80, 0xc040, 0x7f7f, 0x7f80, 0xff80, 0x7fc0};
-    try (SafetensorsFile t = open(header("BF16", "[10]", 20), shorts(bits))) {
+    try (TensorFile t = open(header("BF16", "[10]", 20), shorts(bits))) {
       assertArrayEquals(
           new float[] {
             0f,
@@ -106,7 +106,7 @@ class SafetensorsFileTest {
   @Test
   void readsFloat32Bits() throws IOException {
     int[] bits = {0, 0x80000000, 1, 0x7f7fffff, 0x7f800000, 0x7fc00001, 0x3f800000};
-    try (SafetensorsFile t = open(header("F32", "[7]", 28), ints(bits))) {
+    try (TensorFile t = open(header("F32", "[7]", 28), ints(bits))) {
       float[] values = read(t, "t");
       for (int i = 0; i < bits.length; i++) {
         assertEquals(bits[i], Float.floatToRawIntBits(values[i]));
@@ -117,26 +117,25 @@ class SafetensorsFileTest {
   @Test
   void roundsWiderTypesToNearest() throws IOException {
     double tie = 1 + 0x1p-24;
-    try (SafetensorsFile t =
+    try (TensorFile t =
         open(header("F64", "[4]", 32), doubles(tie, Math.nextUp(tie), 1e300, -0.0))) {
       assertArrayEquals(
           new float[] {1, Math.nextUp(1f), Float.POSITIVE_INFINITY, -0f}, read(t, "t"));
     }
-    try (SafetensorsFile t =
-        open(header("I64", "[2]", 16), longs((1L << 24) + 1, Long.MIN_VALUE))) {
+    try (TensorFile t = open(header("I64", "[2]", 16), longs((1L << 24) + 1, Long.MIN_VALUE))) {
       assertArrayEquals(new float[] {1 << 24, -0x1p63f}, read(t, "t"));
       assertArrayEquals(
           new long[] {(1L << 24) + 1, Long.MIN_VALUE}, t.readLongs(t.tensor("t"), 0, 2));
     }
-    try (SafetensorsFile t = open(header("I32", "[2]", 8), ints(-7, Integer.MIN_VALUE))) {
+    try (TensorFile t = open(header("I32", "[2]", 8), ints(-7, Integer.MIN_VALUE))) {
       assertArrayEquals(new float[] {-7, -0x1p31f}, read(t, "t"));
       assertArrayEquals(new long[] {Integer.MIN_VALUE}, t.readLongs(t.tensor("t"), 1, 1));
     }
-    try (SafetensorsFile t = open(header("U8", "[3]", 3), (byte) 0, (byte) 127, (byte) 255)) {
+    try (TensorFile t = open(header("U8", "[3]", 3), (byte) 0, (byte) 127, (byte) 255)) {
       assertArrayEquals(new float[] {0, 127, 255}, read(t, "t"));
       assertArrayEquals(new long[] {0, 127, 255}, t.readLongs(t.tensor("t"), 0, 3));
     }
-    try (SafetensorsFile t = open(header("BOOL", "[3]", 3), (byte) 0, (byte) 1, (byte) 1)) {
+    try (TensorFile t = open(header("BOOL", "[3]", 3), (byte) 0, (byte) 1, (byte) 1)) {
       assertArrayEquals(new float[] {0, 1, 1}, read(t, "t"));
       assertArrayEquals(new long[] {0, 1, 1}, t.readLongs(t.tensor("t"), 0, 3));
     }
@@ -151,7 +150,7 @@ class SafetensorsFileTest {
          "empty":{"dtype":"F32","shape":[0,5],"data_offsets":[4,4]},
          "last":{"shape":[1],"data_offsets":[4,8],"dtype":"F32","extra":[{}]}}\
         """;
-    try (SafetensorsFile t = open(header, floats(2.5f, -1))) {
+    try (TensorFile t = open(header, floats(2.5f, -1))) {
       assertEquals(Map.of("format", "pt", "é", "\ud83d\ude00"), t.metadata());
       assertEquals(
           List.of("scalar", "empty", "last"), t.tensors().stream().map(TensorInfo::name).toList());
@@ -161,7 +160,7 @@ class SafetensorsFileTest {
       assertArrayEquals(new float[] {}, read(t, "empty"));
       assertArrayEquals(new float[] {-1}, read(t, "last"));
     }
-    try (SafetensorsFile t = open("{}   ")) {
+    try (TensorFile t = open("{}   ")) {
       assertEquals(List.of(), t.tensors());
     }
   }
@@ -173,7 +172,7 @@ class SafetensorsFileTest {
     for (int i = 0; i < n; i++) {
       data.putShort((short) (Float.floatToRawIntBits(i) >>> 16));
     }
-    try (SafetensorsFile t = open(header("BF16", "[" + n + "]", 2L * n), data.array())) {
+    try (TensorFile t = open(header("BF16", "[" + n + "]", 2L * n), data.array())) {
       float[] all = read(t, "t");
       for (int i = 0; i < n; i++) {
         assertEquals(Float.intBitsToFloat(Float.floatToRawIntBits(i) & 0xffff0000), all[i]);
@@ -188,7 +187,7 @@ class SafetensorsFileTest {
 
   @Test
   void refusesRangesOutsideATensor() throws IOException {
-    try (SafetensorsFile t = open(header("F32", "[2]", 8), floats(1, 2))) {
+    try (TensorFile t = open(header("F32", "[2]", 8), floats(1, 2))) {
       TensorInfo info = t.tensor("t");
       MemorySegment target = MemorySegment.ofArray(new float[2]);
       assertThrows(IllegalArgumentException.class, () -> t.readFloats(info, 1, 2, target, 0));
@@ -213,7 +212,7 @@ class SafetensorsFileTest {
         {"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]},
          "b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}}\
         """;
-    try (SafetensorsFile t = open(header, (byte) 1, (byte) 2, (byte) 3, (byte) 4)) {
+    try (TensorFile t = open(header, (byte) 1, (byte) 2, (byte) 3, (byte) 4)) {
       assertArrayEquals(new float[] {4}, read(t, "b"));
       assertEquals(List.of("a"), List.copyOf(t.unreadable().keySet()));
       String message = assertThrows(BadFileException.class, () -> t.tensor("a")).getMessage();
@@ -303,7 +302,7 @@ class SafetensorsFileTest {
   @Test
   void saysWhenTheFileIsCutWhileOpen() throws IOException {
     Path path = file(folder, "cut", safetensors(header("F32", "[2]", 8), floats(1, 2)));
-    try (SafetensorsFile t = SafetensorsFile.open(path);
+    try (TensorFile t = SafetensorsFile.open(path);
         FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
       channel.truncate(channel.size() - 4);
       assertArrayEquals(new float[] {1}, read(t, "t", 0, 1));
@@ -314,7 +313,7 @@ class SafetensorsFileTest {
 
   @Test
   void survivesAnInterrupt() throws Exception {
-    try (SafetensorsFile t = open(header("F32", "[2]", 8), floats(1, 2))) {
+    try (TensorFile t = open(header("F32", "[2]", 8), floats(1, 2))) {
       AtomicReference<Object> seen = new AtomicReference<>();
       Thread reader =
           new Thread(
@@ -341,7 +340,7 @@ class SafetensorsFileTest {
     int n = 1 << 20;
     byte[] data = new byte[4 * n];
     data[data.length - 1] = 0x40;
-    try (SafetensorsFile t = open(header("F32", "[" + n + "]", 4L * n), data)) {
+    try (TensorFile t = open(header("F32", "[" + n + "]", 4L * n), data)) {
       AtomicReference<Throwable> failure = new AtomicReference<>();
       Thread[] readers = new Thread[2];
       for (int r = 0; r < readers.length; r++) {
@@ -373,7 +372,7 @@ class SafetensorsFileTest {
 
   @Test
   void aClosedFileSaysSo() throws IOException {
-    SafetensorsFile t = open(header("F32", "[1]", 4), floats(1));
+    TensorFile t = open(header("F32", "[1]", 4), floats(1));
     t.close();
     t.close();
     assertThrows(IllegalStateException.class, () -> read(t, "t"));
@@ -396,7 +395,7 @@ class SafetensorsFileTest {
     } catch (IOException e) {
       Assumptions.abort("no file of " + 4 * elements + " bytes on " + store + ": " + e);
     }
-    try (SafetensorsFile t = SafetensorsFile.open(path)) {
+    try (TensorFile t = SafetensorsFile.open(path)) {
       assertEquals(elements, t.tensor("t").elements());
       assertArrayEquals(new float[] {0, 3, 4}, read(t, "t", elements - 3, 3));
       assertArrayEquals(new float[] {0, 0}, read(t, "t", (1L << 31) - 1, 2));

@@ -56,7 +56,7 @@ class SafetensorsWriterTest {
   void givesTheBytesOfTheReferenceImplementation() throws Exception {
     Path reference = Path.of(getClass().getResource("/format/reference.safetensors").toURI());
     SafetensorsWriter writer = new SafetensorsWriter();
-    try (SafetensorsFile t = SafetensorsFile.open(reference)) {
+    try (TensorFile t = SafetensorsFile.open(reference)) {
       assertTrue(t.tensors().size() >= 4);
       t.metadata().forEach(writer::metadata);
       for (TensorInfo info : t.tensors().reversed()) {
@@ -78,7 +78,7 @@ class SafetensorsWriterTest {
         .transposed("h", matrix, ElementType.BF16)
         .matrix("g", matrix, ElementType.BF16)
         .write(path());
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       assertEquals(List.of((long) rows, (long) cols), t.tensor("m").shape());
       assertEquals(List.of((long) cols, (long) rows), t.tensor("t").shape());
       assertArrayEquals(matrix.toArray(), read(t, "m"));
@@ -114,7 +114,7 @@ class SafetensorsWriterTest {
         .raw("bool", ElementType.BOOL, MemorySegment.ofArray(new byte[] {1, 0}), 2)
         .write(path());
     assertEquals(0, Files.readAllBytes(path())[0] % 8, "header padded to 8 bytes");
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       assertEquals(Map.of("a", "\u00e9\n\"", "b", "2"), t.metadata());
       for (String name : List.of("f32", "f64", "f16", "bf16")) {
         assertArrayEquals(new float[] {-1.5f, 0, 1024}, read(t, name), name);
@@ -146,7 +146,7 @@ class SafetensorsWriterTest {
             .formatted(type, count, 2 * count);
     float[] values;
     Path table = HandMade.file(folder, "all", HandMade.safetensors(header, all));
-    try (SafetensorsFile t = SafetensorsFile.open(table)) {
+    try (TensorFile t = SafetensorsFile.open(table)) {
       values = read(t, "t");
     }
     int largest = type == ElementType.F16 ? 0x7bff : 0x7f7f;
@@ -196,7 +196,7 @@ class SafetensorsWriterTest {
         },
         0);
     new SafetensorsWriter().vector("t", input, type).write(path());
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       float[] values = read(t, "t");
       assertEquals(Float.POSITIVE_INFINITY, values[0]);
       assertEquals(Float.NEGATIVE_INFINITY, values[1]);
@@ -227,7 +227,7 @@ class SafetensorsWriterTest {
   void overwritesALongerFile() throws IOException {
     Files.write(path(), new byte[100_000]);
     new SafetensorsWriter().floats("a", new float[] {1}, 1).write(path());
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       assertArrayEquals(new float[] {1}, read(t, "a"));
     }
   }
@@ -277,7 +277,7 @@ class SafetensorsWriterTest {
       output.writeRaw("indices", 10, indices, 40, 8);
       output.finish();
     }
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       assertArrayEquals(rows.toArray(), read(t, "values"));
       assertEquals(99, t.readLongs(t.tensor("indices"), 17, 1)[0]);
     }
@@ -306,7 +306,7 @@ class SafetensorsWriterTest {
     try (SafetensorsOutput output = SafetensorsOutput.create(path(), Map.of(), tensors)) {
       output.writeRows("t", rows - 2, matrix);
     }
-    try (SafetensorsFile t = SafetensorsFile.open(path())) {
+    try (TensorFile t = SafetensorsFile.open(path())) {
       float[] values = read(t, "t", (rows - 2) * 1024, 2048);
       assertEquals(matrix.get(1, 1023), values[2047], 0x1p-8f * Math.abs(values[2047]));
     }

@@ -7,7 +7,6 @@ import static io.github.sae4j.format.HandMade.read;
 import static io.github.sae4j.format.HandMade.safetensors;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -37,10 +36,10 @@ class TensorFileTest {
       }
     }
     try (TensorFile t = TensorFile.open(file(folder, "empty", safetensors("{}")))) {
-      assertInstanceOf(SafetensorsFile.class, t);
+      assertEquals(List.of(), t.tensors());
     }
     try (TensorFile t = TensorFile.open(file(folder, "empty", NpzFileTest.zip(0)))) {
-      assertInstanceOf(NpzFile.class, t);
+      assertEquals(List.of(), t.tensors());
     }
   }
 

@@ -4,6 +4,7 @@ import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
+import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -21,7 +22,7 @@ final class GoldenCase implements AutoCloseable {
   /** The tensors that a step trains. */
   static final List<String> WEIGHTS = List.of("W_enc", "W_dec", "b_enc", "b_dec");
 
-  private final SafetensorsFile file;
+  private final TensorFile file;
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final GoldenSettings settings;
 
