@@ -1,6 +1,7 @@
 package io.github.sae4j.evaluation;
 
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.RowOrigin;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.NonFiniteException;
@@ -77,9 +78,15 @@ public final class Evaluator {
         try {
           sae.encode(batch, codes.firstRows(count), factors.firstRows(count));
         } catch (NonFiniteException e) {
-          throw bad(
-              source.origin(first + e.row()),
-              "pre-activation of latent " + e.latent() + " is " + e.value());
+          RowOrigin origin = source.origin(first + e.row());
+          throw new BadFileException(
+              Path.of(origin.source()),
+              "row "
+                  + origin.row()
+                  + " is too large for the weights: the pre-activation of latent "
+                  + e.latent()
+                  + " is "
+                  + e.value());
         }
         sae.decode(codes.firstRows(count), factors.firstRows(count), out.firstRows(count));
         sums.add(batch, out.firstRows(count), codes.firstRows(count));
@@ -102,11 +109,13 @@ public final class Evaluator {
       source.readRange(first, count, x);
       for (int b = 0; b < count; b++) {
         x.read(b, 1, row, 0);
+        double sum = 0;
         for (int j = 0; j < d; j++) {
-          if (!Float.isFinite(row[j])) {
-            throw bad(source.origin(first + b), "column " + j + " is " + row[j]);
-          }
           block[j] += row[j];
+          sum += row[j];
+        }
+        if (!Double.isFinite(sum)) {
+          FiniteRows.expect(row, source.origin(first + b));
         }
         long done = first + b + 1;
         if (done % OrderedSums.BLOCK == 0 || done == source.rows()) {
@@ -122,10 +131,5 @@ public final class Evaluator {
       mean.set(0, j, (float) (total[j] / source.rows()));
     }
     return mean;
-  }
-
-  private static BadFileException bad(RowOrigin origin, String problem) {
-    return new BadFileException(
-        Path.of(origin.source()), "row " + origin.row() + ": expected finite values, " + problem);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.OrderedSums;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

@@ -2,6 +2,7 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.memory.Matrix;

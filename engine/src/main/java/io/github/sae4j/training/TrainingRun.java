@@ -5,6 +5,7 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.DataIdentity;
+import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.Folding;
@@ -108,6 +109,8 @@ public final class TrainingRun {
    * @param stop asked after every step; true ends the run after a checkpoint
    * @return how it ended
    * @throws ConfigException if options do not fit the data, or the folder holds a run already
+   * @throws BadFileException if activations are not finite; rows held out are read before the first
+   *     step, rows to train on when their turn comes
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
@@ -120,6 +123,10 @@ public final class TrainingRun {
                 + " holds a run already; choose another folder or resume that run");
       }
       warn();
+      // Found now, a bad row costs nothing; found by the evaluation, it costs the training.
+      if (data.heldOut().isPresent()) {
+        FiniteRows.expect(data.heldOut().get());
+      }
       try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());

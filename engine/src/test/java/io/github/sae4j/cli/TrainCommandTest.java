@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.data.Split;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.training.Recipe;
@@ -386,6 +387,17 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(24L, trainingSection().get("d_sae"));
     assertEquals(2L, trainingSection().get("k"));
+  }
+
+  @Test
+  void aRowHeldOutThatIsNotANumberIsFoundBeforeTheFirstStep() throws IOException {
+    float[][] rows = Activations.rows(200, 10);
+    rows[(int) Split.of(200, 0.05).heldOutRow(3)][4] = Float.NaN;
+    Activations.write(file, rows, ElementType.F32);
+    assertEquals(ExitCode.BAD_INPUT, train(), console::err);
+    assertTrue(console.err().contains(" holds NaN at column 4, expected a number"), console::err);
+    assertFalse(Files.exists(run.resolve("metrics.jsonl")));
+    assertFalse(Files.exists(run.resolve("config.json")));
   }
 
   @Test

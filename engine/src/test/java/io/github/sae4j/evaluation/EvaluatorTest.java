@@ -125,10 +125,13 @@ class EvaluatorTest {
     try (TopKSae sae = sae(InputNormalization.NONE)) {
       for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
         rows.set(321, 2, bad);
-        assertBad(sae, rows, "rows.npy: row 321: expected finite values, column 2 is " + bad);
+        assertBad(sae, rows, "rows.npy: row 321 holds " + bad + " at column 2, expected a number");
       }
       rows.set(321, 2, Float.MAX_VALUE); // finite, and beyond f32 once encoded
-      assertBad(sae, rows, "rows.npy: row 321: expected finite values, pre-activation of latent");
+      assertBad(
+          sae,
+          rows,
+          "rows.npy: row 321 is too large for the weights: the pre-activation of latent");
     }
   }
 

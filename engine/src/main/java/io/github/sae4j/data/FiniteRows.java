@@ -1,13 +1,17 @@
-package io.github.sae4j.training;
+package io.github.sae4j.data;
 
-import io.github.sae4j.data.RowOrigin;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.function.IntFunction;
 
 /** Complains of activations that are not finite, by file and row. */
-final class FiniteRows {
+public final class FiniteRows {
+  /** Rows of a source read at a time: a few megabytes. */
+  private static final int READ_ROWS = 1024;
+
   private FiniteRows() {}
 
   /**
@@ -17,7 +21,7 @@ final class FiniteRows {
    * @param origin where they came from
    * @throws BadFileException if one is NaN or infinite
    */
-  static void expect(float[] row, RowOrigin origin) throws BadFileException {
+  public static void expect(float[] row, RowOrigin origin) throws BadFileException {
     for (int j = 0; j < row.length; j++) {
       if (!Float.isFinite(row[j])) {
         throw new BadFileException(
@@ -34,7 +38,7 @@ final class FiniteRows {
    * @param origins where each row came from
    * @throws BadFileException if a row holds NaN or an infinity
    */
-  static void expect(Matrix x, IntFunction<RowOrigin> origins) throws BadFileException {
+  public static void expect(Matrix x, IntFunction<RowOrigin> origins) throws BadFileException {
     float[] row = new float[x.cols()];
     for (int b = 0; b < x.rows(); b++) {
       x.read(b, 1, row, 0);
@@ -44,6 +48,26 @@ final class FiniteRows {
       }
       if (Float.isNaN(sum)) {
         expect(row, origins.apply(b));
+      }
+    }
+  }
+
+  /**
+   * Reads all rows of a source once and checks them.
+   *
+   * @param source the rows
+   * @throws BadFileException if a row holds NaN or an infinity
+   * @throws IOException if reading fails
+   */
+  public static void expect(ActivationSource source) throws IOException {
+    int most = (int) Math.min(READ_ROWS, source.rows());
+    try (OffHeap memory = new OffHeap()) {
+      Matrix x = memory.matrix(most, source.width());
+      for (long first = 0; first < source.rows(); first += most) {
+        int count = (int) Math.min(most, source.rows() - first);
+        long start = first;
+        source.readRange(first, count, x);
+        expect(x.firstRows(count), b -> source.origin(start + b));
       }
     }
   }
