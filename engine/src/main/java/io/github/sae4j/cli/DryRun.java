@@ -10,9 +10,12 @@ import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.training.ConfigWarnings;
 import io.github.sae4j.training.TrainingConfig;
 import io.github.sae4j.training.TrainingData;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -57,6 +60,8 @@ final class DryRun {
     double seconds = steps * 2.0 * step.maxRows() * size() / rate * STEP_OVER_ENCODER;
     found.put("encoder_flops_per_second", rate);
     found.put("estimated_seconds", seconds);
+    List<String> warnings = ConfigWarnings.of(config, steps);
+    found.put("warnings", new ArrayList<Object>(warnings));
     if (json) {
       CommandLineApp.print(spec, Json.line(found));
       return;
@@ -87,6 +92,7 @@ final class DryRun {
             rate * 1e-9,
             device.name(),
             STEP_OVER_ENCODER));
+    warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
   }
 
   private long size() {

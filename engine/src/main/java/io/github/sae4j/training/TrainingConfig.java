@@ -3,7 +3,6 @@ package io.github.sae4j.training;
 import io.github.sae4j.device.AuxSpec;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.device.StepSpec;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -491,42 +490,5 @@ public record TrainingConfig(
         adamBeta1,
         adamBeta2,
         adamEpsilon);
-  }
-
-  /**
-   * What is allowed and probably not meant.
-   *
-   * @param steps optimizer steps of the run
-   * @return one line each, with the numbers; usually none
-   */
-  public List<String> warnings(long steps) {
-    List<String> lines = new ArrayList<>();
-    if (lrWarmUpSteps > steps) {
-      lines.add(
-          "lr_warm_up_steps: the warm-up of "
-              + lrWarmUpSteps
-              + " steps is longer than the run of "
-              + steps);
-    } else if (lrWarmUpSteps + lrDecaySteps > steps) {
-      lines.add(
-          "lr_decay_steps: warm-up and decay, "
-              + (lrWarmUpSteps + lrDecaySteps)
-              + " steps together, overlap in a run of "
-              + steps);
-    }
-    StepSpec.Counting counting = counting();
-    boolean inSteps = counting.unit() == StepSpec.Counting.Unit.STEPS;
-    double longest = inSteps ? steps : (double) steps * rowsPerStep();
-    if (auxLossCoefficient > 0 && longest <= counting.window()) {
-      lines.add(
-          (deadFeatureWindow.isPresent() ? "dead_feature_window" : "dead_feature_tokens")
-              + ": no latent is dead before "
-              + counting.window()
-              + (inSteps ? " steps" : " tokens")
-              + ", the run has "
-              + (long) longest
-              + ": AuxK never acts");
-    }
-    return lines;
   }
 }

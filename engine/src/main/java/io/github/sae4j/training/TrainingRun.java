@@ -227,7 +227,7 @@ public final class TrainingRun {
   }
 
   private void warn() {
-    config.warnings(config.steps(data.training().rows())).forEach(listener::warning);
+    ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
   }
 
   private Outcome train(CheckpointStore store, Trainer trainer, BooleanSupplier stop)

@@ -310,14 +310,14 @@ class TrainingConfigTest {
 
   @Test
   void runsTooShortForTheirSettingsAreWarnedOf() {
-    assertEquals(List.of(), SAELENS.warnings(1001));
+    assertEquals(List.of(), ConfigWarnings.of(SAELENS, 1001));
     assertEquals(
         List.of(
             "dead_feature_window: no latent is dead before 1000 steps, the run has 1000: AuxK never"
                 + " acts"),
-        SAELENS.warnings(1000));
-    assertEquals(2, TrainingConfig.of(Recipe.ELEUTHER).warnings(999).size());
-    assertEquals(List.of(), SAELENS.with("aux_loss_coefficient", 0).warnings(10));
+        ConfigWarnings.of(SAELENS, 1000));
+    assertEquals(2, ConfigWarnings.of(TrainingConfig.of(Recipe.ELEUTHER), 999).size());
+    assertEquals(List.of(), ConfigWarnings.of(SAELENS.with("aux_loss_coefficient", 0), 10));
   }
 
   @Test

@@ -1,0 +1,50 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.device.StepSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a configuration allows and its user probably does not mean. */
+public final class ConfigWarnings {
+  private ConfigWarnings() {}
+
+  /**
+   * Looks for what does not fit the length of the run.
+   *
+   * @param config the configuration
+   * @param steps optimizer steps of the run
+   * @return one line each, with the numbers; usually none
+   */
+  public static List<String> of(TrainingConfig config, long steps) {
+    List<String> lines = new ArrayList<>();
+    long warmUp = config.lrWarmUpSteps();
+    long decay = config.lrDecaySteps();
+    if (warmUp > steps) {
+      lines.add(
+          "lr_warm_up_steps: the warm-up of "
+              + warmUp
+              + " steps is longer than the run of "
+              + steps);
+    } else if (warmUp + decay > steps) {
+      lines.add(
+          "lr_decay_steps: warm-up and decay, "
+              + (warmUp + decay)
+              + " steps together, overlap in a run of "
+              + steps);
+    }
+    StepSpec.Counting counting = config.counting();
+    boolean inSteps = counting.unit() == StepSpec.Counting.Unit.STEPS;
+    double longest = inSteps ? steps : (double) steps * config.rowsPerStep();
+    if (config.auxLossCoefficient() > 0 && longest <= counting.window()) {
+      lines.add(
+          (config.deadFeatureWindow().isPresent() ? "dead_feature_window" : "dead_feature_tokens")
+              + ": no latent is dead before "
+              + counting.window()
+              + (inSteps ? " steps" : " tokens")
+              + ", the run has "
+              + (long) longest
+              + ": AuxK never acts");
+    }
+    return lines;
+  }
+}
