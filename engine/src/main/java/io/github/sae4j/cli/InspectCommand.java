@@ -96,9 +96,9 @@ final class InspectCommand implements Callable<Integer> {
     Map<String, Object> found = new LinkedHashMap<>();
     List<Path> entries;
     try (Stream<Path> files = Files.list(folder)) {
-      entries = files.sorted().limit(MOST_FILES).toList();
+      entries = files.sorted().toList();
     }
-    for (Path entry : entries) {
+    for (Path entry : entries.subList(0, Math.min(MOST_FILES, entries.size()))) {
       String name = entry.getFileName().toString();
       if (Files.isDirectory(entry)) {
         found.put(name + "/", depth < MOST_DEPTH ? describe(entry, depth + 1) : "not looked into");
@@ -113,6 +113,9 @@ final class InspectCommand implements Callable<Integer> {
       } else {
         found.put(name, "a link to nothing");
       }
+    }
+    if (entries.size() > MOST_FILES) {
+      found.put("...", "and " + (entries.size() - MOST_FILES) + " more, not looked into");
     }
     return found;
   }

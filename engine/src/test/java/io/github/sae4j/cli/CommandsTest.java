@@ -143,6 +143,18 @@ class CommandsTest {
   }
 
   @Test
+  void inspectSaysWhatItLeavesOut() throws IOException {
+    Path many = Files.createDirectory(folder.resolve("many"));
+    for (int i = 0; i < 1003; i++) {
+      Files.createFile(many.resolve("%04d.txt".formatted(i)));
+    }
+    assertEquals(ExitCode.DONE, console.run("inspect", many), console::err);
+    assertTrue(console.out().contains("0999.txt: 0 bytes"), console.out());
+    assertFalse(console.out().contains("1000.txt"), console.out());
+    assertTrue(console.out().contains("...: and 3 more, not looked into"), console.out());
+  }
+
+  @Test
   void inspectPassesOverLinksToNothing() throws IOException {
     Files.createSymbolicLink(folder.resolve("gone.npy.part"), folder.resolve("nowhere"));
     assertEquals(ExitCode.DONE, console.run("inspect", folder), console::err);
