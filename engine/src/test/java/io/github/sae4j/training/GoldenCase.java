@@ -100,8 +100,13 @@ final class GoldenCase implements AutoCloseable {
    * @param step the step
    * @param report what we computed
    */
-  double lossError(int step, StepReport report) {
-    if (!(((List<?>) metadata.get("losses")).get(step) instanceof Map<?, ?> losses)) {
+  double lossError(int step, StepReport report) throws IOException {
+    List<?> all = (List<?>) metadata.get("losses");
+    if (all.size() != steps()) {
+      throw new IllegalArgumentException(
+          "losses: expected those of " + steps() + " steps, as x has, got " + all.size());
+    }
+    if (!(all.get(step) instanceof Map<?, ?> losses)) {
       throw new IllegalArgumentException("losses: expected an object per step");
     }
     double coefficient = settings.config().auxLossCoefficient();

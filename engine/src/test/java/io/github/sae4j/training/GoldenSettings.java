@@ -44,14 +44,14 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
     metadata.forEach((key, value) -> map(key, value, metadata, options, unknown));
     count(metadata, options);
     if (Boolean.TRUE.equals(metadata.get("published_backward"))
-        && (number(metadata.getOrDefault("auxk_alpha", 0L)) > 0
+        && (number("auxk_alpha", metadata.getOrDefault("auxk_alpha", 0L)) > 0
             || Boolean.TRUE.equals(metadata.get("multi_topk")))) {
       throw new IllegalArgumentException(
           "published_backward with AuxK or Multi-TopK drops a part of the gradient: no recipe"
               + " does");
     }
     return new GoldenSettings(
-        TrainingConfig.fromMap(options), number(metadata.get("lr")), List.copyOf(unknown));
+        TrainingConfig.fromMap(options), number("lr", metadata.get("lr")), List.copyOf(unknown));
   }
 
   private static void map(
@@ -174,7 +174,8 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
     }
     Matcher half = HALF.matcher(text);
     if (half.matches()) {
-      return (long) number(metadata.get(half.group(1))) / Long.parseLong(half.group(2));
+      return (long) number(half.group(1), metadata.get(half.group(1)))
+          / Long.parseLong(half.group(2));
     }
     if (text.matches("\\d+")) {
       return Long.parseLong(text);
@@ -191,10 +192,10 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
     return meaning;
   }
 
-  private static double number(Object value) {
+  private static double number(String key, Object value) {
     if (value instanceof Number number) {
       return number.doubleValue();
     }
-    throw new IllegalArgumentException("expected a number, got " + value);
+    throw new IllegalArgumentException(key + ": expected a number, got " + value);
   }
 }
