@@ -26,9 +26,13 @@ import java.util.Set;
 
 /**
  * SAELens's folder: {@code cfg.json}, {@code sae_weights.safetensors} ({@code W_enc [d_in, d_sae]},
- * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_in]}, {@code b_dec [d_in]}) and, optionally, {@code
- * sparsity.safetensors}. Written as SAELens 6 reads it; read from SAELens 6, and from the earlier
- * layouts of TopK as far as they say what they are.
+ * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_in]}, {@code b_dec [d_in]}). Written as SAELens 6
+ * reads it; read from SAELens 6, and from the earlier layouts of TopK as far as they say what they
+ * are. {@code sparsity.safetensors}, which SAELens writes and does not need, is neither written nor
+ * read: how often latents fire on the rows held out is in a run's {@code evaluation.json}.
+ *
+ * <p>What is written is folded, so that {@code rescale_acts_by_decoder_norm} is false there: with
+ * true, SAELens would divide and multiply by norms that are 1.
  *
  * <p>On reading, what SAELens applies at run time and can be folded is folded: {@code
  * rescale_acts_by_decoder_norm}, and the factor in {@code activation_scaler.json} that a checkpoint

@@ -68,19 +68,6 @@ public record Density(long rows, long[] fired) {
   }
 
   /**
-   * Log densities of all latents, as {@code sparsity.safetensors} holds them.
-   *
-   * @return log10(f + 1e-10) {@code [d_sae]}, rounded to f32
-   */
-  public float[] log10Frequencies() {
-    float[] logs = new float[fired.length];
-    for (int i = 0; i < logs.length; i++) {
-      logs[i] = (float) log10(fired[i]);
-    }
-    return logs;
-  }
-
-  /**
    * Mean of the log densities: {@code mean_log10_feature_sparsity}.
    *
    * @return the mean over all latents
