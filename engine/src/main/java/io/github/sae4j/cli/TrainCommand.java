@@ -10,6 +10,7 @@ import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.training.ActivationNormalization;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.ConfigException;
 import io.github.sae4j.training.RunFolder;
@@ -203,7 +204,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
-    if (folder.finished()) {
+    if (folder.finished() && isEvaluated(folder)) {
       CommandLineApp.print(
           spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
       return ExitCode.DONE;
@@ -236,6 +237,15 @@ final class TrainCommand implements Callable<Integer> {
       return run(
           folder, config, data, device, (run, stop) -> run.resume(given, pretrained.sae(), stop));
     }
+  }
+
+  /** A run killed after its SAE was written and before its evaluation still wants the latter. */
+  private static boolean isEvaluated(RunFolder folder) throws IOException {
+    boolean holdsNothingOut =
+        folder.readConfig().get(RunFolder.TRAINING) instanceof Map<?, ?> training
+            && training.get("eval_fraction") instanceof Number share
+            && share.doubleValue() == 0;
+    return holdsNothingOut || Files.exists(folder.path().resolve(EVALUATION));
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
@@ -405,6 +415,9 @@ final class TrainCommand implements Callable<Integer> {
             options.put("d_sae", trained.config().dSae());
             options.put("k", trained.config().k());
             options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
+            options.put(
+                "normalize_activations",
+                ActivationNormalization.of(trained.config().normalization()).name());
           });
       return options;
     }

@@ -60,7 +60,11 @@ final class TrainingOptions {
           row("aux_scaled_by_dead", "BOOL", "AuxK times min(dead / k_aux, 1)"),
           row("detach_residual", "BOOL", "AuxK's target is a constant for the gradient"),
           row("aux_relu", "BOOL", "AuxK's codes pass through ReLU"),
-          row("aux_b_dec", "NAME", "b_dec in AuxK's reconstruction: included, excluded, cancels"),
+          row(
+              "aux_b_dec",
+              "NAME",
+              "b_dec in AuxK's reconstruction: included, excluded, or cancels: in the gradient"
+                  + " only"),
           row("aux_normalizer", "NAME", "AuxK over rows, total_variance or residual_variance"),
           row("fired", "NAME", "a latent fires when positive, selected or above_threshold (1e-3)"),
           row("dead_feature_window", "N", "steps without firing after which a latent is dead"),

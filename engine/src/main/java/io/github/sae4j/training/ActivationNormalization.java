@@ -17,6 +17,20 @@ public enum ActivationNormalization {
   LAYER_NORM;
 
   /**
+   * What an SAE that normalises its rows was trained with.
+   *
+   * @param atRunTime what the SAE does
+   * @return the option; none also for an SAE into whose weights a factor has been folded
+   */
+  public static ActivationNormalization of(InputNormalization atRunTime) {
+    return switch (atRunTime) {
+      case NONE -> NONE;
+      case CONSTANT_NORM -> CONSTANT_NORM_RESCALE;
+      case LAYER_NORM -> LAYER_NORM;
+    };
+  }
+
+  /**
    * The part that happens inside every step.
    *
    * @return the step's normalisation; none for the factor that is applied before the step

@@ -77,10 +77,12 @@ final class InitialState {
     expect("d_in", sae.config().dIn(), state.dIn());
     expect("d_sae", sae.config().dSae(), state.dSae());
     expect("apply_b_dec_to_input", sae.config().applyBDecToInput(), config.applyBDecToInput());
-    expect(
-        "normalize_activations",
-        sae.config().normalization(),
-        config.normalizeActivations().inputNormalization());
+    if (config.normalizeActivations().inputNormalization() != sae.config().normalization()) {
+      expect(
+          "normalize_activations",
+          ActivationNormalization.of(sae.config().normalization()),
+          config.normalizeActivations());
+    }
     state.wEnc().copyFrom(sae.weights().wEnc());
     state.wDec().copyFrom(sae.weights().wDec());
     state.bEnc().copyFrom(sae.weights().bEnc());
@@ -93,7 +95,11 @@ final class InitialState {
   private static void expect(String option, Object saved, Object wanted) {
     if (!saved.equals(wanted)) {
       throw new ConfigException(
-          option, "expected " + saved + " as in the SAE to start from, got " + wanted);
+          option,
+          "expected "
+              + ConfigOptions.plain(saved)
+              + " as in the SAE to start from, got "
+              + ConfigOptions.plain(wanted));
     }
   }
 

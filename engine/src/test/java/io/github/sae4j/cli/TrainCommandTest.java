@@ -326,6 +326,8 @@ class TrainCommandTest {
     assertTrue((double) result.get("estimated_seconds") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
     assertTrue(console.out().contains("time     about"), console.out());
+    assertTrue(console.err().contains("warning: dead_feature_window: no latent"), console::err);
+    assertEquals(1, ((List<?>) result.get("warnings")).size());
   }
 
   @Test
@@ -340,6 +342,24 @@ class TrainCommandTest {
   @Test
   void aFinishedRunSaysSo() {
     train();
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("the run is finished"), console.out());
+  }
+
+  @Test
+  void aFinishedRunWithoutItsEvaluationIsEvaluated() throws IOException {
+    train();
+    Path evaluation = run.resolve("evaluation.json");
+    String before = Files.readString(evaluation);
+    Files.delete(evaluation);
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertEquals(before, Files.readString(evaluation));
+  }
+
+  @Test
+  void aFinishedRunThatHeldNothingOutNeedsItsActivationsNoMore() throws IOException {
+    train("--eval-fraction", 0);
+    Files.delete(file);
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
     assertTrue(console.out().contains("the run is finished"), console.out());
   }
@@ -387,6 +407,24 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(24L, trainingSection().get("d_sae"));
     assertEquals(2L, trainingSection().get("k"));
+  }
+
+  @Test
+  void theNormalisationOfAnSaeIsThatOfItsFineTuning() throws IOException {
+    train("--normalize-activations", "layer_norm", "--aux-loss-coefficient", 0);
+    Path first = run;
+    run = folder.resolve("second");
+    int code = train("--from-pretrained", first, "--aux-loss-coefficient", 0);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals("layer_norm", trainingSection().get("normalize_activations"));
+    run = folder.resolve("third");
+    assertEquals(
+        ExitCode.USAGE, train("--from-pretrained", first, "--normalize-activations", "none"));
+    assertTrue(
+        console
+            .err()
+            .contains("normalize_activations: expected layer_norm as in the SAE to start from"),
+        console::err);
   }
 
   @Test
