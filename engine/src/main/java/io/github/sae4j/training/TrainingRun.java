@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.checkpoint.CheckpointException;
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.DataIdentity;
@@ -40,8 +40,8 @@ public final class TrainingRun {
    *
    * @param folder the run's folder
    * @param checkpoints when checkpoints are written and how many are kept
-   * @param goOnWithoutCheckpoints whether a checkpoint that cannot be written is a warning; if not,
-   *     it ends the run
+   * @param goOnWithoutCheckpoints whether a checkpoint or a line of metrics that cannot be written
+   *     is a warning; if not, it ends the run
    * @param logEvery a line of metrics each so many steps
    * @param record further members of {@code config.json}: versions, command line, options
    * @param metadata where the SAE belongs (model, hook), for its checkpoint
@@ -147,6 +147,9 @@ public final class TrainingRun {
       Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
       throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
+      if (checkpoint.isPresent()) {
+        Manifest.verify(checkpoint.get());
+      }
       Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
       expectSameConfig(from);
       expectSameData(from);
@@ -160,6 +163,11 @@ public final class TrainingRun {
         }
       }
       TrainerState saved = TrainerState.read(from.get());
+      long steps = config.steps(data.training().rows());
+      if (saved.step() > steps) {
+        throw new BadFileException(
+            from.get(), "step: expected at most the run's " + steps + ", got " + saved.step());
+      }
       Trainer.Measured measured =
           new Trainer.Measured(
               saved.normalizationFactor(),
@@ -174,8 +182,22 @@ public final class TrainingRun {
               measured,
               saved.step(),
               state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
+        expectPosition(from.get(), saved, trainer);
         return train(store, trainer, stop);
       }
+    }
+  }
+
+  /** Position and step say the same twice; a checkpoint in which they differ is none of ours. */
+  private static void expectPosition(Path checkpoint, TrainerState saved, Trainer trainer)
+      throws BadFileException {
+    if (saved.samples() != trainer.samplesDone()
+        || saved.streamPosition() != trainer.samplesDone()) {
+      throw new BadFileException(
+          checkpoint,
+          String.format(
+              "expected %d rows after step %d, got n_training_samples %d and stream_position %d",
+              trainer.samplesDone(), saved.step(), saved.samples(), saved.streamPosition()));
     }
   }
 
@@ -228,13 +250,15 @@ public final class TrainingRun {
     try (MetricsLog log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone())) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
+      boolean logging = true;
       long lastCheckpoint = System.nanoTime();
       while (!trainer.done()) {
         boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
         StepRecord step = trainer.step(logs);
         times.add(step);
         if (logs) {
-          log.append(step.metrics(times.meanStepSeconds(), times.meanDataSeconds()));
+          logging =
+              append(log, step.metrics(times.meanStepSeconds(), times.meanDataSeconds()), logging);
           times = new StepTimes();
         }
         listener.step(step);
@@ -260,12 +284,34 @@ public final class TrainingRun {
     return step % settings.logEvery() == 0 || step == steps;
   }
 
+  /**
+   * Appends a line to the log.
+   *
+   * @param before whether the last line was written; if not, another complaint would say no more
+   * @return whether this one was
+   */
+  private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
+      throws IOException {
+    try {
+      log.append(line);
+      return true;
+    } catch (IOException e) {
+      if (!settings.goOnWithoutCheckpoints()) {
+        throw e;
+      }
+      if (before) {
+        listener.warning(e.getMessage());
+      }
+      return false;
+    }
+  }
+
   private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
       throws IOException {
     expectFinite(trainer);
     try {
       write(store, trainer, log);
-    } catch (CheckpointException e) {
+    } catch (IOException e) {
       if (last || !settings.goOnWithoutCheckpoints()) {
         throw e;
       }
@@ -274,6 +320,7 @@ public final class TrainingRun {
   }
 
   private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
+    log.force(); // a checkpoint promises the lines of its steps
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),

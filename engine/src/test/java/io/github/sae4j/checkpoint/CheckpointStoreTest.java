@@ -180,6 +180,39 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void aLockThatIsALinkIsNotFollowed() throws IOException {
+    Path mine = Files.writeString(run.resolve("mine"), "precious");
+    Files.createSymbolicLink(run.resolve(".lock"), mine);
+    assertThrows(IOException.class, () -> CheckpointStore.open(run));
+    assertEquals("precious", Files.readString(mine));
+    Files.delete(run.resolve(".lock"));
+    CheckpointStore.open(run).close();
+  }
+
+  @Test
+  void linksThatADeadWriterCouldHaveLeftAreRemovedAndNotFollowed() throws IOException {
+    Path mine = Files.createDirectories(run.resolve("mine"));
+    Files.writeString(mine.resolve("file"), "precious");
+    Files.createSymbolicLink(run.resolve(".final.new-x"), mine);
+    Files.createSymbolicLink(run.resolve(".config.json.new"), mine.resolve("file"));
+    CheckpointStore.open(run).close();
+    Durable.write(run.resolve("config.json"), "{}");
+    assertEquals("{}", Files.readString(run.resolve("config.json")));
+    assertEquals("precious", Files.readString(mine.resolve("file")));
+    assertNothingLeft();
+  }
+
+  @Test
+  void aSmallFileThatCannotBeWrittenIsNamedAndStaysAsItWas() throws IOException {
+    Path file = Files.createDirectories(run.resolve("config.json"));
+    Files.writeString(file.resolve("inside"), "a folder in its place");
+    String message = assertThrows(IOException.class, () -> Durable.write(file, "{}")).getMessage();
+    assertContains(message, "cannot write " + file + ": ");
+    assertTrue(Files.exists(file.resolve("inside")));
+    assertNothingLeft();
+  }
+
+  @Test
   void aManifestCannotPointElsewhere() throws IOException {
     Path secret = Files.writeString(run.resolve("secret"), "x");
     for (String name : new String[] {"../secret", secret.toString(), "..", "", "."}) {
@@ -223,6 +256,9 @@ class CheckpointStoreTest {
 
   private void assertNothingLeft() throws IOException {
     for (Path folder : new Path[] {run, run.resolve("checkpoints")}) {
+      if (!Files.exists(folder)) {
+        continue;
+      }
       try (Stream<Path> entries = Files.list(folder)) {
         List<String> hidden =
             entries

@@ -343,6 +343,26 @@ class TrainCommandTest {
     assertTrue(console.out().contains("the run is finished"), console.out());
   }
 
+  /** As after a kill between the last checkpoint and the last line. */
+  @Test
+  void aFinishedRunWithoutItsMetricsIsEvaluated() throws IOException {
+    train();
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    Files.delete(run.resolve("evaluation.json"));
+    int code = console.run("train", "--resume-from-checkpoint", run);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(console.out().contains("fvu"), console.out());
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+  }
+
+  @Test
+  void aFinishedRunThatHoldsNothingOutNeedsNoActivationsToSaySo() throws IOException {
+    assertEquals(ExitCode.DONE, train("--eval-fraction", 0), console::err);
+    Files.delete(file);
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("the run is finished"), console.out());
+  }
+
   @Test
   void aRunIsNotWrittenOver() {
     train();

@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,6 +50,15 @@ class MetricsLogTest {
   void whatIsNotOursIsCutOff() throws IOException {
     Files.writeString(file, "{\"step\":10}\n{\"stop\":20}\n{\"step\":30}\n");
     assertEquals("{\"step\":10}\n", reopenedAt(100));
+  }
+
+  @Test
+  void aLogThatIsALinkIsNotFollowed() throws IOException {
+    Path mine = Files.writeString(folder.resolve("mine"), "precious\n");
+    Files.delete(file);
+    Files.createSymbolicLink(file, mine);
+    assertThrows(IOException.class, () -> MetricsLog.open(file, 0));
+    assertEquals("precious\n", Files.readString(mine));
   }
 
   @Test

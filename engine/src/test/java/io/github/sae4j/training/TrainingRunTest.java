@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.data.MatrixSource;
@@ -34,6 +35,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class TrainingRunTest {
@@ -217,6 +219,60 @@ class TrainingRunTest {
         warnings.stream().anyMatch(w -> w.contains(all.getLast() + " skipped")),
         warnings::toString);
     assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  @Test
+  void aDamagedCheckpointThatIsGivenIsRefused() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    interrupt("parts", config, 9);
+    Path given = CheckpointStore.list(folder.resolve("parts")).getLast();
+    Path file = given.resolve("trainer_state.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(file, bytes);
+    Exception e =
+        assertThrows(
+            BadFileException.class,
+            () -> run("parts", config).resume(Optional.of(given), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().startsWith(file + ": damaged"), e.getMessage());
+  }
+
+  /** Sound by its checksums, and still no state that a run could be in. */
+  @ParameterizedTest
+  @CsvSource({
+    "'\"step\": 9', '\"step\": 8'",
+    "'\"step\": 9', '\"step\": 31'",
+    "'\"step\": 9', '\"step\": 9223372036854775807'",
+    "'\"n_training_samples\": 288', '\"n_training_samples\": 287'",
+    "'\"stream_position\": 288', '\"stream_position\": 289'"
+  })
+  void aStateThatDoesNotFitTheRunIsRefused(String was, String is) throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    interrupt("parts", config, 9);
+    Path found = CheckpointStore.list(folder.resolve("parts")).getLast();
+    AtomicFolder.write(
+        found,
+        fresh -> {
+          for (String name :
+              List.of("sae_weights.safetensors", "trainer_state.safetensors", "cfg.json")) {
+            Files.copy(found.resolve(name), fresh.resolve(name));
+          }
+          String state = Files.readString(found.resolve("trainer_state.json"));
+          assertTrue(state.contains(was), state);
+          Files.writeString(fresh.resolve("trainer_state.json"), state.replace(was, is));
+        });
+    Exception e = assertThrows(BadFileException.class, () -> resume("parts", config));
+    assertTrue(e.getMessage().startsWith(found + ": "), e.getMessage());
+  }
+
+  @Test
+  void aCheckpointThatWasMovedAwayFromItsRunIsNotResumed() throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 9);
+    Path found = CheckpointStore.list(folder.resolve("parts")).getLast();
+    assertEquals(folder.resolve("parts"), RunFolder.of(found).path());
+    Path moved = Files.move(found, folder.resolve("elsewhere"));
+    Exception e = assertThrows(BadFileException.class, () -> RunFolder.of(moved));
+    assertTrue(e.getMessage().contains("found it elsewhere"), e.getMessage());
   }
 
   @Test
