@@ -392,6 +392,22 @@ class TrainCommandTest {
     assertEquals(log, withoutTimes(Files.readString(run.resolve("metrics.jsonl"))));
   }
 
+  @Test
+  void aRunThatWasMovedGoesOnWithActivationsThatWereMoved() throws IOException {
+    assertEquals(ExitCode.DONE, train("--checkpoint-every", 3), console::err);
+    byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    Path moved = Files.move(run, folder.resolve("moved"));
+    Files.move(moved.resolve("final"), folder.resolve("final"));
+    Path there = Files.move(file, folder.resolve("b.safetensors"));
+    int code = console.run("train", "--resume-from-checkpoint", moved);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    code =
+        console.run(
+            "train", "--resume-from-checkpoint", moved, "--activations", there, "--device", "cpu");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertArrayEquals(whole, Files.readAllBytes(moved.resolve("final/sae_weights.safetensors")));
+  }
+
   private static String withoutTimes(String log) {
     UnaryOperator<String> cut = line -> line.replaceAll("\"details/[a-z]+_seconds\":[^,}]*", "");
     return log.lines().map(cut).toList().toString();

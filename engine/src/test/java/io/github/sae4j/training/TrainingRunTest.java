@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -168,6 +169,29 @@ class TrainingRunTest {
     assertEquals(TrainingRun.Outcome.FINISHED, resume("parts", config));
     assertArrayEquals(weights("whole"), weights("parts"));
     assertEquals(metrics("whole"), metrics("parts"));
+  }
+
+  @Test
+  void aRunGoesOnOnAnotherDeviceAndWithAnotherLog() throws IOException {
+    TrainingConfig config = config(Recipe.ELEUTHER).with("multi_topk", true);
+    start("whole", config);
+    interrupt("parts", config, 9);
+    DeviceOptions threads = new DeviceOptions(OptionalInt.of(3), OptionalInt.empty());
+    try (Device other = Devices.open("cpu", threads)) {
+      TrainingRun.Settings settings =
+          new TrainingRun.Settings(
+              new RunFolder(folder.resolve("parts")), EVERY_7, true, 1, Map.of(), Map.of());
+      TrainingData data =
+          TrainingData.of(
+              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.evalFraction());
+      new TrainingRun(settings, config, data, other, listener)
+          .resume(Optional.empty(), Optional.empty(), NEVER);
+    }
+    assertArrayEquals(weights("whole"), weights("parts"));
+    List<Map<String, Object>> log = metrics("parts");
+    assertEquals(metrics("whole").getLast(), log.getLast());
+    assertEquals(
+        List.of(5L, 10L, 11L), log.subList(0, 3).stream().map(m -> m.get("step")).toList());
   }
 
   @Test
@@ -366,6 +390,19 @@ class TrainingRunTest {
     assertTrue(e.getMessage().matches("(after )?step \\d+: .*"), e.getMessage());
     assertTrue(e.getMessage().endsWith("; the last checkpoint is " + last), e.getMessage());
     assertFalse(new RunFolder(folder.resolve("whole")).finished());
+  }
+
+  /** The step's own loss is sound: it is the update that makes the weights infinite. */
+  @ParameterizedTest
+  @CsvSource({"1, final", "30, checkpoints"})
+  void weightsThatAreNotFiniteAreNeverWritten(int steps, String written) throws IOException {
+    schedule = new CheckpointSchedule(1, 0, 0, 1);
+    TrainingConfig config = config(Recipe.SAELENS).with("lr", 1e38).with("steps", steps);
+    Exception e = assertThrows(DivergenceException.class, () -> start("whole", config));
+    assertTrue(
+        e.getMessage().matches("after step 1: W_enc of latent \\d+ is .*; there is no checkpoint"),
+        e.getMessage());
+    assertFalse(Files.exists(folder.resolve("whole").resolve(written)));
   }
 
   @Test
