@@ -37,10 +37,12 @@ final class MetricsLog implements AutoCloseable {
    * @param file the file, created if missing
    * @param step lines of later steps are cut off, and so is anything from the first line on that
    *     does not read as one of ours
+   * @param size bytes of the log at a checkpoint not later than the step, 0 without one: what lies
+   *     before is kept unread, so that going on costs the same after any number of steps
    * @return the open log
    */
-  static MetricsLog open(Path file, long step) throws IOException {
-    long keep = Files.exists(file) ? lengthUpTo(file, step) : 0;
+  static MetricsLog open(Path file, long step, long size) throws IOException {
+    long keep = Files.exists(file) ? lengthUpTo(file, step, size) : 0;
     FileChannel channel =
         FileChannel.open(
             file,
@@ -59,9 +61,10 @@ final class MetricsLog implements AutoCloseable {
   }
 
   /** Reads line by line: the log of a long run need not fit into memory. */
-  private static long lengthUpTo(Path file, long step) throws IOException {
-    long keep = 0;
+  private static long lengthUpTo(Path file, long step, long size) throws IOException {
+    long keep = endsALine(file, size) ? size : 0;
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
+      in.skipNBytes(keep);
       ByteArrayOutputStream line = new ByteArrayOutputStream();
       for (int next = in.read(); next >= 0 && line.size() <= MOST_LINE_BYTES; next = in.read()) {
         if (next != '\n') {
@@ -75,6 +78,17 @@ final class MetricsLog implements AutoCloseable {
       }
     }
     return keep;
+  }
+
+  /** Whether the file's first so many bytes are whole lines; anybody may have changed it. */
+  private static boolean endsALine(Path file, long size) throws IOException {
+    if (size < 1 || size > Files.size(file)) {
+      return false;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      ByteBuffer last = ByteBuffer.allocate(1);
+      return channel.read(last, size - 1) == 1 && last.get(0) == '\n';
+    }
   }
 
   private static boolean isWithin(Path file, byte[] line, long step) {

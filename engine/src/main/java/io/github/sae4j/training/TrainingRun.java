@@ -125,7 +125,7 @@ public final class TrainingRun {
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
         settings.folder().writeConfig(record);
-        return train(store, trainer, stop);
+        return train(store, trainer, 0, stop);
       }
     }
   }
@@ -159,7 +159,7 @@ public final class TrainingRun {
       warn();
       if (from.isEmpty()) {
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-          return train(store, trainer, stop);
+          return train(store, trainer, 0, stop);
         }
       }
       TrainerState saved = TrainerState.read(from.get());
@@ -183,7 +183,7 @@ public final class TrainingRun {
               saved.step(),
               state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
         expectPosition(from.get(), saved, trainer);
-        return train(store, trainer, stop);
+        return train(store, trainer, saved.metricsBytes(), stop);
       }
     }
   }
@@ -245,9 +245,10 @@ public final class TrainingRun {
     config.warnings(config.steps(data.training().rows())).forEach(listener::warning);
   }
 
-  private Outcome train(CheckpointStore store, Trainer trainer, BooleanSupplier stop)
+  private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
       throws IOException {
-    try (MetricsLog log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone())) {
+    try (MetricsLog log =
+        MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
       boolean logging = true;

@@ -18,7 +18,7 @@ class MetricsLogTest {
   @BeforeEach
   void aLogOfThreeSteps() throws IOException {
     file = folder.resolve("metrics.jsonl");
-    try (MetricsLog log = MetricsLog.open(file, 0)) {
+    try (MetricsLog log = MetricsLog.open(file, 0, 0)) {
       for (long step : new long[] {10, 20, 30}) {
         log.append(Map.of("step", step));
       }
@@ -26,7 +26,7 @@ class MetricsLogTest {
   }
 
   private String reopenedAt(long step) throws IOException {
-    MetricsLog.open(file, step).close();
+    MetricsLog.open(file, step, 0).close();
     return Files.readString(file);
   }
 
@@ -38,6 +38,22 @@ class MetricsLogTest {
   @Test
   void itIsCutBackToTheCheckpoint() throws IOException {
     assertEquals("{\"step\":10}\n{\"step\":20}\n", reopenedAt(25));
+  }
+
+  @Test
+  void whatACheckpointKnowsOfIsNotReadAgain() throws IOException {
+    String known = "never parsed\n";
+    Files.writeString(file, known + "{\"step\":20}\n{\"step\":30}\n");
+    MetricsLog.open(file, 20, known.length()).close();
+    assertEquals(known + "{\"step\":20}\n", Files.readString(file));
+  }
+
+  @Test
+  void aSizeThatDoesNotFitTheLogIsNotBelieved() throws IOException {
+    for (long size : new long[] {1, 13, 1000, Long.MAX_VALUE}) {
+      MetricsLog.open(file, 20, size).close();
+      assertEquals("{\"step\":10}\n{\"step\":20}\n", Files.readString(file));
+    }
   }
 
   @Test
@@ -57,7 +73,7 @@ class MetricsLogTest {
     Path mine = Files.writeString(folder.resolve("mine"), "precious\n");
     Files.delete(file);
     Files.createSymbolicLink(file, mine);
-    assertThrows(IOException.class, () -> MetricsLog.open(file, 0));
+    assertThrows(IOException.class, () -> MetricsLog.open(file, 0, 0));
     assertEquals("precious\n", Files.readString(mine));
   }
 
