@@ -167,6 +167,23 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void aRunFolderInThePlaceOfTheOneThatWasOpenedIsLeftAlone() throws IOException {
+    Path inner = run.resolve("inner");
+    try (CheckpointStore store = CheckpointStore.open(inner)) {
+      store.write(1, folder -> CheckpointWriter.fill(folder, 1, BYTES));
+      Files.move(inner, run.resolve("moved"));
+      Files.createFile(Files.createDirectory(inner).resolve(".lock")); // somebody else's run
+      String message =
+          assertThrows(
+                  CheckpointException.class,
+                  () -> store.write(2, folder -> CheckpointWriter.fill(folder, 2, BYTES)))
+              .getMessage();
+      assertContains(message, "was replaced by another");
+      assertEquals(List.of(), CheckpointStore.list(inner));
+    }
+  }
+
+  @Test
   void aSecondStoreInThisProcessIsRefused() throws IOException {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       for (int attempt = 0; attempt < 2; attempt++) {
@@ -221,7 +238,9 @@ class CheckpointStoreTest {
           folder.resolve("manifest.json"),
           "{\"manifest_version\": 1, \"files\": {\""
               + name
-              + "\": {\"bytes\": 1, \"sha256\": \"\"}}}");
+              + "\": {\"bytes\": 1, \"sha256\": \""
+              // of "x": the file that is pointed to would pass
+              + "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}}}");
       assertThrows(BadFileException.class, () -> Manifest.verify(folder), name);
     }
   }
