@@ -212,6 +212,7 @@ class TrainingRunTest {
     Path own = folder.resolve("parts/checkpoints/448"); // 14 steps of 32 rows
     run("parts", config(Recipe.SAELENS)).resume(Optional.of(own), Optional.empty(), NEVER);
     assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts")); // without the lines of steps 15 and 20 twice
   }
 
   @Test
