@@ -48,7 +48,7 @@ public final class AtomicFolder {
     if (Files.exists(own) && !Files.isDirectory(own)) {
       throw new IOException(target + ": expected a folder or nothing, found a file");
     }
-    Files.createDirectories(own.getParent());
+    Durable.createFolders(own.getParent());
     recover(own);
     Path fresh = aside(own, NEW);
     try {

@@ -1,9 +1,6 @@
 package io.github.sae4j.checkpoint;
 
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -26,19 +23,8 @@ public final class CheckpointException extends IOException {
         "cannot write checkpoint "
             + folder
             + ": "
-            + reason(cause)
+            + Durable.reason(cause)
             + intact.map(path -> "; the one before it, " + path + ", is intact").orElse(""),
         cause);
-  }
-
-  /** The bare exceptions of java.nio carry a path and leave the words to their class name. */
-  private static String reason(IOException e) {
-    return switch (e) {
-      case NoSuchFileException _ -> e.getMessage() + " has vanished";
-      case AccessDeniedException _ -> "no permission to write " + e.getMessage();
-      case FileSystemException file when file.getReason() == null ->
-          e.getClass().getSimpleName() + " " + file.getFile();
-      default -> e.getMessage() == null ? e.toString() : e.getMessage();
-    };
   }
 }

@@ -36,7 +36,7 @@ public final class CheckpointStore implements AutoCloseable {
    * @throws IOException if another process writes to this run, or the folder cannot be written
    */
   public static CheckpointStore open(Path run) throws IOException {
-    Files.createDirectories(run);
+    Durable.createFolders(run);
     RunLock lock = RunLock.acquire(run);
     try {
       AtomicFolder.recoverAll(run);
@@ -106,7 +106,11 @@ public final class CheckpointStore implements AutoCloseable {
     Optional<Path> good = newestValid(run).newest();
     for (Path folder : all.subList(0, all.size() - count)) {
       if (good.isPresent() && !good.get().equals(folder)) {
-        AtomicFolder.delete(folder);
+        try {
+          AtomicFolder.delete(folder);
+        } catch (IOException e) {
+          throw new IOException("cannot remove checkpoint " + folder + ": " + Durable.reason(e), e);
+        }
       }
     }
   }
@@ -130,6 +134,19 @@ public final class CheckpointStore implements AutoCloseable {
           .sorted(Comparator.comparingLong(CheckpointStore::samples))
           .toList();
     }
+  }
+
+  /**
+   * The run that a checkpoint belongs to.
+   *
+   * @param checkpoint a checkpoint's folder
+   * @return the run's folder; empty if the checkpoint does not lie where a run has its checkpoints
+   */
+  public static Optional<Path> runOf(Path checkpoint) {
+    Path parent = checkpoint.toAbsolutePath().normalize().getParent();
+    return parent != null && parent.endsWith(CHECKPOINTS)
+        ? Optional.of(parent.getParent())
+        : Optional.empty();
   }
 
   private static long samples(Path folder) {

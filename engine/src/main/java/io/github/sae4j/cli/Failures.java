@@ -12,6 +12,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -59,7 +60,7 @@ final class Failures {
             ? problem.getCause()
             : problem;
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + describe(cause));
+    err.println("sae4j: " + harmless(describe(cause)));
     CommandLine root = command.getParent() == null ? command : command.getParent();
     if (root.<RootCommand>getCommand().stacktrace) {
       cause.printStackTrace(err);
@@ -90,6 +91,16 @@ final class Failures {
       case DivergenceException e -> message;
       default -> problem.getClass().getName() + ": " + message + " (--stacktrace shows where)";
     };
+  }
+
+  /** Messages quote what files hold: nothing in them may steer a terminal. */
+  private static String harmless(String line) {
+    return line.codePoints().anyMatch(Character::isISOControl)
+        ? line.codePoints()
+            .mapToObj(
+                c -> Character.isISOControl(c) ? "\\u%04x".formatted(c) : Character.toString(c))
+            .collect(Collectors.joining())
+        : line;
   }
 
   private static String firstLine(String message) {

@@ -143,10 +143,10 @@ final class InspectCommand implements Callable<Integer> {
     boolean nested =
         member instanceof Map<?, ?> || (member instanceof List<?> list && isListOfMaps(list));
     if (nested) {
-      CommandLineApp.print(spec, indent + key);
+      CommandLineApp.print(spec, indent + oneLine(key));
       print(member, indent + "  ");
     } else {
-      CommandLineApp.print(spec, indent + key + ": " + oneLine(member));
+      CommandLineApp.print(spec, indent + oneLine(key) + ": " + oneLine(member));
     }
   }
 
@@ -154,10 +154,13 @@ final class InspectCommand implements Callable<Integer> {
     return !list.isEmpty() && list.getFirst() instanceof Map<?, ?>;
   }
 
-  /** A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. */
+  /**
+   * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
+   * with control characters is quoted, so that it does nothing to a terminal.
+   */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
-      return map.get("name") + " " + map.get("type") + " " + map.get("shape");
+      return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
     boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
     return plain ? value.toString() : Json.line(value);

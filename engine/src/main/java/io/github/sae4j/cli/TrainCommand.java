@@ -1,6 +1,8 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.Durable;
+import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
@@ -111,7 +113,8 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--go-on-without-checkpoints",
-      description = "Warns of a checkpoint that cannot be written instead of stopping.")
+      description =
+          "Warns of a checkpoint or a line of metrics that cannot be written instead of stopping.")
   private boolean goOn;
 
   @Option(
@@ -210,6 +213,9 @@ final class TrainCommand implements Callable<Integer> {
       return ExitCode.DONE;
     }
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
+    if (given.isPresent()) {
+      Manifest.verify(given.get());
+    }
     Optional<Path> newest =
         given.isPresent() ? given : CheckpointStore.newestValid(folder.path()).newest();
     List<Map<String, ?>> layers = new ArrayList<>();
@@ -239,13 +245,13 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  /** A run killed after its SAE was written and before its evaluation still wants the latter. */
+  /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
-    boolean holdsNothingOut =
-        folder.readConfig().get(RunFolder.TRAINING) instanceof Map<?, ?> training
-            && training.get("eval_fraction") instanceof Number share
-            && share.doubleValue() == 0;
-    return holdsNothingOut || Files.exists(folder.path().resolve(EVALUATION));
+    if (Files.exists(folder.path().resolve(EVALUATION))) {
+      return true;
+    }
+    Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
+    return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).evalFraction() == 0;
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
@@ -301,11 +307,11 @@ final class TrainCommand implements Callable<Integer> {
     }
     try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
       Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
-      Files.writeString(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
       if (!json) {
         CommandLineApp.print(spec, "On the rows held out of training:");
       }
       new MetricsReport(metrics).print(spec, json);
+      Durable.write(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
     }
   }
 

@@ -17,6 +17,9 @@ import java.util.stream.Collectors;
 record ActivationTensor(TensorInfo info, long rows, int width) {
   private static final String USUAL_NAME = "activations";
 
+  /** Far above any model's, and low enough that a few rows fit into an array. */
+  private static final int MOST_WIDTH = 1 << 24;
+
   /**
    * Chooses: the tensor of the given name, else the only float tensor of rank 2 or 3, else the one
    * of those called {@code activations}. An npy file holds one tensor without a name: there the
@@ -74,9 +77,9 @@ record ActivationTensor(TensorInfo info, long rows, int width) {
           "expected activations [rows, d_in] or [seq, ctx, d_in], got " + layout(tensor));
     }
     long width = tensor.shape().getLast();
-    if (width < 1 || width > Integer.MAX_VALUE) {
+    if (width < 1 || width > MOST_WIDTH) {
       throw new BadFileException(
-          file.path(), "expected rows of 1 to 2^31-1 values, got " + layout(tensor));
+          file.path(), "expected rows of 1 to 2^24 values, got " + layout(tensor));
     }
     return new ActivationTensor(tensor, tensor.elements() / width, (int) width);
   }

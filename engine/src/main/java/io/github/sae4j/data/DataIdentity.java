@@ -3,6 +3,7 @@ package io.github.sae4j.data;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -39,6 +40,9 @@ public record DataIdentity(
     long rows, int width, int files, String types, String shapes, String content, String mask) {
   private static final int BLOCKS = 64;
   private static final int BLOCK_ROWS = 8;
+
+  /** Values hashed at a time. */
+  private static final int PIECE = 1 << 12;
 
   /** So that opening thousands of shards costs no more than this many reads. */
   static final int EDGE_FILES = 128;
@@ -179,13 +183,17 @@ public record DataIdentity(
   }
 
   private static void update(MessageDigest digest, long first, int rows, Matrix block) {
-    float[] values = new float[rows * block.cols()];
-    block.read(0, rows, values, 0);
-    byte[] bytes = new byte[Long.BYTES + values.length * Float.BYTES];
-    ByteBuffer buffer = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    buffer.putLong(first);
-    buffer.asFloatBuffer().put(values);
-    digest.update(bytes);
+    ByteBuffer bytes = ByteBuffer.allocate(PIECE * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    digest.update(bytes.putLong(first).flip());
+    float[] piece = new float[PIECE];
+    long end = (long) rows * block.cols();
+    for (long at = 0; at < end; at += PIECE) {
+      int count = (int) Math.min(PIECE, end - at);
+      MemorySegment.copy(block.segment(), Matrix.FLOAT, at * Float.BYTES, piece, 0, count);
+      bytes.clear();
+      bytes.asFloatBuffer().put(piece, 0, count);
+      digest.update(bytes.limit(count * Float.BYTES));
+    }
   }
 
   private static void compare(

@@ -1,18 +1,14 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -44,8 +40,13 @@ public record RunFolder(Path path) {
    */
   public static RunFolder of(Path path) throws BadFileException {
     Path whole = path.toAbsolutePath().normalize();
-    if (TrainerState.isIn(whole) && whole.getNameCount() > 2) {
-      return new RunFolder(whole.getParent().getParent());
+    if (TrainerState.isIn(whole)) {
+      return CheckpointStore.runOf(whole)
+          .map(RunFolder::new)
+          .orElseThrow(
+              () ->
+                  new BadFileException(
+                      path, "expected a checkpoint in its run's folder, found it elsewhere"));
     }
     RunFolder folder = new RunFolder(path);
     if (!Files.exists(folder.config()) && !Files.isDirectory(path.resolve("checkpoints"))) {
@@ -142,19 +143,6 @@ public record RunFolder(Path path) {
 
   /** Writes {@code config.json} so that it is there whole or not at all. */
   void writeConfig(Map<String, Object> members) throws IOException {
-    Path fresh = path.resolve(".config.json.new");
-    ByteBuffer text = ByteBuffer.wrap(Json.pretty(members).getBytes(StandardCharsets.UTF_8));
-    try (FileChannel channel =
-        FileChannel.open(
-            fresh,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      while (text.hasRemaining()) {
-        channel.write(text);
-      }
-      channel.force(true);
-    }
-    Files.move(fresh, config(), StandardCopyOption.ATOMIC_MOVE);
+    Durable.write(config(), Json.pretty(members));
   }
 }

@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.checkpoint.CheckpointException;
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.DataIdentity;
@@ -41,8 +41,8 @@ public final class TrainingRun {
    *
    * @param folder the run's folder
    * @param checkpoints when checkpoints are written and how many are kept
-   * @param goOnWithoutCheckpoints whether a checkpoint that cannot be written is a warning; if not,
-   *     it ends the run
+   * @param goOnWithoutCheckpoints whether a checkpoint or a line of metrics that cannot be written
+   *     is a warning; if not, it ends the run
    * @param logEvery a line of metrics each so many steps
    * @param record further members of {@code config.json}: versions, command line, options
    * @param metadata where the SAE belongs (model, hook), for its checkpoint
@@ -132,7 +132,7 @@ public final class TrainingRun {
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
         settings.folder().writeConfig(record);
-        return train(store, trainer, stop);
+        return train(store, trainer, 0, stop);
       }
     }
   }
@@ -154,6 +154,9 @@ public final class TrainingRun {
       Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
       throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
+      if (checkpoint.isPresent()) {
+        Manifest.verify(checkpoint.get());
+      }
       Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
       expectSameConfig(from);
       expectSameData(from);
@@ -163,10 +166,15 @@ public final class TrainingRun {
       warn();
       if (from.isEmpty()) {
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-          return train(store, trainer, stop);
+          return train(store, trainer, 0, stop);
         }
       }
       TrainerState saved = TrainerState.read(from.get());
+      long steps = config.steps(data.training().rows());
+      if (saved.step() > steps) {
+        throw new BadFileException(
+            from.get(), "step: expected at most the run's " + steps + ", got " + saved.step());
+      }
       Trainer.Measured measured =
           new Trainer.Measured(
               saved.normalizationFactor(),
@@ -181,8 +189,22 @@ public final class TrainingRun {
               measured,
               saved.step(),
               state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
-        return train(store, trainer, stop);
+        expectPosition(from.get(), saved, trainer);
+        return train(store, trainer, saved.metricsBytes(), stop);
       }
+    }
+  }
+
+  /** Position and step say the same twice; a checkpoint in which they differ is none of ours. */
+  private static void expectPosition(Path checkpoint, TrainerState saved, Trainer trainer)
+      throws BadFileException {
+    if (saved.samples() != trainer.samplesDone()
+        || saved.streamPosition() != trainer.samplesDone()) {
+      throw new BadFileException(
+          checkpoint,
+          String.format(
+              "expected %d rows after step %d, got n_training_samples %d and stream_position %d",
+              trainer.samplesDone(), saved.step(), saved.samples(), saved.streamPosition()));
     }
   }
 
@@ -230,18 +252,21 @@ public final class TrainingRun {
     ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
   }
 
-  private Outcome train(CheckpointStore store, Trainer trainer, BooleanSupplier stop)
+  private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
       throws IOException {
-    try (MetricsLog log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone())) {
+    try (MetricsLog log =
+        MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
+      boolean logging = true;
       long lastCheckpoint = System.nanoTime();
       while (!trainer.done()) {
         boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
         StepRecord step = trainer.step(logs);
         times.add(step);
         if (logs) {
-          log.append(step.metrics(times.meanStepSeconds(), times.meanDataSeconds()));
+          logging =
+              append(log, step.metrics(times.meanStepSeconds(), times.meanDataSeconds()), logging);
           times = new StepTimes();
         }
         listener.step(step);
@@ -267,12 +292,34 @@ public final class TrainingRun {
     return step % settings.logEvery() == 0 || step == steps;
   }
 
+  /**
+   * Appends a line to the log.
+   *
+   * @param before whether the last line was written; if not, another complaint would say no more
+   * @return whether this one was
+   */
+  private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
+      throws IOException {
+    try {
+      log.append(line);
+      return true;
+    } catch (IOException e) {
+      if (!settings.goOnWithoutCheckpoints()) {
+        throw e;
+      }
+      if (before) {
+        listener.warning(e.getMessage());
+      }
+      return false;
+    }
+  }
+
   private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
       throws IOException {
     expectFinite(trainer);
     try {
       write(store, trainer, log);
-    } catch (CheckpointException e) {
+    } catch (IOException e) {
       if (last || !settings.goOnWithoutCheckpoints()) {
         throw e;
       }
@@ -281,6 +328,7 @@ public final class TrainingRun {
   }
 
   private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
+    log.force(); // a checkpoint promises the lines of its steps
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),

@@ -167,6 +167,23 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void aRunFolderInThePlaceOfTheOneThatWasOpenedIsLeftAlone() throws IOException {
+    Path inner = run.resolve("inner");
+    try (CheckpointStore store = CheckpointStore.open(inner)) {
+      store.write(1, folder -> CheckpointWriter.fill(folder, 1, BYTES));
+      Files.move(inner, run.resolve("moved"));
+      Files.createFile(Files.createDirectory(inner).resolve(".lock")); // somebody else's run
+      String message =
+          assertThrows(
+                  CheckpointException.class,
+                  () -> store.write(2, folder -> CheckpointWriter.fill(folder, 2, BYTES)))
+              .getMessage();
+      assertContains(message, "was replaced by another");
+      assertEquals(List.of(), CheckpointStore.list(inner));
+    }
+  }
+
+  @Test
   void aSecondStoreInThisProcessIsRefused() throws IOException {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       for (int attempt = 0; attempt < 2; attempt++) {
@@ -180,6 +197,39 @@ class CheckpointStoreTest {
   }
 
   @Test
+  void aLockThatIsALinkIsNotFollowed() throws IOException {
+    Path mine = Files.writeString(run.resolve("mine"), "precious");
+    Files.createSymbolicLink(run.resolve(".lock"), mine);
+    assertThrows(IOException.class, () -> CheckpointStore.open(run));
+    assertEquals("precious", Files.readString(mine));
+    Files.delete(run.resolve(".lock"));
+    CheckpointStore.open(run).close();
+  }
+
+  @Test
+  void linksThatADeadWriterCouldHaveLeftAreRemovedAndNotFollowed() throws IOException {
+    Path mine = Files.createDirectories(run.resolve("mine"));
+    Files.writeString(mine.resolve("file"), "precious");
+    Files.createSymbolicLink(run.resolve(".final.new-x"), mine);
+    Files.createSymbolicLink(run.resolve(".config.json.new"), mine.resolve("file"));
+    CheckpointStore.open(run).close();
+    Durable.write(run.resolve("config.json"), "{}");
+    assertEquals("{}", Files.readString(run.resolve("config.json")));
+    assertEquals("precious", Files.readString(mine.resolve("file")));
+    assertNothingLeft();
+  }
+
+  @Test
+  void aSmallFileThatCannotBeWrittenIsNamedAndStaysAsItWas() throws IOException {
+    Path file = Files.createDirectories(run.resolve("config.json"));
+    Files.writeString(file.resolve("inside"), "a folder in its place");
+    String message = assertThrows(IOException.class, () -> Durable.write(file, "{}")).getMessage();
+    assertContains(message, "cannot write " + file + ": ");
+    assertTrue(Files.exists(file.resolve("inside")));
+    assertNothingLeft();
+  }
+
+  @Test
   void aManifestCannotPointElsewhere() throws IOException {
     Path secret = Files.writeString(run.resolve("secret"), "x");
     for (String name : new String[] {"../secret", secret.toString(), "..", "", "."}) {
@@ -188,7 +238,9 @@ class CheckpointStoreTest {
           folder.resolve("manifest.json"),
           "{\"manifest_version\": 1, \"files\": {\""
               + name
-              + "\": {\"bytes\": 1, \"sha256\": \"\"}}}");
+              + "\": {\"bytes\": 1, \"sha256\": \""
+              // of "x": the file that is pointed to would pass
+              + "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\"}}}");
       assertThrows(BadFileException.class, () -> Manifest.verify(folder), name);
     }
   }
@@ -223,6 +275,9 @@ class CheckpointStoreTest {
 
   private void assertNothingLeft() throws IOException {
     for (Path folder : new Path[] {run, run.resolve("checkpoints")}) {
+      if (!Files.exists(folder)) {
+        continue;
+      }
       try (Stream<Path> entries = Files.list(folder)) {
         List<String> hidden =
             entries

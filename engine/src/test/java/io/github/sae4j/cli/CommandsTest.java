@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.Json;
+import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -123,6 +125,35 @@ class CommandsTest {
     assertEquals(ExitCode.DONE, console.run("inspect", file, "--json"));
     Map<?, ?> tensor = (Map<?, ?>) ((List<?>) result().get("tensors")).getFirst();
     assertEquals(List.of(200L, 10L), tensor.get("shape"));
+  }
+
+  @Test
+  void namesInAFileCannotSteerTheTerminal() throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      new SafetensorsWriter()
+          .matrix("\u001b[2J", memory.matrix(2, 3))
+          .matrix("\u001b[3J", memory.matrix(2, 3))
+          .write(file);
+    }
+    assertEquals(ExitCode.DONE, console.run("inspect", file));
+    assertTrue(console.out().contains("\"\\u001B[2J\" F32 [2, 3]"), console.out());
+    assertFalse(console.out().contains("\u001b"), console.out());
+    // "which tensor holds the activations? Name one of ..."
+    assertEquals(ExitCode.BAD_INPUT, console.run("eval", "--sae", run, "--activations", file));
+    assertTrue(console.err().contains("\\u001b[3J"), console.err());
+    assertFalse(console.err().contains("\u001b"), console.err());
+  }
+
+  @Test
+  void inspectSaysWhatItLeavesOut() throws IOException {
+    Path many = Files.createDirectory(folder.resolve("many"));
+    for (int i = 0; i < 1003; i++) {
+      Files.createFile(many.resolve("%04d".formatted(i)));
+    }
+    assertEquals(ExitCode.DONE, console.run("inspect", many));
+    List<String> lines = console.out().lines().toList();
+    assertEquals(1001, lines.size());
+    assertEquals("...: and 3 more", lines.getLast());
   }
 
   @Test

@@ -346,6 +346,26 @@ class TrainCommandTest {
     assertTrue(console.out().contains("the run is finished"), console.out());
   }
 
+  /** As after a kill between the last checkpoint and the last line. */
+  @Test
+  void aFinishedRunWithoutItsMetricsIsEvaluated() throws IOException {
+    train();
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    Files.delete(run.resolve("evaluation.json"));
+    int code = console.run("train", "--resume-from-checkpoint", run);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(console.out().contains("fvu"), console.out());
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+  }
+
+  @Test
+  void aFinishedRunThatHoldsNothingOutNeedsNoActivationsToSaySo() throws IOException {
+    assertEquals(ExitCode.DONE, train("--eval-fraction", 0), console::err);
+    Files.delete(file);
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("the run is finished"), console.out());
+  }
+
   @Test
   void aFinishedRunWithoutItsEvaluationIsEvaluated() throws IOException {
     train();
@@ -391,6 +411,22 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
     assertArrayEquals(whole, Files.readAllBytes(run.resolve("final/sae_weights.safetensors")));
     assertEquals(log, withoutTimes(Files.readString(run.resolve("metrics.jsonl"))));
+  }
+
+  @Test
+  void aRunThatWasMovedGoesOnWithActivationsThatWereMoved() throws IOException {
+    assertEquals(ExitCode.DONE, train("--checkpoint-every", 3), console::err);
+    byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    Path moved = Files.move(run, folder.resolve("moved"));
+    Files.move(moved.resolve("final"), folder.resolve("final"));
+    Path there = Files.move(file, folder.resolve("b.safetensors"));
+    int code = console.run("train", "--resume-from-checkpoint", moved);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    code =
+        console.run(
+            "train", "--resume-from-checkpoint", moved, "--activations", there, "--device", "cpu");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertArrayEquals(whole, Files.readAllBytes(moved.resolve("final/sae_weights.safetensors")));
   }
 
   private static String withoutTimes(String log) {

@@ -103,6 +103,30 @@ class TrainFaultTest {
     Manifest.verify(CheckpointStore.newestValid(found).newest().orElseThrow());
   }
 
+  /** 600 lines of metrics are beyond the limit; all else that the run writes is below it. */
+  private static final List<String> SMALL_FILES =
+      List.of("sh", "-c", "ulimit -f 200; exec \"$@\"", "sh");
+
+  @Test
+  void aLogThatCannotGrowEndsTheRun() throws Exception {
+    Process child = start(SMALL_FILES, run, 100, "--steps=600");
+    assertEnds(child, ExitCode.FAILURE, "cannot write " + run.resolve("metrics.jsonl"));
+    Manifest.verify(CheckpointStore.newestValid(run).newest().orElseThrow());
+  }
+
+  @Test
+  void orIsAWarningWhereThatIsAskedFor() throws Exception {
+    Process child = start(SMALL_FILES, run, 100, "--steps=600", "--go-on-without-checkpoints");
+    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertEquals(ExitCode.DONE, child.exitValue(), this::text);
+    String warning = "sae4j: warning: cannot write " + run.resolve("metrics.jsonl");
+    assertEquals(1, text().lines().filter(line -> line.startsWith(warning)).count(), this::text);
+    Manifest.verify(run.resolve("final"));
+    assertTrue(Files.exists(run.resolve("evaluation.json")));
+    byte[] log = Files.readAllBytes(run.resolve("metrics.jsonl"));
+    assertEquals('\n', log[log.length - 1], "half a line was left");
+  }
+
   @Test
   void aSecondProcessOnTheSameRunIsRefused() throws Exception {
     Process first = start(List.of(), run, 1);
@@ -162,7 +186,6 @@ class TrainFaultTest {
             "train",
             "--activations=" + activations,
             "--output-path=" + to,
-            "--steps=1000000",
             "--train-batch-size=64",
             "--d-sae=48",
             "--k=4",
@@ -173,6 +196,9 @@ class TrainFaultTest {
             "--keep-checkpoints=9",
             "--checkpoint-every=" + checkpointEvery));
     command.addAll(List.of(more));
+    if (command.stream().noneMatch(argument -> argument.startsWith("--steps="))) {
+      command.add("--steps=1000000"); // without end, for a test
+    }
     Process child =
         new ProcessBuilder(command)
             .redirectErrorStream(true)

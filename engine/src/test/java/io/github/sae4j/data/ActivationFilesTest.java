@@ -11,10 +11,13 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -95,6 +98,23 @@ class ActivationFilesTest {
     try (ActivationFiles files = open(file)) {
       assertRows(files, 16, 5);
     }
+  }
+
+  /** A sparse file costs its author nothing. */
+  @Test
+  void rowsBeyondAnyModelAreRefusedBeforeMemoryIsTaken() throws IOException {
+    Path file = at("wide.npy");
+    byte[] start = new byte[128];
+    byte[] header =
+        "\u0093NUMPY\1\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (8, 300000000)}"
+            .getBytes(StandardCharsets.ISO_8859_1);
+    Arrays.fill(start, (byte) ' ');
+    System.arraycopy(header, 0, start, 0, header.length);
+    try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+      sparse.write(start);
+      sparse.setLength(start.length + 8L * 300_000_000 * 4);
+    }
+    refused("expected rows of 1 to 2^24 values", file);
   }
 
   @Test

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -204,7 +205,8 @@ class BatchStreamTest {
 
   @Test
   void waitingIsCounted() throws IOException {
-    try (BatchStream stream = new BatchStream(slow(numbered(10), 50), 1, 5, 0, 10)) {
+    try (BatchStream stream =
+        new BatchStream(slow(numbered(10), () -> Thread.sleep(50)), 1, 5, 0, 10)) {
       assertEquals(0, stream.secondsWaited());
       stream.next();
       double first = stream.secondsWaited();
@@ -214,8 +216,13 @@ class BatchStreamTest {
     }
   }
 
+  /** What a source waits for before each read. */
+  private interface Wait {
+    void await() throws InterruptedException;
+  }
+
   /** A source that takes its time. */
-  private static ActivationSource slow(ActivationSource source, int millis) {
+  private static ActivationSource slow(ActivationSource source, Wait wait) {
     return new ActivationSource() {
       @Override
       public long rows() {
@@ -230,7 +237,7 @@ class BatchStreamTest {
       @Override
       public void read(long[] rowIds, int count, Matrix target) throws IOException {
         try {
-          Thread.sleep(millis);
+          wait.await();
         } catch (InterruptedException e) {
           throw new IOException(e);
         }
@@ -262,17 +269,21 @@ class BatchStreamTest {
   @Test
   void anInterruptStopsTheCallerAndNotTheStream() throws IOException {
     List<Long> expected = served(numbered(10), 1, 5, 0, 20);
-    try (BatchStream stream = new BatchStream(slow(numbered(10), 20), 1, 5, 0, 20)) {
+    // A batch that had come already would be served: the caller did not have to wait for it.
+    CountDownLatch interrupted = new CountDownLatch(1);
+    try (BatchStream stream =
+        new BatchStream(slow(numbered(10), interrupted::await), 1, 5, 0, 20)) {
       Thread.currentThread().interrupt();
       assertThrows(InterruptedIOException.class, stream::next);
       assertTrue(Thread.interrupted(), "the status is kept");
+      interrupted.countDown();
       assertEquals(expected, served(stream));
     }
   }
 
   @Test
   void closingWaitsForTheReaderAndEndsIt() throws IOException {
-    BatchStream stream = new BatchStream(slow(numbered(10), 20), 1, 5, 0, 1000);
+    BatchStream stream = new BatchStream(slow(numbered(10), () -> Thread.sleep(20)), 1, 5, 0, 1000);
     Batch batch = stream.next();
     stream.close();
     assertThrows(IllegalStateException.class, stream::next);

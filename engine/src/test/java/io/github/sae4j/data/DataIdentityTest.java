@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
@@ -40,6 +42,22 @@ class DataIdentityTest {
     assertEquals(List.of(), identity.differences(identity(other)));
     assertEquals(1000, identity.rows());
     assertEquals("F32", identity.types());
+  }
+
+  /** Runs of earlier versions must know their data again. */
+  @Test
+  void hashesTheSameBytesForEver() throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix wide = memory.matrix(1000, 5000);
+      for (int row = 0; row < wide.rows(); row++) {
+        for (int col = 0; col < wide.cols(); col++) {
+          wide.set(row, col, row - col / 8f);
+        }
+      }
+      assertEquals(
+          "676744df746fdcd15df88ccdf50148cdd949cb22bebc9e08676fb3b8fea82829",
+          new MatrixSource(wide, "wide").identity().content());
+    }
   }
 
   @Test

@@ -6,10 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Promise;
+import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.training.Recipe;
 import java.lang.reflect.Method;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -56,6 +61,76 @@ class ParityCheckTest {
     methods.removeAll(
         List.of("name", "description", "promise", "openMemory", "memoryPlan", "compile", "close"));
     assertEquals(methods, new TreeSet<>(WrongDevice.KERNELS.keySet()));
+  }
+
+  @Test
+  void everyKernelMeetsEveryShapeAndEveryKindOfNumber() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      Map<String, Set<String>> inputs = new TreeMap<>();
+      for (ParityResult result : ParityCheck.kernels(right, oracle, SEED)) {
+        assertTrue(result.elements() > 0, result::toString);
+        inputs.computeIfAbsent(result.kernel(), name -> new TreeSet<>()).add(result.input());
+      }
+      for (Set<String> each : inputs.values()) {
+        assertEquals(7 * Inputs.Kind.values().length, each.size(), each::toString);
+        // More rows than two blocks of a batch-wide sum; more latents and codes than vectors hold.
+        for (String shape : List.of("B=600 ", " n=257 ", " k=70 ")) {
+          assertTrue(each.stream().anyMatch(input -> input.contains(shape)), each::toString);
+        }
+      }
+    }
+  }
+
+  @Test
+  void everyRecipeAndEveryVariantIsRun() {
+    List<String> expected = new ArrayList<>();
+    for (Recipe recipe : Recipe.values()) {
+      for (String variant :
+          List.of("", " auxk=4", " auxk=20", " auxk=150", " accumulation=3", " layer_norm")) {
+        expected.add("step:" + recipe + variant);
+      }
+    }
+    for (String variant : List.of("constant_norm", "rescale off", "b_dec apart", "decay")) {
+      expected.add("step:saelens " + variant);
+    }
+    expected.add("step:eleuther multi");
+    expected.add("step:eleuther multi rescaled clip");
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      List<ParityResult> results = ParityCheck.steps(right, oracle, SEED, 4);
+      assertEquals(
+          new TreeSet<>(expected),
+          new TreeSet<>(results.stream().map(ParityResult::kernel).toList()));
+      assertTrue(results.stream().allMatch(ParityResult::equal), results::toString);
+    }
+  }
+
+  @Test
+  void aWrongCounterIsFound() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      Device wrong = WrongDevice.inCounters(right, 4);
+      for (ParityResult result : ParityCheck.steps(wrong, oracle, SEED, 4)) {
+        assertTrue(result.first().contains("since_fired[1]: "), result::toString);
+      }
+    }
+  }
+
+  @Test
+  void everyNumberThatAStepReportsIsCompared() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      Device wrong = WrongDevice.inReport(right);
+      ParityResult all = null;
+      for (ParityResult result : ParityCheck.steps(wrong, oracle, SEED, 4)) {
+        assertFalse(result.equal(), result::toString);
+        // The one variant in which every number is defined.
+        all = result.kernel().endsWith("multi rescaled clip") ? result : all;
+      }
+      assertEquals(
+          StepReport.class.getRecordComponents().length - 1, all.different(), "all but rows");
+    }
   }
 
   @Test

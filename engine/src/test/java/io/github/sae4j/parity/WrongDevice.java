@@ -3,6 +3,7 @@ package io.github.sae4j.parity;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.Promise;
+import io.github.sae4j.device.StepReport;
 import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.device.TrainingStep;
 import io.github.sae4j.memory.Matrix;
@@ -141,6 +142,59 @@ final class WrongDevice {
                 }
               });
         });
+  }
+
+  /** Counts one latent wrongly after a step. */
+  static Device inCounters(Device right, int wrongStep) {
+    return with(
+        right,
+        (method, args, answer) -> {
+          if (!method.equals("compile")) {
+            return answer;
+          }
+          long[] sinceFired = ((TrainingState) args[1]).sinceFired();
+          int[] steps = {0};
+          return afterStep(
+              (TrainingStep) answer,
+              () -> {
+                if (++steps[0] == wrongStep) {
+                  sinceFired[1]++;
+                }
+              });
+        });
+  }
+
+  /** Reports every number of the first step next to what it is. */
+  static Device inReport(Device right) {
+    return with(
+        right,
+        (method, args, answer) ->
+            method.equals("compile")
+                ? Proxy.newProxyInstance(
+                    WrongDevice.class.getClassLoader(),
+                    new Class<?>[] {TrainingStep.class},
+                    (proxy, called, arguments) -> {
+                      Object said = called.invoke(answer, arguments);
+                      return said instanceof StepReport report && arguments[2].equals(1L)
+                          ? besides(report)
+                          : said;
+                    })
+                : answer);
+  }
+
+  private static StepReport besides(StepReport report) {
+    return new StepReport(
+        report.rows(),
+        Math.nextUp(report.loss()),
+        Math.nextUp(report.mainLoss()),
+        Math.nextUp(report.auxLoss()),
+        Math.nextUp(report.multiLoss()),
+        Math.nextUp(report.squaredError()),
+        Math.nextUp(report.totalVariance()),
+        Math.nextUp(report.rowExplained()),
+        report.activeLatents() + 1,
+        report.dead() + 1,
+        Math.nextUp(report.gradientNorm()));
   }
 
   /** Moments that should have become zero are kept as the smallest denormal. */

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.device.Encoder;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.NonFiniteException;
 import io.github.sae4j.device.Selection;
@@ -15,6 +16,8 @@ import io.github.sae4j.device.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -168,6 +171,34 @@ class TopKSaeTest {
   }
 
   @Test
+  void closingFreesTheWeightsAndWhatTheDevicePrepared() {
+    AtomicLong closed = new AtomicLong();
+    InvocationHandler counting =
+        (proxy, method, args) ->
+            method.getName().equals("encoder")
+                ? new Encoder() {
+                  @Override
+                  public void encode(Matrix x, SparseCodes out) {}
+
+                  @Override
+                  public void close() {
+                    closed.incrementAndGet();
+                  }
+                }
+                : method.invoke(device, args);
+    Device watched =
+        (Device)
+            Proxy.newProxyInstance(
+                TopKSaeTest.class.getClassLoader(), new Class<?>[] {Device.class}, counting);
+    TopKSae sae = random(watched, InputNormalization.NONE, 1);
+    Matrix wDec = sae.weights().wDec();
+    wDec.get(0, 0);
+    sae.close();
+    assertEquals(1, closed.get());
+    assertThrows(IllegalStateException.class, () -> wDec.get(0, 0));
+  }
+
+  @Test
   void encodingFromManyThreadsGivesTheBitsOfOne() throws Exception {
     float[][] rows = rows(64, 8);
     try (TopKSae sae = random(InputNormalization.LAYER_NORM, 2);
@@ -255,7 +286,8 @@ class TopKSaeTest {
                             }
                           }))
               .toList();
-      while (calls.get() < 5) {
+      // One that has ended already has failed, and get() below says how.
+      while (calls.get() < 5 && done.stream().noneMatch(Future::isDone)) {
         Thread.onSpinWait();
       }
       what.close();

@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,7 +18,7 @@ class MetricsLogTest {
   @BeforeEach
   void aLogOfThreeSteps() throws IOException {
     file = folder.resolve("metrics.jsonl");
-    try (MetricsLog log = MetricsLog.open(file, 0)) {
+    try (MetricsLog log = MetricsLog.open(file, 0, 0)) {
       for (long step : new long[] {10, 20, 30}) {
         log.append(Map.of("step", step));
       }
@@ -25,7 +26,7 @@ class MetricsLogTest {
   }
 
   private String reopenedAt(long step) throws IOException {
-    MetricsLog.open(file, step).close();
+    MetricsLog.open(file, step, 0).close();
     return Files.readString(file);
   }
 
@@ -40,6 +41,22 @@ class MetricsLogTest {
   }
 
   @Test
+  void whatACheckpointKnowsOfIsNotReadAgain() throws IOException {
+    String known = "never parsed\n";
+    Files.writeString(file, known + "{\"step\":20}\n{\"step\":30}\n");
+    MetricsLog.open(file, 20, known.length()).close();
+    assertEquals(known + "{\"step\":20}\n", Files.readString(file));
+  }
+
+  @Test
+  void aSizeThatDoesNotFitTheLogIsNotBelieved() throws IOException {
+    for (long size : new long[] {1, 13, 1000, Long.MAX_VALUE}) {
+      MetricsLog.open(file, 20, size).close();
+      assertEquals("{\"step\":10}\n{\"step\":20}\n", Files.readString(file));
+    }
+  }
+
+  @Test
   void aTornLastLineIsCutOff() throws IOException {
     Files.writeString(file, "{\"step\":10}\n{\"st");
     assertEquals("{\"step\":10}\n", reopenedAt(100));
@@ -49,6 +66,15 @@ class MetricsLogTest {
   void whatIsNotOursIsCutOff() throws IOException {
     Files.writeString(file, "{\"step\":10}\n{\"stop\":20}\n{\"step\":30}\n");
     assertEquals("{\"step\":10}\n", reopenedAt(100));
+  }
+
+  @Test
+  void aLogThatIsALinkIsNotFollowed() throws IOException {
+    Path mine = Files.writeString(folder.resolve("mine"), "precious\n");
+    Files.delete(file);
+    Files.createSymbolicLink(file, mine);
+    assertThrows(IOException.class, () -> MetricsLog.open(file, 0, 0));
+    assertEquals("precious\n", Files.readString(mine));
   }
 
   @Test

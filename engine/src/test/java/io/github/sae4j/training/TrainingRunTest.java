@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.data.MatrixSource;
@@ -27,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
@@ -34,6 +36,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class TrainingRunTest {
@@ -169,6 +172,29 @@ class TrainingRunTest {
   }
 
   @Test
+  void aRunGoesOnOnAnotherDeviceAndWithAnotherLog() throws IOException {
+    TrainingConfig config = config(Recipe.ELEUTHER).with("multi_topk", true);
+    start("whole", config);
+    interrupt("parts", config, 9);
+    DeviceOptions threads = new DeviceOptions(OptionalInt.of(3), OptionalInt.empty());
+    try (Device other = Devices.open("cpu", threads)) {
+      TrainingRun.Settings settings =
+          new TrainingRun.Settings(
+              new RunFolder(folder.resolve("parts")), EVERY_7, true, 1, Map.of(), Map.of());
+      TrainingData data =
+          TrainingData.of(
+              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.evalFraction());
+      new TrainingRun(settings, config, data, other, listener)
+          .resume(Optional.empty(), Optional.empty(), NEVER);
+    }
+    assertArrayEquals(weights("whole"), weights("parts"));
+    List<Map<String, Object>> log = metrics("parts");
+    assertEquals(metrics("whole").getLast(), log.getLast());
+    assertEquals(
+        List.of(5L, 10L, 11L), log.subList(0, 3).stream().map(m -> m.get("step")).toList());
+  }
+
+  @Test
   void aNormalisationFactorSurvivesInterruption() throws IOException {
     TrainingConfig config =
         config(Recipe.OPENAI).with("normalize_activations", "expected_average_only_in");
@@ -186,6 +212,7 @@ class TrainingRunTest {
     Path own = folder.resolve("parts/checkpoints/448"); // 14 steps of 32 rows
     run("parts", config(Recipe.SAELENS)).resume(Optional.of(own), Optional.empty(), NEVER);
     assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts")); // without the lines of steps 15 and 20 twice
   }
 
   @Test
@@ -217,6 +244,60 @@ class TrainingRunTest {
         warnings.stream().anyMatch(w -> w.contains(all.getLast() + " skipped")),
         warnings::toString);
     assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  @Test
+  void aDamagedCheckpointThatIsGivenIsRefused() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    interrupt("parts", config, 9);
+    Path given = CheckpointStore.list(folder.resolve("parts")).getLast();
+    Path file = given.resolve("trainer_state.safetensors");
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[bytes.length / 2] ^= 1;
+    Files.write(file, bytes);
+    Exception e =
+        assertThrows(
+            BadFileException.class,
+            () -> run("parts", config).resume(Optional.of(given), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().startsWith(file + ": damaged"), e.getMessage());
+  }
+
+  /** Sound by its checksums, and still no state that a run could be in. */
+  @ParameterizedTest
+  @CsvSource({
+    "'\"step\": 9', '\"step\": 8'",
+    "'\"step\": 9', '\"step\": 31'",
+    "'\"step\": 9', '\"step\": 9223372036854775807'",
+    "'\"n_training_samples\": 288', '\"n_training_samples\": 287'",
+    "'\"stream_position\": 288', '\"stream_position\": 289'"
+  })
+  void aStateThatDoesNotFitTheRunIsRefused(String was, String is) throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    interrupt("parts", config, 9);
+    Path found = CheckpointStore.list(folder.resolve("parts")).getLast();
+    AtomicFolder.write(
+        found,
+        fresh -> {
+          for (String name :
+              List.of("sae_weights.safetensors", "trainer_state.safetensors", "cfg.json")) {
+            Files.copy(found.resolve(name), fresh.resolve(name));
+          }
+          String state = Files.readString(found.resolve("trainer_state.json"));
+          assertTrue(state.contains(was), state);
+          Files.writeString(fresh.resolve("trainer_state.json"), state.replace(was, is));
+        });
+    Exception e = assertThrows(BadFileException.class, () -> resume("parts", config));
+    assertTrue(e.getMessage().startsWith(found + ": "), e.getMessage());
+  }
+
+  @Test
+  void aCheckpointThatWasMovedAwayFromItsRunIsNotResumed() throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 9);
+    Path found = CheckpointStore.list(folder.resolve("parts")).getLast();
+    assertEquals(folder.resolve("parts"), RunFolder.of(found).path());
+    Path moved = Files.move(found, folder.resolve("elsewhere"));
+    Exception e = assertThrows(BadFileException.class, () -> RunFolder.of(moved));
+    assertTrue(e.getMessage().contains("found it elsewhere"), e.getMessage());
   }
 
   @Test
@@ -310,6 +391,19 @@ class TrainingRunTest {
     assertTrue(e.getMessage().matches("(after )?step \\d+: .*"), e.getMessage());
     assertTrue(e.getMessage().endsWith("; the last checkpoint is " + last), e.getMessage());
     assertFalse(new RunFolder(folder.resolve("whole")).finished());
+  }
+
+  /** The step's own loss is sound: it is the update that makes the weights infinite. */
+  @ParameterizedTest
+  @CsvSource({"1, final", "30, checkpoints"})
+  void weightsThatAreNotFiniteAreNeverWritten(int steps, String written) throws IOException {
+    schedule = new CheckpointSchedule(1, 0, 0, 1);
+    TrainingConfig config = config(Recipe.SAELENS).with("lr", 1e38).with("steps", steps);
+    Exception e = assertThrows(DivergenceException.class, () -> start("whole", config));
+    assertTrue(
+        e.getMessage().matches("after step 1: W_enc of latent \\d+ is .*; there is no checkpoint"),
+        e.getMessage());
+    assertFalse(Files.exists(folder.resolve("whole").resolve(written)));
   }
 
   @Test
