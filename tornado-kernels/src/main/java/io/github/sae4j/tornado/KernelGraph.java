@@ -26,6 +26,9 @@ final class KernelGraph {
   /** Work-items of a group of a kernel without barriers. */
   static final int LINE = 64;
 
+  /** A little less than 2^31: a grid that is rounded up to whole groups must not overflow. */
+  private static final int MOST_ELEMENTS = Integer.MAX_VALUE - 1024;
+
   private static final AtomicLong GRAPHS = new AtomicLong();
 
   private final Accelerator accelerator;
@@ -136,8 +139,7 @@ final class KernelGraph {
   }
 
   private int checked(String what, long elements, int bytes) {
-    // 64 spare elements, so that rounding a grid up to whole groups does not overflow.
-    if (elements > Integer.MAX_VALUE - 1024) {
+    if (elements > MOST_ELEMENTS) {
       throw new DeviceException(
           "device "
               + accelerator.name()
