@@ -135,7 +135,7 @@ class IndexLogicTest {
                     k,
                     0,
                     rows,
-                    TornadoDevice.mode(selection),
+                    SelectionKernels.mode(selection),
                     Flow.LATENTS,
                     Flow.K,
                     0,
@@ -227,7 +227,9 @@ class IndexLogicTest {
     IntArray list = new IntArray(n);
     IntArray flow = Flow.of(1, n, 1);
     WorkItems.line(
-        1, StepKernels.SCAN, context -> StepKernels.listDead(context, flow, marks, list, n, kAux));
+        1,
+        DeadLatentKernels.SCAN,
+        context -> DeadLatentKernels.listDead(context, flow, marks, list, n, kAux));
     assertEquals(expected.length, flow.get(Flow.DEAD));
     assertEquals(Math.min(expected.length, kAux), flow.get(Flow.AUX_K));
     assertArrayEquals(expected, Arrays.copyOf(list.toHeapArray(), expected.length));
@@ -241,7 +243,10 @@ class IndexLogicTest {
     bad.set(699, 4);
     bad.set(301, 0);
     IntArray flow = Flow.of(rows, 1, 1);
-    WorkItems.line(1, StepKernels.SCAN, context -> StepKernels.checkFinite(context, flow, bad));
+    WorkItems.line(
+        1,
+        SelectionKernels.SCAN,
+        context -> SelectionKernels.firstBadRow(context, flow, bad, Flow.BAD_ROW, Flow.ALWAYS));
     assertEquals(302, flow.get(Flow.BAD_ROW));
     assertEquals(0, flow.get(Flow.GOOD));
   }
