@@ -149,7 +149,8 @@ final class KernelGraph {
               + elements
               + " elements; an array of TornadoVM holds less than 2^31, use --device cpu");
     }
-    if (elements * bytes > accelerator.largestArray()) {
+    // TornadoVM refuses a buffer that is as large as the device's limit.
+    if (elements * bytes + TornadoNativeArray.ARRAY_HEADER >= accelerator.largestArray()) {
       throw new DeviceException(
           "device "
               + accelerator.name()
@@ -157,7 +158,7 @@ final class KernelGraph {
               + what
               + " needs "
               + elements * bytes
-              + " bytes; the largest array of this device has "
+              + " bytes; an array of this device and its header take less than "
               + accelerator.largestArray());
     }
     return (int) Math.max(1, elements);
