@@ -5,6 +5,7 @@ import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntFunction;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -70,7 +71,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   FloatArray floats(String what, long elements) {
-    return added(new FloatArray(checked(what, elements, Float.BYTES)));
+    return allocated(what, checked(what, elements, Float.BYTES), FloatArray::new);
   }
 
   /**
@@ -99,7 +100,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   IntArray ints(String what, long elements) {
-    return added(new IntArray(checked(what, elements, Integer.BYTES)));
+    return allocated(what, checked(what, elements, Integer.BYTES), IntArray::new);
   }
 
   /**
@@ -111,7 +112,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   DoubleArray doubles(String what, long elements) {
-    return added(new DoubleArray(checked(what, elements, Double.BYTES)));
+    return allocated(what, checked(what, elements, Double.BYTES), DoubleArray::new);
   }
 
   /**
@@ -123,7 +124,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   LongArray longs(String what, long elements) {
-    return added(new LongArray(checked(what, elements, Long.BYTES)));
+    return allocated(what, checked(what, elements, Long.BYTES), LongArray::new);
   }
 
   /**
@@ -136,6 +137,24 @@ final class KernelGraph {
   <T extends TornadoNativeArray> T added(T array) {
     arrays.add(array);
     return array;
+  }
+
+  private <T extends TornadoNativeArray> T allocated(
+      String what, int elements, IntFunction<T> constructor) {
+    try {
+      return added(constructor.apply(elements));
+    } catch (OutOfMemoryError e) {
+      // The host's side lies in memory that the JVM limits to the size of the heap by default.
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": the host lacks memory for "
+              + what
+              + " ("
+              + e.getMessage()
+              + "); raise -XX:MaxDirectMemorySize",
+          e);
+    }
   }
 
   private int checked(String what, long elements, int bytes) {

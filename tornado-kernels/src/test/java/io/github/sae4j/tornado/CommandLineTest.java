@@ -53,6 +53,19 @@ class CommandLineTest {
     assertTrue(complaint.contains("MiB needed, 40 MiB left"), complaint);
   }
 
+  @Test
+  void aHostThatIsTooSmallNamesTheOptionThatLimitsIt() throws Exception {
+    String complaint =
+        complaint(
+            Map.of(),
+            List.of("-XX:MaxDirectMemorySize=20m"),
+            "train",
+            "--device=tornado",
+            "--quiet",
+            "--output-path=" + folder.resolve("run"));
+    assertTrue(complaint.contains("raise -XX:MaxDirectMemorySize"), complaint);
+  }
+
   /** The one line that the command leaves on stderr. */
   private static String complaint(
       Map<String, String> environment, List<String> options, String... arguments)
