@@ -30,7 +30,7 @@ final class DeviceChoice {
   Integer vectorBits;
 
   Device open() {
-    // The launcher reads the command line only: a run's or a file's word comes too late for it.
+    // Only a JVM that the launcher did not start comes here without it.
     if (device.split(":", 2)[0].equals(TORNADO) && !Devices.kinds().contains(TORNADO)) {
       throw new DeviceException(
           "device tornado: TornadoVM is not on the class path; bin/sae4j puts it there when the"

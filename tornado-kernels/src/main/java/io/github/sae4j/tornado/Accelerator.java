@@ -7,6 +7,7 @@ import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoRuntime;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
+import uk.ac.manchester.tornado.api.exceptions.TornadoBailoutRuntimeException;
 import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /**
@@ -38,15 +39,24 @@ record Accelerator(String name, TornadoDevice device, TornadoVMBackendType backe
         }
       }
     } catch (RuntimeException | LinkageError | InternalError e) {
+      if (KernelPlan.isCausedBy(e, TornadoBailoutRuntimeException.class)) {
+        // Its way to say that a backend has no platform.
+        throw noDevice(e);
+      }
       throw new DeviceException(
           "device tornado: TornadoVM does not start: " + KernelPlan.reason(e), e);
     }
     if (found.isEmpty()) {
-      throw new DeviceException(
-          "device tornado: TornadoVM finds no device; install a driver for its backend, or PoCL"
-              + " (Debian: pocl-opencl-icd) to run OpenCL on the CPU");
+      throw noDevice(null);
     }
     return found;
+  }
+
+  private static DeviceException noDevice(Throwable cause) {
+    return new DeviceException(
+        "device tornado: TornadoVM finds no device; install a driver for its backend, or PoCL"
+            + " (Debian: pocl-opencl-icd) to run OpenCL on the CPU",
+        cause);
   }
 
   /**

@@ -33,8 +33,8 @@ final class ColumnKernels {
     int col = i - block * d;
     int rows = flow.get(Flow.ROWS);
     int from = block * BLOCK;
-    int to = from + BLOCK < rows ? from + BLOCK : rows;
     int live = from < rows ? 1 : 0;
+    int to = rows - from > BLOCK ? from + BLOCK : rows;
     if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
       float sum = 0f;
       for (int row = from; row < to; row++) {
@@ -87,10 +87,13 @@ final class ColumnKernels {
     int col = i - block * d;
     int micro = block / blocks;
     int rows = flow.get(Flow.ROWS);
-    int end = (micro + 1) * microRows < rows ? (micro + 1) * microRows : rows;
-    int from = micro * microRows + (block - micro * blocks) * BLOCK;
-    int to = from + BLOCK < end ? from + BLOCK : end;
-    int live = from < end ? 1 : 0;
+    // In long: a grid has more work-items than elements, so micro may be beyond the last one.
+    long start = (long) micro * microRows;
+    int end = start + microRows < rows ? (int) start + microRows : rows;
+    long first = start + (long) (block - micro * blocks) * BLOCK;
+    int live = first < end ? 1 : 0;
+    int from = (int) first;
+    int to = end - from > BLOCK ? from + BLOCK : end;
     if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
       double sum = 0;
       for (int row = from; row < to; row++) {
@@ -113,9 +116,10 @@ final class ColumnKernels {
     int i = context.globalIdx;
     int micro = i / d;
     int col = i - micro * d;
-    int rows = flow.get(Flow.ROWS) - micro * microRows;
-    int count = rows < microRows ? rows : microRows;
-    int live = count > 0 ? 1 : 0;
+    // In long: a grid has more work-items than elements, so micro may be beyond the last one.
+    long rest = flow.get(Flow.ROWS) - (long) micro * microRows;
+    int count = rest < microRows ? (int) rest : microRows;
+    int live = rest > 0 ? 1 : 0;
     if ((live & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
       int used = (count + BLOCK - 1) / BLOCK;
       double sum = 0;

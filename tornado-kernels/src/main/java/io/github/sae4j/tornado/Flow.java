@@ -37,10 +37,13 @@ final class Flow {
   /** Codes per row of the AuxK term: min(k_aux, dead). */
   static final int AUX_K = 8;
 
-  /** 1 while all pre-activations were finite, so that the state may change. */
+  /** 1 until a value that is not finite is found; the state may change only while it is 1. */
   static final int GOOD = 9;
 
-  private static final int SLOTS = 10;
+  /** 1 + the first row whose AuxK term ranks a value that is not finite, or 0. */
+  static final int AUX_BAD_ROW = 10;
+
+  private static final int SLOTS = 11;
 
   private Flow() {}
 

@@ -5,6 +5,7 @@ import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntFunction;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -25,6 +26,9 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class KernelGraph {
   /** Work-items of a group of a kernel without barriers. */
   static final int LINE = 64;
+
+  /** A little less than 2^31: a grid that is rounded up to whole groups must not overflow. */
+  private static final int MOST_ELEMENTS = Integer.MAX_VALUE - 1024;
 
   private static final AtomicLong GRAPHS = new AtomicLong();
 
@@ -67,7 +71,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   FloatArray floats(String what, long elements) {
-    return added(new FloatArray(checked(what, elements, Float.BYTES)));
+    return allocated(what, checked(what, elements, Float.BYTES), FloatArray::new);
   }
 
   /**
@@ -96,7 +100,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   IntArray ints(String what, long elements) {
-    return added(new IntArray(checked(what, elements, Integer.BYTES)));
+    return allocated(what, checked(what, elements, Integer.BYTES), IntArray::new);
   }
 
   /**
@@ -108,7 +112,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   DoubleArray doubles(String what, long elements) {
-    return added(new DoubleArray(checked(what, elements, Double.BYTES)));
+    return allocated(what, checked(what, elements, Double.BYTES), DoubleArray::new);
   }
 
   /**
@@ -120,7 +124,7 @@ final class KernelGraph {
    * @throws DeviceException if it is beyond what TornadoVM or the device can hold
    */
   LongArray longs(String what, long elements) {
-    return added(new LongArray(checked(what, elements, Long.BYTES)));
+    return allocated(what, checked(what, elements, Long.BYTES), LongArray::new);
   }
 
   /**
@@ -135,9 +139,26 @@ final class KernelGraph {
     return array;
   }
 
+  private <T extends TornadoNativeArray> T allocated(
+      String what, int elements, IntFunction<T> constructor) {
+    try {
+      return added(constructor.apply(elements));
+    } catch (OutOfMemoryError e) {
+      // The host's side lies in memory that the JVM limits to the size of the heap by default.
+      throw new DeviceException(
+          "device "
+              + accelerator.name()
+              + ": the host lacks memory for "
+              + what
+              + " ("
+              + e.getMessage()
+              + "); raise -XX:MaxDirectMemorySize",
+          e);
+    }
+  }
+
   private int checked(String what, long elements, int bytes) {
-    // 64 spare elements, so that rounding a grid up to whole groups does not overflow.
-    if (elements > Integer.MAX_VALUE - 1024) {
+    if (elements > MOST_ELEMENTS) {
       throw new DeviceException(
           "device "
               + accelerator.name()
@@ -147,7 +168,8 @@ final class KernelGraph {
               + elements
               + " elements; an array of TornadoVM holds less than 2^31, use --device cpu");
     }
-    if (elements * bytes > accelerator.largestArray()) {
+    // TornadoVM refuses a buffer that is as large as the device's limit.
+    if (elements * bytes + TornadoNativeArray.ARRAY_HEADER >= accelerator.largestArray()) {
       throw new DeviceException(
           "device "
               + accelerator.name()
@@ -155,7 +177,7 @@ final class KernelGraph {
               + what
               + " needs "
               + elements * bytes
-              + " bytes; the largest array of this device has "
+              + " bytes; an array of this device and its header take less than "
               + accelerator.largestArray());
     }
     return (int) Math.max(1, elements);

@@ -15,10 +15,15 @@ import uk.ac.manchester.tornado.api.exceptions.TornadoOutOfMemoryException;
 /**
  * A compiled task graph. After a kernel has failed nothing more runs in this process: with
  * TornadoVM 5.2.0 a later call may crash the driver.
+ *
+ * <p>One thread at a time is in TornadoVM, whatever the device: its flag that says a device was
+ * reset is one for all plans, see {@link #run()}.
  */
 final class KernelPlan implements AutoCloseable {
   /** What the kernels rely on: no contraction, no relaxed maths, IEEE division and square root. */
   private static final String OPENCL_FLAGS = "-w -cl-fp32-correctly-rounded-divide-sqrt";
+
+  private static final Object TORNADO = new Object();
 
   private static volatile String failure;
 
@@ -66,18 +71,20 @@ final class KernelPlan implements AutoCloseable {
           (bytes >> 20) + " MiB needed, " + (available(accelerator) >> 20) + " MiB left",
           null);
     }
-    try {
-      @SuppressWarnings("resource") // Closed by the plan that this method returns.
-      TornadoExecutionPlan plan =
-          new TornadoExecutionPlan(graph)
-              .withDevice(accelerator.device())
-              .withGridScheduler(grids)
-              .withCompilerFlags(TornadoVMBackendType.OPENCL, OPENCL_FLAGS);
-      KernelPlan compiled = new KernelPlan(accelerator, plan.withPreCompilation(), bytes);
-      IN_USE.merge(accelerator.name(), bytes, Long::sum);
-      return compiled;
-    } catch (RuntimeException | Error e) {
-      throw failed(accelerator, e);
+    synchronized (TORNADO) {
+      try {
+        @SuppressWarnings("resource") // Closed by the plan that this method returns.
+        TornadoExecutionPlan plan =
+            new TornadoExecutionPlan(graph)
+                .withDevice(accelerator.device())
+                .withGridScheduler(grids)
+                .withCompilerFlags(TornadoVMBackendType.OPENCL, OPENCL_FLAGS)
+                .withPreCompilation();
+        IN_USE.merge(accelerator.name(), bytes, Long::sum);
+        return new KernelPlan(accelerator, plan, bytes);
+      } catch (RuntimeException | Error e) {
+        throw failed(accelerator, e);
+      }
     }
   }
 
@@ -90,13 +97,15 @@ final class KernelPlan implements AutoCloseable {
   void run() {
     checkOpen();
     checkTrusted(accelerator);
-    try {
-      // Closing any plan marks the whole device as reset, and then every other plan refuses to run
-      // (TornadoVM 5.2.0), although what is kept for it is kept by plan and still there.
-      accelerator.device().getDeviceContext().setResetToFalse();
-      last = plan.execute();
-    } catch (RuntimeException | Error e) {
-      throw failed(accelerator, e);
+    synchronized (TORNADO) {
+      try {
+        // Closing any plan marks the whole device as reset, and then every other plan refuses to
+        // run (TornadoVM 5.2.0), although what is kept for it is kept by plan and still there.
+        accelerator.device().getDeviceContext().setResetToFalse();
+        last = plan.execute();
+      } catch (RuntimeException | Error e) {
+        throw failed(accelerator, e);
+      }
     }
   }
 
@@ -110,10 +119,12 @@ final class KernelPlan implements AutoCloseable {
     if (last == null) {
       return;
     }
-    try {
-      last.transferToHost(arrays);
-    } catch (RuntimeException | Error e) {
-      throw failed(accelerator, e);
+    synchronized (TORNADO) {
+      try {
+        last.transferToHost(arrays);
+      } catch (RuntimeException | Error e) {
+        throw failed(accelerator, e);
+      }
     }
   }
 
@@ -131,11 +142,13 @@ final class KernelPlan implements AutoCloseable {
     }
     closed = true;
     IN_USE.merge(accelerator.name(), -bytes, Long::sum);
-    try {
-      plan.freeDeviceMemory();
-      plan.close();
-    } catch (TornadoExecutionPlanException e) {
-      throw failed(accelerator, e);
+    synchronized (TORNADO) {
+      try {
+        plan.freeDeviceMemory();
+        plan.close();
+      } catch (TornadoExecutionPlanException e) {
+        throw failed(accelerator, e);
+      }
     }
   }
 

@@ -121,6 +121,16 @@ final class Launch implements AutoCloseable {
   }
 
   /**
+   * An argument of one element.
+   *
+   * @param value the element
+   * @return memory that holds it
+   */
+  static MemorySegment scalar(float value) {
+    return MemorySegment.ofArray(new float[] {value});
+  }
+
+  /**
    * Runs.
    *
    * @param arguments in the order in which arguments were declared
@@ -138,6 +148,11 @@ final class Launch implements AutoCloseable {
     }
   }
 
+  /**
+   * Device memory of its arrays.
+   *
+   * @return bytes
+   */
   long bytes() {
     return graph.bytes();
   }

@@ -126,13 +126,17 @@ final class Probe {
     try (Launch launch = new Launch(accelerator)) {
       DoubleArray a = launch.scratchDoubles("a", SIZE);
       DoubleArray b = launch.scratchDoubles("b", SIZE);
+      FloatArray floats = launch.input("floats", SIZE);
       DoubleArray sums = launch.outputDoubles("sum", SIZE);
+      DoubleArray products = launch.outputDoubles("product", SIZE);
       DoubleArray quotients = launch.outputDoubles("quotient", SIZE);
       DoubleArray roots = launch.outputDoubles("root", SIZE);
       FloatArray rounded = launch.output("rounded", SIZE);
+      DoubleArray widened = launch.outputDoubles("widened", SIZE);
       for (int i = 0; i < SIZE; i++) {
         a.set(i, operand(random, i) * random.nextDouble());
         b.set(i, operand(random, i >> 4) * random.nextDouble());
+        floats.set(i, operand(random, i));
       }
       launch.send();
       launch
@@ -143,19 +147,25 @@ final class Probe {
               launch.context(),
               a,
               b,
+              floats,
               sums,
+              products,
               quotients,
               roots,
               rounded,
+              widened,
               SIZE);
       launch.compile();
       launch.run(List.of(), List.of());
       Map<String, IntUnaryOperator> unequal =
           Map.of(
               "sum in double", i -> differ(sums, i, a, b, Double::sum),
+              "product in double", i -> differ(products, i, a, b, (x, y) -> x * y),
               "division in double", i -> differ(quotients, i, a, b, (x, y) -> x / y),
               "square root in double", i -> differ(roots, i, a, b, (x, y) -> Math.sqrt(x)),
-              "rounding to float", i -> differ(rounded.get(i), (float) a.get(i)));
+              "rounding to float", i -> differ(rounded.get(i), (float) a.get(i)),
+              "widening to double",
+                  i -> Double.compare(widened.get(i), floats.get(i)) == 0 ? 0 : 1);
       return differing(unequal);
     }
   }

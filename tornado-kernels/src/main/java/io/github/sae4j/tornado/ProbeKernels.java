@@ -35,24 +35,29 @@ final class ProbeKernels {
     }
   }
 
-  /** f64: sum, quotient, square root, and rounding to f32. */
+  /** f64: sum, product, quotient, square root, and the ways from and to f32. */
   static void probeDoubles(
       KernelContext context,
       DoubleArray a,
       DoubleArray b,
+      FloatArray floats,
       DoubleArray sums,
+      DoubleArray products,
       DoubleArray quotients,
       DoubleArray roots,
       FloatArray rounded,
+      DoubleArray widened,
       int size) {
     int i = context.globalIdx;
     if (i < size) {
       double x = a.get(i);
       double y = b.get(i);
       sums.set(i, x + y);
+      products.set(i, x * y);
       quotients.set(i, x / y);
       roots.set(i, TornadoMath.sqrt(x));
       rounded.set(i, (float) x);
+      widened.set(i, floats.get(i));
     }
   }
 }

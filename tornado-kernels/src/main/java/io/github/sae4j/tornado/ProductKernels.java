@@ -5,10 +5,11 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
- * Dense products by tiles of 64 x 64 elements, a group of 16 x 16 work-items, 4 x 4 elements each;
- * both operands pass through local memory 16 steps of the inner index at a time. Every element is
- * one chain over the ascending inner index (numerics rule 1): {@code s += a * b} becomes {@code
- * fma} in TornadoVM's compiler, and tiling saves and reloads no partial sum.
+ * Dense products. Those of two matrices go by tiles of 64 x 64 elements, a group of 16 x 16
+ * work-items, 4 x 4 elements each; both operands pass through local memory 16 steps of the inner
+ * index at a time. Every element is one chain over the ascending inner index (numerics rule 1):
+ * {@code s += a * b} becomes {@code fma} in TornadoVM's compiler, and tiling saves and reloads no
+ * partial sum.
  */
 final class ProductKernels {
   /** Rows and columns of a tile. */
@@ -196,6 +197,26 @@ final class ProductKernels {
       if (col < q) {
         out.set(row * stride + col, value);
       }
+    }
+  }
+
+  /**
+   * {@code out -= v W}, a work-item per column: one chain over the rows of W, then one subtraction.
+   * The gradient of b_dec through the encoder's input.
+   *
+   * @param v {@code [n]}
+   * @param w {@code [n, d]}
+   * @param out {@code [d]}
+   */
+  static void subtractVectorProduct(
+      KernelContext context, FloatArray v, FloatArray w, FloatArray out, int n, int d) {
+    int col = context.globalIdx;
+    if (col < d) {
+      float sum = 0f;
+      for (int row = 0; row < n; row++) {
+        sum += v.get(row) * w.get(row * d + col);
+      }
+      out.set(col, out.get(col) - sum);
     }
   }
 }

@@ -1,5 +1,6 @@
 package io.github.sae4j.tornado;
 
+import io.github.sae4j.device.Selection;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -18,6 +19,9 @@ final class SelectionKernels {
   /** Work-items per row. */
   static final int GROUP = 128;
 
+  /** Work-items of the kernel that looks through a batch, one group. */
+  static final int SCAN = 256;
+
   /** Selected negatives become +0. */
   static final int RAW_THEN_RELU = 0;
 
@@ -28,6 +32,20 @@ final class SelectionKernels {
   static final int SIGNED = 2;
 
   private SelectionKernels() {}
+
+  /**
+   * The kernel's number of a selection.
+   *
+   * @param selection how values are ranked and stored
+   * @return a mode as above
+   */
+  static int mode(Selection selection) {
+    return switch (selection) {
+      case RAW_THEN_RELU -> RAW_THEN_RELU;
+      case RELU_FIRST -> RELU_FIRST;
+      case SIGNED -> SIGNED;
+    };
+  }
 
   /**
    * Selects in the rows {@code [from, from + most)} of a batch.
@@ -89,11 +107,7 @@ final class SelectionKernels {
     for (int j = lane; j < n; j += GROUP) {
       float value = values.get(base + j);
       float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
-      // x - x is NaN for what is not finite. Equality, unlike an inequality, keeps its meaning for
-      // NaN when a compiler negates it.
-      int finite = value - value == 0f ? 1 : 0;
-      int finiteRank = ranked - ranked == 0f ? 1 : 0;
-      if ((finite & finiteRank) == 0) {
+      if ((finite(value) & finite(ranked)) == 0) {
         bad = j < bad ? j : bad;
       }
       high = ranked > high ? ranked : high;
@@ -133,7 +147,7 @@ final class SelectionKernels {
         float value = values.get(base + bad);
         float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
         badIndex.set(row, bad);
-        badValue.set(row, value - value == 0f ? ranked : value);
+        badValue.set(row, finite(value) == 1 ? ranked : value);
       }
       return;
     }
@@ -220,6 +234,15 @@ final class SelectionKernels {
     }
   }
 
+  /**
+   * 1 if finite: otherwise 0 x is NaN. Equality, unlike an inequality, keeps its meaning for NaN
+   * when a compiler negates it; and x - x would not do, because a rank is a product and its
+   * difference could become an fma, which is not 0.
+   */
+  private static int finite(float x) {
+    return x * 0f == 0f ? 1 : 0;
+  }
+
   private static int latent(IntArray map, int j, int mapped) {
     int latent = j;
     if (mapped == 1) {
@@ -260,5 +283,41 @@ final class SelectionKernels {
     int total = counts[0];
     context.localBarrier();
     return total;
+  }
+
+  /**
+   * Finds the first row of a batch that has a value which is not finite, by one group: 1 + its
+   * number, or 0, goes into flow's slot {@code found}, and a find sets {@link Flow#GOOD} to 0.
+   *
+   * @param badIndex as {@link #topK} leaves it
+   * @param gate slot that is 0 if that selection did not run, so that nothing is found
+   */
+  static void firstBadRow(
+      KernelContext context, IntArray flow, IntArray badIndex, int found, int gate) {
+    int[] firsts = context.allocateIntLocalArray(SCAN);
+    int item = context.localIdx;
+    int rows = 0;
+    if (flow.get(gate) != 0) {
+      rows = flow.get(Flow.ROWS);
+    }
+    int first = rows;
+    for (int row = item; row < rows; row += SCAN) {
+      int bad = badIndex.get(row) >= 0 ? 1 : 0;
+      int earlier = row < first ? 1 : 0;
+      if ((bad & earlier) == 1) {
+        first = row;
+      }
+    }
+    firsts[item] = first;
+    context.localBarrier();
+    if (item == 0) {
+      for (int other = 1; other < SCAN; other++) {
+        first = firsts[other] < first ? firsts[other] : first;
+      }
+      flow.set(found, first < rows ? first + 1 : 0);
+      if (first < rows) {
+        flow.set(Flow.GOOD, 0);
+      }
+    }
   }
 }

@@ -13,6 +13,8 @@ final class StartUp {
 
   private static final String GRAPH_BYTES = "tornado.tvm.maxbytecodesize";
 
+  private static final String SKETCHERS = "tornado.sketcher.threads";
+
   /** As TornadoVM reads it: a number, then maybe a binary prefix, then maybe B. */
   private static final Pattern SIZE = Pattern.compile("([0-9]+)([KMGTPE]?)B?");
 
@@ -39,17 +41,22 @@ final class StartUp {
           "device tornado: -Dtornado.enable.fma is switched off, and the kernels are written for"
               + " it; leave it out");
     }
-    // TornadoVM's own limit is 4 GB, whatever the device has; it is read when TornadoVM loads,
-    // which
-    // is not before this. We compare with the device's memory instead.
-    if (System.getProperty(MEMORY) == null) {
-      System.setProperty(MEMORY, "1024TB");
-    }
-    // A training step has more tasks and arrays than TornadoVM's default of 4096 bytes can list.
-    if (System.getProperty(GRAPH_BYTES) == null) {
-      System.setProperty(GRAPH_BYTES, Integer.toString(1 << 17));
-    }
+    // TornadoVM reads the following when it loads, which is not before this. Its own limit of
+    // memory
+    // is 4 GB, whatever the device has; we compare with the device's memory instead.
+    setUnlessSet(MEMORY, "1024TB");
+    // A training step has more tasks and arrays than the default of 4096 bytes can list.
+    setUnlessSet(GRAPH_BYTES, Integer.toString(1 << 17));
+    // TornadoVM 5.2.0 finds out what a kernel reads and writes in several threads, which pass their
+    // results through one static field: a kernel may be taken for another.
+    setUnlessSet(SKETCHERS, "1");
     memoryLimit();
+  }
+
+  private static void setUnlessSet(String option, String value) {
+    if (System.getProperty(option) == null) {
+      System.setProperty(option, value);
+    }
   }
 
   private static void require(String option, boolean defaultValue, String why) {

@@ -69,6 +69,8 @@ final class StepArrays {
   // Come back after every run.
   final IntArray badIndex;
   final FloatArray badValue;
+  final IntArray auxBadIndex;
+  final FloatArray auxBadValue;
   final IntArray rowActive;
   final FloatArray rowSquares;
   final FloatArray distances;
@@ -84,8 +86,6 @@ final class StepArrays {
   final TransposeTasks.Codes codes;
   final TransposeTasks.Codes multiCodes;
   final TransposeTasks.Codes auxCodes;
-  final IntArray otherBadIndex;
-  final FloatArray otherBadValue;
   final IntArray fired;
   final IntArray dead;
   final IntArray deadList;
@@ -154,7 +154,7 @@ final class StepArrays {
 
     flow = in(sent, graph.added(Flow.of(rows, n, k)));
     fetched.add(flow);
-    adam = in(sent, graph.floats("Adam's constants", ElementKernels.ADAM_CONSTANTS));
+    adam = in(sent, graph.floats("Adam's constants", AdamKernels.CONSTANTS));
     x = in(sent, graph.floats("x", batch));
     boolean normalizes = spec.normalization() != InputNormalization.NONE;
     normalized = normalizes ? in(sent, graph.floats("normalised x", batch)) : null;
@@ -165,14 +165,14 @@ final class StepArrays {
     normEpsilon.set(0, spec.decoderNormEpsilon());
     projectEpsilon = scratch("projection epsilon", 1);
     projectEpsilon.set(0, spec.projectEpsilon());
-    constants = in(kept, graph.doubles("constants", StepKernels.CONSTANTS));
-    constants.set(StepKernels.MAIN_WEIGHT, 2);
-    constants.set(StepKernels.MULTI_WEIGHT, 2 * StepSpec.MULTI_TOP_K_WEIGHT);
-    constants.set(StepKernels.AUX_WEIGHT, 2 * spec.aux().coefficient());
-    constants.set(StepKernels.MSE_SCALE, spec.mseScale());
-    constants.set(StepKernels.AUX_K, spec.aux().kAux());
-    constants.set(StepKernels.CLIP_NORM, spec.clipNorm().orElse(0));
-    constants.set(StepKernels.CLIP_EPSILON, ComposedTrainingStep.CLIP_EPSILON);
+    constants = in(kept, graph.doubles("constants", ScalarKernels.CONSTANTS));
+    constants.set(ScalarKernels.MAIN_WEIGHT, 2);
+    constants.set(ScalarKernels.MULTI_WEIGHT, 2 * StepSpec.MULTI_TOP_K_WEIGHT);
+    constants.set(ScalarKernels.AUX_WEIGHT, 2 * spec.aux().coefficient());
+    constants.set(ScalarKernels.MSE_SCALE, spec.mseScale());
+    constants.set(ScalarKernels.AUX_K, spec.aux().kAux());
+    constants.set(ScalarKernels.CLIP_NORM, spec.clipNorm().orElse(0));
+    constants.set(ScalarKernels.CLIP_EPSILON, ComposedTrainingStep.CLIP_EPSILON);
     counting = in(kept, graph.longs("counting", 2));
     long window = spec.counting().window();
     // since >= window is since > window - 1.
@@ -183,6 +183,13 @@ final class StepArrays {
     badValue = in(fetched, graph.floats("bad values", rows));
     // Written for bad rows only, so what is fetched must have been sent.
     kept.add(badValue);
+    auxBadIndex = aux ? in(fetched, graph.ints("bad latents of AuxK", rows)) : null;
+    auxBadValue = aux ? in(fetched, graph.floats("bad values of AuxK", rows)) : null;
+    if (aux) {
+      // Written while latents are dead only.
+      kept.add(auxBadIndex);
+      kept.add(auxBadValue);
+    }
     rowActive = in(fetched, graph.ints("active latents of rows", rows));
     rowSquares = in(fetched, graph.floats("squared errors of rows", rows));
     distances = in(fetched, graph.floats("squared distances of rows", rows));
@@ -207,8 +214,6 @@ final class StepArrays {
     codes = codes("codes", k, Flow.K);
     multiCodes = multi ? codes("Multi-TopK codes", multiK, Flow.MULTI_K) : null;
     auxCodes = aux ? codes("AuxK codes", auxK, Flow.AUX_K) : null;
-    otherBadIndex = multi || aux ? scratchInts("bad latents of other terms", rows) : null;
-    otherBadValue = multi || aux ? scratch("bad values of other terms", rows) : null;
     fired = scratchInts("fired latents", n);
     dead = scratchInts("dead latents", n);
     deadList = scratchInts("list of dead latents", n);

@@ -40,7 +40,7 @@ final class TornadoEncoder implements Encoder {
     this.accelerator = accelerator;
     d = weights.dIn();
     n = weights.dSae();
-    mode = TornadoDevice.mode(selection);
+    mode = SelectionKernels.mode(selection);
     // On arrays of our own: later changes of the weights must not be seen.
     KernelGraph limits = new KernelGraph(accelerator);
     wEnc = copied(limits.floats("W_enc", weights.wEnc().size()), weights.wEnc());
@@ -119,6 +119,7 @@ final class TornadoEncoder implements Encoder {
       graph.fetch(
           KernelGraph.EVERY_RUN,
           List.of(choice.indices(), choice.values(), choice.badIndex(), choice.badValue()));
+      device.makeRoomFor(graph);
       plan = graph.compile();
     }
 
@@ -141,7 +142,7 @@ final class TornadoEncoder implements Encoder {
   @Override
   public void encode(Matrix x, SparseCodes out) {
     Shapes.expect("x", x, x.rows(), d);
-    TornadoDevice.checkCodes(out, x.rows(), n);
+    SelectionLaunches.checkCodes(out, x.rows(), n);
     synchronized (device) {
       device.checkOpen();
       if (closed) {

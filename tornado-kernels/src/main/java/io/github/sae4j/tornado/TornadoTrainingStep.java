@@ -14,6 +14,7 @@ import io.github.sae4j.memory.OffHeap;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
@@ -73,15 +74,20 @@ final class TornadoTrainingStep implements TrainingStep {
       }
       sendBatch(x);
       Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
-      copy(MemorySegment.ofArray(TornadoDevice.constants(adam)), arrays.adam);
+      copy(MemorySegment.ofArray(AdamKernels.constants(adam)), arrays.adam);
       steer(x.rows(), withVariance);
       plan.run();
       resident = true;
-      int bad = arrays.flow.get(Flow.BAD_ROW) - 1;
-      if (bad >= 0) {
-        throw new NonFiniteException(bad, arrays.badIndex.get(bad), arrays.badValue.get(bad));
-      }
+      checkFinite(Flow.BAD_ROW, arrays.badIndex, arrays.badValue);
+      checkFinite(Flow.AUX_BAD_ROW, arrays.auxBadIndex, arrays.auxBadValue);
       return losses.report(withVariance);
+    }
+  }
+
+  private void checkFinite(int slot, IntArray badIndex, FloatArray badValue) {
+    int bad = arrays.flow.get(slot) - 1;
+    if (bad >= 0) {
+      throw new NonFiniteException(bad, badIndex.get(bad), badValue.get(bad));
     }
   }
 
@@ -90,7 +96,9 @@ final class TornadoTrainingStep implements TrainingStep {
         spec.aux().coefficient() > 0
             && spec.aux().normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE;
     boolean variance = withVariance || StepLosses.needsVariance(spec) || auxMayAsk;
+    arrays.flow.init(0);
     arrays.flow.set(Flow.ALWAYS, 1);
+    arrays.flow.set(Flow.GOOD, 1);
     arrays.flow.set(Flow.ROWS, rows);
     arrays.flow.set(Flow.VARIANCE, variance ? 1 : 0);
     arrays.flow.set(Flow.LATENTS, spec.dSae());

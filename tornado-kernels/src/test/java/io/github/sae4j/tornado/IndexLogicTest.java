@@ -2,6 +2,7 @@ package io.github.sae4j.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Selection;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -135,7 +137,7 @@ class IndexLogicTest {
                     k,
                     0,
                     rows,
-                    TornadoDevice.mode(selection),
+                    SelectionKernels.mode(selection),
                     Flow.LATENTS,
                     Flow.K,
                     0,
@@ -227,10 +229,109 @@ class IndexLogicTest {
     IntArray list = new IntArray(n);
     IntArray flow = Flow.of(1, n, 1);
     WorkItems.line(
-        1, StepKernels.SCAN, context -> StepKernels.listDead(context, flow, marks, list, n, kAux));
+        1,
+        DeadLatentKernels.SCAN,
+        context -> DeadLatentKernels.listDead(context, flow, marks, list, n, kAux));
     assertEquals(expected.length, flow.get(Flow.DEAD));
     assertEquals(Math.min(expected.length, kAux), flow.get(Flow.AUX_K));
     assertArrayEquals(expected, Arrays.copyOf(list.toHeapArray(), expected.length));
+  }
+
+  /** A grid has whole groups: 63 work-items stand for micro-batches beyond the last one here. */
+  @Test
+  void rowNumbersBeyondTheLastMicroBatchDoNotOverflow() {
+    int rows = 40_000_000;
+    int blocks = ColumnKernels.blocks(rows);
+    IntArray flow = Flow.of(rows, 1, 1);
+    flow.set(Flow.VARIANCE, 1);
+    DoubleArray partial = new DoubleArray(blocks);
+    partial.init(256);
+    FloatArray means = new FloatArray(64);
+    FloatArray factors = new FloatArray(64);
+    DoubleArray constants = new DoubleArray(ScalarKernels.CONSTANTS);
+    constants.init(1);
+    WorkItems.line(
+        1,
+        KernelGraph.LINE,
+        context ->
+            ColumnKernels.columnMeans(context, flow, partial, means, 1, rows, blocks, Flow.ALWAYS));
+    WorkItems.line(
+        1,
+        KernelGraph.LINE,
+        context ->
+            ScalarKernels.lossFactors(
+                context,
+                flow,
+                constants,
+                partial,
+                partial,
+                factors,
+                factors,
+                factors,
+                1,
+                rows,
+                blocks,
+                ScalarKernels.SQUARED_ERROR,
+                0,
+                ScalarKernels.NO_AUX,
+                0));
+    assertEquals(1f, means.get(0));
+    assertTrue(factors.get(0) > 0);
+    for (int i = 1; i < 64; i++) {
+      assertEquals(0f, means.get(i), "mean " + i);
+      assertEquals(0f, factors.get(i), "factor " + i);
+    }
+  }
+
+  @Test
+  void blocksBeyondTheLastMicroBatchAreNeitherReadNorWritten() {
+    int microRows = 1 << 30;
+    int rows = 3;
+    int blocks = ColumnKernels.blocks(microRows);
+    IntArray flow = Flow.of(rows, 1, 1);
+    FloatArray values = FloatArray.fromElements(1f, 2f, 4f);
+    DoubleArray columns = new DoubleArray(2);
+    DoubleArray sums = new DoubleArray(2);
+    columns.init(-1);
+    sums.init(-1);
+    // The last group of the grid, and the first: block 0 is the only one with rows.
+    for (int group : new int[] {blocks / KernelGraph.LINE, 2 * blocks / KernelGraph.LINE}) {
+      WorkItems.group(
+          group,
+          KernelGraph.LINE,
+          context -> {
+            ColumnKernels.columnDoubleBlocks(
+                context, flow, values, columns, 1, microRows, blocks, Flow.ALWAYS);
+            ScalarKernels.blockSums(
+                context, flow, values, sums, Flow.ROWS, microRows, blocks, 1, Flow.ALWAYS);
+          });
+    }
+    assertEquals(-1, columns.get(0));
+    assertEquals(-1, sums.get(0));
+    WorkItems.group(
+        0,
+        1,
+        context -> {
+          ColumnKernels.columnDoubleBlocks(
+              context, flow, values, columns, 1, microRows, blocks, Flow.ALWAYS);
+          ScalarKernels.blockSums(
+              context, flow, values, sums, Flow.ROWS, microRows, blocks, 1, Flow.ALWAYS);
+        });
+    assertEquals(7, columns.get(0));
+    assertEquals(7, sums.get(0));
+  }
+
+  @Test
+  void aSelectionThatDidNotRunHasNoBadRow() {
+    IntArray stale = new IntArray(5);
+    IntArray flow = Flow.of(5, 1, 1);
+    flow.set(Flow.AUX_BAD_ROW, 4);
+    WorkItems.line(
+        1,
+        SelectionKernels.SCAN,
+        context -> SelectionKernels.firstBadRow(context, flow, stale, Flow.AUX_BAD_ROW, Flow.DEAD));
+    assertEquals(0, flow.get(Flow.AUX_BAD_ROW));
+    assertEquals(1, flow.get(Flow.GOOD));
   }
 
   @Test
@@ -241,7 +342,10 @@ class IndexLogicTest {
     bad.set(699, 4);
     bad.set(301, 0);
     IntArray flow = Flow.of(rows, 1, 1);
-    WorkItems.line(1, StepKernels.SCAN, context -> StepKernels.checkFinite(context, flow, bad));
+    WorkItems.line(
+        1,
+        SelectionKernels.SCAN,
+        context -> SelectionKernels.firstBadRow(context, flow, bad, Flow.BAD_ROW, Flow.ALWAYS));
     assertEquals(302, flow.get(Flow.BAD_ROW));
     assertEquals(0, flow.get(Flow.GOOD));
   }

@@ -22,7 +22,13 @@ import io.github.sae4j.device.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.util.Collections;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -328,6 +334,33 @@ class KernelParityTest {
     assertThrows(
         IllegalArgumentException.class,
         () -> tornado.decode(codes, memory.matrix(9, 2), null, memory.matrix(1, 2)));
+  }
+
+  @Test
+  void twoDevicesOnOneAcceleratorMayWorkAtTheSameTime() throws Exception {
+    Matrix a = random(memory, random, 9, 33);
+    Matrix b = random(memory, random, 9, 33);
+    Matrix expected = memory.vector(9);
+    ORACLE.rowDots(a, b, expected);
+    try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      List<Callable<Matrix>> work =
+          Collections.nCopies(
+              2,
+              () -> {
+                Matrix out = null;
+                for (int i = 0; i < 6; i++) {
+                  // Opening compiles, closing resets what the other one runs on.
+                  try (Device device = Devices.open("tornado:0", DeviceOptions.DEFAULT)) {
+                    out = memory.vector(9);
+                    device.rowDots(a, b, out);
+                  }
+                }
+                return out;
+              });
+      for (Future<Matrix> done : threads.invokeAll(work)) {
+        assertSame("rowDots", expected, done.get());
+      }
+    }
   }
 
   @Test

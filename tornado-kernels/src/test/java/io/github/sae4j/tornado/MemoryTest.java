@@ -7,9 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.device.Encoder;
+import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import org.junit.jupiter.api.Test;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /** Limits of a device's memory, told in one line before anything is compiled. */
 class MemoryTest {
@@ -25,14 +29,14 @@ class MemoryTest {
   }
 
   @Test
-  void anArrayPastTheLimitOfTheDeviceIsRefused() {
+  void anArrayAtTheLimitOfTheDeviceIsRefused() {
     KernelGraph graph = new KernelGraph(accelerator);
-    long elements = accelerator.largestArray() / Float.BYTES + 1;
-    if (elements < Integer.MAX_VALUE - 1024) {
-      DeviceException thrown =
-          assertThrows(DeviceException.class, () -> graph.floats("W_enc", elements));
-      assertTrue(thrown.getMessage().contains("the largest array"), thrown.getMessage());
-    }
+    // With its header it is as large as the largest buffer, which TornadoVM does not give.
+    long elements = (accelerator.largestArray() - TornadoNativeArray.ARRAY_HEADER) / Float.BYTES;
+    DeviceException thrown =
+        assertThrows(DeviceException.class, () -> graph.floats("W_enc", elements));
+    assertTrue(thrown.getMessage().contains("W_enc "), thrown.getMessage());
+    assertFalse(thrown.getMessage().contains("\n"));
   }
 
   @Test
@@ -45,6 +49,36 @@ class MemoryTest {
     assertTrue(thrown.getMessage().contains("out of memory"), thrown.getMessage());
     assertFalse(thrown.getMessage().contains("\n"));
     assertEquals(0, graph.bytes());
+  }
+
+  @Test
+  void oldKernelsMakeRoomForANewOne() {
+    String limit = System.getProperty("tornado.device.memory");
+    try (Device device = new TornadoDevice(accelerator);
+        OffHeap memory = new OffHeap()) {
+      // Room for three arrays of 4 MiB and little else, so for one subtraction at a time.
+      long used = accelerator.memoryLimit() - KernelPlan.available(accelerator);
+      System.setProperty("tornado.device.memory", Long.toString(used + (13 << 20)));
+      for (int cols = 1 << 20; cols > (1 << 20) - 3; cols--) {
+        Matrix a = memory.matrix(1, cols);
+        a.fill(2f);
+        Matrix out = memory.matrix(1, cols);
+        device.subtract(a, memory.matrix(1, cols), out);
+        assertEquals(2f, out.get(0, cols - 1));
+      }
+      Matrix wEnc = memory.matrix(1 << 10, 1 << 10);
+      EncoderWeights weights = new EncoderWeights(wEnc, memory.vector(1 << 10), null, null);
+      try (Encoder encoder = device.encoder(weights, Selection.SIGNED)) {
+        encoder.encode(memory.matrix(1, 1 << 10), memory.codes(1, 3));
+        Matrix more = memory.matrix(1, 3 << 20);
+        DeviceException thrown =
+            assertThrows(DeviceException.class, () -> device.subtract(more, more, more));
+        assertTrue(
+            thrown.getMessage().contains("out of memory: 36 MiB needed"), thrown::getMessage);
+      }
+    } finally {
+      System.setProperty("tornado.device.memory", limit);
+    }
   }
 
   @Test

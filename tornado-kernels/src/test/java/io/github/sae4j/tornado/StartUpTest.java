@@ -37,6 +37,16 @@ class StartUpTest {
     RIGHT.keySet().forEach(System::clearProperty);
     System.clearProperty("tornado.enable.fma");
     System.clearProperty("tornado.device.memory");
+    System.clearProperty("tornado.sketcher.threads");
+  }
+
+  @Test
+  void whatCanStillBeSetIsSetUnlessTheUserDid() {
+    RIGHT.forEach(System::setProperty);
+    System.setProperty("tornado.device.memory", "2GB");
+    StartUp.check();
+    assertEquals("2GB", System.getProperty("tornado.device.memory"));
+    assertEquals("1", System.getProperty("tornado.sketcher.threads"));
   }
 
   @Test

@@ -13,6 +13,9 @@ import uk.ac.manchester.tornado.api.KernelContext;
  * Runs a kernel as plain Java: a virtual thread per work-item, real barriers, local arrays shared
  * within a group. Needs no device, only the API; it checks indices and barriers, not generated
  * code. Plain Java does not fuse {@code a * b + c}, so operands must make every sum exact.
+ *
+ * <p>Not for a JVM with a device: TornadoVM recognises the methods of {@link KernelContext} only
+ * while no class that overrides them is loaded.
  */
 final class WorkItems {
   private WorkItems() {}
@@ -31,6 +34,11 @@ final class WorkItems {
         runGroup(new int[] {x, y}, new int[] {side, side}, kernel);
       }
     }
+  }
+
+  /** Runs one group of a line. */
+  static void group(int group, int size, Consumer<KernelContext> kernel) {
+    runGroup(new int[] {group, 0}, new int[] {size, 1}, kernel);
   }
 
   private static void runGroup(int[] group, int[] size, Consumer<KernelContext> kernel) {

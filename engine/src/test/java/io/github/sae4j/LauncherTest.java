@@ -1,0 +1,95 @@
+package io.github.sae4j;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * When {@code bin/sae4j} starts the JVM for TornadoVM. On a machine without an SDK, as its home
+ * folder here says, that ends at once, before anything is built.
+ */
+class LauncherTest {
+  private static final Path LAUNCHER = Path.of("..", "bin", "sae4j").toAbsolutePath().normalize();
+
+  @TempDir private Path home;
+
+  private record Ended(int code, String complaint) {}
+
+  @Test
+  void theDeviceOnTheCommandLineNeedsAnSdk() throws Exception {
+    for (List<String> device :
+        List.of(
+            List.of("--device", "tornado"),
+            List.of("--device=tornado"),
+            List.of("--device", "tornado:1"))) {
+      assertNeedsAnSdk(started(null, "train", device.toArray(String[]::new)));
+    }
+  }
+
+  @Test
+  void theDeviceOfTheConfigurationFileNeedsAnSdk() throws Exception {
+    Path config = written(home.resolve("options.json"), "{\"device\": \"tornado\"}");
+    assertNeedsAnSdk(started(null, "train", "--config", config.toString()));
+    assertNeedsAnSdk(started(null, "train", "--config=" + config));
+  }
+
+  @Test
+  void theDeviceOfTheRunThatGoesOnNeedsAnSdk() throws Exception {
+    Path run = Files.createDirectories(home.resolve("run"));
+    Path checkpoint = Files.createDirectories(run.resolve("checkpoints").resolve("4096"));
+    written(run.resolve("config.json"), "{\"options\": {\n\"device\" : \"tornado:0\"}}");
+    Path silent = written(home.resolve("options.json"), "{\"lr\": 1e-3}");
+    assertNeedsAnSdk(started(null, "train", "--resume-from-checkpoint", run.toString()));
+    assertNeedsAnSdk(started(null, "train", "--resume_from_checkpoint=" + checkpoint));
+    assertNeedsAnSdk(
+        started(
+            null, "train", "--config", silent.toString(), "--resume-from-checkpoint", "" + run));
+  }
+
+  @Test
+  void aFolderThatIsNoSdkIsNamed() throws Exception {
+    Ended ended = started(home, "parity", "--device", "tornado");
+    assertEquals(4, ended.code());
+    assertEquals(
+        "sae4j: device tornado: TORNADOVM_HOME="
+            + home
+            + " is no TornadoVM SDK: it has no readable tornado-argfile\n",
+        ended.complaint());
+  }
+
+  private static void assertNeedsAnSdk(Ended ended) {
+    assertEquals(4, ended.code(), ended.complaint());
+    assertTrue(
+        ended.complaint().startsWith("sae4j: device tornado: no TornadoVM SDK"), ended.complaint());
+    assertEquals(1, ended.complaint().lines().count(), ended.complaint());
+  }
+
+  private Ended started(Path sdk, String command, String... arguments)
+      throws IOException, InterruptedException {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Stream.concat(Stream.of(LAUNCHER.toString(), command), Stream.of(arguments)).toList());
+    builder.environment().put("HOME", home.toString());
+    builder.environment().put("SAE4J_JAVA_HOME", System.getProperty("java.home"));
+    builder.environment().remove("TORNADOVM_HOME");
+    if (sdk != null) {
+      builder.environment().put("TORNADOVM_HOME", sdk.toString());
+    }
+    builder.redirectOutput(ProcessBuilder.Redirect.DISCARD);
+    Process process = builder.start();
+    String complaint = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Ended(process.waitFor(), complaint);
+  }
+
+  private static Path written(Path file, String content) throws IOException {
+    return Files.writeString(file, content);
+  }
+}

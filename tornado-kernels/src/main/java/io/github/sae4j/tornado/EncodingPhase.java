@@ -1,0 +1,39 @@
+package io.github.sae4j.tornado;
+
+/** The codes of the main term, and of the Multi-TopK term, which shares its pre-activations. */
+final class EncodingPhase {
+  private final StepGraph step;
+  private final StepArrays a;
+
+  EncodingPhase(StepGraph step) {
+    this.step = step;
+    this.a = step.arrays;
+  }
+
+  void addTasks() {
+    if (step.spec.applyBDecToInput()) {
+      step.tasks.task(
+          step.graph.line("subtractRow", (long) a.rows * a.d),
+          ElementKernels::subtractRow,
+          step.context,
+          a.flow,
+          a.normalized == null ? a.x : a.normalized,
+          a.bDec,
+          a.input,
+          a.d);
+    }
+    if (a.norms != null) {
+      step.rowDots(a.wDec, a.norms, a.n, Flow.LATENTS, a.d, 1, Flow.ALWAYS);
+    }
+    int mode = SelectionKernels.mode(step.spec.selection());
+    EncodeTasks.Choice main = StepGraph.choice(a.codes, a.badIndex, a.badValue, mode);
+    EncodeTasks.Encoder encoder = step.encoder(null, Flow.LATENTS);
+    if (step.multi) {
+      EncodeTasks.add(
+          step.graph, encoder, main, StepGraph.choice(a.multiCodes, a.badIndex, a.badValue, mode));
+    } else {
+      EncodeTasks.add(step.graph, encoder, main);
+    }
+    step.firstBadRow(a.badIndex, Flow.BAD_ROW, Flow.ALWAYS);
+  }
+}

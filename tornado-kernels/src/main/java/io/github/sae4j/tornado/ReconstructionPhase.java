@@ -1,0 +1,74 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.AuxSpec;
+import io.github.sae4j.device.Selection;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+
+/** The errors of every term: reconstructions minus the batch. */
+final class ReconstructionPhase {
+  private final StepGraph step;
+  private final StepArrays a;
+
+  ReconstructionPhase(StepGraph step) {
+    this.step = step;
+    this.a = step.arrays;
+  }
+
+  void addTasks() {
+    decode(a.codes, a.error, true, Flow.ALWAYS);
+    undoNormalization(a.error);
+    subtractX(a.error);
+    if (step.multi) {
+      decode(a.multiCodes, a.multiError, true, Flow.ALWAYS);
+      undoNormalization(a.multiError);
+      subtractX(a.multiError);
+    }
+    if (step.aux) {
+      Selection selection = step.spec.aux().relu() ? Selection.RELU_FIRST : Selection.SIGNED;
+      EncodeTasks.add(
+          step.graph,
+          step.encoder(a.deadList, Flow.DEAD),
+          StepGraph.choice(
+              a.auxCodes, a.auxBadIndex, a.auxBadValue, SelectionKernels.mode(selection)));
+      step.firstBadRow(a.auxBadIndex, Flow.AUX_BAD_ROW, Flow.DEAD);
+      decode(a.auxCodes, a.auxError, step.spec.aux().bDec() == AuxSpec.BDec.INCLUDED, Flow.DEAD);
+      step.add(a.auxError, a.error);
+    }
+  }
+
+  private void decode(TransposeTasks.Codes codes, FloatArray out, boolean biased, int gate) {
+    step.tasks.task(
+        step.graph.line("decode", (long) a.rows * a.d),
+        CodeKernels::decode,
+        step.context,
+        a.flow,
+        codes.indices(),
+        codes.values(),
+        a.wDec,
+        a.bDec,
+        out,
+        a.d,
+        codes.capacity(),
+        codes.slot(),
+        biased ? 1 : 0,
+        gate);
+  }
+
+  private void undoNormalization(FloatArray out) {
+    if (a.normalized != null) {
+      step.scaleRows(out, 1);
+    }
+  }
+
+  private void subtractX(FloatArray out) {
+    step.tasks.task(
+        step.graph.line("subtract", (long) a.rows * a.d),
+        ElementKernels::subtract,
+        step.context,
+        a.flow,
+        out,
+        a.x,
+        out,
+        a.d);
+  }
+}

@@ -1,0 +1,172 @@
+package io.github.sae4j.tornado;
+
+import io.github.sae4j.device.StepSpec;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * The few scalars of a training step that decide how its gradient is scaled. They are formed in
+ * double by the formulas of {@code StepSums}, so that a step never waits for the host.
+ */
+final class ScalarKernels {
+  /** Main losses, in the order of {@link StepSpec.MainLoss}. */
+  static final int SQUARED_ERROR = 0;
+
+  static final int FVU = 1;
+  static final int SCALED_MSE = 2;
+
+  /** No AuxK term; else normalisers, 1 + the order of {@code AuxSpec.Normalizer}. */
+  static final int NO_AUX = 0;
+
+  static final int AUX_BY_ROWS = 1;
+  static final int AUX_BY_TOTAL_VARIANCE = 2;
+  static final int AUX_BY_RESIDUAL_VARIANCE = 3;
+
+  /** Positions of the step's constants. */
+  static final int MAIN_WEIGHT = 0;
+
+  static final int MULTI_WEIGHT = 1;
+  static final int AUX_WEIGHT = 2;
+  static final int MSE_SCALE = 3;
+  static final int AUX_K = 4;
+  static final int CLIP_NORM = 5;
+  static final int CLIP_EPSILON = 6;
+
+  /** Length of the array of constants. */
+  static final int CONSTANTS = 7;
+
+  private ScalarKernels() {}
+
+  /**
+   * Sums of row scalars in double, in blocks of 256 within a micro-batch (rule 6): {@code
+   * partial[micro, block]}.
+   *
+   * @param rows slot of the number of rows
+   * @param blocks blocks of a micro-batch
+   */
+  static void blockSums(
+      KernelContext context,
+      IntArray flow,
+      FloatArray values,
+      DoubleArray partial,
+      int rows,
+      int microRows,
+      int blocks,
+      int micros,
+      int gate) {
+    int i = context.globalIdx;
+    int micro = i / blocks;
+    int count = flow.get(rows);
+    // In long: a grid has more work-items than elements, so micro may be beyond the last one.
+    long start = (long) micro * microRows;
+    int end = start + microRows < count ? (int) start + microRows : count;
+    int from = (int) start + (i - micro * blocks) * ColumnKernels.BLOCK;
+    int to = end - from > ColumnKernels.BLOCK ? from + ColumnKernels.BLOCK : end;
+    int inside = micro < micros ? 1 : 0;
+    if ((inside & (flow.get(gate) != 0 ? 1 : 0)) == 1) {
+      double sum = 0;
+      for (int row = from; row < to; row++) {
+        sum += values.get(row);
+      }
+      partial.set(i, sum);
+    }
+  }
+
+  /** The factors that turn errors into gradients; a work-item per micro-batch. */
+  static void lossFactors(
+      KernelContext context,
+      IntArray flow,
+      DoubleArray constants,
+      DoubleArray varianceBlocks,
+      DoubleArray residualBlocks,
+      FloatArray mainFactors,
+      FloatArray multiFactors,
+      FloatArray auxFactors,
+      int d,
+      int microRows,
+      int blocks,
+      int loss,
+      int multi,
+      int aux,
+      int scaledByDead) {
+    int micro = context.globalIdx;
+    int rows = flow.get(Flow.ROWS);
+    // In long: a grid has more work-items than elements, so micro may be beyond the last one.
+    long rest = rows - (long) micro * microRows;
+    int count = rest < microRows ? (int) rest : microRows;
+    if (rest > 0) {
+      int micros = (rows + microRows - 1) / microRows;
+      int used = (count + ColumnKernels.BLOCK - 1) / ColumnKernels.BLOCK;
+      double variance = 0;
+      if (flow.get(Flow.VARIANCE) != 0) {
+        variance = sum(varianceBlocks, micro * blocks, used);
+      }
+      double divisor = count;
+      if (loss == FVU) {
+        divisor = variance;
+      }
+      if (loss == SCALED_MSE) {
+        divisor = ((double) count * d) / constants.get(MSE_SCALE);
+      }
+      mainFactors.set(micro, factor(constants.get(MAIN_WEIGHT), divisor, micros));
+      if (multi == 1) {
+        multiFactors.set(micro, factor(constants.get(MULTI_WEIGHT), variance, micros));
+      }
+      if (aux != NO_AUX) {
+        double scale = 1;
+        if (scaledByDead == 1) {
+          double share = flow.get(Flow.DEAD) / constants.get(AUX_K);
+          scale = share < 1 ? share : 1;
+        }
+        double normalizer = count;
+        if (aux == AUX_BY_TOTAL_VARIANCE) {
+          normalizer = variance;
+        }
+        if (aux == AUX_BY_RESIDUAL_VARIANCE) {
+          if (flow.get(Flow.DEAD) != 0) {
+            normalizer = sum(residualBlocks, micro * blocks, used);
+          }
+        }
+        auxFactors.set(micro, factor(constants.get(AUX_WEIGHT) * scale, normalizer, micros));
+      }
+    }
+  }
+
+  /** The gradient's squared norm and the clipping coefficient; one work-item. */
+  static void clipCoefficient(
+      KernelContext context,
+      DoubleArray constants,
+      DoubleArray wEnc,
+      DoubleArray wDec,
+      FloatArray bEnc,
+      FloatArray bDec,
+      DoubleArray squaredNorm,
+      FloatArray clip,
+      int blocks) {
+    if (context.globalIdx == 0) {
+      double total = sum(wEnc, 0, blocks) + sum(wDec, 0, blocks);
+      total = total + bEnc.get(0);
+      total = total + bDec.get(0);
+      double share =
+          constants.get(CLIP_NORM) / (TornadoMath.sqrt(total) + constants.get(CLIP_EPSILON));
+      squaredNorm.set(0, total);
+      clip.set(0, (float) (share > 1 ? 1 : share));
+    }
+  }
+
+  private static double sum(DoubleArray values, int from, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += values.get(from + i);
+    }
+    return sum;
+  }
+
+  private static float factor(double weight, double divisor, int micros) {
+    float factor = (float) (weight / (divisor * micros));
+    return factor - factor == 0f ? factor : 0f;
+  }
+}
