@@ -1,5 +1,6 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.memory.HugePages;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -28,6 +29,7 @@ final class Environment {
             .filter(flag -> flag.startsWith("-X") || flag.startsWith("--add"))
             .toList();
     all.put("flags", String.join(" ", flags));
+    all.put("huge pages", HugePages.description());
     all.put("vector bits", Integer.toString(PeakFlops.vectorBits()));
     return all;
   }

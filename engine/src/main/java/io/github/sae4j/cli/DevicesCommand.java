@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.memory.HugePages;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,7 +17,10 @@ import picocli.CommandLine.Spec;
 /** {@code sae4j devices}. */
 @Command(
     name = "devices",
-    description = "Lists the devices found, which one auto takes, and why others cannot run.",
+    description = {
+      "Lists the devices found, which one auto takes, why others cannot run, and whether big",
+      "matrices lie in huge pages."
+    },
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -41,6 +45,7 @@ final class DevicesCommand implements Callable<Integer> {
       Map<String, Object> object = new LinkedHashMap<>();
       object.put("auto", automatic.name());
       object.put("devices", list);
+      object.put("huge_pages", HugePages.description());
       CommandLineApp.print(spec, Json.line(object));
       return ExitCode.DONE;
     }
@@ -55,6 +60,7 @@ final class DevicesCommand implements Callable<Integer> {
     }
     CommandLineApp.print(
         spec, "auto takes " + automatic.name() + ", the fastest of those that can run here");
+    CommandLineApp.print(spec, "huge pages: " + HugePages.description());
     return ExitCode.DONE;
   }
 }

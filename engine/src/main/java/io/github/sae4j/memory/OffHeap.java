@@ -11,6 +11,8 @@ import java.lang.foreign.MemorySegment;
  * the same memory can serve vector loads and, with a 16-byte header written into the spare bytes, a
  * GPU runtime that wants one.
  *
+ * <p>Big blocks lie in huge pages where the system offers them, see {@link HugePages}.
+ *
  * <p>After {@link #close()} every use of its matrices throws {@link IllegalStateException}.
  */
 public final class OffHeap implements AutoCloseable {
@@ -77,6 +79,7 @@ public final class OffHeap implements AutoCloseable {
       throw new IllegalArgumentException("size: expected at least 0 bytes, got " + size);
     }
     MemorySegment padded = arena.allocate(Math.addExact(size, 2L * ALIGNMENT), ALIGNMENT);
+    HugePages.take(padded);
     bytes += padded.byteSize();
     return padded;
   }

@@ -211,8 +211,10 @@ class CommandsTest {
     assertEquals(ExitCode.DONE, console.run("devices"));
     assertTrue(console.out().contains("scalar"), console.out());
     assertTrue(console.out().contains("auto takes"), console.out());
+    assertTrue(console.out().contains("huge pages: "), console.out());
     assertEquals(ExitCode.DONE, console.run("devices", "--json"));
     assertTrue(result().get("auto") instanceof String);
+    assertTrue(result().get("huge_pages") instanceof String);
   }
 
   @ParameterizedTest

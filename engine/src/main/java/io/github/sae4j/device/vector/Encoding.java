@@ -58,6 +58,10 @@ final class Encoding {
       this(wEnc, latents, bias, rankScale, selection, null);
     }
 
+    boolean scaled() {
+      return rankScale != null;
+    }
+
     int count() {
       return latents == null ? wEnc.rows() : latents.length;
     }
@@ -91,8 +95,8 @@ final class Encoding {
   private final Worker[] workers;
   private final Round[] rounds = {new Round(), new Round()};
 
-  /** One per chunk, of either kind: AuxK may need the other one than the main codes. */
-  private final Selector[][] selectors = {{}, {}};
+  /** One per chunk. */
+  private Selector[] selectors = {};
 
   Encoding(WorkerPool pool) {
     this.pool = pool;
@@ -108,18 +112,21 @@ final class Encoding {
    * @param k how many are chosen
    * @param rows rows of the batch
    * @param threads threads that share the work
+   * @param scaled whether ranks are other than the values
    */
-  static long bytes(int depth, int latents, int k, long rows, int threads) {
+  static long bytes(int depth, int latents, int k, long rows, int threads, boolean scaled) {
     long panel = 4L * depth * PANEL;
     long round = panelsPerRound(depth, Packing.panels(latents));
-    return 2 * round * (panel + 8L * PANEL) + threads * panel + selectionBytes(latents, k, rows);
+    return 2 * round * (panel + 8L * PANEL)
+        + threads * panel
+        + selectionBytes(latents, k, rows, scaled);
   }
 
   /** Bytes of the running selection. */
-  static long selectionBytes(int latents, int k, long rows) {
-    long tileBytes = TILE * Selector.bytesPerRow(k, latents);
+  static long selectionBytes(int latents, int k, long rows, boolean scaled) {
+    long tileBytes = TILE * Selector.bytesPerRow(k, latents, scaled);
     long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
-    return tiles * (tileBytes + 8L * TILE);
+    return tiles * tileBytes;
   }
 
   private static int panelsPerRound(int depth, int panels) {
@@ -162,7 +169,7 @@ final class Encoding {
       worker.firstBad = Integer.MAX_VALUE;
     }
     int tiles = Packing.tiles(rows);
-    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, spec.count());
+    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, spec.count(), spec.scaled());
     int tilesPerPass = (int) Math.max(1, Math.min(tiles, STATE_BYTES / bytesPerTile));
     for (int first = 0; first < tiles; first += tilesPerPass) {
       new Pass(spec, packed, rows, first, Math.min(tiles, first + tilesPerPass), codes, best).run();
@@ -190,7 +197,6 @@ final class Encoding {
     private final int panelsPerRound;
     private final int tilesPerChunk;
     private final int chunks;
-    private final int kind;
 
     /** Panels of the round that is multiplied: [first, packedTo). */
     private int first;
@@ -215,7 +221,6 @@ final class Encoding {
       this.depth = spec.wEnc().cols();
       this.panels = Packing.panels(spec.count());
       this.panelsPerRound = panelsPerRound(depth, panels);
-      this.kind = codes.k <= Selector.SMALL_K ? 0 : 1;
       int tiles = lastTile - firstTile;
       // A few chunks per thread, so that all find work.
       this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, CHUNK);
@@ -226,8 +231,8 @@ final class Encoding {
       for (Round round : rounds) {
         round.resize(panelsPerRound, depth);
       }
-      if (selectors[kind].length < chunks) {
-        selectors[kind] = Arrays.copyOf(selectors[kind], chunks);
+      if (selectors.length < chunks) {
+        selectors = Arrays.copyOf(selectors, chunks);
       }
       first = packedTo = 0;
       pool.run(panelsPerRound, (panel, worker) -> pack(panel, workers[worker]));
@@ -280,27 +285,26 @@ final class Encoding {
       int to = Math.min(lastTile, from + tilesPerChunk);
       int count = Math.min(to * TILE, rows) - from * TILE;
       if (first == 0) {
-        if (selectors[kind][chunk] == null) {
-          selectors[kind][chunk] = Selector.of(codes.k);
+        if (selectors[chunk] == null) {
+          selectors[chunk] = new Selector();
         }
-        selectors[kind][chunk].reset(count, codes.k, spec.count());
+        selectors[chunk].reset(count, codes.k, spec.count(), spec.scaled());
       }
-      Selector selector = selectors[kind][chunk];
+      Selector selector = selectors[chunk];
       Round round = roundOf(first);
       int panelFloats = depth * PANEL;
       for (int tile = from; tile < to; tile++) {
         int row = (tile - from) * TILE;
         for (int panel = first; panel < packedTo; panel++) {
           int inRound = panel - first;
-          Arrays.fill(worker.tile, 0f);
           Tiles.multiply(
               packed,
               tile * TILE * depth,
               round.panels,
               inRound * panelFloats,
               depth,
-              worker.tile,
-              0);
+              false,
+              worker.tile);
           boolean finite =
               filter(
                   worker.tile,
@@ -362,7 +366,7 @@ final class Encoding {
       Round round,
       int biasAt) {
     float[] thresholds = selector.thresholds();
-    boolean scaled = spec.rankScale() != null;
+    boolean scaled = spec.scaled();
     FloatVector lowBias = FloatVector.fromArray(SPECIES, round.bias, biasAt);
     FloatVector highBias = FloatVector.fromArray(SPECIES, round.bias, biasAt + LENGTH);
     FloatVector lowScale = FloatVector.fromArray(SPECIES, round.scale, biasAt);
@@ -379,14 +383,17 @@ final class Encoding {
         low = low.mul(lowScale);
         high = high.mul(highScale);
       }
-      check = low.fma(ZERO, high.fma(ZERO, check));
+      // One sum, so that the rows' checks are a short chain; if it overflows, a closer look
+      // follows.
+      check = low.add(high).fma(ZERO, check);
       FloatVector threshold = FloatVector.broadcast(SPECIES, thresholds[row + r]);
       long mask =
           low.compare(VectorOperators.GT, threshold).toLong()
               | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
       mask &= there;
       if (mask != 0) {
-        selector.append(row + r, mask, latent, tile, at, round.bias, round.scale, biasAt, spec);
+        selector.append(
+            row + r, mask, latent, tile, at, round.bias, round.scale, biasAt, spec.selection());
       }
     }
     return !check.compare(VectorOperators.NE, ZERO).anyTrue();

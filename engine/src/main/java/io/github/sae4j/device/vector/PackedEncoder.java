@@ -139,8 +139,7 @@ final class PackedEncoder implements Encoder {
     private final float[] sums = new float[SWEEP * bias.length];
     private final HeapCodes row = new HeapCodes();
     private final HeapCodes many = new HeapCodes();
-    private Selector selector;
-    private int selectorK;
+    private final Selector selector = new Selector();
     private int rows;
     private float[] input = {};
     private float[] packed = {};
@@ -154,10 +153,6 @@ final class PackedEncoder implements Encoder {
         for (int task = 0; task < tasks; task++) {
           run(task, 0);
         }
-      }
-      if (selector == null || selectorK != out.k()) {
-        selectorK = out.k();
-        selector = Selector.of(selectorK);
       }
       for (int r = 0; r < rows; r++) {
         select(r, from + r, out);
@@ -190,7 +185,7 @@ final class PackedEncoder implements Encoder {
 
     private void select(int r, int row, SparseCodes out) {
       int base = r * bias.length;
-      selector.reset(1, out.k(), dSae);
+      selector.reset(1, out.k(), dSae, spec.scaled());
       FloatVector check = FloatVector.zero(SPECIES);
       for (int i = 0; i < dSae; i += LENGTH) {
         long there = dSae - i >= LENGTH ? -1L : (1L << (dSae - i)) - 1;
@@ -203,7 +198,7 @@ final class PackedEncoder implements Encoder {
         check = rank.fma(FloatVector.zero(SPECIES), check);
         long mask = rank.compare(VectorOperators.GT, selector.thresholds()[0]).toLong() & there;
         if (mask != 0) {
-          selector.append(0, mask, i, sums, base + i, bias, scale, i, spec);
+          selector.append(0, mask, i, sums, base + i, bias, scale, i, spec.selection());
         }
       }
       if (check.compare(VectorOperators.NE, 0f).anyTrue()) {

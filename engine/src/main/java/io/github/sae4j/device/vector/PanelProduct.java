@@ -210,13 +210,13 @@ final class PanelProduct {
     int tileRows = Math.min(TILE, rows - tile * TILE);
     int columns = Math.min(PANEL, product.n - column);
     Rows out = product.out;
-    Arrays.fill(worker.tile, 0f);
-    if (from > 0 || product.goOn) {
+    boolean goOn = from > 0 || product.goOn;
+    if (goOn) {
       for (int r = 0; r < tileRows; r++) {
         out.read(first + r, column, columns, worker.tile, r * PANEL);
       }
     }
-    Tiles.multiply(packed, tile * TILE * depth, worker.panels, panelAt, depth, worker.tile, 0);
+    Tiles.multiply(packed, tile * TILE * depth, worker.panels, panelAt, depth, goOn, worker.tile);
     for (int r = 0; r < tileRows; r++) {
       out.write(first + r, column, columns, worker.tile, r * PANEL);
     }

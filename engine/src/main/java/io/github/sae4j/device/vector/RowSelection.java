@@ -17,17 +17,9 @@ final class RowSelection {
   private static final int TASK = 16;
 
   private static final class Worker {
-    final Selector[] selectors = new Selector[2];
+    final Selector candidates = new Selector();
     final HeapCodes codes = new HeapCodes();
     float[] row = {};
-
-    Selector selector(int k) {
-      int kind = k <= Selector.SMALL_K ? 0 : 1;
-      if (selectors[kind] == null) {
-        selectors[kind] = Selector.of(k);
-      }
-      return selectors[kind];
-    }
   }
 
   private final WorkerPool pool;
@@ -59,14 +51,13 @@ final class RowSelection {
       Arrays.fill(scales, values.cols(), padded, 0f);
     }
     float[] rankScale = scale == null ? null : scales;
-    Encoding.Spec ranking = new Encoding.Spec(null, null, null, rankScale, selection);
     NonFiniteException[] failures = new NonFiniteException[tasks];
     pool.run(
         tasks,
         (task, worker) -> {
           try {
             int to = Math.min(rows, (task + 1) * TASK);
-            select(workers[worker], values, ranking, out, task * TASK, to);
+            select(workers[worker], values, rankScale, selection, out, task * TASK, to);
           } catch (NonFiniteException e) {
             failures[task] = e;
           }
@@ -79,21 +70,26 @@ final class RowSelection {
   }
 
   private void select(
-      Worker worker, Matrix values, Encoding.Spec ranking, SparseCodes out, int from, int to) {
+      Worker worker,
+      Matrix values,
+      float[] scale,
+      Selection selection,
+      SparseCodes out,
+      int from,
+      int to) {
     int n = values.cols();
     int k = out.k();
-    float[] scale = ranking.rankScale();
     if (worker.row.length < noBias.length) {
       worker.row = new float[noBias.length];
     }
     float[] row = worker.row;
     // Whole vectors are tested for being finite, and a wider matrix may have been here before.
     Arrays.fill(row, n, Vectors.padded(n), 0f);
-    Selector candidates = worker.selector(k);
+    Selector candidates = worker.candidates;
     HeapCodes codes = worker.codes.resize(1, k);
     for (int b = from; b < to; b++) {
       values.read(b, 1, row, 0);
-      candidates.reset(1, k, n);
+      candidates.reset(1, k, n, scale != null);
       FloatVector check = FloatVector.zero(SPECIES);
       for (int i = 0; i < n; i += LENGTH) {
         long there = n - i >= LENGTH ? -1L : (1L << (n - i)) - 1;
@@ -104,13 +100,13 @@ final class RowSelection {
         check = rank.fma(FloatVector.zero(SPECIES), check);
         long mask = rank.compare(VectorOperators.GT, candidates.thresholds()[0]).toLong() & there;
         if (mask != 0) {
-          candidates.append(0, mask, i, row, i, noBias, scales, i, ranking);
+          candidates.append(0, mask, i, row, i, noBias, scales, i, selection);
         }
       }
       if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
         throw nonFinite(b, row, n, scale);
       }
-      candidates.finish(0, ranking.selection(), codes, 0);
+      candidates.finish(0, selection, codes, 0);
       for (int slot = 0; slot < k; slot++) {
         out.set(b, slot, codes.indices[slot], codes.values[slot]);
       }

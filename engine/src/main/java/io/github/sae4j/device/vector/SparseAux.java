@@ -37,13 +37,11 @@ final class SparseAux implements AuxTerm.Method {
   static long bytes(StepSpec spec, int dead) {
     int rows = spec.maxRows();
     int k = Math.min(spec.aux().kAux(), dead);
-    // Panels and, for a k of its kind, the state of the running selection are the main codes'.
+    // Panels and the state of the running selection are the main codes'; the latter may grow.
     int mainK = spec.multiTopK() ? spec.multiK() : spec.k();
-    long there =
-        (mainK <= Selector.SMALL_K) == (k <= Selector.SMALL_K)
-            ? Encoding.selectionBytes(spec.dSae(), mainK, rows)
-            : 0;
-    long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows) - there);
+    boolean scaled = spec.rescaleByDecoderNorm();
+    long there = Encoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
+    long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows, scaled) - there);
     return 4 * StepMemory.gradientFloats(spec) + HeapCodes.bytes(rows, k, spec.dSae()) + selection;
   }
 

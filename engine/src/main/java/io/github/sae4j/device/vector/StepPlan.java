@@ -52,7 +52,13 @@ final class StepPlan {
                 new Part(
                     "panels and scratch of " + threads + (threads == 1 ? " thread" : " threads"),
                     threads * StepMemory.workerBytes(spec)
-                        + Encoding.bytes(spec.dIn(), spec.dSae(), encoded, rows, threads),
+                        + Encoding.bytes(
+                            spec.dIn(),
+                            spec.dSae(),
+                            encoded,
+                            rows,
+                            threads,
+                            spec.rescaleByDecoderNorm()),
                     true),
                 new Part(
                     "AuxK at its worst number of dead latents",

@@ -13,7 +13,7 @@ import jdk.incubator.vector.FloatVector;
  * whatever the tile's shape or the vector's width.
  *
  * <p>Operands: {@code a} packed as {@code [depth][TILE]}, {@code b} as {@code [depth][PANEL]}, the
- * tile {@code c} as {@code [TILE][PANEL]}. The chain goes on from what {@code c} holds, so a long
+ * tile {@code c} as {@code [TILE][PANEL]}. The chain may go on from what {@code c} holds, so a long
  * inner index may be cut into blocks without a change of bits.
  *
  * <p>Written out by hand, one method per shape: C2 keeps the accumulators in registers only if they
@@ -23,51 +23,77 @@ final class Tiles {
   private Tiles() {}
 
   /**
-   * {@code c += aᵀ b} for one tile.
+   * {@code c = aᵀ b}, or {@code c += aᵀ b}, for one tile.
    *
    * @param a packed rows
    * @param aAt first float of the packed rows
    * @param b packed panel
    * @param bAt first float of the panel
    * @param depth length of the inner index
+   * @param goOn whether the chains go on from what {@code c} holds; otherwise they start from +0
    * @param c the tile
-   * @param cAt first float of the tile
    */
-  static void multiply(float[] a, int aAt, float[] b, int bAt, int depth, float[] c, int cAt) {
+  static void multiply(float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
     if (TILE == 12) {
-      rows12(a, aAt, b, bAt, depth, c, cAt);
+      rows12(a, aAt, b, bAt, depth, goOn, c);
     } else {
-      rows5(a, aAt, b, bAt, depth, c, cAt);
+      rows5(a, aAt, b, bAt, depth, goOn, c);
     }
   }
 
   /** 12 rows x 2 vectors: 24 accumulators. */
   private static void rows12(
-      float[] a, int aAt, float[] b, int bAt, int depth, float[] c, int cAt) {
-    FloatVector c0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL);
-    FloatVector d0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL + LENGTH);
-    FloatVector c1 = FloatVector.fromArray(SPECIES, c, cAt + 1 * PANEL);
-    FloatVector d1 = FloatVector.fromArray(SPECIES, c, cAt + 1 * PANEL + LENGTH);
-    FloatVector c2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * PANEL);
-    FloatVector d2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * PANEL + LENGTH);
-    FloatVector c3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * PANEL);
-    FloatVector d3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * PANEL + LENGTH);
-    FloatVector c4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * PANEL);
-    FloatVector d4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * PANEL + LENGTH);
-    FloatVector c5 = FloatVector.fromArray(SPECIES, c, cAt + 5 * PANEL);
-    FloatVector d5 = FloatVector.fromArray(SPECIES, c, cAt + 5 * PANEL + LENGTH);
-    FloatVector c6 = FloatVector.fromArray(SPECIES, c, cAt + 6 * PANEL);
-    FloatVector d6 = FloatVector.fromArray(SPECIES, c, cAt + 6 * PANEL + LENGTH);
-    FloatVector c7 = FloatVector.fromArray(SPECIES, c, cAt + 7 * PANEL);
-    FloatVector d7 = FloatVector.fromArray(SPECIES, c, cAt + 7 * PANEL + LENGTH);
-    FloatVector c8 = FloatVector.fromArray(SPECIES, c, cAt + 8 * PANEL);
-    FloatVector d8 = FloatVector.fromArray(SPECIES, c, cAt + 8 * PANEL + LENGTH);
-    FloatVector c9 = FloatVector.fromArray(SPECIES, c, cAt + 9 * PANEL);
-    FloatVector d9 = FloatVector.fromArray(SPECIES, c, cAt + 9 * PANEL + LENGTH);
-    FloatVector c10 = FloatVector.fromArray(SPECIES, c, cAt + 10 * PANEL);
-    FloatVector d10 = FloatVector.fromArray(SPECIES, c, cAt + 10 * PANEL + LENGTH);
-    FloatVector c11 = FloatVector.fromArray(SPECIES, c, cAt + 11 * PANEL);
-    FloatVector d11 = FloatVector.fromArray(SPECIES, c, cAt + 11 * PANEL + LENGTH);
+      float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
+    FloatVector c0 = FloatVector.zero(SPECIES);
+    FloatVector d0 = c0;
+    FloatVector c1 = c0;
+    FloatVector d1 = c0;
+    FloatVector c2 = c0;
+    FloatVector d2 = c0;
+    FloatVector c3 = c0;
+    FloatVector d3 = c0;
+    FloatVector c4 = c0;
+    FloatVector d4 = c0;
+    FloatVector c5 = c0;
+    FloatVector d5 = c0;
+    FloatVector c6 = c0;
+    FloatVector d6 = c0;
+    FloatVector c7 = c0;
+    FloatVector d7 = c0;
+    FloatVector c8 = c0;
+    FloatVector d8 = c0;
+    FloatVector c9 = c0;
+    FloatVector d9 = c0;
+    FloatVector c10 = c0;
+    FloatVector d10 = c0;
+    FloatVector c11 = c0;
+    FloatVector d11 = c0;
+    if (goOn) {
+      c0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL);
+      d0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL + LENGTH);
+      c1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL);
+      d1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL + LENGTH);
+      c2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL);
+      d2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL + LENGTH);
+      c3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL);
+      d3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL + LENGTH);
+      c4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL);
+      d4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL + LENGTH);
+      c5 = FloatVector.fromArray(SPECIES, c, 5 * PANEL);
+      d5 = FloatVector.fromArray(SPECIES, c, 5 * PANEL + LENGTH);
+      c6 = FloatVector.fromArray(SPECIES, c, 6 * PANEL);
+      d6 = FloatVector.fromArray(SPECIES, c, 6 * PANEL + LENGTH);
+      c7 = FloatVector.fromArray(SPECIES, c, 7 * PANEL);
+      d7 = FloatVector.fromArray(SPECIES, c, 7 * PANEL + LENGTH);
+      c8 = FloatVector.fromArray(SPECIES, c, 8 * PANEL);
+      d8 = FloatVector.fromArray(SPECIES, c, 8 * PANEL + LENGTH);
+      c9 = FloatVector.fromArray(SPECIES, c, 9 * PANEL);
+      d9 = FloatVector.fromArray(SPECIES, c, 9 * PANEL + LENGTH);
+      c10 = FloatVector.fromArray(SPECIES, c, 10 * PANEL);
+      d10 = FloatVector.fromArray(SPECIES, c, 10 * PANEL + LENGTH);
+      c11 = FloatVector.fromArray(SPECIES, c, 11 * PANEL);
+      d11 = FloatVector.fromArray(SPECIES, c, 11 * PANEL + LENGTH);
+    }
     for (int p = 0; p < depth; p++) {
       FloatVector low = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL);
       FloatVector high = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL + LENGTH);
@@ -109,44 +135,57 @@ final class Tiles {
       c11 = x.fma(low, c11);
       d11 = x.fma(high, d11);
     }
-    c0.intoArray(c, cAt + 0 * PANEL);
-    d0.intoArray(c, cAt + 0 * PANEL + LENGTH);
-    c1.intoArray(c, cAt + 1 * PANEL);
-    d1.intoArray(c, cAt + 1 * PANEL + LENGTH);
-    c2.intoArray(c, cAt + 2 * PANEL);
-    d2.intoArray(c, cAt + 2 * PANEL + LENGTH);
-    c3.intoArray(c, cAt + 3 * PANEL);
-    d3.intoArray(c, cAt + 3 * PANEL + LENGTH);
-    c4.intoArray(c, cAt + 4 * PANEL);
-    d4.intoArray(c, cAt + 4 * PANEL + LENGTH);
-    c5.intoArray(c, cAt + 5 * PANEL);
-    d5.intoArray(c, cAt + 5 * PANEL + LENGTH);
-    c6.intoArray(c, cAt + 6 * PANEL);
-    d6.intoArray(c, cAt + 6 * PANEL + LENGTH);
-    c7.intoArray(c, cAt + 7 * PANEL);
-    d7.intoArray(c, cAt + 7 * PANEL + LENGTH);
-    c8.intoArray(c, cAt + 8 * PANEL);
-    d8.intoArray(c, cAt + 8 * PANEL + LENGTH);
-    c9.intoArray(c, cAt + 9 * PANEL);
-    d9.intoArray(c, cAt + 9 * PANEL + LENGTH);
-    c10.intoArray(c, cAt + 10 * PANEL);
-    d10.intoArray(c, cAt + 10 * PANEL + LENGTH);
-    c11.intoArray(c, cAt + 11 * PANEL);
-    d11.intoArray(c, cAt + 11 * PANEL + LENGTH);
+    c0.intoArray(c, 0 * PANEL);
+    d0.intoArray(c, 0 * PANEL + LENGTH);
+    c1.intoArray(c, 1 * PANEL);
+    d1.intoArray(c, 1 * PANEL + LENGTH);
+    c2.intoArray(c, 2 * PANEL);
+    d2.intoArray(c, 2 * PANEL + LENGTH);
+    c3.intoArray(c, 3 * PANEL);
+    d3.intoArray(c, 3 * PANEL + LENGTH);
+    c4.intoArray(c, 4 * PANEL);
+    d4.intoArray(c, 4 * PANEL + LENGTH);
+    c5.intoArray(c, 5 * PANEL);
+    d5.intoArray(c, 5 * PANEL + LENGTH);
+    c6.intoArray(c, 6 * PANEL);
+    d6.intoArray(c, 6 * PANEL + LENGTH);
+    c7.intoArray(c, 7 * PANEL);
+    d7.intoArray(c, 7 * PANEL + LENGTH);
+    c8.intoArray(c, 8 * PANEL);
+    d8.intoArray(c, 8 * PANEL + LENGTH);
+    c9.intoArray(c, 9 * PANEL);
+    d9.intoArray(c, 9 * PANEL + LENGTH);
+    c10.intoArray(c, 10 * PANEL);
+    d10.intoArray(c, 10 * PANEL + LENGTH);
+    c11.intoArray(c, 11 * PANEL);
+    d11.intoArray(c, 11 * PANEL + LENGTH);
   }
 
   /** 5 rows x 2 vectors: 10 accumulators. */
-  private static void rows5(float[] a, int aAt, float[] b, int bAt, int depth, float[] c, int cAt) {
-    FloatVector c0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL);
-    FloatVector d0 = FloatVector.fromArray(SPECIES, c, cAt + 0 * PANEL + LENGTH);
-    FloatVector c1 = FloatVector.fromArray(SPECIES, c, cAt + 1 * PANEL);
-    FloatVector d1 = FloatVector.fromArray(SPECIES, c, cAt + 1 * PANEL + LENGTH);
-    FloatVector c2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * PANEL);
-    FloatVector d2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * PANEL + LENGTH);
-    FloatVector c3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * PANEL);
-    FloatVector d3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * PANEL + LENGTH);
-    FloatVector c4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * PANEL);
-    FloatVector d4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * PANEL + LENGTH);
+  private static void rows5(
+      float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
+    FloatVector c0 = FloatVector.zero(SPECIES);
+    FloatVector d0 = c0;
+    FloatVector c1 = c0;
+    FloatVector d1 = c0;
+    FloatVector c2 = c0;
+    FloatVector d2 = c0;
+    FloatVector c3 = c0;
+    FloatVector d3 = c0;
+    FloatVector c4 = c0;
+    FloatVector d4 = c0;
+    if (goOn) {
+      c0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL);
+      d0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL + LENGTH);
+      c1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL);
+      d1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL + LENGTH);
+      c2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL);
+      d2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL + LENGTH);
+      c3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL);
+      d3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL + LENGTH);
+      c4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL);
+      d4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL + LENGTH);
+    }
     for (int p = 0; p < depth; p++) {
       FloatVector low = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL);
       FloatVector high = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL + LENGTH);
@@ -167,15 +206,15 @@ final class Tiles {
       c4 = x.fma(low, c4);
       d4 = x.fma(high, d4);
     }
-    c0.intoArray(c, cAt + 0 * PANEL);
-    d0.intoArray(c, cAt + 0 * PANEL + LENGTH);
-    c1.intoArray(c, cAt + 1 * PANEL);
-    d1.intoArray(c, cAt + 1 * PANEL + LENGTH);
-    c2.intoArray(c, cAt + 2 * PANEL);
-    d2.intoArray(c, cAt + 2 * PANEL + LENGTH);
-    c3.intoArray(c, cAt + 3 * PANEL);
-    d3.intoArray(c, cAt + 3 * PANEL + LENGTH);
-    c4.intoArray(c, cAt + 4 * PANEL);
-    d4.intoArray(c, cAt + 4 * PANEL + LENGTH);
+    c0.intoArray(c, 0 * PANEL);
+    d0.intoArray(c, 0 * PANEL + LENGTH);
+    c1.intoArray(c, 1 * PANEL);
+    d1.intoArray(c, 1 * PANEL + LENGTH);
+    c2.intoArray(c, 2 * PANEL);
+    d2.intoArray(c, 2 * PANEL + LENGTH);
+    c3.intoArray(c, 3 * PANEL);
+    d3.intoArray(c, 3 * PANEL + LENGTH);
+    c4.intoArray(c, 4 * PANEL);
+    d4.intoArray(c, 4 * PANEL + LENGTH);
   }
 }

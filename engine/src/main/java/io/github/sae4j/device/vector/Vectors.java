@@ -78,23 +78,23 @@ final class Vectors {
   }
 
   /**
-   * The lower of each pair of lanes. Unlike {@code min} it does not tell −0 from +0 nor care for
+   * The higher of each pair of lanes. Unlike {@code max} it does not tell −0 from +0 nor care for
    * NaN, which takes C2 several instructions.
    */
-  static FloatVector lower(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.LT, a));
+  static FloatVector higher(FloatVector a, FloatVector b) {
+    return a.blend(b, b.compare(VectorOperators.GT, a));
   }
 
-  /** The lowest lane, zeros of either sign being equal. */
-  static float lowestLane(FloatVector v) {
+  /** The highest lane, zeros of either sign being equal. */
+  static float highestLane(FloatVector v) {
     FloatVector s = v;
     if (LENGTH >= 16) {
-      s = lower(s, s.rearrange(BY_8));
+      s = higher(s, s.rearrange(BY_8));
     }
     if (LENGTH >= 8) {
-      s = lower(s, s.rearrange(BY_4));
+      s = higher(s, s.rearrange(BY_4));
     }
-    s = lower(s, s.rearrange(BY_2));
-    return lower(s, s.rearrange(BY_1)).lane(0);
+    s = higher(s, s.rearrange(BY_2));
+    return higher(s, s.rearrange(BY_1)).lane(0);
   }
 }

@@ -1,0 +1,133 @@
+package io.github.sae4j.memory;
+
+import java.io.IOException;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Transparent huge pages of Linux for big blocks: a processor remembers the addresses of some
+ * thousand pages, and kernels that jump between rows of a matrix of small ones spend time looking
+ * addresses up.
+ *
+ * <p>They are used where the system offers them ({@code
+ * /sys/kernel/mm/transparent_hugepage/enabled} says {@code madvise} or {@code always}) and this
+ * library may call native code ({@code --enable-native-access}). Elsewhere, and with {@code
+ * -Dsae4j.hugePages=false}, blocks lie in small pages and nothing else changes.
+ */
+public final class HugePages {
+  private static final String PROPERTY = "sae4j.hugePages";
+  private static final Path SETTINGS = Path.of("/sys/kernel/mm/transparent_hugepage");
+
+  // The same on all processors that Java runs on.
+  private static final int MADV_DONTNEED = 4;
+  private static final int MADV_HUGEPAGE = 14;
+
+  private static final HugePages OF_THIS_SYSTEM = find();
+
+  private final long pageBytes;
+  private final MethodHandle madvise;
+  private final String description;
+
+  private HugePages(long pageBytes, MethodHandle madvise, String description) {
+    this.pageBytes = pageBytes;
+    this.madvise = madvise;
+    this.description = description;
+  }
+
+  /**
+   * Whether big blocks lie in huge pages, in words.
+   *
+   * @return for instance {@code 2048 KiB, for blocks that hold two or more}, or {@code none} and
+   *     why
+   */
+  public static String description() {
+    return OF_THIS_SYSTEM.description;
+  }
+
+  /**
+   * Moves a new block into huge pages as far as it covers whole ones, at least two.
+   *
+   * @param zeros a block of zeros that nobody uses yet; zeros afterwards too
+   */
+  static void take(MemorySegment zeros) {
+    if (OF_THIS_SYSTEM.madvise != null) {
+      OF_THIS_SYSTEM.back(zeros);
+    }
+  }
+
+  private void back(MemorySegment zeros) {
+    long skipped = -zeros.address() & (pageBytes - 1);
+    long covered = (zeros.byteSize() - skipped) & -pageBytes;
+    if (covered < 2 * pageBytes) {
+      return;
+    }
+    MemorySegment pages = zeros.asSlice(skipped, covered);
+    // The block was zeroed when it was allocated, in small pages. They are given back; the next
+    // touch of each range brings a zeroed huge page. It must be a write: reading maps a page of
+    // zeros that many kernels break up into small ones when it is written later.
+    if (advise(pages, MADV_HUGEPAGE) && advise(pages, MADV_DONTNEED)) {
+      for (long at = 0; at < covered; at += pageBytes) {
+        pages.set(ValueLayout.JAVA_BYTE, at, (byte) 0);
+      }
+    }
+  }
+
+  private boolean advise(MemorySegment pages, int advice) {
+    try {
+      return (int) madvise.invokeExact(pages, pages.byteSize(), advice) == 0;
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new IllegalStateException("madvise", e); // A native function throws nothing.
+    }
+  }
+
+  private static HugePages find() {
+    if ("false".equals(System.getProperty(PROPERTY))) {
+      return none("switched off by " + PROPERTY);
+    }
+    long pageBytes;
+    try {
+      if (Files.readString(SETTINGS.resolve("enabled")).contains("[never]")) {
+        return none("switched off in " + SETTINGS);
+      }
+      pageBytes = Long.parseLong(Files.readString(SETTINGS.resolve("hpage_pmd_size")).strip());
+    } catch (IOException | NumberFormatException e) {
+      return none("no transparent huge pages on this system");
+    }
+    // A restricted call without this would print a warning, in the log of a service perhaps.
+    if (!HugePages.class.getModule().isNativeAccessEnabled()) {
+      return none("--enable-native-access is missing");
+    }
+    try {
+      return new HugePages(
+          pageBytes, madvise(), pageBytes / 1024 + " KiB, for blocks that hold two or more");
+    } catch (UnsupportedOperationException e) {
+      return none("madvise cannot be called");
+    }
+  }
+
+  @SuppressWarnings("restricted") // Native access is checked before.
+  private static MethodHandle madvise() {
+    Linker linker = Linker.nativeLinker();
+    return linker.downcallHandle(
+        linker
+            .defaultLookup()
+            .find("madvise")
+            .orElseThrow(() -> new UnsupportedOperationException("madvise")),
+        FunctionDescriptor.of(
+            ValueLayout.JAVA_INT,
+            ValueLayout.ADDRESS,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_INT));
+  }
+
+  private static HugePages none(String why) {
+    return new HugePages(0, null, "none: " + why);
+  }
+}
