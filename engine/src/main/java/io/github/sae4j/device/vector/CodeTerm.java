@@ -47,7 +47,7 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepMemory memory) implements
       scratch.deltas[p] = codes.deltas[place];
       scratch.rowAt[p] = place / codes.k * padded;
     }
-    RowKernels.combine(scratch.weights, scratch.rowAt, count, gradient, padded, decoder, 0);
-    RowKernels.combine(scratch.deltas, scratch.rowAt, count, memory.input, padded, encoder, 0);
+    RowKernels.combine(scratch.weights, 0, scratch.rowAt, 0, count, gradient, padded, decoder, 0);
+    RowKernels.combine(scratch.deltas, 0, scratch.rowAt, 0, count, memory.input, padded, encoder, 0);
   }
 }

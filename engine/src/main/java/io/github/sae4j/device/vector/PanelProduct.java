@@ -1,10 +1,13 @@
 package io.github.sae4j.device.vector;
 
+import static io.github.sae4j.device.vector.Vectors.LENGTH;
 import static io.github.sae4j.device.vector.Vectors.PANEL;
+import static io.github.sae4j.device.vector.Vectors.SPECIES;
 import static io.github.sae4j.device.vector.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /**
  * General matrix product on register tiles. Rows of the left operand are packed once; threads claim
@@ -53,6 +56,9 @@ final class PanelProduct {
     float[] rows = {};
     float[] panels = {};
 
+    /** A tile's rows of the result across a group of panels, {@code [TILE][group * PANEL]}. */
+    float[] strip = {};
+
     float[] rows(int floats) {
       if (rows.length < floats) {
         rows = new float[floats];
@@ -79,7 +85,8 @@ final class PanelProduct {
   /** Floats of one worker's scratch for a product. */
   static long workerFloats(int n, int inner, int threads) {
     int depth = Math.min(DEPTH, inner);
-    return (group(n, depth, threads) + 1L) * depth * PANEL;
+    int group = group(n, depth, threads);
+    return (group + 1L) * depth * PANEL + (long) TILE * group * PANEL;
   }
 
   /** Panels packed together: what fits the cache, but a few groups a thread at least. */
@@ -178,6 +185,9 @@ final class PanelProduct {
           if (worker.panels.length < group * panelFloats) {
             worker.panels = new float[group * panelFloats];
           }
+          if (worker.strip.length < TILE * group * PANEL) {
+            worker.strip = new float[TILE * group * PANEL];
+          }
           int first = task * group;
           int count = Math.min(group, panels - first);
           for (int g = 0; g < count; g++) {
@@ -188,37 +198,65 @@ final class PanelProduct {
             pack(product.b, across, column, columns, PANEL, from, depth, w, worker.panels, at);
           }
           for (int tile = 0; tile < Packing.tiles(rows); tile++) {
-            for (int g = 0; g < count; g++) {
-              int column = (first + g) * PANEL;
-              tile(worker, product, row, rows, tile, column, g * panelFloats, from, depth);
-            }
+            strip(worker, product, row, rows, tile, first * PANEL, count, from, depth);
           }
         });
   }
 
-  private void tile(
+  /**
+   * One tile against a group of panels. The result is written in runs as long as the group: single
+   * vectors, a row of the result apart, would fill the caches' sets and wait for memory.
+   */
+  private void strip(
       Worker worker,
       Product product,
       int row,
       int rows,
       int tile,
       int column,
-      int panelAt,
+      int panels,
       int from,
       int depth) {
     int first = row + tile * TILE;
     int tileRows = Math.min(TILE, rows - tile * TILE);
-    int columns = Math.min(PANEL, product.n - column);
-    Rows out = product.out;
+    int columns = Math.min(panels * PANEL, product.n - column);
+    int width = panels * PANEL;
     boolean goOn = from > 0 || product.goOn;
     if (goOn) {
       for (int r = 0; r < tileRows; r++) {
-        out.read(first + r, column, columns, worker.tile, r * PANEL);
+        product.out.read(first + r, column, columns, worker.strip, r * width);
       }
     }
-    Tiles.multiply(packed, tile * TILE * depth, worker.panels, panelAt, depth, goOn, worker.tile);
+    for (int g = 0; g < panels; g++) {
+      int at = g * PANEL;
+      if (goOn) {
+        move(worker.strip, at, width, worker.tile, 0, PANEL, tileRows);
+      }
+      Tiles.multiply(
+          packed,
+          tile * TILE * depth,
+          worker.panels,
+          g * depth * PANEL,
+          depth,
+          goOn,
+          worker.tile);
+      move(worker.tile, 0, PANEL, worker.strip, at, width, tileRows);
+    }
     for (int r = 0; r < tileRows; r++) {
-      out.write(first + r, column, columns, worker.tile, r * PANEL);
+      product.out.write(first + r, column, columns, worker.strip, r * width);
+    }
+  }
+
+  /** Moves rows of a panel's width. */
+  private static void move(
+      float[] from, int fromAt, int fromStride, float[] to, int toAt, int toStride, int rows) {
+    for (int r = 0; r < rows; r++) {
+      int source = fromAt + r * fromStride;
+      int target = toAt + r * toStride;
+      FloatVector low = FloatVector.fromArray(SPECIES, from, source);
+      FloatVector high = FloatVector.fromArray(SPECIES, from, source + LENGTH);
+      low.intoArray(to, target);
+      high.intoArray(to, target + LENGTH);
     }
   }
 }

@@ -223,7 +223,9 @@ final class RowKernels {
    * what {@code out} holds (numerics rules 3 and 4).
    *
    * @param weights one weight a row
+   * @param firstWeight the first weight
    * @param rowAt first float of each row in {@code rows}
+   * @param firstRow that of the first row
    * @param count number of rows
    * @param rows the rows
    * @param padded padded width
@@ -231,22 +233,109 @@ final class RowKernels {
    * @param at first position in {@code out}
    */
   static void combine(
-      float[] weights, int[] rowAt, int count, float[] rows, int padded, float[] out, int at) {
+      float[] weights,
+      int firstWeight,
+      int[] rowAt,
+      int firstRow,
+      int count,
+      float[] rows,
+      int padded,
+      float[] out,
+      int at) {
     int column = 0;
+    if (Vectors.TILE == 12) {
+      for (; column + 16 * LENGTH <= padded; column += 16 * LENGTH) {
+        combine16(weights, firstWeight, rowAt, firstRow, count, rows, column, out, at + column);
+      }
+    }
     for (; column + 8 * LENGTH <= padded; column += 8 * LENGTH) {
-      combine8(weights, rowAt, count, rows, column, out, at + column);
+      combine8(weights, firstWeight, rowAt, firstRow, count, rows, column, out, at + column);
     }
     for (; column < padded; column += LENGTH) {
       FloatVector s = load(out, at + column);
       for (int r = 0; r < count; r++) {
-        s = FloatVector.broadcast(SPECIES, weights[r]).fma(load(rows, rowAt[r] + column), s);
+        FloatVector row = load(rows, rowAt[firstRow + r] + column);
+        s = FloatVector.broadcast(SPECIES, weights[firstWeight + r]).fma(row, s);
       }
       s.intoArray(out, at + column);
     }
   }
 
+  // Runs of 16 vectors where registers allow: rows are read from L3, and longer runs load better.
+  private static void combine16(
+      float[] weights,
+      int firstWeight,
+      int[] rowAt,
+      int firstRow,
+      int count,
+      float[] rows,
+      int column,
+      float[] out,
+      int at) {
+    FloatVector s0 = load(out, at);
+    FloatVector s1 = load(out, at + LENGTH);
+    FloatVector s2 = load(out, at + 2 * LENGTH);
+    FloatVector s3 = load(out, at + 3 * LENGTH);
+    FloatVector s4 = load(out, at + 4 * LENGTH);
+    FloatVector s5 = load(out, at + 5 * LENGTH);
+    FloatVector s6 = load(out, at + 6 * LENGTH);
+    FloatVector s7 = load(out, at + 7 * LENGTH);
+    FloatVector s8 = load(out, at + 8 * LENGTH);
+    FloatVector s9 = load(out, at + 9 * LENGTH);
+    FloatVector s10 = load(out, at + 10 * LENGTH);
+    FloatVector s11 = load(out, at + 11 * LENGTH);
+    FloatVector s12 = load(out, at + 12 * LENGTH);
+    FloatVector s13 = load(out, at + 13 * LENGTH);
+    FloatVector s14 = load(out, at + 14 * LENGTH);
+    FloatVector s15 = load(out, at + 15 * LENGTH);
+    for (int r = 0; r < count; r++) {
+      FloatVector w = FloatVector.broadcast(SPECIES, weights[firstWeight + r]);
+      int row = rowAt[firstRow + r] + column;
+      s0 = w.fma(load(rows, row), s0);
+      s1 = w.fma(load(rows, row + LENGTH), s1);
+      s2 = w.fma(load(rows, row + 2 * LENGTH), s2);
+      s3 = w.fma(load(rows, row + 3 * LENGTH), s3);
+      s4 = w.fma(load(rows, row + 4 * LENGTH), s4);
+      s5 = w.fma(load(rows, row + 5 * LENGTH), s5);
+      s6 = w.fma(load(rows, row + 6 * LENGTH), s6);
+      s7 = w.fma(load(rows, row + 7 * LENGTH), s7);
+      s8 = w.fma(load(rows, row + 8 * LENGTH), s8);
+      s9 = w.fma(load(rows, row + 9 * LENGTH), s9);
+      s10 = w.fma(load(rows, row + 10 * LENGTH), s10);
+      s11 = w.fma(load(rows, row + 11 * LENGTH), s11);
+      s12 = w.fma(load(rows, row + 12 * LENGTH), s12);
+      s13 = w.fma(load(rows, row + 13 * LENGTH), s13);
+      s14 = w.fma(load(rows, row + 14 * LENGTH), s14);
+      s15 = w.fma(load(rows, row + 15 * LENGTH), s15);
+    }
+    s0.intoArray(out, at);
+    s1.intoArray(out, at + LENGTH);
+    s2.intoArray(out, at + 2 * LENGTH);
+    s3.intoArray(out, at + 3 * LENGTH);
+    s4.intoArray(out, at + 4 * LENGTH);
+    s5.intoArray(out, at + 5 * LENGTH);
+    s6.intoArray(out, at + 6 * LENGTH);
+    s7.intoArray(out, at + 7 * LENGTH);
+    s8.intoArray(out, at + 8 * LENGTH);
+    s9.intoArray(out, at + 9 * LENGTH);
+    s10.intoArray(out, at + 10 * LENGTH);
+    s11.intoArray(out, at + 11 * LENGTH);
+    s12.intoArray(out, at + 12 * LENGTH);
+    s13.intoArray(out, at + 13 * LENGTH);
+    s14.intoArray(out, at + 14 * LENGTH);
+    s15.intoArray(out, at + 15 * LENGTH);
+  }
+
   private static void combine8(
-      float[] weights, int[] rowAt, int count, float[] rows, int column, float[] out, int at) {
+      float[] weights,
+      int firstWeight,
+      int[] rowAt,
+      int firstRow,
+      int count,
+      float[] rows,
+      int column,
+      float[] out,
+      int at) {
     FloatVector s0 = load(out, at);
     FloatVector s1 = load(out, at + LENGTH);
     FloatVector s2 = load(out, at + 2 * LENGTH);
@@ -256,8 +345,8 @@ final class RowKernels {
     FloatVector s6 = load(out, at + 6 * LENGTH);
     FloatVector s7 = load(out, at + 7 * LENGTH);
     for (int r = 0; r < count; r++) {
-      FloatVector w = FloatVector.broadcast(SPECIES, weights[r]);
-      int row = rowAt[r] + column;
+      FloatVector w = FloatVector.broadcast(SPECIES, weights[firstWeight + r]);
+      int row = rowAt[firstRow + r] + column;
       s0 = w.fma(load(rows, row), s0);
       s1 = w.fma(load(rows, row + LENGTH), s1);
       s2 = w.fma(load(rows, row + 2 * LENGTH), s2);

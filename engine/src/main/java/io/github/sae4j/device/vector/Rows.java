@@ -1,12 +1,7 @@
 package io.github.sae4j.device.vector;
 
-import static io.github.sae4j.device.vector.Vectors.LENGTH;
-import static io.github.sae4j.device.vector.Vectors.SPECIES;
-
 import io.github.sae4j.memory.Matrix;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * Rows of floats wherever they lie, read and written in pieces: a matrix, some rows of a matrix, or
@@ -63,17 +58,8 @@ interface Rows {
 
     @Override
     public void write(int row, int column, int count, float[] from, int at) {
-      MemorySegment segment = matrix.segment();
-      long offset = offset(row, column);
-      int j = 0;
-      // Pieces of one tile are short: a vector's store is cheaper than a call that copies.
-      for (; j + LENGTH <= count; j += LENGTH) {
-        FloatVector.fromArray(SPECIES, from, at + j)
-            .intoMemorySegment(segment, offset + 4L * j, ByteOrder.nativeOrder());
-      }
-      if (j < count) {
-        MemorySegment.copy(from, at + j, segment, Matrix.FLOAT, offset + 4L * j, count - j);
-      }
+      MemorySegment.copy(
+          from, at, matrix.segment(), Matrix.FLOAT, offset(row, column), count);
     }
   }
 

@@ -15,6 +15,9 @@ final class SamplePass {
   /** Samples of one task. */
   private static final int TASK = 16;
 
+  /** Rows of W_dec that are summed up right after they were copied, while they are in L1. */
+  private static final int IN_L1 = 8;
+
   /** What is done for a sample. */
   interface Sample {
     void run(int row, StepMemory.Worker scratch);
@@ -177,13 +180,15 @@ final class SamplePass {
     int padded = memory.padded;
     java.util.Arrays.fill(scratch.out, 0f);
     int at = b * codes.k;
-    for (int slot = 0; slot < codes.k; slot += CHUNK) {
-      int count = Math.min(CHUNK, codes.k - slot);
-      loadDecoderRows(codes, at + slot, count, scratch);
-      System.arraycopy(codes.values, at + slot, scratch.chunkWeights, 0, count);
+    for (int slot = 0; slot < codes.k; slot += IN_L1) {
+      int count = Math.min(IN_L1, codes.k - slot);
+      int place = slot % CHUNK;
+      loadDecoderRows(codes, at + slot, count, scratch, place);
       RowKernels.combine(
-          scratch.chunkWeights,
+          codes.values,
+          at + slot,
           scratch.chunkAt,
+          place,
           count,
           scratch.decoderRows,
           padded,
@@ -207,7 +212,7 @@ final class SamplePass {
     for (int slot = 0; slot < codes.k; slot += CHUNK) {
       int count = Math.min(CHUNK, codes.k - slot);
       if (!loaded) {
-        loadDecoderRows(codes, at + slot, count, scratch);
+        loadDecoderRows(codes, at + slot, count, scratch, 0);
       }
       RowKernels.dots(
           gradient, b * padded, scratch.decoderRows, count, padded, codes.deltas, at + slot);
@@ -219,7 +224,8 @@ final class SamplePass {
     }
   }
 
-  private void loadDecoderRows(HeapCodes codes, int from, int count, StepMemory.Worker scratch) {
+  private void loadDecoderRows(
+      HeapCodes codes, int from, int count, StepMemory.Worker scratch, int place) {
     for (int i = 0; i < count; i++) {
       Packing.copyRow(
           state.wDec(),
@@ -227,7 +233,7 @@ final class SamplePass {
           0,
           spec.dIn(),
           scratch.decoderRows,
-          i * memory.padded);
+          (place + i) * memory.padded);
     }
   }
 

@@ -22,7 +22,6 @@ final class StepMemory {
     final float[] term;
     final float[] unit;
     final int[] chunkAt = new int[CHUNK];
-    final float[] chunkWeights = new float[CHUNK];
     final float[] lanes = new float[RowKernels.LANE_FLOATS];
     float[] weights = {};
     float[] deltas = {};

@@ -216,7 +216,7 @@ public final class VectorDevice implements Device {
             for (int i = 0; i < count; i++) {
               s.c[i] = codes.value(b, slot + i);
             }
-            RowKernels.combine(s.c, s.at, count, s.b, padded, s.a, 0);
+            RowKernels.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
           if (bias != null) {
             RowKernels.add(s.a, 0, bias, 0, padded);
@@ -293,7 +293,7 @@ public final class VectorDevice implements Device {
               Packing.copyRow(rows, place / codes.k(), 0, d, s.b, j * padded);
               Arrays.fill(s.b, j * padded + d, (j + 1) * padded, 0f);
             }
-            RowKernels.combine(s.c, s.at, count, s.b, padded, s.a, 0);
+            RowKernels.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
           out.write(i, 1, s.a, 0);
         });
