@@ -48,6 +48,7 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepMemory memory) implements
       scratch.rowAt[p] = place / codes.k * padded;
     }
     RowKernels.combine(scratch.weights, 0, scratch.rowAt, 0, count, gradient, padded, decoder, 0);
-    RowKernels.combine(scratch.deltas, 0, scratch.rowAt, 0, count, memory.input, padded, encoder, 0);
+    RowKernels.combine(
+        scratch.deltas, 0, scratch.rowAt, 0, count, memory.input, padded, encoder, 0);
   }
 }

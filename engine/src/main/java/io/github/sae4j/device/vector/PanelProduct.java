@@ -233,13 +233,7 @@ final class PanelProduct {
         move(worker.strip, at, width, worker.tile, 0, PANEL, tileRows);
       }
       Tiles.multiply(
-          packed,
-          tile * TILE * depth,
-          worker.panels,
-          g * depth * PANEL,
-          depth,
-          goOn,
-          worker.tile);
+          packed, tile * TILE * depth, worker.panels, g * depth * PANEL, depth, goOn, worker.tile);
       move(worker.tile, 0, PANEL, worker.strip, at, width, tileRows);
     }
     for (int r = 0; r < tileRows; r++) {

@@ -58,8 +58,7 @@ interface Rows {
 
     @Override
     public void write(int row, int column, int count, float[] from, int at) {
-      MemorySegment.copy(
-          from, at, matrix.segment(), Matrix.FLOAT, offset(row, column), count);
+      MemorySegment.copy(from, at, matrix.segment(), Matrix.FLOAT, offset(row, column), count);
     }
   }
 
