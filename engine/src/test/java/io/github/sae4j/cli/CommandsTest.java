@@ -145,18 +145,6 @@ class CommandsTest {
   }
 
   @Test
-  void inspectSaysWhatItLeavesOut() throws IOException {
-    Path many = Files.createDirectory(folder.resolve("many"));
-    for (int i = 0; i < 1003; i++) {
-      Files.createFile(many.resolve("%04d".formatted(i)));
-    }
-    assertEquals(ExitCode.DONE, console.run("inspect", many));
-    List<String> lines = console.out().lines().toList();
-    assertEquals(1001, lines.size());
-    assertEquals("...: and 3 more", lines.getLast());
-  }
-
-  @Test
   void inspectShowsRuns() throws IOException {
     assertEquals(ExitCode.DONE, console.run("inspect", run));
     assertTrue(console.out().contains("W_dec F32 [24, 10]"), console.out());
