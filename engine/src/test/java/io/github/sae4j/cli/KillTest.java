@@ -146,6 +146,9 @@ class KillTest {
 
   /** Whether there is a folder that was being written when the process died. */
   private static boolean halfWritten(Path run) throws IOException {
+    if (Files.notExists(run)) {
+      return false; // killed before it had begun
+    }
     try (Stream<Path> entries = Files.walk(run, 2)) {
       return entries.anyMatch(entry -> entry.getFileName().toString().contains(".new-"));
     }
