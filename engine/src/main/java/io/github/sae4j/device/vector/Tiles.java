@@ -37,7 +37,7 @@ final class Tiles {
     if (TILE == 12) {
       rows12(a, aAt, b, bAt, depth, goOn, c);
     } else {
-      rows5(a, aAt, b, bAt, depth, goOn, c);
+      rows4(a, aAt, b, bAt, depth, goOn, c);
     }
   }
 
@@ -161,8 +161,8 @@ final class Tiles {
     d11.intoArray(c, 11 * PANEL + LENGTH);
   }
 
-  /** 5 rows x 2 vectors: 10 accumulators. */
-  private static void rows5(
+  /** 4 rows x 2 vectors: 8 accumulators. */
+  private static void rows4(
       float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
     FloatVector c0 = FloatVector.zero(SPECIES);
     FloatVector d0 = c0;
@@ -172,8 +172,6 @@ final class Tiles {
     FloatVector d2 = c0;
     FloatVector c3 = c0;
     FloatVector d3 = c0;
-    FloatVector c4 = c0;
-    FloatVector d4 = c0;
     if (goOn) {
       c0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL);
       d0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL + LENGTH);
@@ -183,13 +181,11 @@ final class Tiles {
       d2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL + LENGTH);
       c3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL);
       d3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL + LENGTH);
-      c4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL);
-      d4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL + LENGTH);
     }
     for (int p = 0; p < depth; p++) {
       FloatVector low = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL);
       FloatVector high = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL + LENGTH);
-      int at = aAt + p * 5;
+      int at = aAt + p * 4;
       FloatVector x = FloatVector.broadcast(SPECIES, a[at]);
       c0 = x.fma(low, c0);
       d0 = x.fma(high, d0);
@@ -202,9 +198,6 @@ final class Tiles {
       x = FloatVector.broadcast(SPECIES, a[at + 3]);
       c3 = x.fma(low, c3);
       d3 = x.fma(high, d3);
-      x = FloatVector.broadcast(SPECIES, a[at + 4]);
-      c4 = x.fma(low, c4);
-      d4 = x.fma(high, d4);
     }
     c0.intoArray(c, 0 * PANEL);
     d0.intoArray(c, 0 * PANEL + LENGTH);
@@ -214,7 +207,5 @@ final class Tiles {
     d2.intoArray(c, 2 * PANEL + LENGTH);
     c3.intoArray(c, 3 * PANEL);
     d3.intoArray(c, 3 * PANEL + LENGTH);
-    c4.intoArray(c, 4 * PANEL);
-    d4.intoArray(c, 4 * PANEL + LENGTH);
   }
 }
