@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Warmed kernels leave nothing on the heap that grows with their operands: neither scratch nor,
  * worse, vectors that the compiler had to box.
  */
+@Tag("alone")
 class AllocationTest {
   private static final int ROWS = 192;
   private static final int D_IN = 64;
