@@ -304,7 +304,9 @@ final class Encoding {
               inRound * panelFloats,
               depth,
               false,
-              worker.tile);
+              worker.tile,
+              0,
+              PANEL);
           boolean finite =
               filter(
                   worker.tile,

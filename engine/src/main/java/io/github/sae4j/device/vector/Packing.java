@@ -12,9 +12,6 @@ import java.util.Arrays;
  * being a tile's rows or a panel's columns. Missing rows are zeros, so tiles have no edges.
  */
 final class Packing {
-  /** Columns moved at a time: their cache lines stay in L1 while all rows pass. */
-  private static final int COLUMNS = 16;
-
   private Packing() {}
 
   /**
@@ -34,15 +31,31 @@ final class Packing {
     if (count < width) {
       Arrays.fill(out, at, at + depth * width, 0f);
     }
-    for (int column = 0; column < depth; column += COLUMNS) {
-      int end = Math.min(depth, column + COLUMNS);
-      for (int r = 0; r < count; r++) {
-        int source = from + r * stride;
-        int target = at + r;
-        for (int p = column; p < end; p++) {
-          out[target + p * width] = rows[source + p];
-        }
+    int r = 0;
+    for (; r + 4 <= count; r += 4) {
+      pack4(rows, from + r * stride, stride, depth, width, out, at + r);
+    }
+    for (; r < count; r++) {
+      int source = from + r * stride;
+      for (int p = 0; p < depth; p++) {
+        out[at + r + p * width] = rows[source + p];
       }
+    }
+  }
+
+  // Four rows at a time: half the time of one by one, in which every store is to another line.
+  private static void pack4(
+      float[] rows, int from, int stride, int depth, int width, float[] out, int at) {
+    int second = from + stride;
+    int third = second + stride;
+    int fourth = third + stride;
+    int to = at;
+    for (int p = 0; p < depth; p++) {
+      out[to] = rows[from + p];
+      out[to + 1] = rows[second + p];
+      out[to + 2] = rows[third + p];
+      out[to + 3] = rows[fourth + p];
+      to += width;
     }
   }
 

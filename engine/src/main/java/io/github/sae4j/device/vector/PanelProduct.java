@@ -1,13 +1,10 @@
 package io.github.sae4j.device.vector;
 
-import static io.github.sae4j.device.vector.Vectors.LENGTH;
 import static io.github.sae4j.device.vector.Vectors.PANEL;
-import static io.github.sae4j.device.vector.Vectors.SPECIES;
 import static io.github.sae4j.device.vector.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * General matrix product on register tiles. Rows of the left operand are packed once; threads claim
@@ -52,7 +49,6 @@ final class PanelProduct {
   private static final int GROUP_BYTES = 2048 << 10;
 
   private static final class Worker {
-    final float[] tile = new float[TILE * PANEL];
     float[] rows = {};
     float[] panels = {};
 
@@ -229,28 +225,19 @@ final class PanelProduct {
     }
     for (int g = 0; g < panels; g++) {
       int at = g * PANEL;
-      if (goOn) {
-        move(worker.strip, at, width, worker.tile, 0, PANEL, tileRows);
-      }
       Tiles.multiply(
-          packed, tile * TILE * depth, worker.panels, g * depth * PANEL, depth, goOn, worker.tile);
-      move(worker.tile, 0, PANEL, worker.strip, at, width, tileRows);
+          packed,
+          tile * TILE * depth,
+          worker.panels,
+          g * depth * PANEL,
+          depth,
+          goOn,
+          worker.strip,
+          at,
+          width);
     }
     for (int r = 0; r < tileRows; r++) {
       product.out.write(first + r, column, columns, worker.strip, r * width);
-    }
-  }
-
-  /** Moves rows of a panel's width. */
-  private static void move(
-      float[] from, int fromAt, int fromStride, float[] to, int toAt, int toStride, int rows) {
-    for (int r = 0; r < rows; r++) {
-      int source = fromAt + r * fromStride;
-      int target = toAt + r * toStride;
-      FloatVector low = FloatVector.fromArray(SPECIES, from, source);
-      FloatVector high = FloatVector.fromArray(SPECIES, from, source + LENGTH);
-      low.intoArray(to, target);
-      high.intoArray(to, target + LENGTH);
     }
   }
 }

@@ -31,19 +31,38 @@ final class Tiles {
    * @param bAt first float of the panel
    * @param depth length of the inner index
    * @param goOn whether the chains go on from what {@code c} holds; otherwise they start from +0
-   * @param c the tile
+   * @param c holds the tile
+   * @param cAt its first float
+   * @param cStride floats from row to row
    */
-  static void multiply(float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
+  static void multiply(
+      float[] a,
+      int aAt,
+      float[] b,
+      int bAt,
+      int depth,
+      boolean goOn,
+      float[] c,
+      int cAt,
+      int cStride) {
     if (TILE == 12) {
-      rows12(a, aAt, b, bAt, depth, goOn, c);
+      rows12(a, aAt, b, bAt, depth, goOn, c, cAt, cStride);
     } else {
-      rows4(a, aAt, b, bAt, depth, goOn, c);
+      rows4(a, aAt, b, bAt, depth, goOn, c, cAt, cStride);
     }
   }
 
   /** 12 rows x 2 vectors: 24 accumulators. */
   private static void rows12(
-      float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
+      float[] a,
+      int aAt,
+      float[] b,
+      int bAt,
+      int depth,
+      boolean goOn,
+      float[] c,
+      int cAt,
+      int cStride) {
     FloatVector c0 = FloatVector.zero(SPECIES);
     FloatVector d0 = c0;
     FloatVector c1 = c0;
@@ -69,30 +88,30 @@ final class Tiles {
     FloatVector c11 = c0;
     FloatVector d11 = c0;
     if (goOn) {
-      c0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL);
-      d0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL + LENGTH);
-      c1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL);
-      d1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL + LENGTH);
-      c2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL);
-      d2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL + LENGTH);
-      c3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL);
-      d3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL + LENGTH);
-      c4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL);
-      d4 = FloatVector.fromArray(SPECIES, c, 4 * PANEL + LENGTH);
-      c5 = FloatVector.fromArray(SPECIES, c, 5 * PANEL);
-      d5 = FloatVector.fromArray(SPECIES, c, 5 * PANEL + LENGTH);
-      c6 = FloatVector.fromArray(SPECIES, c, 6 * PANEL);
-      d6 = FloatVector.fromArray(SPECIES, c, 6 * PANEL + LENGTH);
-      c7 = FloatVector.fromArray(SPECIES, c, 7 * PANEL);
-      d7 = FloatVector.fromArray(SPECIES, c, 7 * PANEL + LENGTH);
-      c8 = FloatVector.fromArray(SPECIES, c, 8 * PANEL);
-      d8 = FloatVector.fromArray(SPECIES, c, 8 * PANEL + LENGTH);
-      c9 = FloatVector.fromArray(SPECIES, c, 9 * PANEL);
-      d9 = FloatVector.fromArray(SPECIES, c, 9 * PANEL + LENGTH);
-      c10 = FloatVector.fromArray(SPECIES, c, 10 * PANEL);
-      d10 = FloatVector.fromArray(SPECIES, c, 10 * PANEL + LENGTH);
-      c11 = FloatVector.fromArray(SPECIES, c, 11 * PANEL);
-      d11 = FloatVector.fromArray(SPECIES, c, 11 * PANEL + LENGTH);
+      c0 = FloatVector.fromArray(SPECIES, c, cAt);
+      d0 = FloatVector.fromArray(SPECIES, c, cAt + LENGTH);
+      c1 = FloatVector.fromArray(SPECIES, c, cAt + cStride);
+      d1 = FloatVector.fromArray(SPECIES, c, cAt + cStride + LENGTH);
+      c2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * cStride);
+      d2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * cStride + LENGTH);
+      c3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * cStride);
+      d3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * cStride + LENGTH);
+      c4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * cStride);
+      d4 = FloatVector.fromArray(SPECIES, c, cAt + 4 * cStride + LENGTH);
+      c5 = FloatVector.fromArray(SPECIES, c, cAt + 5 * cStride);
+      d5 = FloatVector.fromArray(SPECIES, c, cAt + 5 * cStride + LENGTH);
+      c6 = FloatVector.fromArray(SPECIES, c, cAt + 6 * cStride);
+      d6 = FloatVector.fromArray(SPECIES, c, cAt + 6 * cStride + LENGTH);
+      c7 = FloatVector.fromArray(SPECIES, c, cAt + 7 * cStride);
+      d7 = FloatVector.fromArray(SPECIES, c, cAt + 7 * cStride + LENGTH);
+      c8 = FloatVector.fromArray(SPECIES, c, cAt + 8 * cStride);
+      d8 = FloatVector.fromArray(SPECIES, c, cAt + 8 * cStride + LENGTH);
+      c9 = FloatVector.fromArray(SPECIES, c, cAt + 9 * cStride);
+      d9 = FloatVector.fromArray(SPECIES, c, cAt + 9 * cStride + LENGTH);
+      c10 = FloatVector.fromArray(SPECIES, c, cAt + 10 * cStride);
+      d10 = FloatVector.fromArray(SPECIES, c, cAt + 10 * cStride + LENGTH);
+      c11 = FloatVector.fromArray(SPECIES, c, cAt + 11 * cStride);
+      d11 = FloatVector.fromArray(SPECIES, c, cAt + 11 * cStride + LENGTH);
     }
     for (int p = 0; p < depth; p++) {
       FloatVector low = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL);
@@ -135,35 +154,43 @@ final class Tiles {
       c11 = x.fma(low, c11);
       d11 = x.fma(high, d11);
     }
-    c0.intoArray(c, 0 * PANEL);
-    d0.intoArray(c, 0 * PANEL + LENGTH);
-    c1.intoArray(c, 1 * PANEL);
-    d1.intoArray(c, 1 * PANEL + LENGTH);
-    c2.intoArray(c, 2 * PANEL);
-    d2.intoArray(c, 2 * PANEL + LENGTH);
-    c3.intoArray(c, 3 * PANEL);
-    d3.intoArray(c, 3 * PANEL + LENGTH);
-    c4.intoArray(c, 4 * PANEL);
-    d4.intoArray(c, 4 * PANEL + LENGTH);
-    c5.intoArray(c, 5 * PANEL);
-    d5.intoArray(c, 5 * PANEL + LENGTH);
-    c6.intoArray(c, 6 * PANEL);
-    d6.intoArray(c, 6 * PANEL + LENGTH);
-    c7.intoArray(c, 7 * PANEL);
-    d7.intoArray(c, 7 * PANEL + LENGTH);
-    c8.intoArray(c, 8 * PANEL);
-    d8.intoArray(c, 8 * PANEL + LENGTH);
-    c9.intoArray(c, 9 * PANEL);
-    d9.intoArray(c, 9 * PANEL + LENGTH);
-    c10.intoArray(c, 10 * PANEL);
-    d10.intoArray(c, 10 * PANEL + LENGTH);
-    c11.intoArray(c, 11 * PANEL);
-    d11.intoArray(c, 11 * PANEL + LENGTH);
+    c0.intoArray(c, cAt);
+    d0.intoArray(c, cAt + LENGTH);
+    c1.intoArray(c, cAt + cStride);
+    d1.intoArray(c, cAt + cStride + LENGTH);
+    c2.intoArray(c, cAt + 2 * cStride);
+    d2.intoArray(c, cAt + 2 * cStride + LENGTH);
+    c3.intoArray(c, cAt + 3 * cStride);
+    d3.intoArray(c, cAt + 3 * cStride + LENGTH);
+    c4.intoArray(c, cAt + 4 * cStride);
+    d4.intoArray(c, cAt + 4 * cStride + LENGTH);
+    c5.intoArray(c, cAt + 5 * cStride);
+    d5.intoArray(c, cAt + 5 * cStride + LENGTH);
+    c6.intoArray(c, cAt + 6 * cStride);
+    d6.intoArray(c, cAt + 6 * cStride + LENGTH);
+    c7.intoArray(c, cAt + 7 * cStride);
+    d7.intoArray(c, cAt + 7 * cStride + LENGTH);
+    c8.intoArray(c, cAt + 8 * cStride);
+    d8.intoArray(c, cAt + 8 * cStride + LENGTH);
+    c9.intoArray(c, cAt + 9 * cStride);
+    d9.intoArray(c, cAt + 9 * cStride + LENGTH);
+    c10.intoArray(c, cAt + 10 * cStride);
+    d10.intoArray(c, cAt + 10 * cStride + LENGTH);
+    c11.intoArray(c, cAt + 11 * cStride);
+    d11.intoArray(c, cAt + 11 * cStride + LENGTH);
   }
 
   /** 4 rows x 2 vectors: 8 accumulators. */
   private static void rows4(
-      float[] a, int aAt, float[] b, int bAt, int depth, boolean goOn, float[] c) {
+      float[] a,
+      int aAt,
+      float[] b,
+      int bAt,
+      int depth,
+      boolean goOn,
+      float[] c,
+      int cAt,
+      int cStride) {
     FloatVector c0 = FloatVector.zero(SPECIES);
     FloatVector d0 = c0;
     FloatVector c1 = c0;
@@ -173,14 +200,14 @@ final class Tiles {
     FloatVector c3 = c0;
     FloatVector d3 = c0;
     if (goOn) {
-      c0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL);
-      d0 = FloatVector.fromArray(SPECIES, c, 0 * PANEL + LENGTH);
-      c1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL);
-      d1 = FloatVector.fromArray(SPECIES, c, 1 * PANEL + LENGTH);
-      c2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL);
-      d2 = FloatVector.fromArray(SPECIES, c, 2 * PANEL + LENGTH);
-      c3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL);
-      d3 = FloatVector.fromArray(SPECIES, c, 3 * PANEL + LENGTH);
+      c0 = FloatVector.fromArray(SPECIES, c, cAt);
+      d0 = FloatVector.fromArray(SPECIES, c, cAt + LENGTH);
+      c1 = FloatVector.fromArray(SPECIES, c, cAt + cStride);
+      d1 = FloatVector.fromArray(SPECIES, c, cAt + cStride + LENGTH);
+      c2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * cStride);
+      d2 = FloatVector.fromArray(SPECIES, c, cAt + 2 * cStride + LENGTH);
+      c3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * cStride);
+      d3 = FloatVector.fromArray(SPECIES, c, cAt + 3 * cStride + LENGTH);
     }
     for (int p = 0; p < depth; p++) {
       FloatVector low = FloatVector.fromArray(SPECIES, b, bAt + p * PANEL);
@@ -199,13 +226,13 @@ final class Tiles {
       c3 = x.fma(low, c3);
       d3 = x.fma(high, d3);
     }
-    c0.intoArray(c, 0 * PANEL);
-    d0.intoArray(c, 0 * PANEL + LENGTH);
-    c1.intoArray(c, 1 * PANEL);
-    d1.intoArray(c, 1 * PANEL + LENGTH);
-    c2.intoArray(c, 2 * PANEL);
-    d2.intoArray(c, 2 * PANEL + LENGTH);
-    c3.intoArray(c, 3 * PANEL);
-    d3.intoArray(c, 3 * PANEL + LENGTH);
+    c0.intoArray(c, cAt);
+    d0.intoArray(c, cAt + LENGTH);
+    c1.intoArray(c, cAt + cStride);
+    d1.intoArray(c, cAt + cStride + LENGTH);
+    c2.intoArray(c, cAt + 2 * cStride);
+    d2.intoArray(c, cAt + 2 * cStride + LENGTH);
+    c3.intoArray(c, cAt + 3 * cStride);
+    d3.intoArray(c, cAt + 3 * cStride + LENGTH);
   }
 }
