@@ -27,28 +27,25 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepMemory memory) implements
   }
 
   @Override
-  public void addTo(int latent, StepMemory.Worker scratch) {
+  public void addTo(Side side, int latent, StepMemory.Worker scratch) {
     Arrays.fill(scratch.term, 0f);
-    Arrays.fill(scratch.out, 0f);
-    accumulate(latent, scratch, scratch.term, scratch.out);
-    RowKernels.add(scratch.encoderGradient, 0, scratch.term, 0, memory.padded);
-    RowKernels.add(scratch.decoderGradient, 0, scratch.out, 0, memory.padded);
+    accumulate(side, latent, scratch, scratch.term);
+    RowKernels.add(scratch.gradient, 0, scratch.term, 0, memory.padded);
   }
 
-  /** Chains over ascending samples that go on from what both rows hold. */
-  void accumulate(int latent, StepMemory.Worker scratch, float[] encoder, float[] decoder) {
+  /** Chains over ascending samples that go on from what a row holds. */
+  void accumulate(Side side, int latent, StepMemory.Worker scratch, float[] row) {
     int from = codes.byLatent.from(latent);
     int count = codes.byLatent.to(latent) - from;
     int padded = memory.padded;
     scratch.samples(count);
+    float[] weights = side == Side.DECODER ? codes.values : codes.deltas;
+    float[] rows = side == Side.DECODER ? gradient : memory.input;
     for (int p = 0; p < count; p++) {
       int place = codes.byLatent.place(from + p);
-      scratch.weights[p] = codes.values[place];
-      scratch.deltas[p] = codes.deltas[place];
+      scratch.weights[p] = weights[place];
       scratch.rowAt[p] = place / codes.k * padded;
     }
-    RowKernels.combine(scratch.weights, 0, scratch.rowAt, 0, count, gradient, padded, decoder, 0);
-    RowKernels.combine(
-        scratch.deltas, 0, scratch.rowAt, 0, count, memory.input, padded, encoder, 0);
+    RowKernels.combine(scratch.weights, 0, scratch.rowAt, 0, count, rows, padded, row, 0);
   }
 }

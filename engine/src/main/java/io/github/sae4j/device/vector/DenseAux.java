@@ -327,14 +327,10 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   @Override
-  public void addTo(int latent, StepMemory.Worker scratch) {
-    int position = positions[latent];
-    int d = spec.dIn();
-    encoderRows.read(position, 0, d, scratch.term, 0);
-    decoderRows.read(position, 0, d, scratch.out, 0);
-    Arrays.fill(scratch.term, d, memory.padded, 0f);
-    Arrays.fill(scratch.out, d, memory.padded, 0f);
-    RowKernels.add(scratch.encoderGradient, 0, scratch.term, 0, memory.padded);
-    RowKernels.add(scratch.decoderGradient, 0, scratch.out, 0, memory.padded);
+  public void addTo(Side side, int latent, StepMemory.Worker scratch) {
+    Rows rows = side == Side.DECODER ? decoderRows : encoderRows;
+    rows.read(positions[latent], 0, spec.dIn(), scratch.term, 0);
+    Arrays.fill(scratch.term, spec.dIn(), memory.padded, 0f);
+    RowKernels.add(scratch.gradient, 0, scratch.term, 0, memory.padded);
   }
 }

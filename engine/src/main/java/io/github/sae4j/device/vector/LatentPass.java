@@ -25,6 +25,19 @@ final class LatentPass {
     void run(int latent, StepMemory.Worker scratch);
   }
 
+  /**
+   * A matrix as the optimizer sees it.
+   *
+   * @param side which
+   * @param weights {@code [d_sae, d_in]}
+   * @param m first moments
+   * @param v second moments
+   * @param kept gradient rows kept between the two passes of clipping; or null
+   * @param squares their squared norms; or null
+   */
+  private record Part(
+      Side side, Matrix weights, Matrix m, Matrix v, Matrix kept, float[] squares) {}
+
   private final WorkerPool pool;
   private final StepSpec spec;
   private final TrainingState state;
@@ -37,8 +50,8 @@ final class LatentPass {
   private CodeTerm main;
   private LatentTerm multi;
   private LatentTerm aux;
-  private float[] encoderSquares;
-  private float[] decoderSquares;
+  private final Part encoder;
+  private final Part decoder;
 
   LatentPass(WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory) {
     this.pool = pool;
@@ -48,10 +61,23 @@ final class LatentPass {
     this.biasGradient = new float[Vectors.padded(spec.dSae())];
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
-    if (spec.clipNorm().isPresent()) {
-      encoderSquares = new float[spec.dSae()];
-      decoderSquares = new float[spec.dSae()];
-    }
+    boolean clipped = spec.clipNorm().isPresent();
+    this.encoder =
+        new Part(
+            Side.ENCODER,
+            state.wEnc(),
+            state.wEncM(),
+            state.wEncV(),
+            memory.keptEncoderGradients,
+            clipped ? new float[spec.dSae()] : null);
+    this.decoder =
+        new Part(
+            Side.DECODER,
+            state.wDec(),
+            state.wDecM(),
+            state.wDecV(),
+            memory.keptDecoderGradients,
+            clipped ? new float[spec.dSae()] : null);
   }
 
   /** Gradient of b_enc, padded. */
@@ -61,12 +87,7 @@ final class LatentPass {
 
   /** Brings decoder rows to unit norm. */
   void normalizeDecoder() {
-    forEach(
-        (i, scratch) -> {
-          readDecoder(i, scratch);
-          RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
-          state.wDec().write(i, 1, scratch.unit, 0);
-        });
+    forEach(this::normalizeDecoderRow);
     normsCurrent = false;
   }
 
@@ -156,57 +177,61 @@ final class LatentPass {
 
   /** First of two passes, when the recipe clips: forms and keeps the rows and their norms. */
   void formGradients() {
-    int padded = memory.padded;
+    formGradients(decoder);
+    formGradients(encoder);
+  }
+
+  private void formGradients(Part part) {
     forEach(
         (i, scratch) -> {
-          boolean any = form(i, scratch);
+          boolean any = form(part.side, i, scratch);
+          part.squares[i] = 0f;
           if (any) {
-            encoderSquares[i] =
-                RowKernels.dot(scratch.encoderGradient, 0, scratch.encoderGradient, 0, padded);
-            decoderSquares[i] =
-                RowKernels.dot(scratch.decoderGradient, 0, scratch.decoderGradient, 0, padded);
-            memory.keptEncoderGradients.write(i, 1, scratch.encoderGradient, 0);
-            memory.keptDecoderGradients.write(i, 1, scratch.decoderGradient, 0);
-          } else {
-            encoderSquares[i] = 0f;
-            decoderSquares[i] = 0f;
+            part.squares[i] =
+                RowKernels.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
+            part.kept.write(i, 1, scratch.gradient, 0);
           }
         });
   }
 
   /** Squared norm of both weight gradients formed. */
   double squaredNorm() {
-    return BatchSums.sum(encoderSquares, 0, spec.dSae())
-        + BatchSums.sum(decoderSquares, 0, spec.dSae());
+    return BatchSums.sum(encoder.squares, 0, spec.dSae())
+        + BatchSums.sum(decoder.squares, 0, spec.dSae());
   }
 
   /** Second pass: the optimizer. */
   void applyGradients(Adam adam) {
     forEach(
         (i, scratch) -> {
-          float[] encoder = zeros;
-          float[] decoder = zeros;
-          if (touched(i)) {
-            encoder = scratch.encoderGradient;
-            decoder = scratch.decoderGradient;
-            memory.keptEncoderGradients.read(i, 1, encoder, 0);
-            memory.keptDecoderGradients.read(i, 1, decoder, 0);
-          }
-          apply(i, encoder, decoder, adam, scratch);
+          apply(encoder, i, kept(encoder, i, scratch), adam, scratch);
+          apply(decoder, i, kept(decoder, i, scratch), adam, scratch);
         });
   }
 
-  /** Both in one pass, when the recipe does not clip. */
+  private float[] kept(Part part, int latent, StepMemory.Worker scratch) {
+    if (!touched(latent)) {
+      return zeros;
+    }
+    part.kept.read(latent, 1, scratch.gradient, 0);
+    return scratch.gradient;
+  }
+
+  /**
+   * Both in one pass, when the recipe does not clip. A matrix at a time: the rows of the batch that
+   * one matrix needs stay in L3, those of both do not. W_dec comes first because g has just been
+   * written.
+   */
   void formAndApply(Adam adam) {
+    formAndApply(decoder, adam);
+    formAndApply(encoder, adam);
+  }
+
+  private void formAndApply(Part part, Adam adam) {
     forEach(
         (i, scratch) -> {
-          boolean any = form(i, scratch);
-          apply(
-              i,
-              any ? scratch.encoderGradient : zeros,
-              any ? scratch.decoderGradient : zeros,
-              adam,
-              scratch);
+          boolean any = form(part.side, i, scratch);
+          apply(part, i, any ? scratch.gradient : zeros, adam, scratch);
         });
   }
 
@@ -218,48 +243,52 @@ final class LatentPass {
     return term != null && term.touches(latent);
   }
 
-  /** Forms both gradient rows of a latent; false if they are zero and were not written. */
-  private boolean form(int latent, StepMemory.Worker scratch) {
-    if (spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_BACKWARD) {
-      readDecoder(latent, scratch);
-      RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
-      state.wDec().write(latent, 1, scratch.unit, 0);
+  /** Forms a gradient row of a latent; false if it is zero and was not written. */
+  private boolean form(Side side, int latent, StepMemory.Worker scratch) {
+    boolean ofDecoder = side == Side.DECODER;
+    if (ofDecoder && spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_BACKWARD) {
+      normalizeDecoderRow(latent, scratch);
     }
     if (!touched(latent)) {
       return false;
     }
-    Arrays.fill(scratch.encoderGradient, 0f);
-    Arrays.fill(scratch.decoderGradient, 0f);
-    main.accumulate(latent, scratch, scratch.encoderGradient, scratch.decoderGradient);
+    Arrays.fill(scratch.gradient, 0f);
+    main.accumulate(side, latent, scratch, scratch.gradient);
     if (has(multi, latent)) {
-      multi.addTo(latent, scratch);
+      multi.addTo(side, latent, scratch);
     }
     if (has(aux, latent)) {
-      aux.addTo(latent, scratch);
+      aux.addTo(side, latent, scratch);
     }
-    if (spec.projectGradient()) {
+    if (ofDecoder && spec.projectGradient()) {
       readDecoder(latent, scratch);
       if (spec.projectEpsilon() > 0) {
         RowKernels.normalize(scratch.unit, 0, spec.projectEpsilon(), memory.padded);
       }
-      RowKernels.project(scratch.decoderGradient, 0, scratch.unit, 0, memory.padded);
+      RowKernels.project(scratch.gradient, 0, scratch.unit, 0, memory.padded);
     }
     return true;
   }
 
   private void apply(
-      int latent, float[] encoder, float[] decoder, Adam adam, StepMemory.Worker scratch) {
-    AdamRows.update(state.wEnc(), state.wEncM(), state.wEncV(), latent, encoder, 0, adam);
-    AdamRows.update(state.wDec(), state.wDecM(), state.wDecV(), latent, decoder, 0, adam);
+      Part part, int latent, float[] gradient, Adam adam, StepMemory.Worker scratch) {
+    AdamRows.update(part.weights, part.m, part.v, latent, gradient, 0, adam);
+    if (part.side == Side.ENCODER) {
+      return;
+    }
     if (spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_STEP) {
-      readDecoder(latent, scratch);
-      RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
-      state.wDec().write(latent, 1, scratch.unit, 0);
+      normalizeDecoderRow(latent, scratch);
     }
     if (norms != null) {
       readDecoder(latent, scratch);
       norms[latent] = RowKernels.norm(scratch.unit, 0, memory.padded);
     }
+  }
+
+  private void normalizeDecoderRow(int latent, StepMemory.Worker scratch) {
+    readDecoder(latent, scratch);
+    RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
+    state.wDec().write(latent, 1, scratch.unit, 0);
   }
 
   private void readDecoder(int latent, StepMemory.Worker scratch) {

@@ -12,10 +12,11 @@ interface LatentTerm {
   float biasGradient(int latent);
 
   /**
-   * Adds the share in a latent's gradient rows.
+   * Adds the share in a gradient row of a latent.
    *
+   * @param side whose row
    * @param latent a latent that the term touches
-   * @param scratch scratch of the calling worker, whose gradient rows are added to
+   * @param scratch scratch of the calling worker, whose gradient is added to
    */
-  void addTo(int latent, StepMemory.Worker scratch);
+  void addTo(Side side, int latent, StepMemory.Worker scratch);
 }

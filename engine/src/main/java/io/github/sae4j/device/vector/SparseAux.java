@@ -84,7 +84,7 @@ final class SparseAux implements AuxTerm.Method {
   }
 
   @Override
-  public void addTo(int latent, StepMemory.Worker scratch) {
-    byLatent.addTo(latent, scratch);
+  public void addTo(Side side, int latent, StepMemory.Worker scratch) {
+    byLatent.addTo(side, latent, scratch);
   }
 }

@@ -17,14 +17,12 @@ final class StepMemory {
     final float[] out;
     final float[] error;
     final float[] decoderRows;
-    final float[] encoderGradient;
-    final float[] decoderGradient;
+    final float[] gradient;
     final float[] term;
     final float[] unit;
     final int[] chunkAt = new int[CHUNK];
     final float[] lanes = new float[RowKernels.LANE_FLOATS];
     float[] weights = {};
-    float[] deltas = {};
     int[] rowAt = {};
     float[] ranks = {};
 
@@ -33,8 +31,7 @@ final class StepMemory {
       out = new float[padded];
       error = new float[padded];
       decoderRows = new float[CHUNK * padded];
-      encoderGradient = new float[padded];
-      decoderGradient = new float[padded];
+      gradient = new float[padded];
       term = new float[padded];
       unit = new float[padded];
       for (int i = 0; i < CHUNK; i++) {
@@ -55,7 +52,6 @@ final class StepMemory {
       if (weights.length < count) {
         int size = Math.max(count, 2 * weights.length);
         weights = new float[size];
-        deltas = new float[size];
         rowAt = new int[size];
       }
     }
@@ -91,9 +87,9 @@ final class StepMemory {
     return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
   }
 
-  /** Bytes of one worker's scratch, at most: 4 (64 + 7) d and the samples of one latent. */
+  /** Bytes of one worker's scratch, at most: 4 (64 + 6) d and the samples of one latent. */
   static long workerBytes(StepSpec spec) {
-    return 4L * (CHUNK + 7) * Vectors.padded(spec.dIn()) + 24L * spec.maxRows();
+    return 4L * (CHUNK + 6) * Vectors.padded(spec.dIn()) + 16L * spec.maxRows();
   }
 
   StepMemory(StepSpec spec, int threads, OffHeap offHeap) {
