@@ -75,6 +75,11 @@ public final class Compare {
       if (subjects.contains(Subject.FIT)) {
         show(out, sections, Fit.run(setup, first));
       }
+      if (subjects.contains(Subject.ROWS)) {
+        for (Shape shape : options.shapes()) {
+          show(out, sections, HardRows.run(setup, shape));
+        }
+      }
       ResultsFile.write(options.json(), environment, peers, sections);
       if (options.markdown() != null) {
         ResultsPage.write(options.markdown(), environment, peers, sections);

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
  * What to compare.
  *
  * @param subjects which parts
- * @param shapes sizes of the main comparison; the first is also that of scaling, serving and fit
+ * @param shapes sizes of the main comparison; the first is also that of the parts after the main
+ *     one
  * @param rounds alternating rounds
  * @param pauseMillis pause before each sample
  * @param sampleMillis shortest sample; shorter runs are repeated until they fill it
@@ -57,7 +58,9 @@ record CompareOptions(
     /** One vector at a time. */
     SERVE,
     /** Time as a function of B and n. */
-    FIT
+    FIT,
+    /** Rows that are hard to select from. */
+    ROWS
   }
 
   /** What {@code --help} prints. */
@@ -65,7 +68,8 @@ record CompareOptions(
       """
       Compares sae4j with OpenBLAS, MKL and libtorch in alternating runs.
 
-        --only LIST           parts: probes,product,encode,step,scaling,serve,fit (all)
+        --only LIST           parts: probes,product,encode,step,scaling,serve,fit,rows
+                              (all)
         --shape LIST          BxDxN, comma-separated (4096x768x24576)
         --k LIST              latents per row (32); every shape with every k
         --all                 the shapes and k of the acceptance table

@@ -12,7 +12,7 @@ import java.util.Locale;
 /** Who takes part in a comparison, and the contenders they offer. */
 final class Setup implements AutoCloseable {
   /** The untimed runs our kernels get: enough for the compiler to finish with them. */
-  private static final int OUR_WARMUPS = 8;
+  static final int OUR_WARMUPS = 8;
 
   /** The recipes whose steps are compared with the peers that they follow. */
   static final List<Recipe> RECIPES = List.of(Recipe.SAELENS, Recipe.ELEUTHER);

@@ -37,14 +37,19 @@ class CompareTest {
     Path json = folder.resolve("deep").resolve("compare.json");
     String words =
         "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
-            + " --only product,encode,step,scaling,serve,fit";
+            + " --only product,encode,step,scaling,serve,fit,rows";
     Path page = folder.resolve("compare.md");
     String[] args = (words + " --json " + json + " --markdown " + page).split(" ");
     PrintStream unread = new PrintStream(OutputStream.nullOutputStream());
     assertTrue(Compare.run(CompareOptions.parse(args), unread), "every result was right");
     String text = Files.readString(json);
     for (String expected :
-        List.of("sae4j step eleuther", "\"cpu\"", "sae4j encode one vector", "R² of the line")) {
+        List.of(
+            "sae4j step eleuther",
+            "\"cpu\"",
+            "sae4j encode one vector",
+            "R² of the line",
+            "ascending rows")) {
       assertTrue(text.contains(expected), () -> expected + " in " + text);
     }
     String tables = Files.readString(page);
@@ -97,6 +102,23 @@ class CompareTest {
       assertTrue(Reference.codesError(scene, codes) < 1e-6);
       codes.set(0, 1, codes.index(0, 0), codes.value(0, 0));
       assertEquals(Double.POSITIVE_INFINITY, Reference.codesError(scene, codes));
+    }
+  }
+
+  @Test
+  void aWrongChoiceAmongEqualsIsNoticed() {
+    Shape shape = new Shape(4, 8, 40, 3);
+    try (OffHeap memory = new OffHeap();
+        var device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
+      Matrix wEnc = HardRows.weights(memory, shape);
+      SparseCodes codes = memory.codes(4, 3);
+      for (HardRows.Kind kind : HardRows.Kind.values()) {
+        Matrix x = HardRows.rows(memory, shape, kind);
+        device.encodeTopK(HardRows.encoder(memory, wEnc), x, Selection.RAW_THEN_RELU, codes);
+        assertEquals(0, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+        codes.set(3, 2, codes.index(3, 2) == 39 ? 38 : 39, codes.value(3, 2));
+        assertEquals(0.25, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+      }
     }
   }
 

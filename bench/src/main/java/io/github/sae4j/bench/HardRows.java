@@ -1,0 +1,134 @@
+package io.github.sae4j.bench;
+
+import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.device.Selection;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.SplittableRandom;
+
+/**
+ * Encode and select where selecting is hard: rows of which every latent beats all before it, or
+ * whose pre-activations are all equal. Every row of a batch has the same pre-activations, one
+ * column of W_enc, because the row is zero but for a single 1.
+ */
+final class HardRows {
+  private static final long SEED = 20261124;
+
+  /** What the pre-activations of a row look like along the latents. */
+  enum Kind {
+    RANDOM,
+    ASCENDING,
+    DESCENDING,
+    EQUAL,
+    FIVE_VALUES;
+
+    float value(int latent, int latents, SplittableRandom random) {
+      return switch (this) {
+        case RANDOM -> (float) random.nextGaussian();
+        case ASCENDING -> latent + 1;
+        case DESCENDING -> latents - latent;
+        case EQUAL -> 1f;
+        case FIVE_VALUES -> random.nextInt(5);
+      };
+    }
+  }
+
+  private HardRows() {}
+
+  /** Times every kind side by side. */
+  static Section run(Setup setup, Shape shape) {
+    Section section = new Section("Hard rows, encode + top-k: " + shape);
+    if (!setup.options().ours() || shape.dIn() < Kind.values().length) {
+      return section;
+    }
+    List<Contender> contenders = new ArrayList<>();
+    try (OffHeap memory = setup.device().openMemory()) {
+      Matrix wEnc = weights(memory, shape);
+      EncoderWeights encoder = encoder(memory, wEnc);
+      SparseCodes codes = memory.codes(shape.batch(), shape.k());
+      for (Kind kind : Kind.values()) {
+        Matrix x = rows(memory, shape, kind);
+        Contender contender =
+            new Contender(
+                name(kind),
+                setup.options().threads(),
+                Setup.OUR_WARMUPS,
+                () -> setup.device().encodeTopK(encoder, x, Selection.RAW_THEN_RELU, codes));
+        contender.body().run();
+        section.add(new Check(contender.name(), wrongRows(wEnc, kind, codes), 0));
+        section.work(contender.name(), shape.productFlops(), "GFLOP/s");
+        contenders.add(contender);
+      }
+      section.add(setup.runs().time(contenders));
+    }
+    double random = section.seconds(name(Kind.RANDOM)).orElseThrow();
+    double slowest = 0;
+    for (Kind kind : Kind.values()) {
+      slowest = Math.max(slowest, section.seconds(name(kind)).orElseThrow());
+    }
+    section.add(
+        Ratio.atMost("slowest kind of rows: time / random rows", slowest / random, 2)
+            .heldIf(shape.equals(Shape.HELD)));
+    return section;
+  }
+
+  private static String name(Kind kind) {
+    return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ') + " rows";
+  }
+
+  /** One column per kind; the others are random, so that no work can be saved. */
+  static Matrix weights(OffHeap memory, Shape shape) {
+    Matrix wEnc = memory.matrix(shape.dSae(), shape.dIn());
+    SplittableRandom random = new SplittableRandom(SEED);
+    float[] row = new float[shape.dIn()];
+    for (int i = 0; i < shape.dSae(); i++) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = (float) random.nextGaussian();
+      }
+      for (Kind kind : Kind.values()) {
+        row[kind.ordinal()] = kind.value(i, shape.dSae(), random);
+      }
+      wEnc.write(i, 1, row, 0);
+    }
+    return wEnc;
+  }
+
+  static EncoderWeights encoder(OffHeap memory, Matrix wEnc) {
+    return new EncoderWeights(wEnc, memory.vector(wEnc.rows()), null, null);
+  }
+
+  /** A batch whose rows pick out a kind's column. */
+  static Matrix rows(OffHeap memory, Shape shape, Kind kind) {
+    Matrix x = memory.matrix(shape.batch(), shape.dIn());
+    for (int b = 0; b < shape.batch(); b++) {
+      x.set(b, kind.ordinal(), 1f);
+    }
+    return x;
+  }
+
+  /** Share of rows whose latents are not the first k by value, then by index. */
+  static double wrongRows(Matrix wEnc, Kind kind, SparseCodes codes) {
+    int column = kind.ordinal();
+    Integer[] order = new Integer[wEnc.rows()];
+    Arrays.setAll(order, i -> i);
+    // Sorting is stable, so equal values stay in ascending order.
+    Arrays.sort(order, Comparator.comparingDouble(i -> -wEnc.get(i, column)));
+    int[] expected =
+        Arrays.stream(order).limit(codes.k()).mapToInt(Integer::intValue).sorted().toArray();
+    int wrong = 0;
+    for (int b = 0; b < codes.rows(); b++) {
+      boolean right = true;
+      for (int slot = 0; slot < expected.length; slot++) {
+        right &= codes.index(b, slot) == expected[slot];
+      }
+      wrong += right ? 0 : 1;
+    }
+    return (double) wrong / codes.rows();
+  }
+}
