@@ -1,5 +1,9 @@
 package io.github.sae4j.device.vector;
 
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.SparseCodes;
+import java.lang.foreign.MemorySegment;
+
 /** Codes of a batch on the heap, with the gradient of each and the index by latent. */
 final class HeapCodes {
   final LatentIndex byLatent = new LatentIndex();
@@ -25,5 +29,19 @@ final class HeapCodes {
       deltas = new float[size];
     }
     return this;
+  }
+
+  /**
+   * Copies rows of codes out.
+   *
+   * @param rows how many, from the first
+   * @param out receives them
+   * @param row where in {@code out} the first goes
+   */
+  void copyTo(int rows, SparseCodes out, int row) {
+    int count = rows * k;
+    long to = 4L * row * k;
+    MemorySegment.copy(indices, 0, out.indices(), SparseCodes.INT, to, count);
+    MemorySegment.copy(values, 0, out.values(), Matrix.FLOAT, to, count);
   }
 }

@@ -206,7 +206,7 @@ final class PackedEncoder implements Encoder {
       }
       this.row.resize(1, out.k());
       selector.finish(0, spec.selection(), this.row, 0);
-      write(this.row, 0, out, row, 1);
+      this.row.copyTo(1, out, row);
     }
 
     private NonFiniteException nonFinite(int base, int row) {
@@ -237,14 +237,7 @@ final class PackedEncoder implements Encoder {
           throw e.shifted(from);
         }
       }
-      write(many, 0, out, from, rows);
-    }
-
-    private void write(HeapCodes codes, int at, SparseCodes out, int row, int rows) {
-      int count = rows * out.k();
-      long to = 4L * row * out.k();
-      MemorySegment.copy(codes.indices, at, out.indices(), SparseCodes.INT, to, count);
-      MemorySegment.copy(codes.values, at, out.values(), Matrix.FLOAT, to, count);
+      many.copyTo(rows, out, from);
     }
   }
 

@@ -107,9 +107,7 @@ final class RowSelection {
         throw nonFinite(b, row, n, scale);
       }
       candidates.finish(0, selection, codes, 0);
-      for (int slot = 0; slot < k; slot++) {
-        out.set(b, slot, codes.indices[slot], codes.values[slot]);
-      }
+      codes.copyTo(1, out, b);
     }
   }
 

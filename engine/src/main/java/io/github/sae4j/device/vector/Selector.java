@@ -142,7 +142,7 @@ final class Selector {
     if (counts[row] > codes.k) {
       pad(row);
       float kth = kthLargest(row, codes.k);
-      keep(row, kth, codes.k - count(row, kth, false));
+      keep(row, kth, codes.k - countAbove(row, kth));
     }
     int from = row * capacity;
     float[] source = scaled ? values : ranks;
@@ -166,7 +166,7 @@ final class Selector {
     // The values of candidates fall off as e^−x: half of 64 lie in the first sixth of their range.
     float guess = low + (high - low) / 6;
     for (int i = 0; i < GUESSES && guess > low && guess < high; i++) {
-      int reached = count(row, guess, true);
+      int reached = countReaching(row, guess);
       if (reached >= k && reached <= most) {
         thresholds[row] = guess;
         keep(row, guess, reached);
@@ -184,7 +184,7 @@ final class Selector {
     // No threshold yet, or many equals.
     float kth = kthLargest(row, k);
     thresholds[row] = kth;
-    keep(row, kth, k - count(row, kth, false));
+    keep(row, kth, k - countAbove(row, kth));
   }
 
   /** Fills the last vector of a row's candidates with what no guess reaches. */
@@ -194,14 +194,29 @@ final class Selector {
     Arrays.fill(ranks, end, (end + LENGTH - 1) / LENGTH * LENGTH, Float.NEGATIVE_INFINITY);
   }
 
-  /** How many candidates exceed a value, or reach it. */
-  private int count(int row, float value, boolean orEqual) {
-    VectorOperators.Comparison operator = orEqual ? VectorOperators.GE : VectorOperators.GT;
+  // Two methods, because the compiler must know the operator: with one that is chosen at run time
+  // it boxes every vector, unless it happens to inline the call.
+
+  /** How many candidates exceed a value. */
+  private int countAbove(int row, float value) {
     int from = row * capacity;
     int to = from + counts[row];
     int count = 0;
     for (int i = from; i < to; i += LENGTH) {
-      count += FloatVector.fromArray(SPECIES, ranks, i).compare(operator, value).trueCount();
+      FloatVector rank = FloatVector.fromArray(SPECIES, ranks, i);
+      count += rank.compare(VectorOperators.GT, value).trueCount();
+    }
+    return count;
+  }
+
+  /** How many candidates reach a value. */
+  private int countReaching(int row, float value) {
+    int from = row * capacity;
+    int to = from + counts[row];
+    int count = 0;
+    for (int i = from; i < to; i += LENGTH) {
+      FloatVector rank = FloatVector.fromArray(SPECIES, ranks, i);
+      count += rank.compare(VectorOperators.GE, value).trueCount();
     }
     return count;
   }
@@ -222,9 +237,9 @@ final class Selector {
     float high = Float.POSITIVE_INFINITY;
     while (true) {
       float pivot = between(row, low, high);
-      if (count(row, pivot, false) >= k) {
+      if (countAbove(row, pivot) >= k) {
         low = pivot;
-      } else if (count(row, pivot, true) >= k) {
+      } else if (countReaching(row, pivot) >= k) {
         return pivot;
       } else {
         high = pivot;

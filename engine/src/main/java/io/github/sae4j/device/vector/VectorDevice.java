@@ -164,10 +164,7 @@ public final class VectorDevice implements Device {
       } catch (NonFiniteException e) {
         throw e.shifted(from);
       }
-      SparseCodes target = out.rows(from, rows);
-      int count = rows * out.k();
-      MemorySegment.copy(codes.indices, 0, target.indices(), SparseCodes.INT, 0, count);
-      MemorySegment.copy(codes.values, 0, target.values(), Matrix.FLOAT, 0, count);
+      codes.copyTo(rows, out, from);
     }
   }
 
