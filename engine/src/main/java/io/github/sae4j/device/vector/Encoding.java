@@ -70,6 +70,7 @@ final class Encoding {
   /** Scratch of one worker. */
   private static final class Worker {
     final float[] tile = new float[TILE * PANEL];
+    final long[] masks = new long[TILE];
     float[] rows = {};
     int firstBad;
   }
@@ -310,6 +311,7 @@ final class Encoding {
           boolean finite =
               filter(
                   worker.tile,
+                  worker.masks,
                   selector,
                   spec,
                   row,
@@ -360,6 +362,7 @@ final class Encoding {
    */
   private static boolean filter(
       float[] tile,
+      long[] masks,
       Selector selector,
       Spec spec,
       int row,
@@ -377,6 +380,7 @@ final class Encoding {
     long there = left >= PANEL ? ALL : (1L << left) - 1;
     // Stays 0 unless some rank is NaN or infinite.
     FloatVector check = FloatVector.zero(SPECIES);
+    long hits = 0;
     for (int r = 0; r < rows; r++) {
       int at = r * PANEL;
       FloatVector low = FloatVector.fromArray(SPECIES, tile, at).add(lowBias);
@@ -393,10 +397,22 @@ final class Encoding {
           low.compare(VectorOperators.GT, threshold).toLong()
               | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
       mask &= there;
-      if (mask != 0) {
-        selector.append(
-            row + r, mask, latent, tile, at, round.bias, round.scale, biasAt, spec.selection());
-      }
+      masks[r] = mask;
+      hits |= (mask | -mask) >>> 63 << r;
+    }
+    // Not in the loop above, where each hit would be a branch that is guessed wrong.
+    for (; hits != 0; hits &= hits - 1) {
+      int r = Long.numberOfTrailingZeros(hits);
+      selector.append(
+          row + r,
+          masks[r],
+          latent,
+          tile,
+          r * PANEL,
+          round.bias,
+          round.scale,
+          biasAt,
+          spec.selection());
     }
     return !check.compare(VectorOperators.NE, ZERO).anyTrue();
   }
