@@ -14,8 +14,8 @@ import java.util.stream.Stream;
  * What to compare.
  *
  * @param subjects which parts
- * @param shapes sizes of the main comparison; the first is also that of the parts after the main
- *     one
+ * @param shapes sizes of the main comparison and of the hard rows; the first is also that of
+ *     scaling, serving and fit
  * @param rounds alternating rounds
  * @param pauseMillis pause before each sample
  * @param sampleMillis shortest sample; shorter runs are repeated until they fill it

@@ -15,7 +15,8 @@ import java.util.SplittableRandom;
 /**
  * Encode and select where selecting is hard: rows of which every latent beats all before it, or
  * whose pre-activations are all equal. Every row of a batch has the same pre-activations, one
- * column of W_enc, because the row is zero but for a single 1.
+ * column of W_enc, because the row is zero but for a single 1. So rows of a tile hit together, and
+ * the random ones are no usual batch either: they are what the others are compared with.
  */
 final class HardRows {
   private static final long SEED = 20261124;

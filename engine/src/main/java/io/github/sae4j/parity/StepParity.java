@@ -90,6 +90,15 @@ final class StepParity {
                 "multi_topk", true,
                 "rescale_acts_by_decoder_norm", true,
                 "clip_grad_norm", 0.5)));
+    // The norms that ranks are scaled by are those of rows as the step left them.
+    for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
+      all.add(new Variant(recipe, " rescaled", List.of("rescale_acts_by_decoder_norm", true)));
+      all.add(
+          new Variant(
+              recipe,
+              " rescaled clip",
+              List.of("rescale_acts_by_decoder_norm", true, "clip_grad_norm", 0.5)));
+    }
     return all;
   }
 

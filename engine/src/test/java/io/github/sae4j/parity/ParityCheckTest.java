@@ -96,6 +96,10 @@ class ParityCheckTest {
     }
     expected.add("step:eleuther multi");
     expected.add("step:eleuther multi rescaled clip");
+    for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
+      expected.add("step:" + recipe + " rescaled");
+      expected.add("step:" + recipe + " rescaled clip");
+    }
     try (Device oracle = new ScalarDevice();
         Device right = new ScalarDevice()) {
       List<ParityResult> results = ParityCheck.steps(right, oracle, SEED, 4);

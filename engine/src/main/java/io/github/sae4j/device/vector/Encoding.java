@@ -70,7 +70,10 @@ final class Encoding {
   /** Scratch of one worker. */
   private static final class Worker {
     final float[] tile = new float[TILE * PANEL];
+
+    /** Latents of a tile that beat their rows' thresholds. */
     final long[] masks = new long[TILE];
+
     float[] rows = {};
     int firstBad;
   }

@@ -16,8 +16,8 @@ import io.github.sae4j.memory.OffHeap;
 
 /**
  * The training step in fused passes: encode and select; one pass per sample for decode, residual
- * and code gradients; the codes turned around; one pass per latent for both gradient rows and the
- * optimizer (two when the recipe clips). It returns the bits of {@link
+ * and code gradients; the codes turned around; for each weight matrix one pass per latent for its
+ * gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
  * io.github.sae4j.device.ComposedTrainingStep}, whose documentation gives the order of operations.
  */
 final class FusedTrainingStep implements TrainingStep {

@@ -32,7 +32,7 @@ final class HeapCodes {
   }
 
   /**
-   * Copies rows of codes out.
+   * Copies rows of codes out; {@code out} has as many codes a row.
    *
    * @param rows how many, from the first
    * @param out receives them

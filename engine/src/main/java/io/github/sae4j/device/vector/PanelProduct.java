@@ -52,7 +52,10 @@ final class PanelProduct {
     float[] rows = {};
     float[] panels = {};
 
-    /** A tile's rows of the result across a group of panels, {@code [TILE][group * PANEL]}. */
+    /**
+     * A tile's rows of the result across a group of panels, {@code [TILE][group * PANEL]}; beyond
+     * the result's edges it holds leftovers.
+     */
     float[] strip = {};
 
     float[] rows(int floats) {
@@ -82,7 +85,7 @@ final class PanelProduct {
   static long workerFloats(int n, int inner, int threads) {
     int depth = Math.min(DEPTH, inner);
     int group = group(n, depth, threads);
-    return (group + 1L) * depth * PANEL + (long) TILE * group * PANEL;
+    return (long) depth * (group * PANEL + Math.max(TILE, PANEL)) + (long) TILE * group * PANEL;
   }
 
   /** Panels packed together: what fits the cache, but a few groups a thread at least. */

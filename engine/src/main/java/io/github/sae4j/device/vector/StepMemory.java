@@ -69,7 +69,10 @@ final class StepMemory {
    */
   final float[] gradient;
 
-  /** Gradient rows kept between the two passes of clipping, {@code [d_sae, d_in]}; or null. */
+  /**
+   * Gradient rows kept until their norm is known, when the recipe clips, {@code [d_sae, d_in]}; or
+   * null.
+   */
   final Matrix keptEncoderGradients;
 
   /** The same of the decoder. */

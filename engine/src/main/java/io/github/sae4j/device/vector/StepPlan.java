@@ -44,7 +44,7 @@ final class StepPlan {
                     spec.normalization() == InputNormalization.NONE ? 0 : 4 * rows * d + 16 * rows,
                     false),
                 new Part(
-                    "up to 25 n + 16 B: norms, biases, squares, flags",
+                    "up to 21 n + 12 B: norms, biases, squares, flags",
                     (9 + (spec.rescaleByDecoderNorm() ? 4 : 0)) * n
                         + (spec.clipNorm().isPresent() ? 8 : 0) * n
                         + 12 * rows,

@@ -13,8 +13,9 @@ import jdk.incubator.vector.FloatVector;
  * whatever the tile's shape or the vector's width.
  *
  * <p>Operands: {@code a} packed as {@code [depth][TILE]}, {@code b} as {@code [depth][PANEL]}, the
- * tile {@code c} as {@code [TILE][PANEL]}. The chain may go on from what {@code c} holds, so a long
- * inner index may be cut into blocks without a change of bits.
+ * tile in {@code c} as TILE runs of PANEL floats, {@code cStride} apart, all of which are written,
+ * those beyond a result's edge too. The chain may go on from what {@code c} holds, so a long inner
+ * index may be cut into blocks without a change of bits.
  *
  * <p>Written out by hand, one method per shape: C2 keeps the accumulators in registers only if they
  * are local variables of a small method.
