@@ -76,6 +76,14 @@ final class Encoding {
 
     float[] rows = {};
     int firstBad;
+
+    /** Room for rows before they are packed. */
+    float[] rows(int floats) {
+      if (rows.length < floats) {
+        rows = new float[floats];
+      }
+      return rows;
+    }
   }
 
   /** Packed panels of a round, and what belongs to their latents. */
@@ -135,6 +143,40 @@ final class Encoding {
 
   private static int panelsPerRound(int depth, int panels) {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
+  }
+
+  /**
+   * Reads rows of a batch, subtracts b_dec and packs them into tiles.
+   *
+   * @param x the batch
+   * @param from first row
+   * @param rows number of rows
+   * @param bDec what is subtracted, or null
+   * @param kept receives the rows before packing, {@code stride} floats apart; or null
+   * @param stride distance of kept rows
+   * @param packed receives {@code tiles * TILE * depth} floats
+   */
+  void packRows(
+      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+    int depth = x.cols();
+    pool.run(
+        Packing.tiles(rows),
+        (t, worker) -> {
+          int first = t * TILE;
+          int count = Math.min(TILE, rows - first);
+          float[] to = kept == null ? workers[worker].rows(TILE * depth) : kept;
+          int at = kept == null ? 0 : first * stride;
+          int step = kept == null ? depth : stride;
+          for (int r = 0; r < count; r++) {
+            Packing.copyRow(x, from + first + r, 0, depth, to, at + r * step);
+            if (bDec != null) {
+              for (int j = 0; j < depth; j++) {
+                to[at + r * step + j] -= bDec[j];
+              }
+            }
+          }
+          Packing.pack(to, at, step, count, depth, TILE, packed, t * TILE * depth);
+        });
   }
 
   /**
@@ -270,11 +312,8 @@ final class Encoding {
       if (spec.panels() != null) {
         spec.panels().read(panel * depth, depth, round.panels, at);
       } else {
-        if (worker.rows.length < PANEL * depth) {
-          worker.rows = new float[PANEL * depth];
-        }
-        Packing.panel(
-            spec.wEnc(), spec.latents(), latent, count, 0, depth, worker.rows, round.panels, at);
+        float[] rows = worker.rows(PANEL * depth);
+        Packing.panel(spec.wEnc(), spec.latents(), latent, count, 0, depth, rows, round.panels, at);
       }
       for (int c = 0; c < PANEL; c++) {
         int index = latent + Math.min(c, count - 1);

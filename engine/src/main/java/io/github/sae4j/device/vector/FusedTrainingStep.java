@@ -128,27 +128,10 @@ final class FusedTrainingStep implements TrainingStep {
       spec.normalization().apply(x, source, outScales, outShifts);
       samples.undoNormalization(outScales.toArray(), outShifts.toArray());
     }
-    Matrix from = source;
     if (bDec != null) {
       state.bDec().read(0, 1, bDec, 0);
     }
-    int padded = memory.padded;
-    pool.run(
-        Packing.tiles(rows),
-        (tile, worker) -> {
-          int first = tile * Vectors.TILE;
-          int last = Math.min(rows, first + Vectors.TILE);
-          for (int b = first; b < last; b++) {
-            int at = b * padded;
-            Packing.copyRow(from, b, 0, spec.dIn(), memory.input, at);
-            if (bDec != null) {
-              for (int j = 0; j < bDec.length; j++) {
-                memory.input[at + j] -= bDec[j];
-              }
-            }
-          }
-        });
-    encoding.packRows(memory.input, 0, padded, rows, spec.dIn(), memory.gradient);
+    encoding.packRows(source, 0, rows, bDec, memory.input, memory.padded, memory.gradient);
   }
 
   private void encode(int rows) {

@@ -141,7 +141,6 @@ final class PackedEncoder implements Encoder {
     private final HeapCodes many = new HeapCodes();
     private final Selector selector = new Selector();
     private int rows;
-    private float[] input = {};
     private float[] packed = {};
 
     void sweep(Matrix x, SparseCodes out, int from, int rows) {
@@ -224,13 +223,10 @@ final class PackedEncoder implements Encoder {
       int size = Packing.tiles(rows) * Vectors.TILE * dIn;
       if (packed.length < size) {
         packed = new float[size];
-        input = new float[size];
       }
-      x.read(from, rows, input, 0);
-      subtractBias(input, rows);
       many.resize(rows, out.k());
       synchronized (encoding) {
-        encoding.packRows(input, 0, dIn, rows, dIn, packed);
+        encoding.packRows(x, from, rows, bDec, null, 0, packed);
         try {
           encoding.run(spec, packed, rows, many, null);
         } catch (NonFiniteException e) {

@@ -56,7 +56,6 @@ public final class VectorDevice implements Device {
   private final PanelProduct products;
   private final BatchSums sums;
   private final RowSelection rowSelection;
-  private float[] input = {};
   private float[] packed = {};
   private float[] bias = {};
   private float[] rankScale = {};
@@ -143,21 +142,11 @@ public final class VectorDevice implements Device {
     float[] bDec = encoder.bDec() == null ? null : (inputBias = read(encoder.bDec(), inputBias));
     for (int from = 0; from < x.rows(); from += ENCODE_ROWS) {
       int rows = Math.min(ENCODE_ROWS, x.rows() - from);
-      int tiles = Packing.tiles(rows);
-      if (packed.length < tiles * Vectors.TILE * d) {
-        packed = new float[tiles * Vectors.TILE * d];
-        input = new float[rows * d];
+      int size = Packing.tiles(rows) * Vectors.TILE * d;
+      if (packed.length < size) {
+        packed = new float[size];
       }
-      if (input.length < rows * d) {
-        input = new float[rows * d];
-      }
-      x.read(from, rows, input, 0);
-      if (bDec != null) {
-        for (int i = 0; i < rows * d; i++) {
-          input[i] -= bDec[i % d];
-        }
-      }
-      encoding.packRows(input, 0, d, rows, d, packed);
+      encoding.packRows(x, from, rows, bDec, null, 0, packed);
       codes.resize(rows, out.k());
       try {
         encoding.run(spec, packed, rows, codes, null);
