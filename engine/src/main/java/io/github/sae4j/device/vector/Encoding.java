@@ -183,19 +183,18 @@ final class Encoding {
    * Packs inputs into tiles.
    *
    * @param input rows, {@code stride} floats apart
-   * @param from first float of the first row
    * @param stride distance of rows
    * @param rows number of rows
    * @param depth d_in
    * @param packed receives {@code tiles * TILE * depth} floats
    */
-  void packRows(float[] input, int from, int stride, int rows, int depth, float[] packed) {
+  void packRows(float[] input, int stride, int rows, int depth, float[] packed) {
     pool.run(
         Packing.tiles(rows),
         (t, worker) -> {
           int first = t * TILE;
           int count = Math.min(TILE, rows - first);
-          int at = from + first * stride;
+          int at = first * stride;
           Packing.pack(input, at, stride, count, depth, TILE, packed, t * TILE * depth);
         });
   }

@@ -52,7 +52,7 @@ final class SparseAux implements AuxTerm.Method {
       byLatent = new CodeTerm(codes, h, memory);
     }
     int rows = work.rows();
-    encoding.packRows(memory.input, 0, memory.padded, rows, spec.dIn(), h);
+    encoding.packRows(memory.input, memory.padded, rows, spec.dIn(), h);
     codes.resize(rows, work.k());
     encoding.run(
         new Encoding.Spec(
