@@ -68,8 +68,9 @@ record CompareOptions(
       """
       Compares sae4j with OpenBLAS, MKL and libtorch in alternating runs.
 
-        --only LIST           parts: probes,product,encode,step,scaling,serve,fit,rows
-                              (all)
+        --only LIST           parts, all unless given: probes,product,encode,step,
+                              scaling (one thread and all), serve (one vector at a time),
+                              fit (growth in B and n), rows (hard to select from)
         --shape LIST          BxDxN, comma-separated (4096x768x24576)
         --k LIST              latents per row (32); every shape with every k
         --all                 the shapes and k of the acceptance table
