@@ -116,7 +116,7 @@ final class HardRows {
     return x;
   }
 
-  /** Share of rows whose latents are not the first k by value, then by index. */
+  /** Share of rows whose codes are not the first k by value, then by index, after ReLU. */
   static double wrongRows(Matrix wEnc, Kind kind, SparseCodes codes) {
     int column = kind.ordinal();
     Integer[] order = new Integer[wEnc.rows()];
@@ -130,6 +130,7 @@ final class HardRows {
       boolean right = true;
       for (int slot = 0; slot < expected.length; slot++) {
         right &= codes.index(b, slot) == expected[slot];
+        right &= codes.value(b, slot) == Math.max(0f, wEnc.get(expected[slot], column));
       }
       wrong += right ? 0 : 1;
     }

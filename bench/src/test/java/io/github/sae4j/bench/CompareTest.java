@@ -118,6 +118,8 @@ class CompareTest {
         assertEquals(0, HardRows.wrongRows(wEnc, kind, codes), kind.name());
         codes.set(3, 2, codes.index(3, 2) == 39 ? 38 : 39, codes.value(3, 2));
         assertEquals(0.25, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+        codes.set(1, 0, codes.index(1, 0), codes.value(1, 0) + 1);
+        assertEquals(0.5, HardRows.wrongRows(wEnc, kind, codes), kind.name());
       }
     }
   }
