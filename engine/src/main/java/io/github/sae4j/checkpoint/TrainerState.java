@@ -2,6 +2,7 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.format.JsonObject;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
@@ -104,7 +105,7 @@ public record TrainerState(
    * @throws IOException if reading fails
    */
   public static TrainerState read(Path folder) throws IOException {
-    ConfigFile file = ConfigFile.read(folder.resolve(JSON));
+    JsonObject file = JsonObject.read(folder.resolve(JSON));
     if (file.natural("trainer_state_version") != VERSION) {
       throw file.bad("trainer_state_version", Long.toString(VERSION));
     }

@@ -3,8 +3,8 @@ package io.github.sae4j.sae;
 /**
  * The code of one row, on the heap.
  *
- * @param indices the k selected latents, ascending
- * @param values their activations, at least 0
+ * @param indices the active latents, ascending
+ * @param values their activations
  */
 public record SparseCode(int[] indices, float[] values) {
   /** Checks that there is a value for every index. */
@@ -13,6 +13,15 @@ public record SparseCode(int[] indices, float[] values) {
       throw new IllegalArgumentException(
           "values: expected one for each of " + indices.length + " indices, got " + values.length);
     }
+  }
+
+  /**
+   * How many latents it holds.
+   *
+   * @return number of indices
+   */
+  public int length() {
+    return indices.length;
   }
 
   /**

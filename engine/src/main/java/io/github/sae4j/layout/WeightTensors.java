@@ -1,31 +1,55 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.layout;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
 /**
- * Reads weights out of a tensor file into matrices: shape and type are checked against what the
- * configuration says, every value must be finite.
+ * Reads weights out of a tensor file: shape and type are checked against what the configuration
+ * says, every value must be finite.
  */
-final class WeightTensors {
+public final class WeightTensors implements Closeable {
   /** Values read at a time by the transposing reader: 8 MiB. */
   private static final int BLOCK = 2 << 20;
 
   /** Latents transposed at a time: their rows of a block stay in the first-level cache. */
   private static final int STRIP = 32;
 
+  /**
+   * A matrix in the file, checked.
+   *
+   * @param tensor the tensor
+   * @param transposed whether its columns are the matrix's rows
+   */
+  record Stored(TensorInfo tensor, boolean transposed) {}
+
   private final TensorFile file;
 
-  WeightTensors(TensorFile file) {
+  /**
+   * A reader of an open file.
+   *
+   * @param file the file; closed with the reader
+   */
+  public WeightTensors(TensorFile file) {
     this.file = file;
+  }
+
+  Path path() {
+    return file.path();
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
   }
 
   /** Refuses tensors beyond those that are known: they would mean another computation. */
@@ -45,13 +69,89 @@ final class WeightTensors {
     }
   }
 
-  /** Whether there is a tensor of this name. */
-  boolean has(String name) {
+  /**
+   * Whether there is a tensor of this name.
+   *
+   * @param name its name
+   * @return true if the file has it
+   */
+  public boolean has(String name) {
     return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
   }
 
-  /** The tensor, checked to hold floats in this shape. */
-  TensorInfo check(String name, long... shape) throws BadFileException {
+  /** Sizes of a tensor, checked to be of so many dimensions, all from 1 to 2^31 − 1. */
+  int[] sizes(String name, int dimensions) throws BadFileException {
+    TensorInfo tensor = file.tensor(name);
+    boolean fits = tensor.shape().size() == dimensions;
+    for (long size : tensor.shape()) {
+      fits &= size >= 1 && size <= Integer.MAX_VALUE;
+    }
+    if (!fits) {
+      throw new BadFileException(
+          file.path(),
+          name
+              + ": expected a shape of "
+              + dimensions
+              + " sizes from 1 to 2147483647, got "
+              + tensor.shape());
+    }
+    return tensor.shape().stream().mapToInt(Long::intValue).toArray();
+  }
+
+  /** A matrix stored as it is used: {@code [rows, cols]}. */
+  Stored rows(String name, long rows, long cols) throws BadFileException {
+    return new Stored(check(name, rows, cols), false);
+  }
+
+  /** A matrix {@code [rows, cols]} that is stored as {@code [cols, rows]}. */
+  Stored columns(String name, long rows, long cols) throws BadFileException {
+    return new Stored(check(name, cols, rows), true);
+  }
+
+  /** The values of a vector of this length. */
+  float[] vector(String name, int length) throws IOException {
+    return values(check(name, length));
+  }
+
+  /** The value of a tensor of one element, of any number of dimensions and any type. */
+  double scalar(String name) throws IOException {
+    TensorInfo tensor = file.tensor(name);
+    if (tensor.elements() != 1) {
+      throw new BadFileException(
+          file.path(), name + ": expected a single number, got shape " + tensor.shape());
+    }
+    return switch (tensor.type()) {
+      case I64, I32, U8, BOOL -> file.readLongs(tensor, 0, 1)[0];
+      case F64, F32, F16, BF16 -> values(tensor)[0];
+    };
+  }
+
+  private float[] values(TensorInfo tensor) throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix vector = memory.vector(Math.toIntExact(tensor.elements()));
+      read(tensor, vector);
+      return vector.toArray();
+    }
+  }
+
+  /** Reads a matrix. */
+  void read(Stored stored, Matrix target) throws IOException {
+    if (stored.transposed()) {
+      readTransposed(stored.tensor(), target);
+    } else {
+      read(stored.tensor(), target);
+    }
+  }
+
+  /**
+   * The tensor, checked to hold floats in this shape.
+   *
+   * @param name its name
+   * @param shape the sizes expected
+   * @return its description
+   * @throws BadFileException if it is missing or anything else
+   */
+  public TensorInfo check(String name, long... shape) throws BadFileException {
     TensorInfo tensor = file.tensor(name);
     List<Long> expected = new ArrayList<>();
     for (long size : shape) {
@@ -70,8 +170,15 @@ final class WeightTensors {
     };
   }
 
-  /** Reads a tensor stored as the matrix is laid out. */
-  void read(TensorInfo tensor, Matrix target) throws IOException {
+  /**
+   * Reads a tensor stored as the matrix is laid out.
+   *
+   * @param tensor a tensor of as many elements
+   * @param target receives them
+   * @throws BadFileException if a value is not finite
+   * @throws IOException if reading fails
+   */
+  public void read(TensorInfo tensor, Matrix target) throws IOException {
     file.readFloats(tensor, 0, target.size(), target.segment(), 0);
     float[] row = new float[target.cols()];
     for (int r = 0; r < target.rows(); r++) {
@@ -87,7 +194,7 @@ final class WeightTensors {
    * Reads a tensor {@code [cols, rows]} into a matrix {@code [rows, cols]}: some rows of the tensor
    * at a time, transposed strip by strip through the heap.
    */
-  void readTransposed(TensorInfo tensor, Matrix target) throws IOException {
+  private void readTransposed(TensorInfo tensor, Matrix target) throws IOException {
     int n = target.rows();
     int d = target.cols();
     int most = Math.clamp(BLOCK / n, 1, d);
