@@ -52,7 +52,7 @@ public final class ComposedTrainingStep implements TrainingStep {
   /**
    * What a step saw on its way, for tests and inspection. Valid during the observer's call.
    *
-   * @param codes main codes {@code [rows, k]}
+   * @param codes main codes
    * @param multiCodes codes of the Multi-TopK term, or null
    * @param saeOut reconstruction {@code [rows, d_in]}
    * @param multiOut reconstruction from {@code multiCodes}, or null
