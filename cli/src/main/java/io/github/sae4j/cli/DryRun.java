@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -115,13 +116,14 @@ final class DryRun {
     try (OffHeap memory = device.openMemory()) {
       Matrix x = random(memory.matrix(rows, step.dIn()), 0);
       Matrix w = random(memory.matrix(latents, step.dIn()), x.size());
-      SparseCodes codes = memory.codes(rows, Math.min(step.k(), latents));
+      Ranked topK = Ranked.topK(Math.min(step.k(), latents), step.selection());
+      SparseCodes codes = memory.codes(rows, (int) topK.k());
       EncoderWeights encoder = new EncoderWeights(w, memory.vector(latents), null, null);
       double best = Double.POSITIVE_INFINITY;
       long began = System.nanoTime();
       do {
         long start = System.nanoTime();
-        device.encodeTopK(encoder, x, step.selection(), codes);
+        device.encode(encoder, x, topK, codes);
         best = Math.min(best, (System.nanoTime() - start) * 1e-9);
       } while ((System.nanoTime() - began) * 1e-9 < PROBE_SECONDS);
       return 2.0 * rows * latents * step.dIn() / best;

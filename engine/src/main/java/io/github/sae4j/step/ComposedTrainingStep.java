@@ -1,10 +1,11 @@
 package io.github.sae4j.step;
 
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Kernels;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -51,7 +52,7 @@ public final class ComposedTrainingStep implements TrainingStep {
   /**
    * What a step saw on its way, for tests and inspection. Valid during the observer's call.
    *
-   * @param codes main codes {@code [rows, k]}
+   * @param codes main codes
    * @param multiCodes codes of the Multi-TopK term, or null
    * @param saeOut reconstruction {@code [rows, d_in]}
    * @param multiOut reconstruction from {@code multiCodes}, or null
@@ -224,17 +225,17 @@ public final class ComposedTrainingStep implements TrainingStep {
       }
       EncoderWeights encoder = new EncoderWeights(state.wEnc(), state.bEnc(), null, norms);
       codes = scratch.codes(rows, spec.k());
-      device.encodeTopK(encoder, input, spec.selection(), codes);
+      device.encode(encoder, input, Ranked.topK(spec.k(), spec.selection()), codes);
       if (spec.multiTopK()) {
         multiCodes = scratch.codes(rows, spec.multiK());
-        device.encodeTopK(encoder, input, spec.selection(), multiCodes);
+        device.encode(encoder, input, Ranked.topK(spec.multiK(), spec.selection()), multiCodes);
       }
     }
 
     private void count() {
       boolean[] fired = new boolean[spec.dSae()];
       for (int b = 0; b < rows; b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           float activation = codes.value(b, slot);
           int latent = codes.index(b, slot);
           if (norms != null) {
@@ -251,7 +252,7 @@ public final class ComposedTrainingStep implements TrainingStep {
       }
       if (multiCodes != null && spec.fired() == StepSpec.Fired.SELECTED) {
         for (int b = 0; b < rows; b++) {
-          for (int slot = 0; slot < multiCodes.k(); slot++) {
+          for (int slot = 0; slot < multiCodes.length(b); slot++) {
             fired[multiCodes.index(b, slot)] = true;
           }
         }
@@ -376,11 +377,12 @@ public final class ComposedTrainingStep implements TrainingStep {
       Matrix bEnc = gatherVector(state.bEnc());
       Matrix deadNorms = norms == null ? null : gatherVector(norms);
       deadDecoder = gather(state.wDec());
-      auxCodes = scratch.codes(rows, Math.min(spec.aux().kAux(), dead.length));
-      device.encodeTopK(
+      int k = Math.min(spec.aux().kAux(), dead.length);
+      auxCodes = scratch.codes(rows, k);
+      device.encode(
           new EncoderWeights(wEnc, bEnc, null, deadNorms),
           input,
-          spec.aux().relu() ? Selection.RELU_FIRST : Selection.SIGNED,
+          Ranked.topK(k, spec.aux().relu() ? Relu.BEFORE : Relu.NONE),
           auxCodes);
       h = scratch.matrix(rows, spec.dIn());
       boolean withBias = spec.aux().bDec() == AuxSpec.BDec.INCLUDED;
@@ -446,7 +448,7 @@ public final class ComposedTrainingStep implements TrainingStep {
 
     private void gradientsOf(
         SparseCodes sparse, Matrix gradient, Matrix wDec, boolean gated, Gradients out) {
-      Matrix delta = scratch.matrix(rows, sparse.k());
+      Matrix delta = scratch.vector(Math.max(1, sparse.size()));
       device.codeGradients(gradient, wDec, sparse, gated, delta);
       device.accumulateByLatent(sparse, null, gradient, out.wDec());
       device.accumulateByLatent(sparse, delta, input, out.wEnc());

@@ -1,8 +1,8 @@
 package io.github.sae4j.step;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.kernels.Shapes;
 import java.util.OptionalDouble;
 
@@ -27,7 +27,7 @@ import java.util.OptionalDouble;
  * @param maxRows most rows of one step, all micro-batches together
  * @param microBatchRows rows of a micro-batch: losses and their normalisers are formed per
  *     micro-batch and averaged over them (gradient accumulation)
- * @param selection how main codes are ranked, {@link Selection#SIGNED} excluded
+ * @param selection where main codes are cut, {@link Relu#NONE} excluded
  * @param rescaleByDecoderNorm rank by pre-activation times decoder norm
  * @param applyBDecToInput encode x − b_dec instead of x
  * @param normalization what is done to each input row and undone on the output
@@ -52,7 +52,7 @@ public record StepSpec(
     int k,
     int maxRows,
     int microBatchRows,
-    Selection selection,
+    Relu selection,
     boolean rescaleByDecoderNorm,
     boolean applyBDecToInput,
     InputNormalization normalization,
@@ -155,8 +155,7 @@ public record StepSpec(
         "micro-batch rows",
         "1 to " + maxRows,
         microBatchRows);
-    Shapes.expect(
-        selection != Selection.SIGNED, "selection", "RAW_THEN_RELU or RELU_FIRST", selection);
+    Shapes.expect(selection != Relu.NONE, "selection", "BEFORE or AFTER", selection);
     Shapes.expect(
         loss != MainLoss.SCALED_MSE || (mseScale > 0 && mseScale < Double.POSITIVE_INFINITY),
         "mse_scale",

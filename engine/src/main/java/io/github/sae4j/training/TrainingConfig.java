@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.step.AuxSpec;
 import io.github.sae4j.step.StepSpec;
 import java.util.Collections;
@@ -472,7 +472,7 @@ public record TrainingConfig(
         k,
         rowsPerStep(),
         trainBatchSize,
-        reluBeforeTopk ? Selection.RELU_FIRST : Selection.RAW_THEN_RELU,
+        reluBeforeTopk ? Relu.BEFORE : Relu.AFTER,
         rescaleActsByDecoderNorm,
         applyBDecToInput,
         normalizeActivations.inputNormalization(),

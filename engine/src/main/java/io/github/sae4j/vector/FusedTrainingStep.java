@@ -139,20 +139,18 @@ final class FusedTrainingStep implements TrainingStep {
     if (spec.rescaleByDecoderNorm()) {
       norms = latents.decoderNorms();
     }
-    codes.resize(rows, spec.k());
     Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
     if (spec.multiTopK()) {
-      multiCodes.resize(rows, spec.multiK());
-      encoding.run(encoder, memory.gradient, rows, multiCodes, codes);
+      encoding.run(encoder, memory.gradient, rows, spec.multiK(), multiCodes, spec.k(), codes);
     } else {
-      encoding.run(encoder, memory.gradient, rows, codes, null);
+      encoding.run(encoder, memory.gradient, rows, spec.k(), codes, 0, null);
     }
   }
 
   private long countFired(int rows) {
     java.util.Arrays.fill(fired, false);
     long active = 0;
-    for (int i = 0; i < rows * spec.k(); i++) {
+    for (int i = 0; i < codes.size(); i++) {
       int latent = codes.indices[i];
       float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
       active += activation > 0 ? 1 : 0;
@@ -164,7 +162,7 @@ final class FusedTrainingStep implements TrainingStep {
           };
     }
     if (spec.multiTopK() && spec.fired() == StepSpec.Fired.SELECTED) {
-      for (int i = 0; i < rows * multiCodes.k; i++) {
+      for (int i = 0; i < multiCodes.size(); i++) {
         fired[multiCodes.indices[i]] = true;
       }
     }
@@ -301,9 +299,9 @@ final class FusedTrainingStep implements TrainingStep {
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
-    codes.byLatent.build(codes.indices, rows * codes.k, n);
+    codes.indexByLatent(n);
     if (multi != null) {
-      multiCodes.byLatent.build(multiCodes.indices, rows * multiCodes.k, n);
+      multiCodes.indexByLatent(n);
     }
     latents.begin(main, multi, auxActive ? aux.byLatent() : null);
     decoderBiasGradient(rows, auxActive);

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.scalar.ScalarDevice;
@@ -86,7 +86,7 @@ class GradientCheckTest {
         new AuxSpec(1, 3, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
     List<double[][]> seen = new ArrayList<>();
     for (int micro : new int[] {ROWS, ROWS / 2, 1}) {
-      Switches switches = new Switches(Selection.RAW_THEN_RELU, false, true, false, micro);
+      Switches switches = new Switches(Relu.AFTER, false, true, false, micro);
       StepSpec.MainLoss loss = StepSpec.MainLoss.SQUARED_ERROR;
       seen.add(gradients(spec(loss, aux, InputNormalization.NONE, switches), new Random(SEED)));
     }
@@ -99,11 +99,11 @@ class GradientCheckTest {
 
   /** The parts of a step that are on or off. */
   private record Switches(
-      Selection selection, boolean rescale, boolean applyBDec, boolean multi, int microRows) {}
+      Relu selection, boolean rescale, boolean applyBDec, boolean multi, int microRows) {}
 
   private static Switches switches(int bits) {
     return new Switches(
-        (bits & 1) == 0 ? Selection.RAW_THEN_RELU : Selection.RELU_FIRST,
+        (bits & 1) == 0 ? Relu.AFTER : Relu.BEFORE,
         (bits & 2) != 0,
         (bits & 4) == 0,
         (bits & 8) != 0,

@@ -1,6 +1,6 @@
 package io.github.sae4j.step;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -64,7 +64,7 @@ final class ReferenceLoss {
           ranked[i] *= Math.sqrt(dot(base.wDec()[i], base.wDec()[i]));
         }
       }
-      boolean reluFirst = spec.selection() == Selection.RELU_FIRST;
+      boolean reluFirst = spec.selection() == Relu.BEFORE;
       IntToDoubleFunction rank = i -> reluFirst ? Math.max(ranked[i], 0) : ranked[i];
       main[b] = top(n, IntStream.range(0, n), spec.k(), rank);
       multi[b] = top(n, IntStream.range(0, n), spec.multiK(), rank);

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.step.AuxSpec;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.StepSpec.Counting.Unit;
@@ -42,7 +42,7 @@ class TrainingConfigTest {
             32,
             4096,
             4096,
-            Selection.RAW_THEN_RELU,
+            Relu.AFTER,
             true,
             true,
             InputNormalization.NONE,
@@ -94,7 +94,7 @@ class TrainingConfigTest {
             AuxSpec.Normalizer.TOTAL_VARIANCE),
         spec.aux());
     assertEquals(StepSpec.MainLoss.FVU, spec.loss());
-    assertEquals(Selection.RELU_FIRST, spec.selection());
+    assertEquals(Relu.BEFORE, spec.selection());
     assertEquals(StepSpec.Fired.SELECTED, spec.fired());
     assertEquals(new StepSpec.Counting(Unit.TOKENS, 10_000_000, false, false, 0), spec.counting());
     assertEquals(OptionalDouble.empty(), spec.clipNorm());
@@ -327,7 +327,7 @@ class TrainingConfigTest {
         StepSpec.DecoderNorm.BEFORE_FORWARD,
         SAELENS.with("normalize_decoder", "true").normalizeDecoder());
     assertEquals(
-        Selection.RELU_FIRST,
+        Relu.BEFORE,
         SAELENS.with("relu-before-topk", true).stepSpec(768, OptionalDouble.empty()).selection());
   }
 }
