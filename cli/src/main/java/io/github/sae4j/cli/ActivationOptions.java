@@ -4,7 +4,7 @@ import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +45,7 @@ final class ActivationOptions {
   }
 
   /** Checks that rows are as wide as an SAE's input. */
-  static void expectWidth(Path folder, TopKSae sae, ActivationSource source)
+  static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
       throws BadFileException {
     int dIn = sae.config().dIn();
     if (source.width() != dIn) {

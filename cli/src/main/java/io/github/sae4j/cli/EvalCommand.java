@@ -7,7 +7,7 @@ import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.ConfigException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -67,7 +67,7 @@ final class EvalCommand implements Callable<Integer> {
       throw new ConfigException("activations", "expected a path, got none");
     }
     try (Device device = choice.open();
-        TopKSae trained = SaeCheckpoint.load(sae, device);
+        SparseAutoencoder trained = SaeCheckpoint.load(sae, device);
         ActivationSource source = input.open()) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));

@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.layout;
 
 import io.github.sae4j.format.SafetensorsOutput;
 import io.github.sae4j.memory.Matrix;
@@ -6,7 +6,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeWeights;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
+import java.util.Map;
 
 /** Writes weights block by block, folded on the way: training's own weights stay untouched. */
 final class FoldedWeights {
@@ -16,26 +16,32 @@ final class FoldedWeights {
   private final SaeWeights weights;
   private final Folding folding;
   private final int dIn;
+  private final int dOut;
   private final int dSae;
 
   FoldedWeights(SaeWeights weights, Folding folding) {
     this.weights = weights;
     this.folding = folding;
     dIn = weights.dIn();
+    dOut = weights.dOut();
     dSae = weights.dSae();
   }
 
-  /** Writes {@code W_enc [d_in, d_sae]}, {@code b_enc}, {@code W_dec} and {@code b_dec}. */
-  void write(SafetensorsOutput output) throws IOException {
+  /** Writes {@code W_enc [d_in, d_sae]}, its bias, {@code W_dec}, {@code b_dec} and vectors. */
+  void write(SafetensorsOutput output, String biasName, Map<String, float[]> extras)
+      throws IOException {
     try (OffHeap memory = new OffHeap()) {
       writeEncoder(output, memory);
       writeDecoder(output, memory);
       float[] bEnc = weights.bEnc().toArray();
       folding.encoderBias(bEnc);
-      writeVector(output, "b_enc", memory.vector(dSae), bEnc);
+      writeVector(output, biasName, memory.vector(dSae), bEnc);
       float[] bDec = weights.bDec().toArray();
       folding.decoderBias(bDec);
-      writeVector(output, "b_dec", memory.vector(dIn), bDec);
+      writeVector(output, "b_dec", memory.vector(dOut), bDec);
+      for (Map.Entry<String, float[]> extra : extras.entrySet()) {
+        writeVector(output, extra.getKey(), memory.vector(dSae), extra.getValue());
+      }
     }
   }
 
@@ -44,16 +50,14 @@ final class FoldedWeights {
     int most = Math.clamp(BLOCK / dSae, 1, dIn);
     Matrix block = memory.matrix(most, dSae);
     float[][] columns = new float[most][dSae];
-    float[] part = new float[most];
-    MemorySegment from = weights.wEnc().segment();
+    float[] row = new float[dIn];
     for (int first = 0; first < dIn; first += most) {
       int count = Math.min(most, dIn - first);
       for (int i = 0; i < dSae; i++) {
-        long at = weights.wEnc().rowOffset(i) + (long) first * Float.BYTES;
-        MemorySegment.copy(from, Matrix.FLOAT, at, part, 0, count);
-        folding.encoder(i, part, 0, count);
+        weights.readEncoder(i, 1, row, 0);
+        folding.encoder(i, row, first, count);
         for (int j = 0; j < count; j++) {
-          columns[j][i] = part[j];
+          columns[j][i] = row[first + j];
         }
       }
       for (int j = 0; j < count; j++) {
@@ -64,14 +68,14 @@ final class FoldedWeights {
   }
 
   private void writeDecoder(SafetensorsOutput output, OffHeap memory) throws IOException {
-    int most = Math.clamp(BLOCK / dIn, 1, dSae);
-    Matrix block = memory.matrix(most, dIn);
-    float[] row = new float[dIn];
+    int most = Math.clamp(BLOCK / dOut, 1, dSae);
+    Matrix block = memory.matrix(most, dOut);
+    float[] row = new float[dOut];
     for (int first = 0; first < dSae; first += most) {
       int count = Math.min(most, dSae - first);
       for (int i = 0; i < count; i++) {
         weights.wDec().read(first + i, 1, row, 0);
-        folding.decoder(first + i, row, 0, dIn);
+        folding.decoder(first + i, row, 0, dOut);
         block.write(i, 1, row, 0);
       }
       output.writeRows("W_dec", first, block.firstRows(count));

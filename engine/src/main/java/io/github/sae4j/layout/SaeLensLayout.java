@@ -1,60 +1,48 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.layout;
 
-import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.format.JsonObject;
 import io.github.sae4j.format.SafetensorsFile;
-import io.github.sae4j.format.SafetensorsOutput;
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
+import io.github.sae4j.kernels.Activation.Threshold.Magnitude;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.memory.ElementType;
-import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.layout.ReadOptions.Choice;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
-import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SaeMetadata;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * SAELens's folder: {@code cfg.json}, {@code sae_weights.safetensors} ({@code W_enc [d_in, d_sae]},
- * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_in]}, {@code b_dec [d_in]}). Written as SAELens 6
- * reads it; read from SAELens 6, and from the earlier layouts of TopK as far as they say what they
- * are. {@code sparsity.safetensors}, which SAELens writes and does not need, is neither written nor
- * read: how often latents fire on the rows held out is in a run's {@code evaluation.json}.
+ * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_out]}, {@code b_dec [d_out]}, and what an
+ * architecture has besides). SAELens 6, and the layouts before it. {@code sparsity.safetensors} is
+ * not read.
  *
- * <p>What is written is folded, so that {@code rescale_acts_by_decoder_norm} is false there: with
- * true, SAELens would divide and multiply by norms that are 1.
- *
- * <p>On reading, what SAELens applies at run time and can be folded is folded: {@code
+ * <p>What SAELens applies at run time and can be folded is folded: {@code
  * rescale_acts_by_decoder_norm}, and the factor in {@code activation_scaler.json} that a checkpoint
- * in the middle of training with {@code expected_average_only_in} has.
+ * in the middle of training with {@code expected_average_only_in} has. Training checkpoints of
+ * BatchTopK become what SAELens exports of them: one threshold for all latents.
  */
-public final class SaeLensLayout {
+final class SaeLensLayout implements Layout {
   static final String CONFIG = "cfg.json";
   static final String WEIGHTS = "sae_weights.safetensors";
   private static final String SCALER = "activation_scaler.json";
-
-  /** What SAELens takes as the present layout; without it, or below 6, it re-maps keys. */
-  private static final String VERSION = "6.18.0";
-
   private static final String AVERAGE = "expected_average_only_in";
 
-  /**
-   * Whether SAELens flattens heads before encoding ("hook_z"). Rows are flat here, so that it
-   * changes nothing, but SAELens needs it back: it travels in the metadata.
-   */
+  /** Rows are flat here, so that it changes nothing, but SAELens needs it back. */
   private static final String RESHAPE = "reshape_activations";
-
-  private static final System.Logger LOG = System.getLogger("io.github.sae4j.checkpoint");
 
   /** Members that SAELens before 6 kept beside the weights' and keeps in the metadata now. */
   private static final List<String> FORMER_METADATA =
@@ -79,257 +67,346 @@ public final class SaeLensLayout {
           "constant_norm_rescale", InputNormalization.CONSTANT_NORM,
           "layer_norm", InputNormalization.LAYER_NORM);
 
-  private SaeLensLayout() {}
+  private static final Map<String, String> REFUSED =
+      Map.of(
+          "matching_pursuit", "its code depends on a search over the residual, not on one product",
+          "temporal", "it maps sequences, not vectors");
 
-  /** Whether the folder looks like this layout. */
-  static boolean isIn(Path folder) {
-    return Files.exists(folder.resolve(WEIGHTS));
+  /** Names of architectures, and what each has beside the weights and b_dec. */
+  private enum Architecture {
+    STANDARD("standard", List.of("b_enc")),
+    TOPK("topk", List.of("b_enc")),
+    BATCHTOPK("batchtopk", List.of("b_enc", "topk_threshold")),
+    MATRYOSHKA("matryoshka_batchtopk", List.of("b_enc", "topk_threshold")),
+    JUMPRELU("jumprelu", List.of("b_enc", "threshold")),
+    GATED("gated", List.of("b_gate", "b_mag", "r_mag")),
+    TRANSCODER("transcoder", List.of("b_enc")),
+    SKIP_TRANSCODER("skip_transcoder", List.of("b_enc", "W_skip")),
+    JUMPRELU_TRANSCODER("jumprelu_transcoder", List.of("b_enc", "threshold")),
+    JUMPRELU_SKIP_TRANSCODER("jumprelu_skip_transcoder", List.of("b_enc", "threshold", "W_skip"));
+
+    final String key;
+    final List<String> tensors;
+
+    Architecture(String key, List<String> tensors) {
+      this.key = key;
+      this.tensors = tensors;
+    }
+
+    boolean transcoder() {
+      return key.endsWith("transcoder");
+    }
+
+    boolean trained() {
+      return this == BATCHTOPK || this == MATRYOSHKA;
+    }
   }
 
-  static TopKSae read(Path folder, Device device) throws IOException {
-    ConfigFile file = ConfigFile.read(folder.resolve(CONFIG));
-    checkArchitecture(file);
-    int dIn = file.count("d_in");
-    int dSae = file.count("d_sae");
-    int k = k(file);
-    if (k > dSae) {
-      throw new BadFileException(file.path(), "k: expected at most d_sae = " + dSae + ", got " + k);
+  @Override
+  public Optional<Blueprint> read(SaeFiles files, ReadOptions options) throws IOException {
+    Optional<Path> path = files.weights(WEIGHTS);
+    if (path.isEmpty() || !files.has(CONFIG) && files.has("config.json")) {
+      return Optional.empty();
     }
-    checkType(file);
-    String normalization = normalization(file);
-    boolean average = normalization.equals(AVERAGE);
-    SaeConfig config =
-        new SaeConfig(
-            dIn,
-            dSae,
-            k,
-            file.flag("apply_b_dec_to_input", true),
-            average ? InputNormalization.NONE : NORMALIZATIONS.get(normalization),
-            Relu.AFTER,
-            metadata(file));
-    float scale = average ? inputScale(folder) : 1f;
-    boolean rescaled = file.flag("rescale_acts_by_decoder_norm", false);
-    SaeWeights weights = readWeights(folder.resolve(WEIGHTS), device, config);
+    JsonObject cfg = JsonObject.read(files.folder().resolve(CONFIG));
+    Architecture architecture = architecture(cfg, options);
+    WeightTensors tensors = new WeightTensors(SafetensorsFile.open(path.get()));
     try {
-      if (rescaled || scale != 1f) {
-        Folding.of(weights.wDec(), scale, rescaled).apply(weights);
-        checkFolded(folder, weights);
-      }
-      return new TopKSae(device, config, weights);
+      return Optional.of(blueprint(files, cfg, architecture, tensors, options));
     } catch (Throwable e) {
-      weights.close();
+      tensors.close();
       throw e;
     }
   }
 
-  private static SaeWeights readWeights(Path path, Device device, SaeConfig config)
+  private static Blueprint blueprint(
+      SaeFiles files,
+      JsonObject cfg,
+      Architecture architecture,
+      WeightTensors tensors,
+      ReadOptions options)
       throws IOException {
-    int d = config.dIn();
-    int n = config.dSae();
-    try (TensorFile file = SafetensorsFile.open(path)) {
-      WeightTensors tensors = new WeightTensors(file);
-      tensors.expectOnly(Set.of("W_enc", "b_enc", "W_dec", "b_dec", "scaling_factor"));
-      // Before anything is allocated: the file is at least as large as these say.
-      TensorInfo wEnc = tensors.check("W_enc", d, n);
-      TensorInfo bEnc = tensors.check("b_enc", n);
-      TensorInfo wDec = tensors.check("W_dec", n, d);
-      TensorInfo bDec = tensors.check("b_dec", d);
-      SaeWeights weights = SaeWeights.allocate(device, d, n);
-      try {
-        tensors.readTransposed(wEnc, weights.wEnc());
-        tensors.read(bEnc, weights.bEnc());
-        tensors.read(wDec, weights.wDec());
-        tensors.read(bDec, weights.bDec());
-        if (tensors.has("scaling_factor")) {
-          checkScalingFactor(tensors, tensors.check("scaling_factor", n), path);
-        }
-        return weights;
-      } catch (Throwable e) {
-        weights.close();
-        throw e;
-      }
+    int dIn = cfg.count("d_in");
+    int dSae = cfg.count("d_sae");
+    int dOut = architecture.transcoder() ? cfg.count("d_out") : dIn;
+    checkType(cfg);
+    expectTensors(tensors, architecture);
+    // Before anything is allocated: the file is at least as large as these say.
+    WeightTensors.Stored wEnc = tensors.columns("W_enc", dSae, dIn);
+    WeightTensors.Stored wDec = tensors.rows("W_dec", dSae, dOut);
+    boolean skip = architecture.tensors.contains("W_skip");
+    WeightTensors.Stored wSkip = skip ? tensors.rows("W_skip", dOut, dIn) : null;
+    Activation activation = activation(cfg, architecture, tensors, dSae, options);
+    String normalization = normalization(cfg);
+    boolean average = normalization.equals(AVERAGE);
+    boolean applied = applied(cfg, architecture);
+    SaeConfig config =
+        new SaeConfig(
+            dIn,
+            dOut,
+            dSae,
+            activation,
+            architecture.transcoder(),
+            applied,
+            average ? InputNormalization.NONE : NORMALIZATIONS.get(normalization),
+            metadata(cfg, architecture));
+    if (config.normalization() != InputNormalization.NONE && skip) {
+      throw cfg.bad("normalize_activations", "none with a skip connection");
     }
+    float[] bEnc = tensors.vector(architecture == Architecture.GATED ? "b_gate" : "b_enc", dSae);
+    float[] bDec = tensors.vector("b_dec", dOut);
+    checkScalingFactor(tensors, dSae);
+    Blueprint blueprint =
+        new Blueprint("SAELens " + architecture.key, tensors, config)
+            .encoder(wEnc, bEnc)
+            .decoder(wDec, bDec)
+            .skip(wSkip);
+    float scale = average ? inputScale(files, architecture, cfg, blueprint) : 1f;
+    boolean rescaled = rescaled(cfg, architecture);
+    if (scale != 1f || rescaled) {
+      blueprint.fold(weights -> Folding.of(weights.wDec(), scale, rescaled).apply(weights));
+    }
+    return blueprint;
   }
 
-  /** Factors and norms may be finite and still too large, or too small, to fold. */
-  private static void checkFolded(Path folder, SaeWeights weights) throws BadFileException {
-    for (Matrix tensor : List.of(weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec())) {
-      float[] row = new float[tensor.cols()];
-      for (int r = 0; r < tensor.rows(); r++) {
-        tensor.read(r, 1, row, 0);
-        if (WeightTensors.notFinite(row) >= 0) {
+  /**
+   * The architecture, of whatever version's notation. Before SAELens 6, an activation function
+   * {@code topk} decided, whatever the architecture was called.
+   */
+  private static Architecture architecture(JsonObject cfg, ReadOptions options)
+      throws BadFileException {
+    String name = cfg.text("architecture", null);
+    String function = cfg.text("activation_fn", cfg.text("activation_fn_str", null));
+    Architecture named = name == null ? null : named(cfg, name);
+    if (function == null) {
+      return named != null ? named : chosen(cfg, options);
+    }
+    boolean plain = named == null || named == Architecture.STANDARD;
+    return switch (function) {
+      case "topk" -> {
+        if (!plain && named != Architecture.TOPK) {
           throw new BadFileException(
-              folder, "expected weights that stay finite with factor and decoder norms folded");
+              cfg.path(), "architecture: " + name + " contradicts activation function topk");
         }
+        yield Architecture.TOPK;
+      }
+      case "relu" -> {
+        if (named == Architecture.TOPK || named != null && named.trained()) {
+          throw new BadFileException(
+              cfg.path(), "architecture: " + name + " contradicts activation function relu");
+        }
+        yield plain ? Architecture.STANDARD : named;
+      }
+      default ->
+          throw new BadFileException(
+              cfg.path(), "activation_fn: expected relu or topk, got '" + function + "'");
+    };
+  }
+
+  private static Architecture named(JsonObject cfg, String name) throws BadFileException {
+    if (REFUSED.containsKey(name)) {
+      throw new BadFileException(
+          cfg.path(), "architecture: cannot read " + name + ": " + REFUSED.get(name));
+    }
+    for (Architecture architecture : Architecture.values()) {
+      if (architecture.key.equals(name)) {
+        return architecture;
       }
     }
+    throw cfg.bad(
+        "architecture",
+        "one of "
+            + String.join(", ", Stream.of(Architecture.values()).map(each -> each.key).toList()));
+  }
+
+  private static Architecture chosen(JsonObject cfg, ReadOptions options) throws BadFileException {
+    return switch (options.activation().orElse(null)) {
+      case RELU -> Architecture.STANDARD;
+      case TOPK -> Architecture.TOPK;
+      case JUMPRELU -> Architecture.JUMPRELU;
+      case null ->
+          throw new BadFileException(
+              cfg.path(),
+              "expected an architecture or an activation_fn, found neither;"
+                  + " give the activation (--activation) if you know it");
+    };
+  }
+
+  private static Activation activation(
+      JsonObject cfg,
+      Architecture architecture,
+      WeightTensors tensors,
+      int dSae,
+      ReadOptions options)
+      throws IOException {
+    Path path = cfg.path();
+    return switch (architecture) {
+      case STANDARD, TRANSCODER, SKIP_TRANSCODER -> {
+        options.expectActivation("relu", Choice.RELU, path);
+        yield Threshold.RELU;
+      }
+      case TOPK -> {
+        options.expectActivation("topk", Choice.TOPK, path);
+        yield Ranked.topK(options.k(k(cfg), dSae, path), Relu.AFTER);
+      }
+      case JUMPRELU, JUMPRELU_TRANSCODER, JUMPRELU_SKIP_TRANSCODER -> {
+        options.expectActivation("jumprelu", Choice.JUMPRELU, path);
+        yield Threshold.jumpRelu(tensors.vector("threshold", dSae));
+      }
+      case BATCHTOPK, MATRYOSHKA -> {
+        options.expectActivation(architecture.key, Choice.JUMPRELU, path);
+        float threshold = (float) tensors.scalar("topk_threshold");
+        if (!(threshold > 0) || !Float.isFinite(threshold)) {
+          throw new BadFileException(
+              tensors.path(),
+              "topk_threshold: expected a positive number, as training estimates it, got "
+                  + threshold);
+        }
+        yield Threshold.jumpRelu(threshold);
+      }
+      case GATED -> {
+        options.expectActivation("gated", null, path);
+        float[] gain = tensors.vector("r_mag", dSae);
+        for (int i = 0; i < dSae; i++) {
+          gain[i] = (float) StrictMath.exp(gain[i]);
+          if (!Float.isFinite(gain[i])) {
+            throw new BadFileException(
+                tensors.path(), "r_mag: expected values with a finite exp, found one without");
+          }
+        }
+        yield Threshold.gated(new Magnitude(gain, tensors.vector("b_mag", dSae)));
+      }
+    };
+  }
+
+  private static OptionalInt k(JsonObject cfg) throws BadFileException {
+    if (cfg.has("k")) {
+      return OptionalInt.of(cfg.count("k"));
+    }
+    boolean former = cfg.has("activation_fn_kwargs") && cfg.inside("activation_fn_kwargs").has("k");
+    return former
+        ? OptionalInt.of(cfg.inside("activation_fn_kwargs").count("k"))
+        : OptionalInt.empty();
+  }
+
+  private static void expectTensors(WeightTensors tensors, Architecture architecture)
+      throws BadFileException {
+    Set<String> known = new HashSet<>(architecture.tensors);
+    known.addAll(List.of("W_enc", "W_dec", "b_dec", "scaling_factor"));
+    tensors.expectOnly(known);
+  }
+
+  /** {@code apply_b_dec_to_input}; a transcoder's b_dec belongs to its output. */
+  private static boolean applied(JsonObject cfg, Architecture architecture)
+      throws BadFileException {
+    boolean applied = cfg.flag("apply_b_dec_to_input", !architecture.transcoder());
+    if (applied && architecture.transcoder()) {
+      throw cfg.bad("apply_b_dec_to_input", "false with a transcoder");
+    }
+    return applied;
+  }
+
+  private static boolean rescaled(JsonObject cfg, Architecture architecture)
+      throws BadFileException {
+    boolean rescaled = cfg.flag("rescale_acts_by_decoder_norm", false);
+    // Others have no such option: what it would mean there is not known.
+    if (rescaled && architecture != Architecture.TOPK && !architecture.trained()) {
+      throw cfg.bad("rescale_acts_by_decoder_norm", "false with " + architecture.key);
+    }
+    return rescaled;
   }
 
   /** SAELens before 6 could fine-tune a factor per latent; it drops one that does nothing. */
-  private static void checkScalingFactor(WeightTensors tensors, TensorInfo tensor, Path path)
-      throws IOException {
-    try (OffHeap memory = new OffHeap()) {
-      Matrix factors = memory.vector(Math.toIntExact(tensor.elements()));
-      tensors.read(tensor, factors);
-      for (float factor : factors.toArray()) {
+  private static void checkScalingFactor(WeightTensors tensors, int dSae) throws IOException {
+    if (tensors.has("scaling_factor")) {
+      for (float factor : tensors.vector("scaling_factor", dSae)) {
         if (factor != 1f) {
           throw new BadFileException(
-              path, "scaling_factor: expected ones (no fine-tuned factors), found " + factor);
+              tensors.path(),
+              "scaling_factor: expected ones (no fine-tuned factors), found " + factor);
         }
       }
     }
   }
 
-  private static void checkArchitecture(ConfigFile file) throws BadFileException {
-    String activation = file.text("activation_fn", file.text("activation_fn_str", "topk"));
-    boolean formerTopK = activation.equals("topk") && file.has("activation_fn_kwargs");
-    String architecture = file.text("architecture", formerTopK ? "topk" : "standard");
-    // Before architecture "topk" existed, a standard SAE with a TopK activation was one.
-    boolean topK = architecture.equals("topk") || architecture.equals("standard") && formerTopK;
-    if (!topK || !activation.equals("topk")) {
-      throw new BadFileException(
-          file.path(),
-          "architecture: expected topk, found "
-              + architecture
-              + (activation.equals("topk") ? "" : " with activation function " + activation));
-    }
-  }
-
-  private static int k(ConfigFile file) throws BadFileException {
-    return file.has("k") || !file.has("activation_fn_kwargs")
-        ? file.count("k")
-        : file.inside("activation_fn_kwargs").count("k");
-  }
-
-  private static void checkType(ConfigFile file) throws BadFileException {
-    String name = file.text("dtype", "float32");
+  private static void checkType(JsonObject cfg) throws BadFileException {
+    String name = cfg.text("dtype", "float32");
     String plain = name.startsWith("torch.") ? name.substring("torch.".length()) : name;
     if (!Set.of("float64", "float32", "float16", "bfloat16").contains(plain)) {
-      throw file.bad("dtype", "float64, float32, float16 or bfloat16");
+      throw cfg.bad("dtype", "float64, float32, float16 or bfloat16");
     }
   }
 
-  private static String normalization(ConfigFile file) throws BadFileException {
-    if (file.members().get("normalize_activations") instanceof Boolean flag) {
+  private static String normalization(JsonObject cfg) throws BadFileException {
+    if (cfg.members().get("normalize_activations") instanceof Boolean flag) {
       return flag ? AVERAGE : "none"; // SAELens before 3.4
     }
-    String name = file.text("normalize_activations", "none");
+    String name = cfg.text("normalize_activations", "none");
     if (!name.equals(AVERAGE) && !NORMALIZATIONS.containsKey(name)) {
-      throw file.bad(
+      throw cfg.bad(
           "normalize_activations",
           "none, expected_average_only_in, constant_norm_rescale or layer_norm");
     }
     return name;
   }
 
-  private static float inputScale(Path folder) throws IOException {
-    Path path = folder.resolve(SCALER);
-    if (Files.exists(path)) {
-      ConfigFile file = ConfigFile.read(path);
-      if (file.has("scaling_factor")) {
-        float factor = (float) file.number("scaling_factor");
-        if (!(factor > 0) || !Float.isFinite(factor)) {
-          throw file.bad("scaling_factor", "a positive number or null");
-        }
-        return factor;
+  private static float inputScale(
+      SaeFiles files, Architecture architecture, JsonObject cfg, Blueprint blueprint)
+      throws IOException {
+    Optional<JsonObject> scaler = files.json(SCALER);
+    if (scaler.isPresent() && scaler.get().has("scaling_factor")) {
+      float factor = (float) scaler.get().number("scaling_factor");
+      if (!(factor > 0) || !Float.isFinite(factor)) {
+        throw scaler.get().bad("scaling_factor", "a positive number or null");
       }
+      if (architecture.transcoder()) {
+        throw cfg.bad("normalize_activations", "no factor left to fold with a transcoder");
+      }
+      return factor;
     }
-    LOG.log(
-        System.Logger.Level.WARNING,
-        "{0}: normalize_activations is {1} and no {2} with a factor is beside it;"
-            + " taken as folded into the weights already",
-        folder,
-        AVERAGE,
-        SCALER);
+    blueprint.warn(
+        "normalize_activations is "
+            + AVERAGE
+            + " and no "
+            + SCALER
+            + " with a factor is beside it; taken as folded into the weights already");
     return 1f;
   }
 
-  private static Map<String, Object> metadata(ConfigFile file) throws BadFileException {
-    boolean present = file.has("metadata");
+  private static SaeMetadata metadata(JsonObject cfg, Architecture architecture)
+      throws BadFileException {
+    boolean present = cfg.has("metadata");
     Map<String, Object> metadata =
-        new LinkedHashMap<>(present ? file.object("metadata") : formerMetadata(file));
+        new LinkedHashMap<>(present ? cfg.object("metadata") : formerMetadata(cfg));
     // Before the option existed, the hook's name said it.
     boolean byName = !present && String.valueOf(metadata.get("hook_name")).contains("hook_z");
-    String reshape = file.text(RESHAPE, byName ? "hook_z" : "none");
+    String reshape = cfg.text(RESHAPE, byName ? "hook_z" : "none");
     if (!Set.of("none", "hook_z").contains(reshape)) {
-      throw file.bad(RESHAPE, "none or hook_z");
+      throw cfg.bad(RESHAPE, "none or hook_z");
     }
     if (reshape.equals("hook_z")) {
       metadata.put(RESHAPE, reshape);
     }
-    return metadata;
-  }
-
-  private static Map<String, Object> formerMetadata(ConfigFile file) throws BadFileException {
-    Map<String, Object> metadata = new LinkedHashMap<>();
-    for (String name : FORMER_METADATA) {
-      if (file.members().containsKey(name)) {
-        metadata.put(name, file.members().get(name));
+    if (architecture.trained()) {
+      metadata.putIfAbsent("training_architecture", architecture.key);
+      if (cfg.has("k")) {
+        metadata.putIfAbsent("l0", cfg.number("k"));
       }
     }
-    String former = file.text("hook_point", null);
+    return SaeMetadata.of(metadata);
+  }
+
+  private static Map<String, Object> formerMetadata(JsonObject cfg) throws BadFileException {
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    for (String name : FORMER_METADATA) {
+      if (cfg.members().containsKey(name)) {
+        metadata.put(name, cfg.members().get(name));
+      }
+    }
+    String former = cfg.text("hook_point", null);
     if (former != null) {
       metadata.putIfAbsent("hook_name", former);
     }
     return metadata;
-  }
-
-  /**
-   * Writes an SAE into a folder that exists, as F32. Nothing of the weights' size is allocated;
-   * folding happens on the way. For a folder that appears complete or not at all, call this inside
-   * {@link AtomicFolder#write} or use {@link CheckpointStore} or {@link SaeCheckpoint#save}.
-   *
-   * @param folder receives {@code cfg.json} and {@code sae_weights.safetensors}
-   * @param config what the SAE computes once folded; its metadata is written with the layout's
-   *     version in it
-   * @param weights weights before folding
-   * @param folding what to fold into them
-   * @throws IOException if writing fails
-   */
-  public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
-      throws IOException {
-    Files.writeString(folder.resolve(CONFIG), Json.pretty(members(config)));
-    long d = config.dIn();
-    long n = config.dSae();
-    List<TensorInfo> tensors =
-        List.of(
-            new TensorInfo("W_enc", ElementType.F32, List.of(d, n)),
-            new TensorInfo("b_enc", ElementType.F32, List.of(n)),
-            new TensorInfo("W_dec", ElementType.F32, List.of(n, d)),
-            new TensorInfo("b_dec", ElementType.F32, List.of(d)));
-    try (SafetensorsOutput output =
-        SafetensorsOutput.create(folder.resolve(WEIGHTS), Map.of(), tensors)) {
-      new FoldedWeights(weights, folding).write(output);
-      output.finish();
-    }
-  }
-
-  private static Map<String, Object> members(SaeConfig config) {
-    Map<String, Object> metadata = new LinkedHashMap<>();
-    metadata.put("sae_lens_version", VERSION);
-    metadata.put("sae_lens_training_version", VERSION);
-    metadata.put("generator", "sae4j");
-    metadata.putAll(config.metadata());
-    metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
-    boolean reshaped = "hook_z".equals(metadata.remove(RESHAPE));
-    Map<String, Object> members = new LinkedHashMap<>();
-    members.put("architecture", "topk");
-    members.put("d_in", config.dIn());
-    members.put("d_sae", config.dSae());
-    members.put("k", config.k());
-    members.put("dtype", "float32");
-    members.put("device", "cpu");
-    members.put("apply_b_dec_to_input", config.applyBDecToInput());
-    members.put(
-        "normalize_activations",
-        switch (config.normalization()) {
-          case NONE -> "none";
-          case CONSTANT_NORM -> "constant_norm_rescale";
-          case LAYER_NORM -> "layer_norm";
-        });
-    members.put(RESHAPE, reshaped ? "hook_z" : "none");
-    members.put("rescale_acts_by_decoder_norm", false);
-    members.put("metadata", metadata);
-    return members;
   }
 }

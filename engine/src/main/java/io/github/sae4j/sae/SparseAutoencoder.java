@@ -266,6 +266,7 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public SparseCode encode(float[] x) {
+    expectLength("x", x.length, config.dIn());
     return encode(new float[][] {x})[0];
   }
 

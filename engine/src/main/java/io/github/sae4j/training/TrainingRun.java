@@ -2,15 +2,17 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
-import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SaeMetadata;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -114,7 +116,8 @@ public final class TrainingRun {
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
-  public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
+  public Outcome start(Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
+      throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (settings.folder().used()) {
         throw new ConfigException(
@@ -151,7 +154,7 @@ public final class TrainingRun {
    * @throws IOException if reading or writing fails
    */
   public Outcome resume(
-      Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
+      Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (checkpoint.isPresent()) {
@@ -375,19 +378,18 @@ public final class TrainingRun {
     Map<String, Object> metadata = new LinkedHashMap<>(settings.metadata());
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeConfig sae =
-        new SaeConfig(
-            trainer.weights().dIn(),
-            trainer.weights().dSae(),
-            config.k(),
-            config.applyBDecToInput(),
-            config.normalizeActivations().inputNormalization(),
-            trainer.spec().selection(),
-            metadata);
+        SaeConfig.of(
+                trainer.weights().dIn(),
+                trainer.weights().dSae(),
+                Ranked.topK(config.k(), trainer.spec().selection()))
+            .withBDecApplied(config.applyBDecToInput())
+            .with(config.normalizeActivations().inputNormalization())
+            .with(SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             trainer.weights().wDec(),
             trainer.measured().normalizationFactor(),
             config.rescaleActsByDecoderNorm());
-    SaeLensLayout.write(folder, sae, trainer.weights(), folding);
+    SaeLensWriter.write(folder, sae, trainer.weights(), folding);
   }
 }

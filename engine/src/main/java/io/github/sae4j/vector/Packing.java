@@ -96,6 +96,24 @@ final class Packing {
         from.segment(), Matrix.FLOAT, from.rowOffset(row) + 4L * column, to, at, count);
   }
 
+  /**
+   * Reads a row out of packed panels: every PANEL-th float of the panel that holds it.
+   *
+   * @param panels panels of {@code depth} rows each, one after the other
+   * @param depth floats of the row
+   * @param row the row
+   * @param to receives it
+   * @param at position of its first float
+   */
+  static void unpackRow(Matrix panels, int depth, int row, float[] to, int at) {
+    MemorySegment from = panels.segment();
+    long next = panels.rowOffset(row / PANEL * depth) + 4L * (row % PANEL);
+    for (int p = 0; p < depth; p++) {
+      to[at + p] = from.get(Matrix.FLOAT, next);
+      next += 4L * PANEL;
+    }
+  }
+
   /** Number of tiles that hold so many rows. */
   static int tiles(int rows) {
     return (rows + TILE - 1) / TILE;

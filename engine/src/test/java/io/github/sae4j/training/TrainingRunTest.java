@@ -17,7 +17,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -432,7 +432,8 @@ class TrainingRunTest {
   }
 
   private double fvu(String name) throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
+    try (SparseAutoencoder sae =
+        SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
       Matrix out = memory.matrix(ROWS, D_IN);
       sae.reconstruct(rows, out);
       double[] mean = Centers.mean(rows);
@@ -454,7 +455,7 @@ class TrainingRunTest {
     start("first", config);
     double before = fvu("first");
     for (String normalization : List.of("none", "expected_average_only_in")) {
-      try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
         TrainingConfig gentle =
             config.with("steps", 1).with("lr", 1e-9).with("normalize_activations", normalization);
         run(normalization, gentle).start(Optional.of(sae), NEVER);
@@ -466,7 +467,7 @@ class TrainingRunTest {
   @Test
   void fineTuningRefusesAnSaeOfAnotherShape() throws IOException {
     start("first", config(Recipe.SAELENS));
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
       Exception e =
           assertThrows(
               ConfigException.class,
