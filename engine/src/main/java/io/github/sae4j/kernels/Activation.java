@@ -29,6 +29,13 @@ public sealed interface Activation {
   boolean rowByRow();
 
   /**
+   * Whether a code of value 0 or less stands for a value that was cut, so that it has no gradient.
+   *
+   * @return false where every code held has one
+   */
+  boolean cutsNegatives();
+
+  /**
    * The largest pre-activations, in the total order of numerics rule 10: value descending, then row
    * (where rows compete), then index ascending; −0 equals +0.
    *
@@ -100,6 +107,11 @@ public sealed interface Activation {
     @Override
     public boolean rowByRow() {
       return scope != Scope.BATCH;
+    }
+
+    @Override
+    public boolean cutsNegatives() {
+      return relu != Relu.NONE;
     }
 
     /**
@@ -184,6 +196,11 @@ public sealed interface Activation {
     @Override
     public boolean rowByRow() {
       return true;
+    }
+
+    @Override
+    public boolean cutsNegatives() {
+      return false;
     }
 
     @Override

@@ -7,5 +7,25 @@ public enum Selection {
   /** Ranked by max(v, 0): ties among zeros go to the lowest index. Stored the same. */
   RELU_FIRST,
   /** Ranked as they are and stored with their sign (AuxK of SAELens). */
-  SIGNED
+  SIGNED;
+
+  /**
+   * The selection of an activation that ranks the values of a row.
+   *
+   * @param ranked the activation
+   * @return how it ranks and stores
+   */
+  public static Selection of(Activation.Ranked ranked) {
+    Shapes.expect(
+        ranked.scope() == Activation.Ranked.Scope.ROW
+            && ranked.order() == Activation.Ranked.Order.VALUE,
+        "activation",
+        "the largest values of a row",
+        ranked);
+    return switch (ranked.relu()) {
+      case BEFORE -> RELU_FIRST;
+      case AFTER -> RAW_THEN_RELU;
+      case NONE -> SIGNED;
+    };
+  }
 }

@@ -169,7 +169,7 @@ final class StepParity {
         Inputs actualInputs = new Inputs(seed + 1, actualMemory);
         for (int step = 1; step <= steps; step++) {
           // The last batch is short.
-          int rows = step == steps ? spec.maxRows() - 13 : spec.maxRows();
+          int rows = step == steps ? spec.shape().rows() - 13 : spec.shape().rows();
           Matrix x = expectedInputs.matrix(rows, D_IN, Kind.UNIFORM);
           Matrix y = actualInputs.matrix(rows, D_IN, Kind.UNIFORM);
           double lr = 1e-3 / step;
@@ -184,7 +184,7 @@ final class StepParity {
       states(comparison, "", expected, actual);
       return comparison.result(
           "step:" + variant.recipe().toString() + variant.name(),
-          steps + " steps, B=" + spec.maxRows() + " d=" + D_IN + " n=" + D_SAE + " k=" + K);
+          steps + " steps, B=" + spec.shape().rows() + " d=" + D_IN + " n=" + D_SAE + " k=" + K);
     }
   }
 
@@ -216,14 +216,15 @@ final class StepParity {
   private static void reports(Comparison to, int step, StepReport expected, StepReport actual) {
     String at = "step " + step + " ";
     to.doubles(at + "loss", expected.loss(), actual.loss())
-        .doubles(at + "main", expected.mainLoss(), actual.mainLoss())
-        .doubles(at + "aux", expected.auxLoss(), actual.auxLoss())
-        .doubles(at + "multi", expected.multiLoss(), actual.multiLoss())
         .doubles(at + "squared error", expected.squaredError(), actual.squaredError())
         .doubles(at + "variance", expected.totalVariance(), actual.totalVariance())
         .doubles(at + "explained", expected.rowExplained(), actual.rowExplained())
         .doubles(at + "gradient norm", expected.gradientNorm(), actual.gradientNorm())
         .integers(at + "active", expected.activeLatents(), actual.activeLatents())
-        .integers(at + "dead", expected.dead(), actual.dead());
+        .integers(at + "dead", expected.dead(), actual.dead())
+        .integers(at + "terms", expected.terms().size(), actual.terms().size());
+    for (StepReport.TermLoss loss : expected.terms()) {
+      to.doubles(at + loss.term().metric(), loss.value(), actual.loss(loss.term().getClass()));
+    }
   }
 }
