@@ -2,8 +2,8 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -122,13 +122,15 @@ final class DryRun {
     try (OffHeap memory = device.openMemory()) {
       Matrix x = random(memory.matrix(rows, step.shape().dIn()), 0);
       Matrix w = random(memory.matrix(latents, step.shape().dIn()), x.size());
-      SparseCodes codes = memory.codes(rows, Math.min(config.k(), latents));
+      Ranked topK = config.activation();
+      topK = topK.withK(Math.min(topK.k(), latents));
+      SparseCodes codes = memory.codes(rows, (int) topK.k());
       EncoderWeights encoder = new EncoderWeights(w, memory.vector(latents), null, null);
       double best = Double.POSITIVE_INFINITY;
       long began = System.nanoTime();
       do {
         long start = System.nanoTime();
-        device.encodeTopK(encoder, x, Selection.of(config.activation()), codes);
+        device.encode(encoder, x, topK, codes);
         best = Math.min(best, (System.nanoTime() - start) * 1e-9);
       } while ((System.nanoTime() - began) * 1e-9 < PROBE_SECONDS);
       return 2.0 * rows * latents * step.shape().dIn() / best;

@@ -19,7 +19,7 @@ record Firing(long active, int[] dead) {
     boolean[] fired = new boolean[pass.spec.shape().dSae()];
     long active = 0;
     for (int b = 0; b < codes.rows(); b++) {
-      for (int slot = 0; slot < codes.k(); slot++) {
+      for (int slot = 0; slot < codes.length(b); slot++) {
         float activation = codes.value(b, slot);
         int latent = codes.index(b, slot);
         if (pass.norms != null) {
@@ -39,7 +39,7 @@ record Firing(long active, int[] dead) {
   /** Marks the latents that codes hold. */
   static void mark(SparseCodes codes, boolean[] fired) {
     for (int b = 0; b < codes.rows(); b++) {
-      for (int slot = 0; slot < codes.k(); slot++) {
+      for (int slot = 0; slot < codes.length(b); slot++) {
         fired[codes.index(b, slot)] = true;
       }
     }

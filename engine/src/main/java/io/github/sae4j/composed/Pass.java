@@ -4,7 +4,6 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Kernels;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -18,6 +17,9 @@ import io.github.sae4j.step.TrainingState;
  * it allocates is freed after the step.
  */
 final class Pass {
+  /** Codes of a row for which there is room at first, where their number is not known. */
+  private static final int USUAL_LENGTH = 64;
+
   final Kernels device;
   final StepSpec spec;
   final TrainingState state;
@@ -95,9 +97,9 @@ final class Pass {
 
   /** Codes of the batch by some encoder. */
   SparseCodes encode(EncoderWeights encoder, Activation activation) {
-    Activation.Ranked ranked = (Activation.Ranked) activation;
-    SparseCodes out = scratch.codes(rows(), (int) ranked.k());
-    device.encodeTopK(encoder, input, Selection.of(ranked), out);
+    int perRow = activation.fixedLength().orElse(USUAL_LENGTH);
+    SparseCodes out = scratch.codes(rows(), Math.min(perRow, encoder.dSae()));
+    device.encode(encoder, input, activation, out);
     return out;
   }
 
@@ -129,7 +131,7 @@ final class Pass {
    */
   void gradients(
       SparseCodes sparse, Matrix gradient, Matrix wDec, Activation activation, Gradients out) {
-    Matrix delta = scratch.matrix(rows(), sparse.k());
+    Matrix delta = scratch.vector(Math.max(1, sparse.size()));
     device.codeGradients(gradient, wDec, sparse, activation.cutsNegatives(), delta);
     device.accumulateByLatent(sparse, null, gradient, out.wDec());
     device.accumulateByLatent(sparse, delta, input, out.wEnc());

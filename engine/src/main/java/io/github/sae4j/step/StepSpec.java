@@ -45,9 +45,12 @@ public record StepSpec(
         "d_out",
         "d_in = " + shape.dIn() + ": a step reconstructs its input",
         shape.dOut());
-    if (forward.activation() instanceof Activation.Ranked ranked) {
-      Shapes.expect(ranked.k() <= shape.dSae(), "k", "1 to d_sae = " + shape.dSae(), ranked.k());
-    }
+    forward.activation().checkLatents(shape.dSae());
+    Shapes.expect(
+        forward.activation().rowByRow() || shape.microBatchRows() == shape.rows(),
+        "micro-batch rows",
+        shape.rows() + " where latents of a whole batch compete",
+        shape.microBatchRows());
     Shapes.expect(
         objective.find(MultiTopK.class).isEmpty()
             || forward.activation() instanceof Activation.Ranked,

@@ -11,7 +11,6 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
@@ -410,7 +409,7 @@ public final class TrainingRun {
             config.k(),
             config.applyBDecToInput(),
             config.normalizeActivations().inputNormalization(),
-            Selection.of(config.activation()),
+            config.activation().relu(),
             metadata);
     Folding folding =
         Folding.of(

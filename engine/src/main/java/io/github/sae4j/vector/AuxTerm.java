@@ -1,6 +1,6 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.step.StepSums;
@@ -33,8 +33,8 @@ final class AuxTerm {
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
   static final long ROW_BYTES = 8L << 20;
 
-  /** Bytes of a code: index, value, gradient, place in the index by latent. */
-  static final long CODE_BYTES = 16;
+  /** Bytes of a code: index, value, gradient; place and row in the codes by latent. */
+  static final long CODE_BYTES = 20;
 
   /** A way to compute the term. */
   sealed interface Method extends LatentTerm permits DenseAux, SparseAux {
@@ -97,9 +97,9 @@ final class AuxTerm {
     this.columnSums = new float[memory.padded];
   }
 
-  /** How AuxK codes are ranked and stored. */
-  static Selection selection(AuxK aux) {
-    return aux.relu() ? Selection.RELU_FIRST : Selection.SIGNED;
+  /** Where AuxK codes are cut. */
+  static Relu relu(AuxK aux) {
+    return aux.relu() ? Relu.BEFORE : Relu.NONE;
   }
 
   /**

@@ -5,6 +5,7 @@ import static io.github.sae4j.vector.Vectors.LENGTH;
 import static io.github.sae4j.vector.Vectors.SPECIES;
 
 import io.github.sae4j.numerics.OrderedSums;
+import io.github.sae4j.numerics.Quickselect;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.vector.PanelProduct.Product;
 import java.util.Arrays;
@@ -240,7 +241,7 @@ final class DenseAux implements AuxTerm.Method {
     for (int j = 0; j < dead; j++) {
       ranks[j] = codes[at + j] * scale[j];
     }
-    float kth = Selector.kthLargest(ranks, dead, work.k());
+    float kth = Quickselect.kthLargest(ranks, dead, work.k());
     int above = 0;
     for (int j = 0; j < dead; j++) {
       above += codes[at + j] * scale[j] > kth ? 1 : 0;

@@ -2,7 +2,6 @@ package io.github.sae4j.vector;
 
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
@@ -24,7 +23,7 @@ import java.util.Optional;
  * @param microBatchRows rows of a micro-batch
  * @param k latents of a row
  * @param multiK latents of a row for Multi-TopK; 0 without
- * @param selection how main codes are ranked and stored
+ * @param relu where main codes are cut
  * @param reconstruction the main term
  * @param multi Multi-TopK, or null
  * @param aux AuxK, or null
@@ -38,7 +37,7 @@ record FusedSpec(
     int microBatchRows,
     int k,
     int multiK,
-    Selection selection,
+    Ranked.Relu relu,
     Reconstruction reconstruction,
     MultiTopK multi,
     AuxK aux,
@@ -79,7 +78,7 @@ record FusedSpec(
         step.shape().microBatchRows(),
         (int) activation.k(),
         multi.map(term -> (int) term.activation(activation, dSae).k()).orElse(0),
-        Selection.of(activation),
+        activation.relu(),
         step.objective().reconstruction(),
         multi.orElse(null),
         step.objective().find(AuxK.class).orElse(null),

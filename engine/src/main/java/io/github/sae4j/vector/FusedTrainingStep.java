@@ -156,13 +156,11 @@ final class FusedTrainingStep implements TrainingStep {
     if (spec.rescaleByDecoderNorm()) {
       norms = latents.decoderNorms();
     }
-    codes.resize(rows, spec.k());
-    Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
+    Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.relu());
     if (spec.multiTopK()) {
-      multiCodes.resize(rows, spec.multiK());
-      encoding.run(encoder, memory.gradient, rows, multiCodes, codes);
+      encoding.run(encoder, memory.gradient, rows, spec.multiK(), multiCodes, spec.k(), codes);
     } else {
-      encoding.run(encoder, memory.gradient, rows, codes, null);
+      encoding.run(encoder, memory.gradient, rows, spec.k(), codes, 0, null);
     }
   }
 
@@ -170,14 +168,14 @@ final class FusedTrainingStep implements TrainingStep {
     java.util.Arrays.fill(fired, false);
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     long active = 0;
-    for (int i = 0; i < rows * spec.k(); i++) {
+    for (int i = 0; i < codes.size(); i++) {
       int latent = codes.indices[i];
       float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
       active += activation > 0 ? 1 : 0;
       fired[latent] |= rule.by(activation);
     }
     if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
-      for (int i = 0; i < rows * multiCodes.k; i++) {
+      for (int i = 0; i < multiCodes.size(); i++) {
         fired[multiCodes.indices[i]] = true;
       }
     }
@@ -307,9 +305,9 @@ final class FusedTrainingStep implements TrainingStep {
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
-    codes.byLatent.build(codes.indices, rows * codes.k, n);
+    codes.indexByLatent(n);
     if (multi != null) {
-      multiCodes.byLatent.build(multiCodes.indices, rows * multiCodes.k, n);
+      multiCodes.indexByLatent(n);
     }
     latents.begin(main, multi, auxActive ? aux.byLatent() : null);
     decoderBiasGradient(rows, auxActive);

@@ -64,7 +64,7 @@ final class SamplePass {
           residual(x, codes, b, scratch, squares);
           int at = b * padded;
           toGradient(scratch.error, 0, b, factors, null, 0, gradient, at);
-          codeGradients(codes, b, gradient, true, scratch, codes.k <= CHUNK);
+          codeGradients(codes, b, gradient, true, scratch, length(codes, b) <= CHUNK);
         });
   }
 
@@ -183,9 +183,10 @@ final class SamplePass {
   private void decode(HeapCodes codes, int b, StepMemory.Worker scratch, boolean withBias) {
     int padded = memory.padded;
     java.util.Arrays.fill(scratch.out, 0f);
-    int at = b * codes.k;
-    for (int slot = 0; slot < codes.k; slot += IN_L1) {
-      int count = Math.min(IN_L1, codes.k - slot);
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += IN_L1) {
+      int count = Math.min(IN_L1, length - slot);
       int place = slot % CHUNK;
       loadDecoderRows(codes, at + slot, count, scratch, place);
       RowKernels.combine(
@@ -212,9 +213,10 @@ final class SamplePass {
       StepMemory.Worker scratch,
       boolean loaded) {
     int padded = memory.padded;
-    int at = b * codes.k;
-    for (int slot = 0; slot < codes.k; slot += CHUNK) {
-      int count = Math.min(CHUNK, codes.k - slot);
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += CHUNK) {
+      int count = Math.min(CHUNK, length - slot);
       if (!loaded) {
         loadDecoderRows(codes, at + slot, count, scratch, 0);
       }
@@ -222,7 +224,7 @@ final class SamplePass {
           gradient, b * padded, scratch.decoderRows, count, padded, codes.deltas, at + slot);
     }
     if (gated) {
-      for (int i = at; i < at + codes.k; i++) {
+      for (int i = at; i < at + length; i++) {
         codes.deltas[i] = codes.values[i] > 0 ? codes.deltas[i] : 0f;
       }
     }
@@ -239,6 +241,10 @@ final class SamplePass {
           scratch.decoderRows,
           (place + i) * memory.padded);
     }
+  }
+
+  private static int length(HeapCodes codes, int b) {
+    return codes.starts[b + 1] - codes.starts[b];
   }
 
   private void readBias() {

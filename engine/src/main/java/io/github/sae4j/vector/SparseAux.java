@@ -52,15 +52,16 @@ final class SparseAux implements AuxTerm.Method {
     }
     int rows = work.rows();
     encoding.packRows(memory.input, memory.padded, rows, spec.dIn(), h);
-    codes.resize(rows, work.k());
     encoding.run(
         new Encoding.Spec(
-            state.wEnc(), work.dead(), work.bEnc(), work.norms(), AuxTerm.selection(spec.aux())),
+            state.wEnc(), work.dead(), work.bEnc(), work.norms(), AuxTerm.relu(spec.aux())),
         h,
         rows,
+        work.k(),
         codes,
+        0,
         null);
-    for (int i = 0; i < rows * codes.k; i++) {
+    for (int i = 0; i < codes.size(); i++) {
       codes.indices[i] = work.dead()[codes.indices[i]];
     }
     samples.decodeAux(rows, codes, h);
@@ -69,7 +70,7 @@ final class SparseAux implements AuxTerm.Method {
         0, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
     samples.codeGradients(rows, codes, h, spec.aux().relu());
     sums.addColumnSums(Rows.of(h, 0, memory.padded), rows, spec.dIn(), work.columnSums());
-    codes.byLatent.build(codes.indices, rows * codes.k, spec.dSae());
+    codes.indexByLatent(spec.dSae());
   }
 
   @Override

@@ -24,11 +24,11 @@ final class StepPlan {
                     4 * StepMemory.gradientFloats(spec),
                     true),
                 new Part(
-                    "16 B k + 8 n: codes, their gradients and their index by latent",
+                    "20 B k + 8 n: codes and their gradients, by row and by latent",
                     HeapCodes.bytes(rows, spec.k(), n),
                     true),
                 new Part(
-                    "4 B d + 64 B k + 8 n: gradient and codes of Multi-TopK",
+                    "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",
                     spec.multiTopK()
                         ? 4 * rows * padded + HeapCodes.bytes(rows, spec.multiK(), n)
                         : 0,

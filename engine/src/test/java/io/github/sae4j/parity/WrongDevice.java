@@ -24,9 +24,9 @@ final class WrongDevice {
     KERNELS.putAll(
         Map.of(
             "product", 4,
-            "encodeTopK", 3,
+            "encode", 3,
             "encoder", -1,
-            "topK", 3,
+            "activate", 4,
             "decode", 3,
             "codeGradients", 4,
             "accumulateByLatent", 3,

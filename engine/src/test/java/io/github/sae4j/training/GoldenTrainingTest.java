@@ -293,7 +293,7 @@ class GoldenTrainingTest {
       boolean[] positive = new boolean[arbitrary.length];
       boolean ties = false;
       for (int b = 0; b < codes.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           positive[codes.index(b, slot)] |= codes.value(b, slot) > 0;
           arbitrary[codes.index(b, slot)] |= codes.value(b, slot) == 0;
           ties |= codes.value(b, slot) == 0;
@@ -310,7 +310,7 @@ class GoldenTrainingTest {
     private float[] dense(SparseCodes codes, Matrix norms) {
       float[] dense = new float[codes.rows() * spec.shape().dSae()];
       for (int b = 0; b < codes.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           int latent = codes.index(b, slot);
           float norm = norms == null ? 1 : norms.get(0, latent);
           dense[b * spec.shape().dSae() + latent] = codes.value(b, slot) * norm;

@@ -9,7 +9,8 @@ import io.github.sae4j.composed.Gradients;
 import io.github.sae4j.composed.Observation;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -54,7 +55,7 @@ class HandMadeVectorsTest {
         }
       }
       SparseCodes codes = memory.codes(pre.length, kAux);
-      device.topK(ofDead, Selection.SIGNED, null, codes);
+      device.activate(ofDead, null, Ranked.topK(kAux, Relu.NONE), null, codes);
       for (int b = 0; b < pre.length; b++) {
         float[] values = new float[kAux];
         for (int slot = 0; slot < kAux; slot++) {
