@@ -11,7 +11,6 @@ import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Objective;
-import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -34,23 +33,6 @@ class FusedSpecTest {
         .stepSpec(16, OptionalDouble.of(1));
   }
 
-  private static StepSpec with(Activation activation) {
-    StepSpec step = spec(Recipe.SAELENS);
-    Forward forward = step.forward();
-    return new StepSpec(
-        step.shape(),
-        new Forward(
-            activation,
-            forward.rescaleByDecoderNorm(),
-            forward.subtractBDec(),
-            forward.normalization(),
-            1f),
-        step.objective(),
-        step.optimizer(),
-        step.deadLatents(),
-        step.decoderNorm());
-  }
-
   @ParameterizedTest
   @EnumSource
   void everyRecipeIsFused(Recipe recipe) {
@@ -70,7 +52,7 @@ class FusedSpecTest {
             new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
             Ranked.topK(4, Ranked.Relu.NONE),
             Activation.Threshold.RELU)) {
-      StepSpec spec = with(activation);
+      StepSpec spec = spec(Recipe.SAELENS).withActivation(activation);
       try (VectorDevice device = new VectorDevice(1);
           OffHeap memory = device.openMemory();
           TrainingStep step = device.compile(spec, TrainingState.allocate(memory, 16, 64))) {
