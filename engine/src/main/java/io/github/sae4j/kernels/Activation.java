@@ -34,6 +34,13 @@ public sealed interface Activation {
   boolean rowByRow();
 
   /**
+   * Whether a code of value 0 or less stands for a value that was cut, so that it has no gradient.
+   *
+   * @return false where every code held has one
+   */
+  boolean cutsNegatives();
+
+  /**
    * Checks that this activation can be applied to so many latents.
    *
    * @param dSae number of latents
@@ -150,6 +157,11 @@ public sealed interface Activation {
     }
 
     @Override
+    public boolean cutsNegatives() {
+      return relu != Relu.NONE;
+    }
+
+    @Override
     public void checkLatents(int dSae) {
       Shapes.expect(k <= dSae, "k", "at most d_sae = " + dSae, shown(k));
       Shapes.expect(
@@ -259,6 +271,11 @@ public sealed interface Activation {
     @Override
     public boolean rowByRow() {
       return true;
+    }
+
+    @Override
+    public boolean cutsNegatives() {
+      return false;
     }
 
     @Override

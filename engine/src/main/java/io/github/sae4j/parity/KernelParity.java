@@ -110,11 +110,11 @@ final class KernelParity {
     return run("");
   }
 
-  /** Only the kernels whose name begins so. */
-  List<ParityResult> run(String prefix) {
+  /** One kernel alone in all its variants; all kernels if it is empty. */
+  List<ParityResult> run(String kernel) {
     List<ParityResult> results = new ArrayList<>();
     for (Named named : kernels()) {
-      if (!named.name().startsWith(prefix)) {
+      if (!kernel.isEmpty() && !(named.name() + " ").startsWith(kernel + " ")) {
         continue;
       }
       for (Shape shape : SHAPES) {

@@ -14,10 +14,6 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.ComposedTrainingStep;
-import io.github.sae4j.step.StepSpec;
-import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.step.TrainingStep;
 import java.util.Arrays;
 
 /**
@@ -441,12 +437,6 @@ public final class ScalarDevice implements Device {
       m.write(i, 1, first, 0);
       v.write(i, 1, second, 0);
     }
-  }
-
-  @Override
-  public TrainingStep compile(StepSpec spec, TrainingState state) {
-    checkOpen();
-    return new ComposedTrainingStep(this, spec, state);
   }
 
   @Override

@@ -158,19 +158,33 @@ final class Encoding {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
   }
 
+  /** Packs rows that are not multiplied. */
+  void packRows(
+      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+    packRows(x, from, rows, 1f, bDec, kept, stride, packed);
+  }
+
   /**
-   * Reads rows of a batch, subtracts b_dec and packs them into tiles.
+   * Reads rows of a batch, multiplies them, subtracts b_dec and packs them into tiles.
    *
    * @param x the batch
    * @param from first row
    * @param rows number of rows
+   * @param factor what elements are multiplied by; 1 leaves them
    * @param bDec what is subtracted, or null
    * @param kept receives the rows before packing, {@code stride} floats apart; or null
    * @param stride distance of kept rows
    * @param packed receives {@code tiles * TILE * depth} floats
    */
   void packRows(
-      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+      Matrix x,
+      int from,
+      int rows,
+      float factor,
+      float[] bDec,
+      float[] kept,
+      int stride,
+      float[] packed) {
     int depth = x.cols();
     pool.run(
         Packing.tiles(rows),
@@ -182,6 +196,11 @@ final class Encoding {
           int step = kept == null ? depth : stride;
           for (int r = 0; r < count; r++) {
             Packing.copyRow(x, from + first + r, 0, depth, to, at + r * step);
+            if (factor != 1f) {
+              for (int j = 0; j < depth; j++) {
+                to[at + r * step + j] *= factor;
+              }
+            }
             if (bDec != null) {
               for (int j = 0; j < depth; j++) {
                 to[at + r * step + j] -= bDec[j];

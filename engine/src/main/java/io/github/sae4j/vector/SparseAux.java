@@ -1,11 +1,10 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 
 /** AuxK along the selected pairs: a small part of many dead latents. */
 final class SparseAux implements AuxTerm.Method {
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
   private final Encoding encoding;
@@ -19,7 +18,7 @@ final class SparseAux implements AuxTerm.Method {
   private CodeTerm byLatent;
 
   SparseAux(
-      StepSpec spec,
+      FusedSpec spec,
       TrainingState state,
       StepMemory memory,
       Encoding encoding,
@@ -34,11 +33,11 @@ final class SparseAux implements AuxTerm.Method {
   }
 
   /** Bytes of the term with so many dead latents: h, codes, and the running selection. */
-  static long bytes(StepSpec spec, int dead) {
+  static long bytes(FusedSpec spec, int dead) {
     int rows = spec.maxRows();
-    int k = Math.min(spec.aux().kAux(), dead);
+    int k = spec.aux().k(dead);
     // Panels and the state of the running selection are the main codes'; the latter may grow.
-    int mainK = spec.multiTopK() ? spec.multiK() : spec.k();
+    int mainK = spec.encodedK();
     boolean scaled = spec.rescaleByDecoderNorm();
     long there = Encoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
     long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows, scaled) - there);

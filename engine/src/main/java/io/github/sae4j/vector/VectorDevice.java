@@ -17,6 +17,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -548,14 +549,23 @@ public final class VectorDevice implements Device {
   }
 
   @Override
+  public StepExecution execution(StepSpec spec) {
+    return FusedSpec.execution(spec);
+  }
+
+  @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
-    return StepPlan.of(spec, pool.size());
+    return execution(spec).fused()
+        ? StepPlan.of(FusedSpec.of(spec), pool.size())
+        : Device.super.memoryPlan(spec);
   }
 
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return new FusedTrainingStep(pool, spec, state);
+    return execution(spec).fused()
+        ? new FusedTrainingStep(pool, spec, state)
+        : Device.super.compile(spec, state);
   }
 
   @Override
