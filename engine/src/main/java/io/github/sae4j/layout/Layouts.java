@@ -7,7 +7,17 @@ import java.util.Optional;
 
 /** All layouts that are read, each tried in turn: their signs exclude each other. */
 final class Layouts {
-  private static final List<Layout> ALL = List.of(new SaeLensLayout(), new SparsifyLayout());
+  private static final List<Layout> ALL =
+      List.of(
+          new SaeLensLayout(),
+          new SparsifyLayout(),
+          new LlamascopiumLayout(),
+          new LlamaScopeLayout(),
+          new GemmaScopeLayout(),
+          new GemmaScope2Layout(),
+          new SentenceTransformersLayout(),
+          new CircuitTracerLayout(),
+          new TorchLayouts());
 
   private Layouts() {}
 
@@ -20,9 +30,17 @@ final class Layouts {
                     files.path(),
                     "expected an SAE in the layout of SAELens (cfg.json and "
                         + SaeLensLayout.WEIGHTS
-                        + ") or sparsify (cfg.json and "
+                        + "), sparsify (cfg.json and "
                         + SparsifyLayout.WEIGHTS
-                        + "), found none of them"));
+                        + "), Gemma Scope ("
+                        + GemmaScopeLayout.WEIGHTS
+                        + ", "
+                        + GemmaScope2Layout.WEIGHTS
+                        + "), Llama Scope ("
+                        + LlamaScopeLayout.CONFIG
+                        + "), sentence-transformers (modules.json), circuit-tracer"
+                        + " (layer_N.safetensors) or a torch file (.pt, .pth), found none of"
+                        + " them"));
   }
 
   static Optional<Blueprint> find(SaeFiles files, ReadOptions options) throws IOException {

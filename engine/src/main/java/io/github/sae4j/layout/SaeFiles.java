@@ -6,8 +6,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -17,6 +17,9 @@ import java.util.stream.Stream;
 final class SaeFiles {
   /** Files of a folder looked at; folders of SAEs hold a few, of data sets thousands. */
   private static final int MOST = 1000;
+
+  /** Names a message lists. */
+  private static final int LISTED = 20;
 
   private final Path path;
   private final boolean isFolder;
@@ -51,32 +54,39 @@ final class SaeFiles {
   }
 
   /**
-   * The file of weights that ends like this, where names vary.
+   * The file of weights, where names vary.
    *
-   * @param suffixes in lower case
+   * @param names what they look like
    * @return the file named, or the only one of the folder
    * @throws BadFileException if the folder has several
    */
-  Optional<Path> onlyWeights(String... suffixes) throws IOException {
-    if (!isFolder) {
-      return ends(path, suffixes) ? Optional.of(path) : Optional.empty();
-    }
-    List<Path> found;
-    try (Stream<Path> files = Files.list(path)) {
-      found = files.limit(MOST).filter(file -> ends(file, suffixes)).sorted().toList();
-    }
+  Optional<Path> onlyWeights(Pattern names) throws IOException {
+    List<Path> found = all(names);
     if (found.size() > 1) {
       throw new BadFileException(
           path,
           "expected one SAE, found several: name one of "
-              + found.stream().map(file -> file.getFileName().toString()).limit(20).toList());
+              + found.stream().map(file -> file.getFileName().toString()).limit(LISTED).toList());
     }
     return found.stream().findFirst();
   }
 
-  private static boolean ends(Path file, String... suffixes) {
-    String name = file.getFileName().toString().toLowerCase(Locale.ROOT);
-    return Stream.of(suffixes).anyMatch(name::endsWith) && Files.isRegularFile(file);
+  /** Any file whose name looks like this. */
+  Optional<Path> first(Pattern names) throws IOException {
+    return all(names).stream().findFirst();
+  }
+
+  private List<Path> all(Pattern names) throws IOException {
+    if (!isFolder) {
+      return matches(path, names) ? List.of(path) : List.of();
+    }
+    try (Stream<Path> files = Files.list(path)) {
+      return files.limit(MOST).filter(file -> matches(file, names)).sorted().toList();
+    }
+  }
+
+  private static boolean matches(Path file, Pattern names) {
+    return names.matcher(file.getFileName().toString()).matches() && Files.isRegularFile(file);
   }
 
   /** Whether a file is in the folder. */

@@ -7,7 +7,6 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;
-import io.github.sae4j.kernels.Activation.Threshold.Magnitude;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.layout.ReadOptions.Choice;
 import io.github.sae4j.sae.Folding;
@@ -266,15 +265,7 @@ final class SaeLensLayout implements Layout {
       }
       case GATED -> {
         options.expectActivation("gated", null, path);
-        float[] gain = tensors.vector("r_mag", dSae);
-        for (int i = 0; i < dSae; i++) {
-          gain[i] = (float) StrictMath.exp(gain[i]);
-          if (!Float.isFinite(gain[i])) {
-            throw new BadFileException(
-                tensors.path(), "r_mag: expected values with a finite exp, found one without");
-          }
-        }
-        yield Threshold.gated(new Magnitude(gain, tensors.vector("b_mag", dSae)));
+        yield Gains.gated(tensors, "r_mag", "b_mag", dSae);
       }
     };
   }

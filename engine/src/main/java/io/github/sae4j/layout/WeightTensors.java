@@ -5,6 +5,7 @@ import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.OrderedSums;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -124,6 +125,21 @@ public final class WeightTensors implements Closeable {
       case I64, I32, U8, BOOL -> file.readLongs(tensor, 0, 1)[0];
       case F64, F32, F16, BF16 -> values(tensor)[0];
     };
+  }
+
+  /** Norms of a matrix's rows, by lanes as {@link io.github.sae4j.sae.Folding} forms them. */
+  float[] rowNorms(Stored stored, int rows, int cols) throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix matrix = memory.matrix(rows, cols);
+      read(stored, matrix);
+      float[] norms = new float[rows];
+      float[] row = new float[cols];
+      for (int i = 0; i < rows; i++) {
+        matrix.read(i, 1, row, 0);
+        norms[i] = (float) Math.sqrt(OrderedSums.dot(row, 0, row, 0, cols));
+      }
+      return norms;
+    }
   }
 
   private float[] values(TensorInfo tensor) throws IOException {
