@@ -63,7 +63,7 @@ public final class RowTopK {
         (task, worker) -> {
           try {
             int to = Math.min(rows, (task + 1) * TASK);
-            select(workers[worker], values, rankScale, topK, out, task * TASK, to);
+            select(workers[worker], values, bias != null, rankScale, topK, out, task * TASK, to);
           } catch (NonFiniteException e) {
             failures[task] = e;
           }
@@ -76,7 +76,14 @@ public final class RowTopK {
   }
 
   private void select(
-      Worker worker, Matrix values, float[] scale, Ranked topK, SparseCodes out, int from, int to) {
+      Worker worker,
+      Matrix values,
+      boolean biased,
+      float[] scale,
+      Ranked topK,
+      SparseCodes out,
+      int from,
+      int to) {
     int n = values.cols();
     int k = (int) topK.k();
     if (worker.row.length < biases.length) {
@@ -93,8 +100,10 @@ public final class RowTopK {
       FloatVector check = FloatVector.zero(SPECIES);
       for (int i = 0; i < n; i += LENGTH) {
         long there = n - i >= LENGTH ? -1L : (1L << (n - i)) - 1;
-        FloatVector rank =
-            FloatVector.fromArray(SPECIES, row, i).add(FloatVector.fromArray(SPECIES, biases, i));
+        FloatVector rank = FloatVector.fromArray(SPECIES, row, i);
+        if (biased) {
+          rank = rank.add(FloatVector.fromArray(SPECIES, biases, i));
+        }
         if (scale != null) {
           rank = rank.mul(FloatVector.fromArray(SPECIES, scales, i));
         }
