@@ -56,7 +56,11 @@ final class DevicesCommand implements Callable<Integer> {
               "%-12s %s%s",
               info.name(),
               info.description(),
-              info.available() ? "" : " (cannot run: " + info.reason() + ")"));
+              info.advisable()
+                  ? ""
+                  : (info.available() ? " (not taken by auto: " : " (cannot run: ")
+                      + info.reason()
+                      + ")"));
     }
     CommandLineApp.print(
         spec, "auto takes " + automatic.name() + ", the fastest of those that can run here");
