@@ -307,7 +307,7 @@ public final class SaeLensLayout {
   private static Map<String, Object> members(SaeConfig config) {
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("sae_lens_version", VERSION);
-    metadata.put("sae_lens_training_version", VERSION);
+    metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
     metadata.putAll(config.metadata());
     metadata.put("sae_lens_version", VERSION); // whatever layout it was read from

@@ -1,6 +1,5 @@
 package io.github.sae4j.vector.runtime;
 
-
 import io.github.sae4j.numerics.OrderedSums;
 import java.util.OptionalInt;
 import jdk.incubator.vector.FloatVector;
