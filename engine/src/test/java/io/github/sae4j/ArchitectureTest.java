@@ -33,6 +33,8 @@ class ArchitectureTest {
           Map.entry("format", Set.of("memory")),
           Map.entry("kernels", Set.of("memory", "numerics")),
           Map.entry("step", Set.of("kernels")),
+          Map.entry("options", Set.of()),
+          Map.entry("config", Set.of("options", "step")),
           Map.entry("device", Set.of("step")),
           Map.entry("scalar", Set.of("device")),
           Map.entry("vector", Set.of("device")),
@@ -40,7 +42,7 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("format", "sae")),
           Map.entry("data", Set.of("format", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
-          Map.entry("training", Set.of("sae", "data", "checkpoint")),
+          Map.entry("training", Set.of("sae", "data", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

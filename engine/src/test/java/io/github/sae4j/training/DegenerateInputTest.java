@@ -3,10 +3,12 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.ComposedTrainingStep;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;

@@ -82,7 +82,7 @@ class GoldenTrainingTest {
           Locale.ROOT,
           "golden %s recipe=%s step=%.2e update=%.2e%n",
           path.getFileName(),
-          golden.settings().config().recipe(),
+          golden.settings().config().run().recipe(),
           errors.step,
           errors.update);
       assertEquals(List.of(), errors.failures);

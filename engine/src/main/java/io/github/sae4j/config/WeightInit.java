@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 /** How encoder and decoder start; the formulas are those of {@link InitialWeights}. */
 public enum WeightInit {
