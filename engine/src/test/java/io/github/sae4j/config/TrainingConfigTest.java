@@ -14,6 +14,7 @@ import io.github.sae4j.step.AuxSpec;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.StepSpec.Counting.Unit;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -164,6 +165,27 @@ class TrainingConfigTest {
     assertEquals(config, TrainingConfig.fromMap(map));
     byte[] json = Json.line(map).getBytes(StandardCharsets.UTF_8);
     assertEquals(map, Json.parse(Path.of("config.json"), json));
+  }
+
+  /**
+   * Training sections of {@code config.json} as runs of version 0.1 before the table wrote them.
+   */
+  @Test
+  void runsMadeBeforeAreReadWithTheSameKeysAndValues() throws IOException {
+    byte[] json;
+    try (InputStream file =
+        TrainingConfigTest.class.getResourceAsStream("/config/runs-before-the-table.json")) {
+      json = file.readAllBytes();
+    }
+    Map<?, ?> runs = (Map<?, ?>) Json.parse(Path.of("runs-before-the-table.json"), json);
+    assertEquals(7, runs.size());
+    for (Object run : runs.values()) {
+      @SuppressWarnings("unchecked")
+      Map<String, Object> saved = (Map<String, Object>) run;
+      Map<String, Object> read = TrainingConfig.fromMap(saved).toMap();
+      assertEquals(saved, read);
+      assertEquals(List.copyOf(saved.keySet()), List.copyOf(read.keySet()));
+    }
   }
 
   @ParameterizedTest
