@@ -1,7 +1,7 @@
 package io.github.sae4j.config;
 
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.options.OptionValues;
-import io.github.sae4j.step.AuxSpec;
 import java.util.OptionalInt;
 
 /**
@@ -23,8 +23,8 @@ public record AuxKOptions(
     boolean scaledByDead,
     boolean detachResidual,
     boolean relu,
-    AuxSpec.BDec bDec,
-    AuxSpec.Normalizer normalizer) {
+    AuxK.BDec bDec,
+    AuxK.Normalizer normalizer) {
 
   static AuxKOptions of(OptionValues values) {
     return new AuxKOptions(

@@ -1,7 +1,7 @@
 package io.github.sae4j.config;
 
 import io.github.sae4j.options.OptionValues;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DeadLatentRule;
 import java.util.OptionalLong;
 
 /**
@@ -17,7 +17,7 @@ import java.util.OptionalLong;
  * @param restart counter of a latent that has just fired
  */
 public record DeadLatentOptions(
-    StepSpec.Fired fired,
+    DeadLatentRule.Fired fired,
     OptionalLong window,
     OptionalLong tokens,
     boolean tokensAsSteps,

@@ -1,7 +1,7 @@
 package io.github.sae4j.config;
 
+import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.options.OptionValues;
-import io.github.sae4j.step.StepSpec;
 import java.util.OptionalDouble;
 
 /**
@@ -12,7 +12,8 @@ import java.util.OptionalDouble;
  *     sample of the data
  * @param multiTopk adds FVU of a 4k reconstruction with weight 1/8
  */
-public record LossOptions(StepSpec.MainLoss mainLoss, OptionalDouble mseScale, boolean multiTopk) {
+public record LossOptions(
+    Reconstruction.Measure mainLoss, OptionalDouble mseScale, boolean multiTopk) {
 
   static LossOptions of(OptionValues values) {
     return new LossOptions(

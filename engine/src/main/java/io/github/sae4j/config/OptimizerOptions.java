@@ -1,7 +1,7 @@
 package io.github.sae4j.config;
 
 import io.github.sae4j.options.OptionValues;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DecoderNormRule;
 import java.util.OptionalDouble;
 
 /**
@@ -21,7 +21,7 @@ public record OptimizerOptions(
     double beta2,
     double epsilon,
     OptionalDouble clipGradNorm,
-    StepSpec.DecoderNorm normalizeDecoder,
+    DecoderNormRule.When normalizeDecoder,
     double normalizeDecoderEpsilon,
     boolean projectDecoderGradient,
     double projectEpsilon) {

@@ -1,17 +1,27 @@
 package io.github.sae4j.config;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.OptionType;
 import io.github.sae4j.options.OptionValues;
 import io.github.sae4j.options.Recipe;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
@@ -305,14 +315,14 @@ public final class TrainingConfig {
    *
    * @return unit, window and the rest
    */
-  public StepSpec.Counting counting() {
+  public DeadLatentRule.Counting counting() {
     boolean inSteps = dead.window().isPresent() || dead.tokensAsSteps();
     long window =
         dead.window().isPresent()
             ? dead.window().getAsLong()
             : dead.tokens().getAsLong() / (dead.tokensAsSteps() ? rowsPerStep() : 1);
-    return new StepSpec.Counting(
-        inSteps ? StepSpec.Counting.Unit.STEPS : StepSpec.Counting.Unit.TOKENS,
+    return new DeadLatentRule.Counting(
+        inSteps ? DeadLatentRule.Counting.Unit.STEPS : DeadLatentRule.Counting.Unit.TOKENS,
         window,
         dead.inclusive(),
         dead.maskAfterStep(),
@@ -320,12 +330,12 @@ public final class TrainingConfig {
   }
 
   /**
-   * The AuxK term. A k_aux of 0 (half of d_in = 1) switches it off.
+   * The AuxK term. A coefficient of 0, or a k_aux of 0 (half of d_in = 1), switches it off.
    *
    * @param dIn width of the input
-   * @return the term
+   * @return the term, if there is one
    */
-  public AuxSpec aux(int dIn) {
+  public Optional<AuxK> aux(int dIn) {
     int kAux =
         auxK.auxk()
             .orElse(
@@ -333,14 +343,18 @@ public final class TrainingConfig {
                   case HALF_D_IN -> dIn / 2;
                   case HALF_D_SAE -> dSae(dIn) / 2;
                 });
-    return new AuxSpec(
-        kAux == 0 ? 0 : auxK.coefficient(),
-        Math.max(kAux, 1),
-        auxK.scaledByDead(),
-        auxK.detachResidual(),
-        auxK.relu(),
-        auxK.bDec(),
-        auxK.normalizer());
+    if (kAux == 0 || auxK.coefficient() == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new AuxK(
+            auxK.coefficient(),
+            kAux,
+            auxK.scaledByDead(),
+            auxK.detachResidual(),
+            auxK.relu(),
+            auxK.bDec(),
+            auxK.normalizer()));
   }
 
   /**
@@ -349,7 +363,7 @@ public final class TrainingConfig {
    * @return true if the main loss is scaled and its scale is auto
    */
   public boolean needsMseScale() {
-    return loss.mainLoss() == StepSpec.MainLoss.SCALED_MSE && loss.mseScale().isEmpty();
+    return loss.mainLoss() == Reconstruction.Measure.SCALED_MSE && loss.mseScale().isEmpty();
   }
 
   /**
@@ -365,7 +379,7 @@ public final class TrainingConfig {
   public StepSpec stepSpec(int dIn, OptionalDouble measuredMseScale) {
     int latents = dSae(dIn);
     double scale = 1;
-    if (loss.mainLoss() == StepSpec.MainLoss.SCALED_MSE) {
+    if (loss.mainLoss() == Reconstruction.Measure.SCALED_MSE) {
       scale = loss.mseScale().orElse(measuredMseScale.orElse(Double.NaN));
       expect(
           scale > 0 && scale < Double.POSITIVE_INFINITY,
@@ -373,30 +387,40 @@ public final class TrainingConfig {
           "a positive number (1 over the variance of the activations)",
           scale);
     }
+    List<Term> terms = new ArrayList<>();
+    terms.add(new Reconstruction(loss.mainLoss(), scale));
+    if (loss.multiTopk()) {
+      terms.add(MultiTopK.SPARSIFY);
+    }
+    aux(dIn).ifPresent(terms::add);
     return new StepSpec(
-        dIn,
-        latents,
+        new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
+        new Forward(
+            activation(),
+            sae.rescaleActsByDecoderNorm(),
+            sae.applyBDecToInput(),
+            data.normalizeActivations().inputNormalization(),
+            1f),
+        new Objective(terms),
+        new Optimizer(
+            optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
+        new DeadLatentRule(dead.fired(), counting()),
+        new DecoderNormRule(
+            optimizer.normalizeDecoder(),
+            (float) optimizer.normalizeDecoderEpsilon(),
+            optimizer.projectDecoderGradient(),
+            (float) optimizer.projectEpsilon()));
+  }
+
+  /**
+   * How latents become active.
+   *
+   * @return the k largest of a row
+   */
+  public Activation.Ranked activation() {
+    return Activation.Ranked.topK(
         sae.k(),
-        rowsPerStep(),
-        data.trainBatchSize(),
-        sae.reluBeforeTopk() ? Selection.RELU_FIRST : Selection.RAW_THEN_RELU,
-        sae.rescaleActsByDecoderNorm(),
-        sae.applyBDecToInput(),
-        data.normalizeActivations().inputNormalization(),
-        loss.mainLoss(),
-        scale,
-        loss.multiTopk(),
-        aux(dIn),
-        optimizer.normalizeDecoder(),
-        (float) optimizer.normalizeDecoderEpsilon(),
-        optimizer.projectDecoderGradient(),
-        (float) optimizer.projectEpsilon(),
-        optimizer.clipGradNorm(),
-        dead.fired(),
-        counting(),
-        optimizer.beta1(),
-        optimizer.beta2(),
-        optimizer.epsilon());
+        sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
   }
 
   @Override

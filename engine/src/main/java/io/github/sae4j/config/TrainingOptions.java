@@ -17,13 +17,15 @@ import static io.github.sae4j.options.Recipe.ELEUTHER;
 import static io.github.sae4j.options.Recipe.OPENAI;
 import static io.github.sae4j.options.Recipe.SAELENS_PR370;
 
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.options.Concern;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.OptionTable;
 import io.github.sae4j.options.Range;
 import io.github.sae4j.options.Recipe;
-import io.github.sae4j.step.AuxSpec;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DecoderNormRule;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -222,12 +224,12 @@ public final class TrainingOptions {
                   "largest global norm of the gradient, or none")
               .in("none", ELEUTHER, OPENAI));
 
-  static final Option<StepSpec.MainLoss> MAIN_LOSS =
+  static final Option<Reconstruction.Measure> MAIN_LOSS =
       TABLE.add(
           new Option<>(
                   "main_loss",
                   Concern.LOSS,
-                  choice(StepSpec.MainLoss.class),
+                  choice(Reconstruction.Measure.class),
                   "squared_error",
                   "what the reconstruction is held to")
               .in("fvu", ELEUTHER)
@@ -339,33 +341,33 @@ public final class TrainingOptions {
                   "aux_relu", Concern.AUXK, toggle(), "false", "AuxK's codes pass through ReLU")
               .in("true", ELEUTHER, OPENAI, DICTIONARY_LEARNING));
 
-  static final Option<AuxSpec.BDec> AUX_B_DEC =
+  static final Option<AuxK.BDec> AUX_B_DEC =
       TABLE.add(
           new Option<>(
                   "aux_b_dec",
                   Concern.AUXK,
-                  choiceOrSwitch(AuxSpec.BDec.INCLUDED, AuxSpec.BDec.EXCLUDED),
+                  choiceOrSwitch(AuxK.BDec.INCLUDED, AuxK.BDec.EXCLUDED),
                   "included",
                   "b_dec in AuxK's reconstruction; cancels: in the gradient only")
               .in("excluded", OPENAI, DICTIONARY_LEARNING));
 
-  static final Option<AuxSpec.Normalizer> AUX_NORMALIZER =
+  static final Option<AuxK.Normalizer> AUX_NORMALIZER =
       TABLE.add(
           new Option<>(
                   "aux_normalizer",
                   Concern.AUXK,
-                  choice(AuxSpec.Normalizer.class),
+                  choice(AuxK.Normalizer.class),
                   "rows",
                   "what AuxK is divided by")
               .in("total_variance", ELEUTHER)
               .in("residual_variance", OPENAI, DICTIONARY_LEARNING));
 
-  static final Option<StepSpec.Fired> FIRED =
+  static final Option<DeadLatentRule.Fired> FIRED =
       TABLE.add(
           new Option<>(
                   "fired",
                   Concern.DEAD,
-                  choice(StepSpec.Fired.class),
+                  choice(DeadLatentRule.Fired.class),
                   "positive",
                   "when a latent counts as firing; the threshold is 1e-3")
               .in("selected", ELEUTHER, DICTIONARY_LEARNING)
@@ -434,12 +436,12 @@ public final class TrainingOptions {
                   "counter of a latent that has just fired")
               .in("1", OPENAI));
 
-  static final Option<StepSpec.DecoderNorm> NORMALIZE_DECODER =
+  static final Option<DecoderNormRule.When> NORMALIZE_DECODER =
       TABLE.add(
           new Option<>(
                   "normalize_decoder",
                   Concern.OPTIMIZER,
-                  choiceOrSwitch(StepSpec.DecoderNorm.BEFORE_FORWARD, StepSpec.DecoderNorm.FREE),
+                  choiceOrSwitch(DecoderNormRule.When.BEFORE_FORWARD, DecoderNormRule.When.FREE),
                   "free",
                   "when decoder rows are brought to unit norm")
               .alias("normalize_sae_decoder")
