@@ -60,7 +60,6 @@ final class CodeKernels {
       int capacity,
       int codes,
       int gated) {
-    float[] sums = context.allocateFloatLocalArray(RowKernels.GROUP);
     int item = context.localIdx;
     int lane = item % RowKernels.LANES;
     int i = context.groupIdx * RowKernels.ROWS_PER_GROUP + item / RowKernels.LANES;
@@ -83,7 +82,7 @@ final class CodeKernels {
         }
       }
     }
-    float total = RowKernels.join(context, sums, item, lane, sum);
+    float total = RowKernels.join(context, item, lane, sum);
     if ((live & (lane == 0 ? 1 : 0)) == 1) {
       out.set(at, total);
     }
