@@ -67,10 +67,10 @@ final class RowKernels {
       }
     }
     float total = join(context, item, lane, sum);
+    if (root == 1) {
+      total = TornadoMath.sqrt(total);
+    }
     if ((live & (lane == 0 ? 1 : 0)) == 1) {
-      if (root == 1) {
-        total = TornadoMath.sqrt(total);
-      }
       out.set(row, total);
     }
   }

@@ -143,11 +143,12 @@ final class SelectionKernels {
         indices.set(row * capacity + slot, slot);
         selected.set(row * capacity + slot, 0f);
       }
+      float value = values.get(base + bad);
+      float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
+      value = finite(value) == 1 ? ranked : value;
       if (lane == 0) {
-        float value = values.get(base + bad);
-        float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
         badIndex.set(row, bad);
-        badValue.set(row, finite(value) == 1 ? ranked : value);
+        badValue.set(row, value);
       }
       return;
     }
