@@ -1,16 +1,13 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.ActivationNormalization;
 import io.github.sae4j.training.CheckpointSchedule;
@@ -57,9 +54,6 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
   static final String RESUME = "--resume-from-checkpoint";
-
-  /** Metrics on the held-out rows, in the run's folder. */
-  private static final String EVALUATION = "evaluation.json";
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -247,7 +241,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
-    if (Files.exists(folder.path().resolve(EVALUATION))) {
+    if (Files.exists(folder.evaluation())) {
       return true;
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
@@ -274,6 +268,7 @@ final class TrainCommand implements Callable<Integer> {
       err.println(summary(config, data));
     }
     TrainingRun.Outcome outcome;
+    Optional<Metrics> evaluation;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
@@ -286,33 +281,29 @@ final class TrainCommand implements Callable<Integer> {
               device,
               progress);
       outcome = launch.go(run, interrupts::raised);
+      evaluation = run.evaluation();
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
       return signal;
     }
-    report(folder, data, device);
+    report(folder, evaluation);
     return ExitCode.DONE;
   }
 
-  /** Evaluates what a user would load, on the rows that training never saw. */
-  private void report(RunFolder folder, TrainingData data, Device device) throws IOException {
+  private void report(RunFolder folder, Optional<Metrics> evaluation) {
     if (!json) {
       CommandLineApp.print(spec, "The SAE is " + folder.trained());
       CommandLineApp.print(spec, "The run is " + folder.path());
     }
-    if (data.heldOut().isEmpty()) {
-      return;
-    }
-    try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
-      Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
-      if (!json) {
-        CommandLineApp.print(spec, "On the rows held out of training:");
-      }
-      new MetricsReport(metrics).print(spec, json);
-      Durable.write(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
-    }
+    evaluation.ifPresent(
+        metrics -> {
+          if (!json) {
+            CommandLineApp.print(spec, "On the rows held out of training:");
+          }
+          new MetricsReport(metrics).print(spec, json);
+        });
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {

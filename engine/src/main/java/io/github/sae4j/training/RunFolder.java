@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * The layout of a run's folder: {@code config.json}, {@code metrics.jsonl}, {@code
- * checkpoints/<n_training_samples>/} and {@code final/}.
+ * checkpoints/<n_training_samples>/}, {@code final/} and {@code evaluation.json}.
  *
  * @param path the folder
  */
@@ -84,6 +84,15 @@ public record RunFolder(Path path) {
   }
 
   /**
+   * Metrics of the trained SAE on the rows held out, one JSON object.
+   *
+   * @return the file
+   */
+  public Path evaluation() {
+    return path.resolve("evaluation.json");
+  }
+
+  /**
    * Whether there is anything of a run here.
    *
    * @return true if a new run must not be started in this folder
@@ -139,6 +148,11 @@ public record RunFolder(Path path) {
       return Optional.of(copy);
     }
     return Optional.empty();
+  }
+
+  /** Writes {@code evaluation.json} so that it is there whole or not at all. */
+  void writeEvaluation(Map<String, Object> metrics) throws IOException {
+    Durable.write(evaluation(), Json.pretty(metrics));
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */

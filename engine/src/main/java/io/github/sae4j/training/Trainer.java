@@ -19,9 +19,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Training in memory, one step at a time: rows from the stream, the normalisation factor, the
- * device's step at its learning rate. It touches no file but the activations; a {@link TrainingRun}
- * keeps logs and checkpoints around it.
+ * Training in memory, one step at a time: rows from the stream, the device's step at its learning
+ * rate. It touches no file but the activations; a {@link TrainingRun} keeps logs and checkpoints
+ * around it.
  *
  * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
  * [rows, d_in]}. A trainer is for one thread. It owns neither the device nor the data.
@@ -37,7 +37,6 @@ public final class Trainer implements AutoCloseable {
   public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
 
   private final TrainingConfig config;
-  private final Device device;
   private final Measured measured;
   private final StepSpec spec;
   private final LearningRate learningRate;
@@ -48,6 +47,9 @@ public final class Trainer implements AutoCloseable {
   private final BatchStream stream;
   private long stepsDone;
   private long samplesDone;
+
+  /** Whether steps have run since the state was last brought up to date. */
+  private boolean behind;
 
   private Trainer(
       TrainingConfig config,
@@ -60,18 +62,18 @@ public final class Trainer implements AutoCloseable {
     int dIn = data.training().width();
     long samples = config.samples(data.training().rows());
     this.config = config;
-    this.device = device;
     this.measured = measured;
     this.stepsDone = stepsDone;
-    spec = config.stepSpec(dIn, measured.mseScale());
+    spec =
+        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
     steps = config.steps(data.training().rows());
-    learningRate = config.learningRate(spec.dSae(), steps);
-    samplesDone = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()));
+    learningRate = config.learningRate(spec.shape().dSae(), steps);
+    samplesDone = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()));
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.dSae());
+      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
       start.fill(state);
-      int rows = (int) Math.min(spec.maxRows(), samples);
+      int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
           new BatchStream(
               data.training(),
@@ -183,11 +185,9 @@ public final class Trainer implements AutoCloseable {
     waited = stream.secondsWaited() - waited;
     long began = System.nanoTime();
     Matrix x = batch.x();
-    if (measured.normalizationFactor() != 1f) {
-      device.scale(x, measured.normalizationFactor());
-    }
     double rate = learningRate.at(stepsDone);
     StepReport report;
+    behind = true;
     try {
       report = step.run(x, rate, stepsDone + 1, withVariance);
     } catch (NonFiniteException e) {
@@ -205,8 +205,7 @@ public final class Trainer implements AutoCloseable {
       FiniteRows.expect(x, batch::origin);
       throw diverged(batch, report.loss(), rate);
     }
-    return new StepRecord(
-        stepsDone, steps, samplesDone, rate, report, spec.aux().coefficient(), seconds, waited);
+    return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
   }
 
   private DivergenceException diverged(Batch batch, double loss, double rate) {
@@ -224,7 +223,7 @@ public final class Trainer implements AutoCloseable {
    * @return the first found, in words; usually empty
    */
   public Optional<String> nonFiniteWeights() {
-    step.synchronize();
+    synchronize();
     for (TrainingState.Named tensor : state.tensors()) {
       Matrix matrix = tensor.matrix();
       float[] row = new float[matrix.cols()];
@@ -306,8 +305,16 @@ public final class Trainer implements AutoCloseable {
    * @return weights, moments and counters
    */
   public TrainingState state() {
-    step.synchronize();
+    synchronize();
     return state;
+  }
+
+  /** Asks the device for its copy of the state, once after any number of steps. */
+  private void synchronize() {
+    if (behind) {
+      step.synchronize();
+      behind = false;
+    }
   }
 
   /**
