@@ -13,6 +13,7 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.kernels;
   exports io.github.sae4j.memory;
   exports io.github.sae4j.numerics;
+  exports io.github.sae4j.objective;
   exports io.github.sae4j.parity;
   exports io.github.sae4j.sae;
   exports io.github.sae4j.step;
