@@ -175,6 +175,7 @@ public final class SaeLensWriter {
   private Map<String, Object> members(String architecture) {
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("sae_lens_version", VERSION);
+    metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
     metadata.putAll(config.metadata().toMap());
     metadata.put("sae_lens_version", VERSION); // whatever layout it was read from

@@ -4,6 +4,8 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ConfigWarnings;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
@@ -11,6 +13,7 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.layout.SaeLensWriter;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
@@ -100,12 +103,12 @@ public final class TrainingRun {
   private static TrainingConfig resolved(TrainingConfig config, int dIn) {
     int dSae = config.dSae(dIn);
     TrainingConfig resolved = config.with("d_sae", dSae);
-    if (config.lr().isEmpty()) {
-      resolved = resolved.with("lr", config.recipe().autoLearningRate(dSae));
+    if (config.schedule().lr().isEmpty()) {
+      resolved = resolved.with("lr", config.run().recipe().autoLearningRate(dSae));
     }
-    return config.shuffleSeed().isPresent()
+    return config.data().shuffleSeed().isPresent()
         ? resolved
-        : resolved.with("shuffle_seed", config.seed());
+        : resolved.with("shuffle_seed", config.run().seed());
   }
 
   /**
@@ -406,14 +409,14 @@ public final class TrainingRun {
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
         SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
-            .withBDecApplied(config.applyBDecToInput())
-            .with(config.normalizeActivations().inputNormalization())
+            .withBDecApplied(config.sae().applyBDecToInput())
+            .with(config.data().normalizeActivations().inputNormalization())
             .with(SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
-            config.rescaleActsByDecoderNorm());
+            config.sae().rescaleActsByDecoderNorm());
     SaeLensWriter.write(folder, sae, weights, folding);
   }
 }

@@ -3,6 +3,7 @@ package io.github.sae4j.checkpoint;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -298,7 +299,10 @@ class SaeCheckpointTest {
     assertEquals("none", cfg.get("normalize_activations"));
     assertEquals("none", cfg.get("reshape_activations"));
     assertEquals(false, cfg.get("rescale_acts_by_decoder_norm"));
-    assertEquals("6.18.0", ((Map<?, ?>) cfg.get("metadata")).get("sae_lens_version"));
+    Map<?, ?> metadata = (Map<?, ?>) cfg.get("metadata");
+    assertEquals("6.18.0", metadata.get("sae_lens_version"));
+    assertTrue(metadata.containsKey("sae_lens_training_version"));
+    assertNull(metadata.get("sae_lens_training_version"), "SAELens did not train it");
     try (TensorFile file = SafetensorsFile.open(temp.resolve("sae/sae_weights.safetensors"))) {
       Map<String, List<Long>> shapes = new LinkedHashMap<>();
       for (TensorInfo tensor : file.tensors()) {
