@@ -37,6 +37,7 @@ public final class CommandLineApp {
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
+    app.setCaseInsensitiveEnumValuesAllowed(true);
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);
