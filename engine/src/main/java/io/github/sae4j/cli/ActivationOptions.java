@@ -8,7 +8,9 @@ import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
@@ -24,7 +26,7 @@ final class ActivationOptions {
   @Option(
       names = "--tensor",
       paramLabel = "NAME",
-      description = "Tensor to read (default: the only one of rank 2 or 3).")
+      description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
   String tensor;
 
   @Option(
@@ -32,6 +34,9 @@ final class ActivationOptions {
       paramLabel = "FILE",
       description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
   Path mask;
+
+  private ActivationFiles files;
+  private RowMask rowMask;
 
   ActivationSource open() throws IOException {
     for (String path : activations) {
@@ -41,7 +46,26 @@ final class ActivationOptions {
             "unknown option '" + path + "' (for a file of that name write './" + path + "')");
       }
     }
-    return ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    return files;
+  }
+
+  /** Says on stderr which tensors were taken, and which files of a folder were not. */
+  void report(boolean quiet) {
+    files.leftOut().forEach(line -> System.err.println("sae4j: warning: " + line));
+    if (!quiet) {
+      taken().forEach((what, which) -> System.err.println(what + ": " + which));
+    }
+  }
+
+  /** The tensors that were taken, for people and for {@code config.json}. */
+  Map<String, Object> taken() {
+    Map<String, Object> taken = new LinkedHashMap<>();
+    taken.put("activations", files.tensorTaken());
+    if (rowMask != null) {
+      taken.put("mask", rowMask.tensor() + " of " + mask);
+    }
+    return taken;
   }
 
   /** Checks that rows are as wide as an SAE's input. */
@@ -56,6 +80,7 @@ final class ActivationOptions {
   }
 
   Optional<RowMask> readMask(ActivationSource source) throws IOException {
-    return mask == null ? Optional.empty() : Optional.of(RowMask.read(mask, source.rows()));
+    rowMask = mask == null ? null : RowMask.read(mask, source.rows());
+    return Optional.ofNullable(rowMask);
   }
 }

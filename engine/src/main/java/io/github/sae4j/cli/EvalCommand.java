@@ -70,7 +70,9 @@ final class EvalCommand implements Callable<Integer> {
         TopKSae trained = SaeCheckpoint.load(sae, device);
         ActivationSource source = input.open()) {
       ActivationOptions.expectWidth(sae, trained, source);
-      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));
+      ActivationSource rows = rows(source);
+      input.report(quiet);
+      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows);
       new MetricsReport(metrics).print(spec, json);
     }
     return ExitCode.DONE;

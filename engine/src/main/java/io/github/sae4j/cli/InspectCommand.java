@@ -86,7 +86,9 @@ final class InspectCommand implements Callable<Integer> {
       }
       file.put("tensors", list);
       if (!tensors.unreadable().isEmpty()) {
-        file.put("unreadable", new LinkedHashMap<String, Object>(tensors.unreadable()));
+        Map<String, Object> unreadable = new LinkedHashMap<>();
+        tensors.unreadable().forEach((name, tensor) -> unreadable.put(name, tensor.description()));
+        file.put("unreadable", unreadable);
       }
     }
   }

@@ -193,6 +193,7 @@ final class TrainCommand implements Callable<Integer> {
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
       TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -236,6 +237,7 @@ final class TrainCommand implements Callable<Integer> {
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
       TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -393,6 +395,7 @@ final class TrainCommand implements Callable<Integer> {
     record.put("versions", versions);
     record.put("device", device.name() + ", " + device.description());
     record.put("command_line", commandLine);
+    record.put("tensors", input.taken());
     record.put(RunFolder.OPTIONS, options);
     return record;
   }

@@ -3,6 +3,7 @@ package io.github.sae4j.data;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.format.UnreadableTensorException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -42,6 +43,25 @@ final class OpenFiles implements AutoCloseable {
       return ActivationTensor.choose(handle.file, tensorName);
     } finally {
       release(handle);
+    }
+  }
+
+  /** What a file holds beside activations, if that is all it holds and no named tensor. */
+  Optional<String> labels(Path path, Optional<String> tensorName) throws IOException {
+    try {
+      Handle handle = acquire(path);
+      try {
+        boolean asked =
+            tensorName.isPresent()
+                && handle.file.tensors().stream().anyMatch(t -> t.name().equals(tensorName.get()));
+        return asked ? Optional.empty() : ActivationTensor.labels(handle.file);
+      } finally {
+        release(handle);
+      }
+    } catch (UnreadableTensorException e) {
+      return ActivationTensor.isLabels(e.tensor())
+          ? Optional.of(e.tensor().toString())
+          : Optional.empty();
     }
   }
 

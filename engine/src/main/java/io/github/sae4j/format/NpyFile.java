@@ -20,7 +20,8 @@ public final class NpyFile {
    *
    * @param path the file
    * @return the open file
-   * @throws BadFileException if it is missing, not an npy file or of a kind that cannot be read
+   * @throws UnreadableTensorException if the array is of a kind that cannot be read
+   * @throws BadFileException if it is missing or not an npy file
    * @throws IOException if reading fails
    */
   public static TensorFile open(Path path) throws IOException {
@@ -28,12 +29,13 @@ public final class NpyFile {
     try {
       NpyHeader header = NpyHeader.read(path, "", file, file.size());
       String obstacle = header.obstacle();
-      if (obstacle != null) {
-        throw new BadFileException(path, obstacle);
-      }
       String name = NpyHeader.withoutSuffix(path.getFileName().toString());
+      if (obstacle != null) {
+        throw new UnreadableTensorException(
+            path, new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
+      }
       StoredTensor tensor = header.tensor(path, "", name, file, file.size());
-      return new TensorFile(path, List.of(tensor), Map.of(), Map.of(), file);
+      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), file);
     } catch (Throwable e) {
       file.close();
       throw e;

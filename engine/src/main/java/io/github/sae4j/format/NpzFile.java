@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Enumeration;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -55,7 +54,7 @@ public final class NpzFile {
   private static TensorFile read(Path path, ZipFile zip, long fileSize) throws IOException {
     List<NpzMember> members = new ArrayList<>();
     List<StoredTensor> tensors = new ArrayList<>();
-    Map<String, String> unreadable = new LinkedHashMap<>();
+    List<UnreadableTensor> unreadable = new ArrayList<>();
     Set<String> names = new HashSet<>();
     Enumeration<? extends ZipEntry> entries = zip.entries();
     while (entries.hasMoreElements()) {
@@ -65,7 +64,7 @@ public final class NpzFile {
         throw new BadFileException(path, "duplicate member '" + name + "'");
       }
       if (name.equals(entry.getName())) {
-        unreadable.put(name, "not an npy array");
+        unreadable.add(new UnreadableTensor(name, "", List.of(), "not an npy array"));
         continue;
       }
       String what = "member '" + entry.getName() + "': ";
@@ -76,7 +75,7 @@ public final class NpzFile {
       if (obstacle == null) {
         tensors.add(header.tensor(path, what, name, member, member.size()));
       } else {
-        unreadable.put(name, obstacle);
+        unreadable.add(new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
       }
     }
     return new TensorFile(

@@ -43,7 +43,7 @@ final class SafetensorsHeader {
   private final FileSource file;
   private final Path path;
   private final List<StoredTensor> tensors = new ArrayList<>();
-  private final Map<String, String> unreadable = new LinkedHashMap<>();
+  private final List<UnreadableTensor> unreadable = new ArrayList<>();
   private final Map<String, String> metadata = new LinkedHashMap<>();
   private final List<Entry> entries = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
@@ -63,7 +63,7 @@ final class SafetensorsHeader {
     return tensors;
   }
 
-  Map<String, String> unreadable() {
+  List<UnreadableTensor> unreadable() {
     return unreadable;
   }
 
@@ -219,9 +219,12 @@ final class SafetensorsHeader {
     for (Entry entry : entries) {
       ElementType type = TYPES.get(entry.dtype());
       if (type == null) {
-        unreadable.put(
-            entry.name(),
-            "expected dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL, got " + entry.dtype());
+        unreadable.add(
+            new UnreadableTensor(
+                entry.name(),
+                entry.dtype(),
+                entry.shape(),
+                "expected dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL, got " + entry.dtype()));
         continue;
       }
       TensorInfo info;

@@ -129,7 +129,7 @@ class ActivationFilesTest {
   void filesOfAllKindsAreNumberedInPathOrder() throws IOException {
     Dump.npy(at("b.npy"), 10, 3, 4);
     Dump.safetensors(at("c.safetensors"), 13, 40, 4);
-    new Dump().add("x", ElementType.F16, 0, 10, 4).write(at("a.safetensors"));
+    new Dump().add("activations", ElementType.F16, 0, 10, 4).write(at("a.safetensors"));
     Dump.npz(at("d.npz"), 53, 7, 4);
     Files.writeString(at("README.txt"), "not activations");
     try (ActivationFiles files = open(folder)) {
