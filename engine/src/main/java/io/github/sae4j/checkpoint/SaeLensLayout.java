@@ -4,6 +4,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.InputNormalization;
 import io.github.sae4j.device.Selection;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsOutput;
@@ -288,7 +289,7 @@ public final class SaeLensLayout {
    */
   public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
       throws IOException {
-    Files.writeString(folder.resolve(CONFIG), Json.pretty(members(config)));
+    DiskFile.write(folder.resolve(CONFIG), Json.pretty(members(config)));
     long d = config.dIn();
     long n = config.dSae();
     List<TensorInfo> tensors =
