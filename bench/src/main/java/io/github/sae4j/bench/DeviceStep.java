@@ -1,11 +1,11 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.device.TrainingStep;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
 import io.github.sae4j.training.Recipe;
 import io.github.sae4j.training.TrainingConfig;
 import java.util.OptionalDouble;

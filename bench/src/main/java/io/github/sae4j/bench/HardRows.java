@@ -1,7 +1,7 @@
 package io.github.sae4j.bench;
 
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;

@@ -1,8 +1,8 @@
 package io.github.sae4j.bench;
 
-import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.Selection;
 
 /** Every kernel of a device, with the work it does, so that one benchmark serves them all. */
 public enum Kernel {

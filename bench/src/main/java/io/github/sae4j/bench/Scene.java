@@ -1,6 +1,6 @@
 package io.github.sae4j.bench;
 
-import io.github.sae4j.device.EncoderWeights;
+import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.SplittableRandom;

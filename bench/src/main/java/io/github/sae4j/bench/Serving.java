@@ -1,8 +1,8 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.util.ArrayList;

@@ -128,7 +128,7 @@ final class Setup implements AutoCloseable {
                 .encodeTopK(
                     scene.encoder(),
                     scene.x(),
-                    io.github.sae4j.device.Selection.RELU_FIRST,
+                    io.github.sae4j.kernels.Selection.RELU_FIRST,
                     codes));
   }
 

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.bench.CompareOptions.Subject;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;

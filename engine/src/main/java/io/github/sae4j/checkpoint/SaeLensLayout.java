@@ -1,8 +1,6 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.Selection;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
@@ -10,6 +8,8 @@ import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsOutput;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

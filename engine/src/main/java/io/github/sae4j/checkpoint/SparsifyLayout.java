@@ -1,12 +1,12 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.Selection;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;

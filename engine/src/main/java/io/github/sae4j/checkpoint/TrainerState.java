@@ -1,6 +1,5 @@
 package io.github.sae4j.checkpoint;
 
-import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
@@ -10,6 +9,7 @@ import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

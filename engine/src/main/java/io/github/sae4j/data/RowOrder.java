@@ -1,5 +1,8 @@
 package io.github.sae4j.data;
 
+import io.github.sae4j.numerics.CounterRandom;
+import io.github.sae4j.numerics.RandomPurpose;
+
 /**
  * The order of the rows in one epoch: a permutation of {@code [0, rows)} that depends on (seed,
  * epoch) alone and is computable at any position, with no table and no replay.

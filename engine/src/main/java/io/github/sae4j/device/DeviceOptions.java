@@ -1,5 +1,6 @@
 package io.github.sae4j.device;
 
+import io.github.sae4j.kernels.Shapes;
 import java.util.OptionalInt;
 
 /**

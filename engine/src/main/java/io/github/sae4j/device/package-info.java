@@ -1,2 +1,2 @@
-/** The device interface: kernels one by one, a compiled training step, discovery and choice. */
+/** The device interface, discovery and choice. */
 package io.github.sae4j.device;

@@ -1,10 +1,10 @@
 package io.github.sae4j.evaluation;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.OrderedSums;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.OrderedSums;
 
 /**
  * Sums of metrics over rows that come in batches. Row scalars are formed in f32 by lanes on the

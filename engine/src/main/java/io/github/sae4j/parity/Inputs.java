@@ -1,10 +1,10 @@
 package io.github.sae4j.parity;
 
-import io.github.sae4j.data.CounterRandom;
-import io.github.sae4j.data.RandomPurpose;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.CounterRandom;
+import io.github.sae4j.numerics.RandomPurpose;
 import java.util.TreeSet;
 
 /**

@@ -1,12 +1,12 @@
 package io.github.sae4j.parity;
 
-import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;

@@ -1,7 +1,7 @@
 package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Promise;
+import io.github.sae4j.numerics.Guarantee;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,12 +40,12 @@ public record ParityReport(
       byKernel.computeIfAbsent(firstWord(result.kernel()), k -> new ArrayList<>()).add(result);
     }
     List<ParityVerdict> verdicts = new ArrayList<>();
-    byKernel.forEach((kernel, all) -> verdicts.add(verdict(kernel, all, device.promise())));
+    byKernel.forEach((kernel, all) -> verdicts.add(verdict(kernel, all, device.guarantee())));
     return new ParityReport(
         device.name(),
         device.description(),
         against.name(),
-        device.promise().exact(),
+        device.guarantee().exact(),
         seed,
         steps,
         verdicts);
@@ -56,7 +56,7 @@ public record ParityReport(
     return end < 0 ? name : name.substring(0, end);
   }
 
-  private static ParityVerdict verdict(String kernel, List<ParityResult> all, Promise promise) {
+  private static ParityVerdict verdict(String kernel, List<ParityResult> all, Guarantee promise) {
     long elements = 0;
     long different = 0;
     long maxUlp = 0;

@@ -1,6 +1,6 @@
 package io.github.sae4j.parity;
 
-import io.github.sae4j.device.Promise;
+import io.github.sae4j.numerics.Guarantee;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -12,7 +12,7 @@ import java.util.Map;
  * @param elements numbers compared
  * @param different numbers whose bits differ
  * @param maxUlp largest distance, see {@link ParityResult#maxUlp}
- * @param bound the largest distance promised: 0 for exact, {@link Promise#NONE} for no promise
+ * @param bound the largest distance promised: 0 for exact, {@link Guarantee#NONE} for no promise
  * @param first the first difference in words, with its input; or empty
  */
 public record ParityVerdict(
@@ -29,7 +29,7 @@ public record ParityVerdict(
    * @return false if a distance exceeds what is promised
    */
   public boolean kept() {
-    return different == 0 || bound == Promise.NONE || maxUlp <= bound;
+    return different == 0 || bound == Guarantee.NONE || maxUlp <= bound;
   }
 
   /**
@@ -44,7 +44,7 @@ public record ParityVerdict(
     if (different == 0) {
       return "exact";
     }
-    return bound == Promise.NONE ? "differs, nothing promised" : "within " + bound + " ULP";
+    return bound == Guarantee.NONE ? "differs, nothing promised" : "within " + bound + " ULP";
   }
 
   /**
@@ -59,7 +59,7 @@ public record ParityVerdict(
     map.put("elements", elements);
     map.put("different", different);
     map.put("max_ulp", ParityResult.countable(maxUlp));
-    map.put("bound", bound == Promise.NONE ? null : (Long) bound);
+    map.put("bound", bound == Guarantee.NONE ? null : (Long) bound);
     map.put("first_difference", first.isEmpty() ? null : first);
     map.put("verdict", text());
     map.put("kept", kept());

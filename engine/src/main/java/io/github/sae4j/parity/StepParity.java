@@ -1,13 +1,13 @@
 package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.device.TrainingStep;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.parity.Inputs.Kind;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
 import io.github.sae4j.training.Recipe;
 import io.github.sae4j.training.TrainingConfig;
 import java.util.ArrayList;

@@ -1,8 +1,8 @@
 package io.github.sae4j.sae;
 
-import io.github.sae4j.device.OrderedSums;
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.numerics.OrderedSums;
 
 /**
  * What training keeps apart and a served SAE has folded into its weights, in SAELens's order:

@@ -1,6 +1,6 @@
 package io.github.sae4j.sae;
 
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 

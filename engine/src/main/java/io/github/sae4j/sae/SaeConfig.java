@@ -1,8 +1,8 @@
 package io.github.sae4j.sae;
 
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Shapes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package io.github.sae4j.sae;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 

@@ -1,11 +1,11 @@
 package io.github.sae4j.sae;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.sae.Workspaces.Workspace;

@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.InputNormalization;
+import io.github.sae4j.kernels.InputNormalization;
 
 /** What is done to activations before the SAE sees them ({@code normalize_activations}). */
 public enum ActivationNormalization {

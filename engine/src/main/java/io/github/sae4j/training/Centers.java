@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.OrderedSums;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.numerics.OrderedSums;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 

@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.StepSpec;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;

@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -2,9 +2,9 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
-import io.github.sae4j.device.OrderedSums;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.OrderedSums;
 import java.io.IOException;
 
 /**

@@ -3,11 +3,11 @@ package io.github.sae4j.training;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.FiniteRows;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 
 /** Where a run starts: weights drawn and b_dec centred, or those of an SAE trained before. */

@@ -1,8 +1,8 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.data.CounterRandom;
-import io.github.sae4j.data.RandomPurpose;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.numerics.CounterRandom;
+import io.github.sae4j.numerics.RandomPurpose;
 import java.util.Arrays;
 import java.util.OptionalDouble;
 import java.util.stream.IntStream;

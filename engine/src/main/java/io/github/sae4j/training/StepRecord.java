@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.StepReport;
+import io.github.sae4j.step.StepReport;
 import java.util.LinkedHashMap;
 import java.util.Map;
 

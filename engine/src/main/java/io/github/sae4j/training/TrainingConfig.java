@@ -1,8 +1,8 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.StepSpec;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

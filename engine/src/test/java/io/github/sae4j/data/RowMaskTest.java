@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.numerics.CounterRandom;
+import io.github.sae4j.numerics.RandomPurpose;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;

@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Promise;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.step.StepReport;
 import io.github.sae4j.training.Recipe;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
@@ -59,7 +59,8 @@ class ParityCheckTest {
       methods.add(method.getName());
     }
     methods.removeAll(
-        List.of("name", "description", "promise", "openMemory", "memoryPlan", "compile", "close"));
+        List.of(
+            "name", "description", "guarantee", "openMemory", "memoryPlan", "compile", "close"));
     assertEquals(methods, new TreeSet<>(WrongDevice.KERNELS.keySet()));
   }
 
@@ -175,7 +176,7 @@ class ParityCheckTest {
 
   @Test
   void aBoundAllowsWhatItSaysAndNoMore() {
-    Promise promise = new Promise(false, Map.of("scale", 1L, "add", 0L));
+    Guarantee promise = new Guarantee(false, Map.of("scale", 1L, "add", 0L));
     try (Device oracle = new ScalarDevice();
         Device right = new ScalarDevice()) {
       for (String kernel : List.of("scale", "add", "rowDots")) {

@@ -1,13 +1,13 @@
 package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.Promise;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
@@ -249,7 +249,7 @@ final class WrongDevice {
   }
 
   /** The same device with another promise. */
-  static Device promising(Device device, Promise promise) {
-    return with(device, (method, args, answer) -> method.equals("promise") ? promise : answer);
+  static Device promising(Device device, Guarantee promise) {
+    return with(device, (method, args, answer) -> method.equals("guarantee") ? promise : answer);
   }
 }

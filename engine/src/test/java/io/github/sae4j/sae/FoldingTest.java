@@ -5,11 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.scalar.ScalarDevice;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 

@@ -1,13 +1,13 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.TrainingState;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

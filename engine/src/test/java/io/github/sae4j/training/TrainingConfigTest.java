@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.StepSpec.Counting.Unit;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.StepSpec.Counting.Unit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

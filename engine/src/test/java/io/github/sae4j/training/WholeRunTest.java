@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.scalar.ScalarDevice;
-import io.github.sae4j.device.vector.VectorDevice;
+import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.vector.VectorDevice;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

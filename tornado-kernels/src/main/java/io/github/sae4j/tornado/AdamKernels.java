@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.Adam;
+import io.github.sae4j.kernels.Adam;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -42,7 +42,7 @@ final class AdamKernels {
   }
 
   /**
-   * One Adam update as {@code io.github.sae4j.device.Adam} writes it out.
+   * One Adam update as {@code io.github.sae4j.step.Adam} writes it out.
    *
    * @param clip [0] multiplies the gradient, if {@code clipped} is 1
    * @param constants as positioned above

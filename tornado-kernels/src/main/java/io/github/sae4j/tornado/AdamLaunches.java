@@ -1,8 +1,8 @@
 package io.github.sae4j.tornado;
 
-import static io.github.sae4j.device.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expect;
 
-import io.github.sae4j.device.Adam;
+import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.memory.Matrix;
 import java.lang.foreign.MemorySegment;
 import java.util.List;

@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.Promise;
+import io.github.sae4j.numerics.Guarantee;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -45,23 +45,23 @@ final class Bounds {
    * The bounds.
    *
    * @param differing operations that differ from the host's, by the probe's names
-   * @return by kernel name; {@link Promise#NONE} where there is none
+   * @return by kernel name; {@link Guarantee#NONE} where there is none
    */
   static Map<String, Long> whenDiffering(Collection<String> differing) {
     boolean mild = MILD.containsAll(differing);
     Map<String, Long> bounds = new HashMap<>();
     for (String kernel : WITHOUT_DIVISION) {
-      bounds.put(kernel, mild ? 0 : Promise.NONE);
+      bounds.put(kernel, mild ? 0 : Guarantee.NONE);
     }
     // The root of an exact sum.
-    bounds.put("rowNorms", mild ? 2 : Promise.NONE);
+    bounds.put("rowNorms", mild ? 2 : Guarantee.NONE);
     // The norm is off by 2 ULP, the quotient by 2 more: 4 times 2^-23 of the value, which is up to
     // 8 ULP of it, and 1 for the oracle's own rounding.
-    bounds.put("normalizeRows", mild ? 9 : Promise.NONE);
+    bounds.put("normalizeRows", mild ? 9 : Guarantee.NONE);
     // A quotient is added to something else.
-    bounds.put("projectRows", Promise.NONE);
-    bounds.put("adam", Promise.NONE);
-    bounds.put("step", Promise.NONE);
+    bounds.put("projectRows", Guarantee.NONE);
+    bounds.put("adam", Guarantee.NONE);
+    bounds.put("step", Guarantee.NONE);
     return bounds;
   }
 }

@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import static io.github.sae4j.device.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expect;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;

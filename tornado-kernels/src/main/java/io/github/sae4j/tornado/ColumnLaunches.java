@@ -1,10 +1,10 @@
 package io.github.sae4j.tornado;
 
-import static io.github.sae4j.device.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expect;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.scalar.ScalarDevice;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;

@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.step.StepSpec;
 
 /** Who fired, who is dead, and the list of the dead. */
 final class DeadLatentPhase {

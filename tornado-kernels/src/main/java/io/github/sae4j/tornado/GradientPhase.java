@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.AuxSpec;
+import io.github.sae4j.step.AuxSpec;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The gradients of weights and biases, term by term. */

@@ -1,7 +1,7 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.DeviceException;
-import io.github.sae4j.device.Promise;
+import io.github.sae4j.numerics.Guarantee;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +29,7 @@ final class Probe {
    * @param doubles whether it has doubles that can be relied on
    * @param differing names of the operations that differ from the host's
    */
-  record Result(Promise promise, boolean doubles, List<String> differing) {
+  record Result(Guarantee promise, boolean doubles, List<String> differing) {
     /**
      * For the device's description.
      *
@@ -53,8 +53,10 @@ final class Probe {
   static Result run(Accelerator accelerator) {
     List<String> differing = new ArrayList<>(floats(accelerator));
     boolean doubles = doublesAreExact(accelerator);
-    Promise promise =
-        differing.isEmpty() ? Promise.EXACT : new Promise(false, Bounds.whenDiffering(differing));
+    Guarantee promise =
+        differing.isEmpty()
+            ? Guarantee.EXACT
+            : new Guarantee(false, Bounds.whenDiffering(differing));
     return new Result(promise, doubles, differing);
   }
 

@@ -1,7 +1,7 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.step.AuxSpec;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The errors of every term: reconstructions minus the batch. */

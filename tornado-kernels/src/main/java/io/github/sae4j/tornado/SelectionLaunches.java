@@ -1,10 +1,10 @@
 package io.github.sae4j.tornado;
 
-import static io.github.sae4j.device.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expect;
 
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;

@@ -1,11 +1,11 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.ComposedTrainingStep;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.TrainingState;
+import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.ComposedTrainingStep;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;

@@ -1,10 +1,10 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.OrderedSums;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.StepSums;
+import io.github.sae4j.numerics.OrderedSums;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.StepSums;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**

@@ -1,9 +1,9 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.MemoryPlan;
-import io.github.sae4j.device.MemoryPlan.Part;
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.MemoryPlan.Part;
+import io.github.sae4j.step.StepSpec;
 import java.util.List;
 
 /** What a training step takes on the device, and once more on the host. */

@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.StepSpec;
+import io.github.sae4j.step.StepSpec;
 
 /**
  * Writes a training step down as tasks, in the order of {@code ComposedTrainingStep}, which defines

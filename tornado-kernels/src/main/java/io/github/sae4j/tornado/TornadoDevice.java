@@ -1,19 +1,19 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.Adam;
-import io.github.sae4j.device.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.MemoryPlan;
-import io.github.sae4j.device.Promise;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.step.ComposedTrainingStep;
+import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
@@ -63,8 +63,8 @@ final class TornadoDevice implements Device {
   }
 
   @Override
-  public Promise promise() {
-    return probe.promise();
+  public Guarantee guarantee() {
+    return probe.guarantee();
   }
 
   @Override

@@ -1,10 +1,10 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.Shapes;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;

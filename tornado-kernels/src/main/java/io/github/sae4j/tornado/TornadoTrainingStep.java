@@ -1,16 +1,16 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.device.Adam;
-import io.github.sae4j.device.AuxSpec;
-import io.github.sae4j.device.InputNormalization;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Shapes;
-import io.github.sae4j.device.StepReport;
-import io.github.sae4j.device.StepSpec;
-import io.github.sae4j.device.TrainingState;
-import io.github.sae4j.device.TrainingStep;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;

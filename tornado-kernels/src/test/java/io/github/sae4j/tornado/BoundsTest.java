@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Promise;
+import io.github.sae4j.numerics.Guarantee;
 import java.lang.reflect.Method;
 import java.util.List;
 import java.util.Map;
@@ -34,13 +34,13 @@ class BoundsTest {
     Map<String, Long> bounds = Bounds.whenDiffering(List.of("division"));
     assertEquals(0, bounds.get("product"));
     assertEquals(9, bounds.get("normalizeRows"));
-    assertEquals(Promise.NONE, bounds.get("adam"));
+    assertEquals(Guarantee.NONE, bounds.get("adam"));
   }
 
   @Test
   void nothingIsPromisedWhereFmaDiffers() {
     assertEquals(
-        Set.of(Promise.NONE),
+        Set.of(Guarantee.NONE),
         Set.copyOf(Bounds.whenDiffering(List.of("division", "fma")).values()));
   }
 }

@@ -5,11 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.scalar.ScalarDevice;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;

@@ -9,19 +9,19 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.device.Adam;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.NonFiniteException;
-import io.github.sae4j.device.Promise;
-import io.github.sae4j.device.Selection;
-import io.github.sae4j.device.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.scalar.ScalarDevice;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -69,7 +69,7 @@ class KernelParityTest {
 
   @Test
   void theDeviceUnderTestPromisesExactness() {
-    assertEquals(Promise.EXACT, tornado.promise(), tornado.description());
+    assertEquals(Guarantee.EXACT, tornado.guarantee(), tornado.description());
   }
 
   @ParameterizedTest

@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
-import io.github.sae4j.device.Encoder;
-import io.github.sae4j.device.EncoderWeights;
-import io.github.sae4j.device.Selection;
+import io.github.sae4j.kernels.Encoder;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import org.junit.jupiter.api.Test;

@@ -1,0 +1,207 @@
+package io.github.sae4j.kernels;
+
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * How latents become active: a map from a row's pre-activations {@code pre = x W_encᵀ + b_enc} to a
+ * sparse code. A value, without device memory: devices read it when they prepare an encoder or
+ * compile a step.
+ *
+ * <p>Two forms hold all that is published. {@link Ranked} takes the largest: TopK, AbsTopK,
+ * BatchTopK, GroupMax. {@link Threshold} takes what lies above a threshold: ReLU, JumpReLU, gated,
+ * and BatchTopK at inference. Pre-activations must be finite (numerics rule 10).
+ */
+public sealed interface Activation {
+  /**
+   * How many latents every row holds.
+   *
+   * @return the number where it is the same for every row whatever the values are; else empty
+   */
+  OptionalInt fixedLength();
+
+  /**
+   * Whether a row's code depends on that row alone.
+   *
+   * @return false where latents of a whole batch compete
+   */
+  boolean rowByRow();
+
+  /**
+   * The largest pre-activations, in the total order of numerics rule 10: value descending, then row
+   * (where rows compete), then index ascending; −0 equals +0.
+   *
+   * @param scope what competes, and for how many places
+   * @param k places: latents per row with {@link Scope#ROW}, groups with {@link Scope#GROUP}, the
+   *     mean number of latents per row with {@link Scope#BATCH}, which takes ⌊k · rows⌋ of the
+   *     batch; whole but for the last
+   * @param order what is ranked
+   * @param relu where values below 0 are cut
+   */
+  record Ranked(Scope scope, double k, Order order, Relu relu) implements Activation {
+    /** What competes. */
+    public enum Scope {
+      /** All latents of a row. */
+      ROW,
+      /**
+       * The latents of each of k runs of d_sae / k consecutive ones: the largest of each is kept.
+       */
+      GROUP,
+      /** All latents of all rows of a batch. */
+      BATCH
+    }
+
+    /** What is ranked. */
+    public enum Order {
+      /** The value. */
+      VALUE,
+      /** The absolute value; the sign is kept (AbsTopK). */
+      MAGNITUDE
+    }
+
+    /** Where values below 0 are cut. */
+    public enum Relu {
+      /** Ranked by max(v, 0) and stored so: ties among zeros go to the lowest index. */
+      BEFORE,
+      /** Ranked as they are; a selected negative is stored as +0. */
+      AFTER,
+      /** Nowhere: ranked and stored with their sign. */
+      NONE
+    }
+
+    /** Checks the ranges. */
+    public Ranked {
+      Shapes.expect(
+          k > 0 && k <= Integer.MAX_VALUE && (scope == Scope.BATCH || k == Math.rint(k)),
+          "k",
+          scope == Scope.BATCH ? "more than 0" : "a whole number of at least 1",
+          k);
+      Shapes.expect(
+          order == Order.VALUE || relu == Relu.NONE, "relu", "NONE with order MAGNITUDE", relu);
+    }
+
+    /**
+     * TopK.
+     *
+     * @param k latents per row
+     * @param relu where values below 0 are cut
+     * @return the k largest of each row
+     */
+    public static Ranked topK(int k, Relu relu) {
+      return new Ranked(Scope.ROW, k, Order.VALUE, relu);
+    }
+
+    @Override
+    public OptionalInt fixedLength() {
+      return scope == Scope.BATCH ? OptionalInt.empty() : OptionalInt.of((int) k);
+    }
+
+    @Override
+    public boolean rowByRow() {
+      return scope != Scope.BATCH;
+    }
+
+    /**
+     * The same with another number of places.
+     *
+     * @param places see {@code k}
+     * @return the changed activation
+     */
+    public Ranked withK(double places) {
+      return new Ranked(scope, places, order, relu);
+    }
+  }
+
+  /**
+   * What lies above a threshold: latent i is active where {@code pre_i > θ_i} and its value is
+   * positive; its value is {@code pre_i}, or what {@link Magnitude} makes of it. Codes hold active
+   * latents only.
+   *
+   * @param theta θ, one for each latent or a single one for all; 0 is ReLU. Not to be changed
+   * @param magnitude the value of an active latent where it is not the pre-activation (gated)
+   */
+  record Threshold(float[] theta, Optional<Magnitude> magnitude) implements Activation {
+    /**
+     * The value of an active latent in the gated form: {@code fma(x W_encᵀ, gain, bias)}, from the
+     * product without b_enc, which is the gate's bias.
+     *
+     * @param gain one for each latent ({@code exp(r_mag)})
+     * @param bias one for each latent ({@code b_mag})
+     */
+    public record Magnitude(float[] gain, float[] bias) {
+      /** Checks the lengths. */
+      public Magnitude {
+        Shapes.expect(gain.length == bias.length, "bias", gain.length + " numbers", bias.length);
+      }
+
+      @Override
+      public boolean equals(Object other) {
+        return other instanceof Magnitude that
+            && Arrays.equals(gain, that.gain)
+            && Arrays.equals(bias, that.bias);
+      }
+
+      @Override
+      public int hashCode() {
+        return 31 * Arrays.hashCode(gain) + Arrays.hashCode(bias);
+      }
+    }
+
+    /** Checks that there is a threshold. */
+    public Threshold {
+      Shapes.expect(theta.length >= 1, "theta", "at least one number", theta.length);
+    }
+
+    /** ReLU. */
+    public static final Threshold RELU = jumpRelu(0f);
+
+    /**
+     * JumpReLU.
+     *
+     * @param theta one threshold for each latent, or a single one
+     * @return the activation
+     */
+    public static Threshold jumpRelu(float... theta) {
+      return new Threshold(theta, Optional.empty());
+    }
+
+    /**
+     * The threshold of a latent.
+     *
+     * @param latent the latent
+     * @return θ
+     */
+    public float theta(int latent) {
+      return theta[theta.length == 1 ? 0 : latent];
+    }
+
+    @Override
+    public OptionalInt fixedLength() {
+      return OptionalInt.empty();
+    }
+
+    @Override
+    public boolean rowByRow() {
+      return true;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+      return other instanceof Threshold that
+          && Arrays.equals(theta, that.theta)
+          && magnitude.equals(that.magnitude);
+    }
+
+    @Override
+    public int hashCode() {
+      return 31 * Arrays.hashCode(theta) + magnitude.hashCode();
+    }
+
+    @Override
+    public String toString() {
+      String thresholds = theta.length == 1 ? "" + theta[0] : theta.length + " thresholds";
+      return "Threshold[" + thresholds + (magnitude.isPresent() ? ", gated]" : "]");
+    }
+  }
+}

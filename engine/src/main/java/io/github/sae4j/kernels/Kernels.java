@@ -1,0 +1,254 @@
+package io.github.sae4j.kernels;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+
+/**
+ * The operations that every device offers one by one: for serving, evaluation and parity, and for
+ * training steps that no device has fused.
+ *
+ * <p><b>The numerics contract.</b> Each method below states its order of operations; a device whose
+ * {@linkplain io.github.sae4j.numerics.Guarantee guarantee} is exact returns the same bits as
+ * {@code device.scalar}, for any thread count and vector width. Notation: <i>fma(a,b,c)</i> is the
+ * correctly rounded a·b+c in f32; a <i>chain</i> is s ← fma(a_j, b_j, s) over ascending j from s =
+ * +0; <i>lanes</i> means 16 strided partial chains (lane l takes elements l, l+16, …, a short tail
+ * padded with +0) joined by the halving tree 8, 4, 2, 1.
+ *
+ * <p>Weights are {@code [d_sae, d_in]} row-major for encoder and decoder alike. Shapes are checked
+ * by every method; a wrong one throws {@link IllegalArgumentException} that names the argument.
+ * Kernels may be called from any thread; calls that write the same matrix must not overlap. After
+ * the device is closed every call throws {@link IllegalStateException}.
+ */
+public interface Kernels {
+  /**
+   * Opens a group of matrices that these kernels can work on.
+   *
+   * @return an empty group; the caller closes it
+   */
+  OffHeap openMemory();
+
+  /**
+   * General matrix product {@code out = op(a) op(b)}, op being the identity or the transpose. Each
+   * element is one chain over the inner index (numerics rule 1).
+   *
+   * @param a {@code [m, p]}, or {@code [p, m]} if transposed
+   * @param transposeA whether to use the transpose of {@code a}
+   * @param b {@code [p, q]}, or {@code [q, p]} if transposed
+   * @param transposeB whether to use the transpose of {@code b}
+   * @param out {@code [m, q]}, overwritten; may not share memory with the operands
+   */
+  void product(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out);
+
+  /**
+   * Encodes a batch and selects k latents per row without forming {@code [rows, d_sae]}:
+   * pre-activation = chain over d_in of (x − b_dec)·W_enc[i], b_enc added last in one rounding
+   * (rule 1; x − b_dec is formed first in one rounding, if b_dec is given); then the total order of
+   * rule 10: ranked value descending, index ascending, −0 equal to +0. Exactly k latents per row,
+   * stored with ascending indices.
+   *
+   * @param encoder weights
+   * @param x {@code [rows, d_in]}
+   * @param selection how pre-activations are ranked and stored
+   * @param out {@code [rows, k]}, overwritten; k at most d_sae
+   * @throws NonFiniteException if any pre-activation is NaN or infinite
+   */
+  void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out);
+
+  /**
+   * Prepares weights for many calls of {@link #encodeTopK}, which it equals in every bit. The
+   * weights are read now; later changes of them are not seen.
+   *
+   * @param encoder weights
+   * @param selection how pre-activations are ranked and stored
+   * @return an encoder; the caller closes it
+   */
+  default Encoder encoder(EncoderWeights encoder, Selection selection) {
+    return new Encoder() {
+      @Override
+      public void encode(Matrix x, SparseCodes out) {
+        encodeTopK(encoder, x, selection, out);
+      }
+
+      @Override
+      public void close() {
+        // The weights are the caller's.
+      }
+    };
+  }
+
+  /**
+   * Selects k values per row of a matrix in the total order of rule 10.
+   *
+   * @param values {@code [rows, n]}
+   * @param selection how values are ranked and stored
+   * @param rankScale {@code [1, n]}: rank by value times scale in one rounding; or null
+   * @param out {@code [rows, k]}, overwritten; k at most n
+   * @throws NonFiniteException if any value is NaN or infinite
+   */
+  void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out);
+
+  /**
+   * Sparse decode: per output column one chain over the row's latents in ascending order, the bias
+   * added last in one rounding (rule 3).
+   *
+   * @param codes {@code [rows, k]}, indices ascending
+   * @param wDec {@code [d_sae, d_in]}
+   * @param bDec {@code [1, d_in]}, or null for none
+   * @param out {@code [rows, d_in]}, overwritten
+   */
+  void decode(SparseCodes codes, Matrix wDec, Matrix bDec, Matrix out);
+
+  /**
+   * Gradient of each code: {@code out[b, j] = ⟨g_b, W_dec[index(b, j)]⟩} by lanes (rule 2).
+   *
+   * @param g {@code [rows, d_in]}
+   * @param wDec {@code [d_sae, d_in]}
+   * @param codes {@code [rows, k]}
+   * @param gated if true, codes whose value is not positive get +0
+   * @param out {@code [rows, k]}, overwritten
+   */
+  void codeGradients(Matrix g, Matrix wDec, SparseCodes codes, boolean gated, Matrix out);
+
+  /**
+   * Sparse outer products: {@code out[i] = Σ_b coefficient(b, i) · rows_b} over the samples that
+   * hold latent i, per column one chain over ascending samples; latents without samples get +0
+   * (rule 4).
+   *
+   * @param codes {@code [B, k]}: which latents each sample holds
+   * @param coefficients {@code [B, k]}, or null to use the codes' values
+   * @param rows {@code [B, d]}
+   * @param out {@code [d_sae, d]}, overwritten
+   */
+  void accumulateByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out);
+
+  /**
+   * Sums per latent: {@code out[0, i] = Σ_b coefficient(b, i)}, a plain sum over ascending samples
+   * from +0 (rule 4).
+   *
+   * @param codes {@code [B, k]}
+   * @param coefficients {@code [B, k]}
+   * @param out {@code [1, d_sae]}, overwritten
+   */
+  void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out);
+
+  /**
+   * Row dot products by lanes (rule 2).
+   *
+   * @param a {@code [rows, d]}
+   * @param b {@code [rows, d]}; pass {@code a} for squared norms
+   * @param out {@code [1, rows]}, overwritten
+   */
+  void rowDots(Matrix a, Matrix b, Matrix out);
+
+  /**
+   * Squared distances of rows to one vector: the difference in one rounding, its square by lanes
+   * (rules 2 and 6).
+   *
+   * @param a {@code [rows, d]}
+   * @param center {@code [1, d]}
+   * @param out {@code [1, rows]}, overwritten
+   */
+  void rowSquaredDistances(Matrix a, Matrix center, Matrix out);
+
+  /**
+   * Norms of rows: the correctly rounded square root of the squared norm by lanes (rule 2).
+   *
+   * @param a {@code [rows, d]}
+   * @param out {@code [1, rows]}, overwritten
+   */
+  void rowNorms(Matrix a, Matrix out);
+
+  /**
+   * Column sums: blocks of 256 consecutive rows, a plain f32 sum in ascending order inside a block
+   * from +0, blocks added in order (rule 5).
+   *
+   * @param a {@code [rows, d]}
+   * @param out {@code [1, d]}, overwritten
+   */
+  void columnSums(Matrix a, Matrix out);
+
+  /**
+   * Column means: summed in double with the blocks of rule 5, divided by the number of rows,
+   * rounded once to f32 (rule 6).
+   *
+   * @param a {@code [rows, d]}, at least one row
+   * @param out {@code [1, d]}, overwritten
+   */
+  void columnMeans(Matrix a, Matrix out);
+
+  /**
+   * Subtracts one vector from every row, one rounding each.
+   *
+   * @param a {@code [rows, d]}
+   * @param row {@code [1, d]}
+   * @param out {@code [rows, d]}, overwritten; may be {@code a}
+   */
+  void subtractRow(Matrix a, Matrix row, Matrix out);
+
+  /**
+   * Difference of two matrices, one rounding each.
+   *
+   * @param a {@code [rows, d]}
+   * @param b {@code [rows, d]}
+   * @param out {@code [rows, d]}, overwritten; may be an operand
+   */
+  void subtract(Matrix a, Matrix b, Matrix out);
+
+  /**
+   * Adds a matrix to another, one rounding each.
+   *
+   * @param target {@code [rows, d]}, updated
+   * @param addend {@code [rows, d]}
+   */
+  void add(Matrix target, Matrix addend);
+
+  /**
+   * Multiplies every element, one rounding each.
+   *
+   * @param a {@code [rows, d]}, updated
+   * @param factor the factor
+   */
+  void scale(Matrix a, float factor);
+
+  /**
+   * Multiplies row i by factor i and adds shift i: {@code fma(a, factor_i, shift_i)}.
+   *
+   * @param a {@code [rows, d]}, updated
+   * @param factors {@code [1, rows]}
+   * @param shifts {@code [1, rows]}, or null for a plain product in one rounding
+   */
+  void scaleRows(Matrix a, Matrix factors, Matrix shifts);
+
+  /**
+   * Brings rows to unit norm: each element divided by (norm + epsilon), norm as in {@link
+   * #rowNorms}, the sum in one rounding. A row whose divisor is 0 is left as it is.
+   *
+   * @param w {@code [rows, d]}, updated
+   * @param epsilon added to the norm
+   */
+  void normalizeRows(Matrix w, float epsilon);
+
+  /**
+   * Removes from each gradient row its part parallel to the weight row: u = w, or w divided by
+   * (norm + epsilon) if epsilon is positive; c = −⟨gradient, u⟩ by lanes; gradient ← fma(u, c,
+   * gradient).
+   *
+   * @param gradient {@code [rows, d]}, updated
+   * @param w {@code [rows, d]}
+   * @param epsilon 0 for rows that are of unit norm already
+   */
+  void projectRows(Matrix gradient, Matrix w, float epsilon);
+
+  /**
+   * One Adam update as {@link Adam} writes it out, element by element.
+   *
+   * @param weights {@code [rows, d]}, updated
+   * @param gradient {@code [rows, d]}; multiplied by the clipping coefficient first (one rounding)
+   *     if there is one
+   * @param m first moments {@code [rows, d]}, updated
+   * @param v second moments {@code [rows, d]}, updated
+   * @param adam the step's constants
+   */
+  void adam(Matrix weights, Matrix gradient, Matrix m, Matrix v, Adam adam);
+}

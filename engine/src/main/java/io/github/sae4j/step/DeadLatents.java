@@ -1,0 +1,55 @@
+package io.github.sae4j.step;
+
+/** Counts since when each latent has not fired, and says which are dead. */
+public final class DeadLatents {
+  private final StepSpec.Counting counting;
+  private final long[] sinceFired;
+
+  /**
+   * Counts in the given array.
+   *
+   * @param counting unit, window and restart
+   * @param sinceFired counters {@code [d_sae]}, updated in place
+   */
+  public DeadLatents(StepSpec.Counting counting, long[] sinceFired) {
+    this.counting = counting;
+    this.sinceFired = sinceFired;
+  }
+
+  /**
+   * Counts one optimizer step. Counters saturate.
+   *
+   * @param fired which latents fired in it
+   * @param rows rows of the step, all micro-batches together
+   */
+  public void count(boolean[] fired, int rows) {
+    long advance = counting.unit() == StepSpec.Counting.Unit.STEPS ? 1 : rows;
+    for (int i = 0; i < sinceFired.length; i++) {
+      if (fired[i]) {
+        sinceFired[i] = counting.restart();
+      } else if (sinceFired[i] <= Long.MAX_VALUE - advance) {
+        sinceFired[i] += advance;
+      }
+    }
+  }
+
+  /**
+   * The dead latents.
+   *
+   * @return their indices, ascending
+   */
+  public int[] dead() {
+    int count = 0;
+    for (long since : sinceFired) {
+      count += counting.dead(since) ? 1 : 0;
+    }
+    int[] dead = new int[count];
+    int at = 0;
+    for (int i = 0; i < sinceFired.length; i++) {
+      if (counting.dead(sinceFired[i])) {
+        dead[at++] = i;
+      }
+    }
+    return dead;
+  }
+}

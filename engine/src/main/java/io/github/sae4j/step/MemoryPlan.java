@@ -1,0 +1,80 @@
+package io.github.sae4j.step;
+
+import io.github.sae4j.kernels.Shapes;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What training needs of memory, part by part. Nothing of size rows × d_sae and, but for the rows
+ * that clipping keeps, no gradient matrix is among them.
+ *
+ * @param parts the parts, largest matter first
+ */
+public record MemoryPlan(List<Part> parts) {
+  /**
+   * One part.
+   *
+   * @param name what it is, with its formula: n = d_sae, d = d_in, B = rows of a step
+   * @param bytes its size, at most
+   * @param onHeap whether it lies on the Java heap, which must be as large as all such parts; if
+   *     not, in native memory
+   */
+  public record Part(String name, long bytes, boolean onHeap) {
+    /** Checks the size. */
+    public Part {
+      Shapes.expect(bytes >= 0, "bytes of " + name, "at least 0", bytes);
+    }
+  }
+
+  /** Copies the list. */
+  public MemoryPlan {
+    parts = List.copyOf(parts);
+  }
+
+  /**
+   * What any device needs: the state and two batches, the one in work and the next.
+   *
+   * @param spec the step
+   * @return the plan
+   */
+  public static MemoryPlan ofState(StepSpec spec) {
+    long n = spec.dSae();
+    long d = spec.dIn();
+    return new MemoryPlan(
+        List.of(
+            new Part("24 n d: weights and moments", 24 * n * d, false),
+            new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
+            new Part("8 n: steps or rows since latents fired", 8 * n, true),
+            new Part("8 B d: batch and next batch", 8 * spec.maxRows() * d, false)));
+  }
+
+  /**
+   * This plan and more.
+   *
+   * @param more further parts; those of size 0 are left out
+   * @return a new plan
+   */
+  public MemoryPlan plus(List<Part> more) {
+    List<Part> all = new ArrayList<>(parts);
+    more.stream().filter(part -> part.bytes() > 0).forEach(all::add);
+    return new MemoryPlan(all);
+  }
+
+  /**
+   * All parts together.
+   *
+   * @return bytes
+   */
+  public long bytes() {
+    return parts.stream().mapToLong(Part::bytes).sum();
+  }
+
+  /**
+   * The parts on the Java heap.
+   *
+   * @return bytes
+   */
+  public long heapBytes() {
+    return parts.stream().filter(Part::onHeap).mapToLong(Part::bytes).sum();
+  }
+}

@@ -1,0 +1,31 @@
+package io.github.sae4j.step;
+
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.memory.Matrix;
+
+/**
+ * A compiled training step. It updates the {@link TrainingState} it was compiled for; a device may
+ * keep its own copy of the state until {@link #synchronize()}, and from the first run on nobody
+ * else may change the state: a device may keep what it has derived from it.
+ */
+public interface TrainingStep extends AutoCloseable {
+  /**
+   * Runs one optimizer step.
+   *
+   * @param x the batch, {@code [rows, d_in]}, 1 to {@code maxRows} rows; left unchanged
+   * @param learningRate learning rate of this step
+   * @param number number of the step, from 1 (Adam's t)
+   * @param withVariance whether to report {@link StepReport#totalVariance()} even if the recipe
+   *     does not need it
+   * @return losses and counts
+   * @throws NonFiniteException if a pre-activation is NaN or infinite; the state is unchanged,
+   *     except that decoder rows may have been brought to unit norm
+   */
+  StepReport run(Matrix x, double learningRate, long number, boolean withVariance);
+
+  /** Brings the state the step was compiled for up to date with the device's copy. */
+  void synchronize();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,123 @@
+package io.github.sae4j.vector;
+
+import static io.github.sae4j.vector.Vectors.LENGTH;
+import static io.github.sae4j.vector.Vectors.SPECIES;
+
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/** Selects k values per row of a matrix, in the total order of numerics rule 10. */
+final class RowSelection {
+  /** Rows of one task. */
+  private static final int TASK = 16;
+
+  private static final class Worker {
+    final Selector candidates = new Selector();
+    final HeapCodes codes = new HeapCodes();
+    float[] row = {};
+  }
+
+  private final WorkerPool pool;
+  private final Worker[] workers;
+
+  /** x + −0 is x for every x, −0 included. */
+  private float[] noBias = {};
+
+  private float[] scales = {};
+
+  RowSelection(WorkerPool pool) {
+    this.pool = pool;
+    this.workers = new Worker[pool.size()];
+    Arrays.setAll(workers, i -> new Worker());
+  }
+
+  /** Selects; shapes are the caller's business. */
+  synchronized void run(Matrix values, Matrix scale, Selection selection, SparseCodes out) {
+    int rows = values.rows();
+    int tasks = (rows + TASK - 1) / TASK;
+    int padded = Vectors.padded(values.cols());
+    if (noBias.length < padded) {
+      noBias = new float[padded];
+      Arrays.fill(noBias, -0f);
+      scales = new float[padded];
+    }
+    if (scale != null) {
+      scale.read(0, 1, scales, 0);
+      Arrays.fill(scales, values.cols(), padded, 0f);
+    }
+    float[] rankScale = scale == null ? null : scales;
+    NonFiniteException[] failures = new NonFiniteException[tasks];
+    pool.run(
+        tasks,
+        (task, worker) -> {
+          try {
+            int to = Math.min(rows, (task + 1) * TASK);
+            select(workers[worker], values, rankScale, selection, out, task * TASK, to);
+          } catch (NonFiniteException e) {
+            failures[task] = e;
+          }
+        });
+    for (NonFiniteException failure : failures) {
+      if (failure != null) {
+        throw failure;
+      }
+    }
+  }
+
+  private void select(
+      Worker worker,
+      Matrix values,
+      float[] scale,
+      Selection selection,
+      SparseCodes out,
+      int from,
+      int to) {
+    int n = values.cols();
+    int k = out.k();
+    if (worker.row.length < noBias.length) {
+      worker.row = new float[noBias.length];
+    }
+    float[] row = worker.row;
+    // Whole vectors are tested for being finite, and a wider matrix may have been here before.
+    Arrays.fill(row, n, Vectors.padded(n), 0f);
+    Selector candidates = worker.candidates;
+    HeapCodes codes = worker.codes.resize(1, k);
+    for (int b = from; b < to; b++) {
+      values.read(b, 1, row, 0);
+      candidates.reset(1, k, n, scale != null);
+      FloatVector check = FloatVector.zero(SPECIES);
+      for (int i = 0; i < n; i += LENGTH) {
+        long there = n - i >= LENGTH ? -1L : (1L << (n - i)) - 1;
+        FloatVector rank = FloatVector.fromArray(SPECIES, row, i);
+        if (scale != null) {
+          rank = rank.mul(FloatVector.fromArray(SPECIES, scales, i));
+        }
+        check = rank.fma(FloatVector.zero(SPECIES), check);
+        long mask = rank.compare(VectorOperators.GT, candidates.thresholds()[0]).toLong() & there;
+        if (mask != 0) {
+          candidates.append(0, mask, i, row, i, noBias, scales, i, selection);
+        }
+      }
+      if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
+        throw nonFinite(b, row, n, scale);
+      }
+      candidates.finish(0, selection, codes, 0);
+      codes.copyTo(1, out, b);
+    }
+  }
+
+  private static NonFiniteException nonFinite(int b, float[] row, int n, float[] scale) {
+    for (int i = 0; i < n; i++) {
+      float rank = scale == null ? row[i] : row[i] * scale[i];
+      if (!Float.isFinite(row[i]) || !Float.isFinite(rank)) {
+        return new NonFiniteException(b, i, Float.isFinite(row[i]) ? rank : row[i]);
+      }
+    }
+    throw new IllegalStateException("row " + b + " is finite after all: its memory was changed");
+  }
+}

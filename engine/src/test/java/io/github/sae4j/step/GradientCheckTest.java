@@ -1,0 +1,270 @@
+package io.github.sae4j.step;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.scalar.ScalarDevice;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * The oracle's loss and gradients against {@link ReferenceLoss} and its central differences, for
+ * every combination of the parts of a step, those that no recipe has included.
+ */
+class GradientCheckTest {
+  private static final long SEED = Long.getLong("gradient.seed", 1966L);
+
+  private static final int ROWS = 6;
+  private static final int D_IN = 5;
+  private static final int D_SAE = 12;
+  private static final int K = 2;
+  private static final int[] DEAD = {1, 4, 6, 9};
+
+  /**
+   * Relative to the norm of the tensor's gradient: f32 rounds at 6e-8, sums of some 100 terms and
+   * their cancellation cost two digits more.
+   */
+  private static final double TOLERANCE = 1e-5;
+
+  private static final boolean[] BOTH = {true, false};
+
+  private static final AuxSpec NO_AUX =
+      new AuxSpec(0, 1, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+
+  @ParameterizedTest
+  @EnumSource
+  void everyVariantOfAuxK(AuxSpec.Normalizer normalizer) {
+    for (AuxSpec.BDec bDec : AuxSpec.BDec.values()) {
+      for (boolean scaled : BOTH) {
+        for (boolean detached : BOTH) {
+          for (boolean relu : BOTH) {
+            for (int kAux : new int[] {3, 7}) {
+              AuxSpec aux = new AuxSpec(0.75, kAux, scaled, detached, relu, bDec, normalizer);
+              for (StepSpec.MainLoss loss : StepSpec.MainLoss.values()) {
+                check(loss, aux, InputNormalization.NONE, switches(loss.ordinal() + kAux));
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyMainLossUnderEveryNormalisation(StepSpec.MainLoss loss) {
+    for (InputNormalization normalization : InputNormalization.values()) {
+      for (int bits = 0; bits < 32; bits++) {
+        check(loss, NO_AUX, normalization, switches(bits));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everySwitchBesideAuxK(StepSpec.MainLoss loss) {
+    AuxSpec attached =
+        new AuxSpec(1, 5, true, false, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+    for (int bits = 0; bits < 32; bits++) {
+      check(loss, attached, InputNormalization.NONE, switches(bits));
+    }
+  }
+
+  @Test
+  void accumulatedGradientsAreThoseOfTheWholeBatch() {
+    AuxSpec aux =
+        new AuxSpec(1, 3, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+    List<double[][]> seen = new ArrayList<>();
+    for (int micro : new int[] {ROWS, ROWS / 2, 1}) {
+      Switches switches = new Switches(Selection.RAW_THEN_RELU, false, true, false, micro);
+      StepSpec.MainLoss loss = StepSpec.MainLoss.SQUARED_ERROR;
+      seen.add(gradients(spec(loss, aux, InputNormalization.NONE, switches), new Random(SEED)));
+    }
+    for (double[][] accumulated : seen) {
+      for (int tensor = 0; tensor < accumulated.length; tensor++) {
+        assertClose("tensor " + tensor, accumulated[tensor], seen.getFirst()[tensor]);
+      }
+    }
+  }
+
+  /** The parts of a step that are on or off. */
+  private record Switches(
+      Selection selection, boolean rescale, boolean applyBDec, boolean multi, int microRows) {}
+
+  private static Switches switches(int bits) {
+    return new Switches(
+        (bits & 1) == 0 ? Selection.RAW_THEN_RELU : Selection.RELU_FIRST,
+        (bits & 2) != 0,
+        (bits & 4) == 0,
+        (bits & 8) != 0,
+        (bits & 16) == 0 ? ROWS : 4);
+  }
+
+  private static StepSpec spec(
+      StepSpec.MainLoss loss, AuxSpec aux, InputNormalization normalization, Switches switches) {
+    return new StepSpec(
+        D_IN,
+        D_SAE,
+        K,
+        ROWS,
+        switches.microRows(),
+        switches.selection(),
+        switches.rescale(),
+        switches.applyBDec(),
+        normalization,
+        loss,
+        1.75,
+        switches.multi(),
+        aux,
+        StepSpec.DecoderNorm.FREE,
+        0f,
+        false,
+        0f,
+        OptionalDouble.empty(),
+        StepSpec.Fired.POSITIVE,
+        new StepSpec.Counting(StepSpec.Counting.Unit.STEPS, 10, false, false, 0),
+        0.9,
+        0.999,
+        1e-8);
+  }
+
+  private static void check(
+      StepSpec.MainLoss loss, AuxSpec aux, InputNormalization normalization, Switches switches) {
+    StepSpec spec = spec(loss, aux, normalization, switches);
+    String what = "seed " + SEED + ", " + spec;
+    try (Device device = new ScalarDevice();
+        OffHeap memory = device.openMemory()) {
+      Random random = new Random(SEED + spec.toString().hashCode());
+      TrainingState state = randomState(memory, random);
+      Matrix x = memory.matrix(ROWS, D_IN);
+      fill(x, random, 1.5);
+      ReferenceLoss.Weights weights = ReferenceLoss.Weights.of(state);
+      boolean[] dead = new boolean[D_SAE];
+      for (int latent : DEAD) {
+        dead[latent] = true;
+      }
+      ReferenceLoss reference = new ReferenceLoss(spec, x, weights, dead);
+      try (ComposedTrainingStep step =
+          new ComposedTrainingStep(
+              device,
+              spec,
+              state,
+              seen -> {
+                for (int b = 0; b < ROWS; b++) {
+                  for (int slot = 0; slot < K; slot++) {
+                    assertTrue(reference.selected(b, seen.codes().index(b, slot)), what);
+                  }
+                }
+                ComposedTrainingStep.Gradients g = seen.gradients();
+                assertGradient(what + " W_enc", reference, weights, weights.wEnc(), g.wEnc());
+                assertGradient(what + " W_dec", reference, weights, weights.wDec(), g.wDec());
+                assertGradient(
+                    what + " b_enc", reference, weights, new double[][] {weights.bEnc()}, g.bEnc());
+                assertGradient(
+                    what + " b_dec", reference, weights, new double[][] {weights.bDec()}, g.bDec());
+              })) {
+        StepReport report = step.run(x, 1e-3, 1, true);
+        assertEquals(1, report.loss() / reference.total(weights), TOLERANCE, what);
+        assertEquals(1, report.mainLoss() / reference.main(weights), TOLERANCE, what);
+        if (aux.coefficient() > 0) {
+          assertEquals(1, report.auxLoss() / reference.aux(weights), TOLERANCE, what);
+        }
+        if (switches.multi()) {
+          assertEquals(1, report.multiLoss() / reference.multi(weights), TOLERANCE, what);
+        }
+      }
+    }
+  }
+
+  private static void assertGradient(
+      String what,
+      ReferenceLoss reference,
+      ReferenceLoss.Weights weights,
+      double[][] tensor,
+      Matrix gradient) {
+    double[] expected = new double[(int) gradient.size()];
+    double[] got = new double[expected.length];
+    for (int i = 0, at = 0; i < tensor.length; i++) {
+      for (int j = 0; j < tensor[i].length; j++, at++) {
+        expected[at] = reference.derivative(weights, tensor[i], j);
+        got[at] = gradient.get(i, j);
+      }
+    }
+    assertClose(what, got, expected);
+  }
+
+  private static void assertClose(String what, double[] got, double[] expected) {
+    double difference = 0;
+    double norm = 0;
+    for (int i = 0; i < got.length; i++) {
+      difference += (got[i] - expected[i]) * (got[i] - expected[i]);
+      norm += expected[i] * expected[i];
+    }
+    assertTrue(norm > 0, what + ": the gradient is zero");
+    double error = Math.sqrt(difference / norm);
+    assertTrue(error <= TOLERANCE, what + ": relative error " + error);
+  }
+
+  private static double[][] gradients(StepSpec spec, Random random) {
+    try (Device device = new ScalarDevice();
+        OffHeap memory = device.openMemory()) {
+      TrainingState state = randomState(memory, random);
+      Matrix x = memory.matrix(ROWS, D_IN);
+      fill(x, random, 1.5);
+      double[][] copy = new double[4][];
+      try (ComposedTrainingStep step =
+          new ComposedTrainingStep(
+              device,
+              spec,
+              state,
+              seen -> {
+                copy[0] = toDouble(seen.gradients().wEnc());
+                copy[1] = toDouble(seen.gradients().wDec());
+                copy[2] = toDouble(seen.gradients().bEnc());
+                copy[3] = toDouble(seen.gradients().bDec());
+              })) {
+        step.run(x, 1e-3, 1, false);
+      }
+      return copy;
+    }
+  }
+
+  private static double[] toDouble(Matrix matrix) {
+    float[] values = matrix.toArray();
+    double[] copy = new double[values.length];
+    for (int i = 0; i < copy.length; i++) {
+      copy[i] = values[i];
+    }
+    return copy;
+  }
+
+  private static TrainingState randomState(OffHeap memory, Random random) {
+    TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
+    fill(state.wEnc(), random, 0.6);
+    fill(state.wDec(), random, 0.7);
+    fill(state.bEnc(), random, 0.2);
+    fill(state.bDec(), random, 0.3);
+    for (int latent : DEAD) {
+      state.sinceFired()[latent] = 11;
+    }
+    return state;
+  }
+
+  private static void fill(Matrix matrix, Random random, double deviation) {
+    for (int i = 0; i < matrix.rows(); i++) {
+      for (int j = 0; j < matrix.cols(); j++) {
+        matrix.set(i, j, (float) (deviation * random.nextGaussian()));
+      }
+    }
+  }
+}

@@ -1,0 +1,302 @@
+package io.github.sae4j.step;
+
+import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.memory.Matrix;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
+
+/**
+ * The loss of one training step in double, straight from the formulas of the recipes and dense
+ * where the engine is sparse. What a gradient takes as constant is fixed when this is made: which
+ * latents are selected, which of them ReLU lets pass, detached residuals and normalisers. As a
+ * function of any single weight it is then a polynomial of degree 2, so that central differences
+ * are its exact derivative for any step.
+ */
+final class ReferenceLoss {
+  /** Weights in double; the arrays may be changed to evaluate the loss elsewhere. */
+  record Weights(double[][] wEnc, double[][] wDec, double[] bEnc, double[] bDec) {
+    static Weights of(TrainingState state) {
+      return new Weights(
+          rows(state.wEnc()), rows(state.wDec()), rows(state.bEnc())[0], rows(state.bDec())[0]);
+    }
+  }
+
+  private final StepSpec spec;
+  private final int rows;
+  private final double[][] x;
+  private final double[][] normalized;
+  private final double[] outScale;
+  private final double[] outShift;
+  private final boolean[][] main;
+  private final boolean[][] multi;
+  private final boolean[][] aux;
+  private final boolean[][] positive;
+  private final int deadCount;
+  private final double[][] residual;
+  private final double[] bDecAtBase;
+
+  ReferenceLoss(StepSpec spec, Matrix batch, Weights base, boolean[] dead) {
+    this.spec = spec;
+    this.rows = batch.rows();
+    this.x = rows(batch);
+    this.normalized = new double[rows][];
+    this.outScale = new double[rows];
+    this.outShift = new double[rows];
+    for (int b = 0; b < rows; b++) {
+      normalize(b);
+    }
+    int n = spec.dSae();
+    this.main = new boolean[rows][];
+    this.multi = new boolean[rows][];
+    this.aux = new boolean[rows][];
+    this.positive = new boolean[rows][n];
+    this.deadCount = (int) IntStream.range(0, n).filter(i -> dead[i]).count();
+    this.residual = new double[rows][];
+    this.bDecAtBase = base.bDec().clone();
+    for (int b = 0; b < rows; b++) {
+      double[] pre = preActivations(base, b);
+      double[] ranked = pre.clone();
+      for (int i = 0; i < n; i++) {
+        positive[b][i] = pre[i] > 0;
+        if (spec.rescaleByDecoderNorm()) {
+          ranked[i] *= Math.sqrt(dot(base.wDec()[i], base.wDec()[i]));
+        }
+      }
+      boolean reluFirst = spec.selection() == Selection.RELU_FIRST;
+      IntToDoubleFunction rank = i -> reluFirst ? Math.max(ranked[i], 0) : ranked[i];
+      main[b] = top(n, IntStream.range(0, n), spec.k(), rank);
+      multi[b] = top(n, IntStream.range(0, n), spec.multiK(), rank);
+      aux[b] =
+          top(
+              n,
+              IntStream.range(0, n).filter(i -> dead[i]),
+              spec.aux().kAux(),
+              i -> spec.aux().relu() ? Math.max(ranked[i], 0) : ranked[i]);
+      double[] out = output(base, b, main[b]);
+      int row = b;
+      residual[b] = IntStream.range(0, out.length).mapToDouble(j -> x[row][j] - out[j]).toArray();
+    }
+  }
+
+  /** Whether a latent is among a row's main codes. */
+  boolean selected(int row, int latent) {
+    return main[row][latent];
+  }
+
+  double main(Weights w) {
+    return overMicroBatches(
+        (from, to) -> {
+          double squares = squares(w, from, to, main);
+          int d = spec.dIn();
+          return switch (spec.loss()) {
+            case SQUARED_ERROR -> squares / (to - from);
+            case FVU -> squares / spread(x, from, to);
+            case SCALED_MSE -> spec.mseScale() * squares / ((to - from) * d);
+          };
+        });
+  }
+
+  double multi(Weights w) {
+    return overMicroBatches((from, to) -> squares(w, from, to, multi) / spread(x, from, to));
+  }
+
+  double aux(Weights w) {
+    AuxSpec spec = this.spec.aux();
+    double scale = spec.scaledByDead() ? Math.min((double) deadCount / spec.kAux(), 1) : 1;
+    return overMicroBatches(
+        (from, to) -> {
+          double sum = 0;
+          for (int b = from; b < to; b++) {
+            double[] estimate = auxOutput(w, b);
+            double[] target = residual[b].clone();
+            if (!spec.residualDetached()) {
+              double[] out = output(w, b, main[b]);
+              for (int j = 0; j < out.length; j++) {
+                target[j] = x[b][j] - out[j];
+              }
+            }
+            for (int j = 0; j < target.length; j++) {
+              if (spec.bDec() == AuxSpec.BDec.CANCELS) {
+                target[j] += bDecAtBase[j];
+              }
+              sum += square(estimate[j] - target[j]);
+            }
+          }
+          double normalizer =
+              switch (spec.normalizer()) {
+                case ROWS -> to - from;
+                case TOTAL_VARIANCE -> spread(x, from, to);
+                case RESIDUAL_VARIANCE -> spread(residual, from, to);
+              };
+          return scale * sum / normalizer;
+        });
+  }
+
+  double total(Weights w) {
+    double total = main(w);
+    if (spec.aux().coefficient() > 0) {
+      total += spec.aux().coefficient() * aux(w);
+    }
+    return spec.multiTopK() ? total + multi(w) / 8 : total;
+  }
+
+  /** The derivative by one weight, exact but for rounding in double. */
+  double derivative(Weights w, double[] weights, int index) {
+    double at = weights[index];
+    double h = 0.0625;
+    weights[index] = at + h;
+    double above = total(w);
+    weights[index] = at - h;
+    double below = total(w);
+    weights[index] = at;
+    return (above - below) / (2 * h);
+  }
+
+  private interface MicroBatchLoss {
+    double of(int from, int to);
+  }
+
+  private double overMicroBatches(MicroBatchLoss loss) {
+    double sum = 0;
+    int count = 0;
+    for (int from = 0; from < rows; from += spec.microBatchRows()) {
+      sum += loss.of(from, Math.min(from + spec.microBatchRows(), rows));
+      count++;
+    }
+    return sum / count;
+  }
+
+  private double squares(Weights w, int from, int to, boolean[][] selection) {
+    double sum = 0;
+    for (int b = from; b < to; b++) {
+      double[] out = output(w, b, selection[b]);
+      for (int j = 0; j < out.length; j++) {
+        sum += square(out[j] - x[b][j]);
+      }
+    }
+    return sum;
+  }
+
+  private double[] output(Weights w, int b, boolean[] selection) {
+    double[] pre = preActivations(w, b);
+    double[] out = w.bDec().clone();
+    for (int i = 0; i < pre.length; i++) {
+      if (selection[i] && positive[b][i]) {
+        addTo(out, pre[i], w.wDec()[i]);
+      }
+    }
+    for (int j = 0; j < out.length; j++) {
+      out[j] = out[j] * outScale[b] + outShift[b];
+    }
+    return out;
+  }
+
+  private double[] auxOutput(Weights w, int b) {
+    double[] pre = preActivations(w, b);
+    double[] out = new double[spec.dIn()];
+    if (spec.aux().bDec() != AuxSpec.BDec.EXCLUDED) {
+      out = w.bDec().clone();
+    }
+    for (int i = 0; i < pre.length; i++) {
+      if (aux[b][i] && (positive[b][i] || !spec.aux().relu())) {
+        addTo(out, pre[i], w.wDec()[i]);
+      }
+    }
+    return out;
+  }
+
+  private double[] preActivations(Weights w, int b) {
+    double[] input = normalized[b].clone();
+    if (spec.applyBDecToInput()) {
+      addTo(input, -1, w.bDec());
+    }
+    double[] pre = new double[spec.dSae()];
+    for (int i = 0; i < pre.length; i++) {
+      pre[i] = dot(input, w.wEnc()[i]) + w.bEnc()[i];
+    }
+    return pre;
+  }
+
+  private void normalize(int b) {
+    int d = spec.dIn();
+    normalized[b] = x[b].clone();
+    outScale[b] = 1;
+    switch (spec.normalization()) {
+      case NONE -> {}
+      case CONSTANT_NORM -> {
+        outScale[b] = Math.sqrt(dot(x[b], x[b]) / d);
+        addTo(normalized[b], 1 / outScale[b] - 1, x[b]);
+      }
+      case LAYER_NORM -> {
+        double mean = Arrays.stream(x[b]).sum() / d;
+        double squares = Arrays.stream(x[b]).map(value -> square(value - mean)).sum();
+        outShift[b] = mean;
+        outScale[b] = Math.sqrt(squares / (d - 1));
+        for (int j = 0; j < d; j++) {
+          normalized[b][j] = (x[b][j] - mean) / (outScale[b] + 1e-5);
+        }
+      }
+    }
+  }
+
+  private static boolean[] top(int n, IntStream candidates, int k, IntToDoubleFunction rank) {
+    Comparator<Integer> descending = Comparator.comparingDouble(i -> -rank.applyAsDouble(i));
+    int[] best =
+        candidates
+            .boxed()
+            .sorted(descending.thenComparing(Comparator.naturalOrder()))
+            .limit(k)
+            .mapToInt(Integer::intValue)
+            .toArray();
+    boolean[] mask = new boolean[n];
+    for (int i : best) {
+      mask[i] = true;
+    }
+    return mask;
+  }
+
+  /** Σ‖a_b − ā‖². */
+  private static double spread(double[][] a, int from, int to) {
+    double sum = 0;
+    for (int j = 0; j < a[from].length; j++) {
+      double mean = 0;
+      for (int b = from; b < to; b++) {
+        mean += a[b][j] / (to - from);
+      }
+      for (int b = from; b < to; b++) {
+        sum += square(a[b][j] - mean);
+      }
+    }
+    return sum;
+  }
+
+  private static double[][] rows(Matrix matrix) {
+    double[][] rows = new double[matrix.rows()][matrix.cols()];
+    for (int b = 0; b < matrix.rows(); b++) {
+      for (int j = 0; j < matrix.cols(); j++) {
+        rows[b][j] = matrix.get(b, j);
+      }
+    }
+    return rows;
+  }
+
+  private static void addTo(double[] target, double factor, double[] addend) {
+    for (int j = 0; j < target.length; j++) {
+      target[j] += factor * addend[j];
+    }
+  }
+
+  private static double dot(double[] a, double[] b) {
+    double sum = 0;
+    for (int j = 0; j < a.length; j++) {
+      sum += a[j] * b[j];
+    }
+    return sum;
+  }
+
+  private static double square(double value) {
+    return value * value;
+  }
+}
