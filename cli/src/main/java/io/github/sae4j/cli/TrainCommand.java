@@ -192,7 +192,7 @@ final class TrainCommand implements Callable<Integer> {
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
-      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      TrainingData data = input.data(source, config.evalFraction());
       input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
@@ -236,7 +236,7 @@ final class TrainCommand implements Callable<Integer> {
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
-      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      TrainingData data = input.resumedData(source, config.evalFraction(), folder.readConfig());
       input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
@@ -382,6 +382,7 @@ final class TrainCommand implements Callable<Integer> {
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
+    putIfGiven(options, "on_bad_rows", input.onBadRows);
     putIfGiven(options, "from_pretrained", absolute(fromPretrained));
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);

@@ -324,6 +324,14 @@ public final class ActivationFiles implements ActivationSource {
   }
 
   @Override
+  public double stored(long row, int column) throws IOException {
+    RowChecks.row(row, rows());
+    RowChecks.row(column, width);
+    int file = fileOf(row);
+    return files.stored(paths.get(file), tensors.get(file), (row - starts[file]) * width + column);
+  }
+
+  @Override
   public RowOrigin origin(long row) {
     RowChecks.row(row, rows());
     int file = fileOf(row);

@@ -65,6 +65,16 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
+  /** An element of a tensor that {@link #describe} gave, without rounding. */
+  double stored(Path path, TensorInfo tensor, long element) throws IOException {
+    Handle handle = acquire(path);
+    try {
+      return handle.file.readDouble(tensor, element);
+    } finally {
+      release(handle);
+    }
+  }
+
   /** Reads elements of a tensor that {@link #describe} gave, as {@link TensorFile#readFloats}. */
   void read(Path path, TensorInfo tensor, long first, long count, MemorySegment target, long at)
       throws IOException {

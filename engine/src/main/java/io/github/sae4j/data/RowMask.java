@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Rows that take no part: neither trained on nor held out. In a mask, <b>1 (true) excludes</b> the
@@ -27,6 +28,7 @@ public final class RowMask {
   private static final String USUAL_NAME = "mask";
 
   private final String tensor;
+  private final Path file;
   private final long rows;
 
   /** Bit {@code r} is set if row {@code r} is kept. */
@@ -37,8 +39,9 @@ public final class RowMask {
 
   private final long keptRows;
 
-  private RowMask(long rows, long[] kept, String tensor) {
+  private RowMask(long rows, long[] kept, String tensor, Path file) {
     this.tensor = tensor;
+    this.file = file;
     this.rows = rows;
     this.kept = kept;
     keptBefore = new long[(kept.length + WORDS_PER_BLOCK - 1) / WORDS_PER_BLOCK];
@@ -66,11 +69,28 @@ public final class RowMask {
         keep(kept, row);
       }
     }
-    RowMask mask = new RowMask(excluded.length, kept, "");
+    RowMask mask = new RowMask(excluded.length, kept, "", null);
     if (mask.keptRows == 0) {
       throw new IllegalArgumentException("excluded: expected at least one row to keep, got none");
     }
     return mask;
+  }
+
+  /** A mask that leaves out the given rows, some but not all. */
+  static RowMask without(long rows, Iterable<Long> excluded) {
+    long[] kept = words(rows);
+    for (long row = 0; row < rows; row++) {
+      keep(kept, row);
+    }
+    for (long row : excluded) {
+      kept[(int) (row >>> 6)] &= ~(1L << row);
+    }
+    return new RowMask(rows, kept, "", null);
+  }
+
+  /** The rows of a source that this mask keeps. */
+  ActivationSource keptOf(ActivationSource source) {
+    return new SelectedRows(source, keptRows, this::keptRow);
   }
 
   /**
@@ -114,7 +134,7 @@ public final class RowMask {
           }
         }
       }
-      RowMask mask = new RowMask(rows, kept, ActivationTensor.layout(tensor));
+      RowMask mask = new RowMask(rows, kept, ActivationTensor.layout(tensor), file);
       if (mask.keptRows == 0) {
         throw new BadFileException(
             file, "excludes all " + rows + " rows (1 excludes a row, 0 keeps it)");
@@ -130,6 +150,15 @@ public final class RowMask {
    */
   public String tensor() {
     return tensor;
+  }
+
+  /**
+   * The file that this mask was read from.
+   *
+   * @return its path; empty for a mask from memory
+   */
+  public Optional<Path> file() {
+    return Optional.ofNullable(file);
   }
 
   /**

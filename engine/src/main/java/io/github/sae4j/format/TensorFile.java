@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -202,6 +203,29 @@ public final class TensorFile implements Closeable {
             type, tensor.bigEndian(), buffer, now, target, targetByte + done * Float.BYTES);
       }
     }
+  }
+
+  /**
+   * Reads one element without rounding it to {@code f32}; for messages about it.
+   *
+   * @param info one of {@link #tensors()}
+   * @param element its place in row-major order
+   * @return the value; of an I64 the nearest double
+   * @throws BadFileException if the file ends early
+   * @throws IOException if reading fails
+   */
+  public double readDouble(TensorInfo info, long element) throws IOException {
+    StoredTensor tensor = checked(info, element, 1);
+    if (info.type() != ElementType.F64) {
+      float[] value = new float[1];
+      readFloats(info, element, 1, MemorySegment.ofArray(value), 0);
+      return value[0];
+    }
+    byte[] bytes = new byte[Double.BYTES];
+    tensor.source().read(tensor.position() + element * Double.BYTES, MemorySegment.ofArray(bytes));
+    return ByteBuffer.wrap(bytes)
+        .order(tensor.bigEndian() ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN)
+        .getDouble();
   }
 
   /**

@@ -28,6 +28,9 @@ public record RunFolder(Path path) {
   /** Member of {@code config.json}: the other options of the command. */
   public static final String OPTIONS = "options";
 
+  /** Member of {@code config.json}: rows left out since a step, given when the run was resumed. */
+  public static final String REMOVALS = "removals";
+
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
 

@@ -171,6 +171,15 @@ class TensorChoiceTest {
   }
 
   @Test
+  void aDoubleBeyondTheRangeOfFloatsIsCalledSo() throws IOException {
+    try (ActivationFiles files = open(CASES.resolve("8-f64-1e39.npy"))) {
+      var e = assertThrows(BadRowException.class, () -> FiniteRows.expect(files));
+      assertSays(e.getMessage(), "8-f64-1e39.npy: row 9 holds 1.0E39", "does not fit f32");
+      assertFalse(e.getMessage().contains("Infinity"), e.getMessage());
+    }
+  }
+
+  @Test
   void aMaskSaysWhichTensorItIs() throws IOException {
     Path file = new Dump().add("keep", ElementType.U8, 0, 2, 3).write(folder.resolve("m"));
     Path named = Files.move(file, folder.resolve("m.safetensors"));
