@@ -1,16 +1,15 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.ActivationNormalization;
 import io.github.sae4j.training.CheckpointSchedule;
@@ -60,6 +59,8 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Metrics on the held-out rows, in the run's folder. */
   private static final String EVALUATION = "evaluation.json";
+
+  private static final int MOST_EVALUATION_BYTES = 1 << 24;
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -208,6 +209,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
+    folder.damage().forEach(line -> System.err.println("sae4j: warning: " + line));
     if (folder.finished() && isEvaluated(folder)) {
       CommandLineApp.print(
           spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
@@ -249,8 +251,15 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
-    if (Files.exists(folder.path().resolve(EVALUATION))) {
-      return true;
+    Path evaluation = folder.path().resolve(EVALUATION);
+    if (Files.exists(evaluation)) {
+      try {
+        SealedJson.read(evaluation, MOST_EVALUATION_BYTES);
+        return true;
+      } catch (BadFileException e) {
+        System.err.println("sae4j: warning: " + e.getMessage() + "; it is made anew");
+        return false;
+      }
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).evalFraction() == 0;
@@ -313,7 +322,7 @@ final class TrainCommand implements Callable<Integer> {
         CommandLineApp.print(spec, "On the rows held out of training:");
       }
       new MetricsReport(metrics).print(spec, json);
-      Durable.write(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
+      SealedJson.write(folder.path().resolve(EVALUATION), metrics.toMap());
     }
   }
 

@@ -13,6 +13,8 @@ import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
@@ -51,8 +53,11 @@ public final class Json {
 
   private static final int MAX_NUMBER = 1000;
 
-  // Field names of untrusted files must not fill the VM's string table. Lengths of strings are
-  // bounded by the size of the input.
+  /** A string costs some eight bytes a character while it is read: a quarter of the heap. */
+  private static final int MOST_TEXT =
+      Math.clamp(Runtime.getRuntime().maxMemory() / 32, 1 << 16, Integer.MAX_VALUE);
+
+  // Field names of untrusted files must not fill the VM's string table.
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
@@ -61,8 +66,8 @@ public final class Json {
               StreamReadConstraints.builder()
                   .maxNestingDepth(MAX_DEPTH)
                   .maxNumberLength(MAX_NUMBER)
-                  .maxNameLength(Integer.MAX_VALUE)
-                  .maxStringLength(Integer.MAX_VALUE)
+                  .maxNameLength(MOST_TEXT)
+                  .maxStringLength(MOST_TEXT)
                   .build())
           .build();
 
@@ -187,7 +192,7 @@ public final class Json {
     try (JsonParser parser = factory.createParser(decode(source, utf8))) {
       try {
         parser.nextToken();
-        Object value = value(source, parser, factory == FOREIGN);
+        Object value = value(source, parser, factory == FOREIGN, new ParseBudget(source));
         if (parser.nextToken() != null) {
           throw bad(source, parser, "expected the end of the text after the value");
         }
@@ -227,9 +232,15 @@ public final class Json {
     return write(value, true) + "\n";
   }
 
-  /** A strict parser for a text whose UTF-8 has been checked. */
-  static JsonParser parser(String text) throws IOException {
-    return FACTORY.createParser(text);
+  /**
+   * A strict parser that decodes as it goes.
+   *
+   * @param utf8 the text; bytes that are not UTF-8 are a {@link CharacterCodingException}, when
+   *     they are met
+   */
+  static JsonParser parser(InputStream utf8) throws IOException {
+    return FACTORY.createParser(
+        new InputStreamReader(utf8, StandardCharsets.UTF_8.newDecoder())); // one that reports
   }
 
   /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
@@ -250,7 +261,11 @@ public final class Json {
         e instanceof StreamConstraintsException
             ? (e.getOriginalMessage().contains("nesting depth")
                 ? "expected a nesting depth of at most " + MAX_DEPTH
-                : "expected a number of at most " + MAX_NUMBER + " digits")
+                : e.getOriginalMessage().startsWith("Number")
+                    ? "expected a number of at most " + MAX_NUMBER + " digits"
+                    : "expected texts of at most "
+                        + MOST_TEXT
+                        + " characters, which is what the Java heap has room for (-Xmx)")
             : e.getOriginalMessage()
                 .replaceFirst(" \\((start marker|from `|not recog).*", "")
                 .replaceFirst(": enable `.*", "")
@@ -304,7 +319,9 @@ public final class Json {
     };
   }
 
-  private static Object value(Path source, JsonParser parser, boolean foreign) throws IOException {
+  private static Object value(Path source, JsonParser parser, boolean foreign, ParseBudget budget)
+      throws IOException {
+    budget.spend(ParseBudget.VALUE);
     JsonToken token = parser.currentToken();
     return switch (token) {
       case null -> throw bad(source, parser, "expected a value, got the end of the text");
@@ -312,22 +329,27 @@ public final class Json {
         Map<String, Object> members = new LinkedHashMap<>();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
           String key = text(source, parser, foreign);
+          budget.spendText(key);
           if (members.containsKey(key)) {
             throw bad(source, parser, "duplicate key '" + key + "'");
           }
           parser.nextToken();
-          members.put(key, value(source, parser, foreign));
+          members.put(key, value(source, parser, foreign, budget));
         }
         yield members;
       }
       case START_ARRAY -> {
         List<Object> items = new ArrayList<>();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
-          items.add(value(source, parser, foreign));
+          items.add(value(source, parser, foreign, budget));
         }
         yield items;
       }
-      case VALUE_STRING -> text(source, parser, foreign);
+      case VALUE_STRING -> {
+        String text = text(source, parser, foreign);
+        budget.spendText(text);
+        yield text;
+      }
       case VALUE_NUMBER_INT ->
           foreign && parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
               ? parser.getBigIntegerValue()

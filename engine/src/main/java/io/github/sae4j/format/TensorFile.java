@@ -75,6 +75,9 @@ public final class TensorFile implements Closeable {
       file.read(0, MemorySegment.ofArray(start));
     }
     String name = path.getFileName().toString();
+    if (TorchFile.looksLike(path, start)) {
+      throw new BadFileException(path, TorchFile.ADVICE);
+    }
     if (NpyHeader.isMagic(start) || name.endsWith(".npy")) {
       return NpyFile.open(path);
     }

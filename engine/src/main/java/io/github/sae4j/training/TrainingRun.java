@@ -66,6 +66,9 @@ public final class TrainingRun {
     }
   }
 
+  /** What a checkpoint calls the hash of the log that it was written with. */
+  private static final String LOG_HASH = "metrics_sha256";
+
   private final Settings settings;
   private final TrainingConfig config;
   private final TrainingData data;
@@ -144,6 +147,7 @@ public final class TrainingRun {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
+        pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
         return train(store, trainer, 0, stop);
       }
@@ -180,11 +184,13 @@ public final class TrainingRun {
       rowRecord = resumedRows(from);
       warn();
       if (from.isEmpty()) {
+        expectSamePretrained(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
       }
       TrainerState saved = TrainerState.read(from.get());
+      expectSameLog(saved);
       long steps = config.steps(data.training().rows());
       if (saved.step() > steps) {
         throw new BadFileException(
@@ -207,6 +213,34 @@ public final class TrainingRun {
         expectPosition(from.get(), saved, trainer);
         return train(store, trainer, saved.metricsBytes(), stop);
       }
+    }
+  }
+
+  /** A run without a checkpoint starts again from the SAE that it started from, and no other. */
+  private void expectSamePretrained(Optional<TopKSae> pretrained) throws IOException {
+    Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
+    Object now = pretrained.map(RecordHashes::of).orElse(null);
+    if (!Objects.equals(saved, now)) {
+      throw new ConfigException(
+          "from_pretrained",
+          saved == null
+              ? "the run did not start from an SAE"
+              : now == null
+                  ? "the run started from an SAE, which is not given now"
+                  : "holds another SAE than the one that the run started from");
+    }
+  }
+
+  /** The log does not change what is computed: that it was damaged is said, and no more. */
+  private void expectSameLog(TrainerState saved) throws IOException {
+    Object hash = saved.extra().get(LOG_HASH);
+    Path log = settings.folder().metrics();
+    if (hash != null && !RecordHashes.of(log, saved.metricsBytes()).equals(hash)) {
+      listener.warning(
+          log
+              + ": its lines up to step "
+              + saved.step()
+              + " are missing or were changed since the checkpoint was written");
     }
   }
 
@@ -370,6 +404,8 @@ public final class TrainingRun {
       }
       expectFinite(trainer);
       store.writeFinal(folder -> writeSae(folder, trainer));
+      log.force();
+      settings.folder().recordLog(log.size());
       LeftOut leftOut = trainer.progress().leftOut();
       if (leftOut.rows() > 0) {
         listener.warning(
@@ -488,7 +524,11 @@ public final class TrainingRun {
             log.size(),
             config.toMap(),
             data.identity().toMap(),
-            Map.of(RowRecord.NAME, rows.toMap()));
+            Map.of(
+                RowRecord.NAME,
+                rows.toMap(),
+                LOG_HASH,
+                RecordHashes.of(settings.folder().metrics(), log.size())));
     Path written =
         store.write(
             trainer.samplesDone(),

@@ -5,9 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.DiskFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -202,6 +208,35 @@ class DurabilityTest {
     assertTrue(Thread.interrupted(), "the flag stays set");
     assertTrue(CheckpointWriter.isWhole(run.resolve("checkpoints/3"), 3, BYTES));
     assertNothingLeft();
+  }
+
+  /** Of the same size and name, so that nothing but the file's identity tells it apart. */
+  @Test
+  void aFileThatWasReplacedWhileAnInterruptHadItClosedIsNotGoneOnWith() throws IOException {
+    Files.createDirectories(run);
+    Path path = run.resolve("a");
+    Files.writeString(path, "one");
+    try (DiskFile file = DiskFile.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      disk.before(
+          event -> {
+            disk.before(next -> {});
+            try {
+              Files.writeString(run.resolve("b"), "two");
+              Files.move(run.resolve("b"), path, StandardCopyOption.REPLACE_EXISTING);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+            Thread.currentThread().interrupt();
+          });
+      BadFileException e = assertThrows(BadFileException.class, file::force);
+      assertTrue(e.getMessage().contains("a: was replaced"), e.getMessage());
+      e =
+          assertThrows(
+              BadFileException.class, () -> file.writeFully(ByteBuffer.wrap(new byte[] {'x'}), 0));
+      assertTrue(e.getMessage().contains("was replaced"), e.getMessage());
+    }
+    assertTrue(Thread.interrupted(), "the flag stays set");
+    assertEquals("two", Files.readString(path), "and nobody else's file is written to");
   }
 
   private void assertNothingLeft() throws IOException {

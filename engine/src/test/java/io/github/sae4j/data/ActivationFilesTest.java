@@ -315,6 +315,29 @@ class ActivationFilesTest {
   }
 
   @Test
+  void fewHandlesAreEnoughWhateverTheSystemAllows() throws Exception {
+    int count = 500;
+    for (int i = 0; i < count; i++) {
+      Dump.npy(at("%05d.npy".formatted(i)), i, 1, 2);
+    }
+    List<String> command =
+        List.of(
+            "sh",
+            "-c",
+            "ulimit -n 32; exec \"$@\"",
+            "sh",
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:-UsePerfData",
+            "-cp",
+            System.getProperty("java.class.path"),
+            FewHandles.class.getName(),
+            folder.toString());
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals("sum " + (double) count * (count - 1) + ", 4 more\n", said);
+  }
+
+  @Test
   void threadsMayReadTogether() throws Exception {
     for (int i = 0; i < 20; i++) {
       Dump.npy(at("%02d.npy".formatted(i)), 10 * i, 10, 3);
