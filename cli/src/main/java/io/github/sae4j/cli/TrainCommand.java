@@ -5,17 +5,17 @@ import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.TopKSae;
-import io.github.sae4j.training.ActivationNormalization;
 import io.github.sae4j.training.CheckpointSchedule;
-import io.github.sae4j.training.ConfigException;
 import io.github.sae4j.training.RunFolder;
-import io.github.sae4j.training.TrainingConfig;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
@@ -57,8 +57,7 @@ final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
   static final String RESUME = "--resume-from-checkpoint";
 
-  /** Metrics on the held-out rows, in the run's folder. */
-  private static final String EVALUATION = "evaluation.json";
+  static final OptionFlags FLAGS = new OptionFlags(TrainingOptions.TABLE);
 
   private static final int MOST_EVALUATION_BYTES = 1 << 24;
 
@@ -193,7 +192,7 @@ final class TrainCommand implements Callable<Integer> {
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
-      TrainingData data = input.data(source, config.evalFraction());
+      TrainingData data = input.data(source, config.data().evalFraction());
       input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
@@ -238,7 +237,8 @@ final class TrainCommand implements Callable<Integer> {
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
-      TrainingData data = input.resumedData(source, config.evalFraction(), folder.readConfig());
+      TrainingData data =
+          input.resumedData(source, config.data().evalFraction(), folder.readConfig());
       input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
@@ -251,10 +251,9 @@ final class TrainCommand implements Callable<Integer> {
 
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
-    Path evaluation = folder.path().resolve(EVALUATION);
-    if (Files.exists(evaluation)) {
+    if (Files.exists(folder.evaluation())) {
       try {
-        SealedJson.read(evaluation, MOST_EVALUATION_BYTES);
+        SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
         return true;
       } catch (BadFileException e) {
         System.err.println("sae4j: warning: " + e.getMessage() + "; it is made anew");
@@ -262,14 +261,14 @@ final class TrainCommand implements Callable<Integer> {
       }
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
-    return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).evalFraction() == 0;
+    return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
       layers.add(ConfigFile.read(configFile, spec, List.of()).training());
     }
-    layers.add(TrainingOptions.given(spec.commandLine().getParseResult()));
+    layers.add(FLAGS.given(spec.commandLine().getParseResult()));
   }
 
   /** Starts or resumes a run. */
@@ -285,6 +284,7 @@ final class TrainCommand implements Callable<Integer> {
       err.println(summary(config, data));
     }
     TrainingRun.Outcome outcome;
+    Optional<Metrics> evaluation;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
@@ -297,33 +297,29 @@ final class TrainCommand implements Callable<Integer> {
               device,
               progress);
       outcome = launch.go(run, interrupts::raised);
+      evaluation = run.evaluation();
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
       return signal;
     }
-    report(folder, data, device);
+    report(folder, evaluation);
     return ExitCode.DONE;
   }
 
-  /** Evaluates what a user would load, on the rows that training never saw. */
-  private void report(RunFolder folder, TrainingData data, Device device) throws IOException {
+  private void report(RunFolder folder, Optional<Metrics> evaluation) {
     if (!json) {
       CommandLineApp.print(spec, "The SAE is " + folder.trained());
       CommandLineApp.print(spec, "The run is " + folder.path());
     }
-    if (data.heldOut().isEmpty()) {
-      return;
-    }
-    try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
-      Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
-      if (!json) {
-        CommandLineApp.print(spec, "On the rows held out of training:");
-      }
-      new MetricsReport(metrics).print(spec, json);
-      SealedJson.write(folder.path().resolve(EVALUATION), metrics.toMap());
-    }
+    evaluation.ifPresent(
+        metrics -> {
+          if (!json) {
+            CommandLineApp.print(spec, "On the rows held out of training:");
+          }
+          new MetricsReport(metrics).print(spec, json);
+        });
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {
@@ -331,9 +327,9 @@ final class TrainCommand implements Callable<Integer> {
     return String.format(
         "recipe %s: %d latents, k %d, on rows of width %d: %d steps of %d rows;"
             + " %d rows to train on, %d held out",
-        config.recipe(),
+        config.run().recipe(),
         config.dSae(dIn),
-        config.k(),
+        config.sae().k(),
         dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),

@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * The layout of a run's folder: {@code config.json}, {@code metrics.jsonl}, {@code
- * checkpoints/<n_training_samples>/} and {@code final/}.
+ * checkpoints/<n_training_samples>/}, {@code final/} and {@code evaluation.json}.
  *
  * @param path the folder
  */
@@ -90,6 +90,15 @@ public record RunFolder(Path path) {
    */
   public Path trained() {
     return path.resolve(CheckpointStore.FINAL);
+  }
+
+  /**
+   * Metrics of the trained SAE on the rows held out, one JSON object.
+   *
+   * @return the file
+   */
+  public Path evaluation() {
+    return path.resolve("evaluation.json");
   }
 
   /**
@@ -177,6 +186,11 @@ public record RunFolder(Path path) {
       config.put(LOG, log);
       writeConfig(config);
     }
+  }
+
+  /** Writes {@code evaluation.json} so that it is there whole or not at all. */
+  void writeEvaluation(Map<String, Object> metrics) throws IOException {
+    SealedJson.write(evaluation(), metrics);
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */

@@ -1,5 +1,8 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.LearningRate;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.FiniteRows;
@@ -8,6 +11,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.step.StepReport;
@@ -15,14 +19,15 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Training in memory, one step at a time: rows from the stream, the normalisation factor, the
- * device's step at its learning rate. It touches no file but the activations; a {@link TrainingRun}
- * keeps logs and checkpoints around it.
+ * Training in memory, one step at a time: rows from the stream, the device's step at its learning
+ * rate. It touches no file but the activations; a {@link TrainingRun} keeps logs and checkpoints
+ * around it.
  *
  * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
  * [rows, d_in]}. A trainer is for one thread. It owns neither the device nor the data.
@@ -38,7 +43,6 @@ public final class Trainer implements AutoCloseable {
   public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
 
   private final TrainingConfig config;
-  private final Device device;
   private final Measured measured;
   private final StepSpec spec;
   private final LearningRate learningRate;
@@ -52,6 +56,9 @@ public final class Trainer implements AutoCloseable {
   private long passedOver;
   private LeftOut leftOut;
 
+  /** Whether steps have run since the state was last brought up to date. */
+  private boolean behind;
+
   private Trainer(
       TrainingConfig config,
       TrainingData data,
@@ -63,25 +70,25 @@ public final class Trainer implements AutoCloseable {
     int dIn = data.training().width();
     long samples = config.samples(data.training().rows());
     this.config = config;
-    this.device = device;
     this.measured = measured;
     stepsDone = done.steps();
     passedOver = done.passedOver();
     leftOut = done.leftOut();
-    spec = config.stepSpec(dIn, measured.mseScale());
+    spec =
+        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
     steps = config.steps(data.training().rows());
-    learningRate = config.learningRate(spec.dSae(), steps);
-    long position = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()));
+    learningRate = config.learningRate(spec.shape().dSae(), steps);
+    long position = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()));
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.dSae());
+      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
       start.fill(state);
-      int rows = (int) Math.min(spec.maxRows(), samples);
+      int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
           new BatchStream(
               data.training(),
-              config.shuffleSeed().orElse(config.seed()),
+              config.data().shuffleSeed().orElse(config.run().seed()),
               position,
               samples,
               data.rules(),
@@ -174,7 +181,7 @@ public final class Trainer implements AutoCloseable {
     DataStatistics statistics =
         new DataStatistics(data.training(), data.rules(), config.rowsPerStep());
     float factor =
-        config.normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
+        config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? statistics.normalizationFactor()
             : 1f;
     OptionalDouble mseScale =
@@ -207,13 +214,11 @@ public final class Trainer implements AutoCloseable {
     if (batch.rows() == 0) {
       stepsDone++;
       passedOver++;
-      return record(NO_ROWS, rate, 0, waited);
+      return record(noRows(), rate, 0, waited);
     }
     Matrix x = batch.x();
-    if (measured.normalizationFactor() != 1f) {
-      device.scale(x, measured.normalizationFactor());
-    }
     StepReport report;
+    behind = true;
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
@@ -234,23 +239,24 @@ public final class Trainer implements AutoCloseable {
     return record(report, rate, seconds, waited);
   }
 
-  private static final StepReport NO_ROWS =
-      new StepReport(
-          0,
-          Double.NaN,
-          Double.NaN,
-          Double.NaN,
-          Double.NaN,
-          Double.NaN,
-          Double.NaN,
-          Double.NaN,
-          0,
-          0,
-          Double.NaN);
+  /** What comes of a batch without rows: nothing is defined. */
+  private StepReport noRows() {
+    double[] undefined = new double[spec.objective().terms().size()];
+    Arrays.fill(undefined, Double.NaN);
+    return new StepReport(
+        0,
+        Double.NaN,
+        StepReport.losses(spec.objective(), undefined),
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        0,
+        0,
+        Double.NaN);
+  }
 
   private StepRecord record(StepReport report, double rate, double seconds, double waited) {
-    return new StepRecord(
-        stepsDone, steps, samplesDone, rate, report, spec.aux().coefficient(), seconds, waited);
+    return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
   }
 
   /** Rows are finite as they are read; times the normalisation factor they may not be. */
@@ -258,6 +264,9 @@ public final class Trainer implements AutoCloseable {
     float[] row = new float[batch.x().cols()];
     for (int b = 0; b < batch.rows(); b++) {
       batch.x().read(b, 1, row, 0);
+      for (int j = 0; j < row.length; j++) {
+        row[j] *= measured.normalizationFactor();
+      }
       int column = FiniteRows.badColumn(row);
       if (column >= 0) {
         throw new DivergenceException(
@@ -285,7 +294,7 @@ public final class Trainer implements AutoCloseable {
    * @return the first found, in words; usually empty
    */
   public Optional<String> nonFiniteWeights() {
-    step.synchronize();
+    synchronize();
     for (TrainingState.Named tensor : state.tensors()) {
       Matrix matrix = tensor.matrix();
       float[] row = new float[matrix.cols()];
@@ -386,8 +395,16 @@ public final class Trainer implements AutoCloseable {
    * @return weights, moments and counters
    */
   public TrainingState state() {
-    step.synchronize();
+    synchronize();
     return state;
+  }
+
+  /** Asks the device for its copy of the state, once after any number of steps. */
+  private void synchronize() {
+    if (behind) {
+      step.synchronize();
+      behind = false;
+    }
   }
 
   /**

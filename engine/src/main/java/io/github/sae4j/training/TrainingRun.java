@@ -2,8 +2,11 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
+import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ConfigWarnings;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
@@ -11,9 +14,13 @@ import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -27,14 +34,14 @@ import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 
 /**
- * A run on disk: a {@link Trainer} with metrics, checkpoints and the finished SAE around it, all in
- * one folder that has one writer at a time. An interrupted run that is resumed ends with the bits
- * of one that was not.
+ * A run on disk: a {@link Trainer} with metrics, checkpoints, the finished SAE and its evaluation
+ * around it, all in one folder that has one writer at a time. An interrupted run that is resumed
+ * ends with the bits of one that was not.
  */
 public final class TrainingRun {
   /** How a run ended. */
   public enum Outcome {
-    /** All steps are done and the SAE is written. */
+    /** All steps are done; the SAE is written and evaluated on the rows held out. */
     FINISHED,
     /** It was asked to stop, and can be resumed. */
     STOPPED
@@ -74,6 +81,7 @@ public final class TrainingRun {
   private final TrainingData data;
   private final Device device;
   private final TrainingListener listener;
+  private Optional<Metrics> evaluation = Optional.empty();
 
   /** Which rows are left out, and since when. */
   private RowRecord rowRecord = RowRecord.NONE;
@@ -107,12 +115,12 @@ public final class TrainingRun {
   private static TrainingConfig resolved(TrainingConfig config, int dIn) {
     int dSae = config.dSae(dIn);
     TrainingConfig resolved = config.with("d_sae", dSae);
-    if (config.lr().isEmpty()) {
-      resolved = resolved.with("lr", config.recipe().autoLearningRate(dSae));
+    if (config.schedule().lr().isEmpty()) {
+      resolved = resolved.with("lr", config.run().recipe().autoLearningRate(dSae));
     }
-    return config.shuffleSeed().isPresent()
+    return config.data().shuffleSeed().isPresent()
         ? resolved
-        : resolved.with("shuffle_seed", config.seed());
+        : resolved.with("shuffle_seed", config.run().seed());
   }
 
   /**
@@ -179,7 +187,7 @@ public final class TrainingRun {
       expectSameConfig(from);
       expectSameData(from);
       if (settings.folder().finished()) {
-        return Outcome.FINISHED;
+        return finish();
       }
       rowRecord = resumedRows(from);
       warn();
@@ -414,7 +422,7 @@ public final class TrainingRun {
                     + " resumed; %d batches had no other",
                 leftOut.bad(), leftOut.masked(), trainer.progress().passedOver()));
       }
-      return Outcome.FINISHED;
+      return finish();
     } catch (DivergenceException e) {
       throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
     }
@@ -467,6 +475,28 @@ public final class TrainingRun {
       line.put("details/rows_left_out", leftOut.rows());
     }
     return line;
+  }
+
+  /** Evaluates what a user would load, on the rows that training never saw. */
+  private Outcome finish() throws IOException {
+    if (data.heldOut().isPresent()) {
+      try (TopKSae trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
+        Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+        settings.folder().writeEvaluation(metrics.toMap());
+        evaluation = Optional.of(metrics);
+      }
+    }
+    return Outcome.FINISHED;
+  }
+
+  /**
+   * Metrics of the finished SAE, as loaded from disk, on the rows held out of training; {@code
+   * evaluation.json} has the same.
+   *
+   * @return the metrics; empty before the end, or where no rows are held out
+   */
+  public Optional<Metrics> evaluation() {
+    return evaluation;
   }
 
   private boolean logs(long step, long steps) {
@@ -564,20 +594,21 @@ public final class TrainingRun {
   private void writeSae(Path folder, Trainer trainer) throws IOException {
     Map<String, Object> metadata = new LinkedHashMap<>(settings.metadata());
     metadata.put("n_training_samples", trainer.samplesDone());
+    SaeWeights weights = trainer.weights();
     SaeConfig sae =
         new SaeConfig(
-            trainer.weights().dIn(),
-            trainer.weights().dSae(),
-            config.k(),
-            config.applyBDecToInput(),
-            config.normalizeActivations().inputNormalization(),
-            trainer.spec().selection(),
+            weights.dIn(),
+            weights.dSae(),
+            config.sae().k(),
+            config.sae().applyBDecToInput(),
+            config.data().normalizeActivations().inputNormalization(),
+            config.activation().relu(),
             metadata);
     Folding folding =
         Folding.of(
-            trainer.weights().wDec(),
+            weights.wDec(),
             trainer.measured().normalizationFactor(),
-            config.rescaleActsByDecoderNorm());
-    SaeLensLayout.write(folder, sae, trainer.weights(), folding);
+            config.sae().rescaleActsByDecoderNorm());
+    SaeLensLayout.write(folder, sae, weights, folding);
   }
 }

@@ -1,10 +1,6 @@
 package io.github.sae4j.vector;
 
-import java.lang.management.ManagementFactory;
 import java.util.OptionalInt;
-import javax.management.JMException;
-import javax.management.MBeanServer;
-import javax.management.ObjectName;
 
 /**
  * The vector width of this process. Kernels need it as a compile-time constant, so it is fixed when
@@ -84,23 +80,6 @@ final class Width {
     if (!arch.equals("amd64") && !arch.equals("x86_64")) {
       return 32;
     }
-    return vmFlag("UseAVX", 2) >= 3 ? 32 : 16;
-  }
-
-  private static int vmFlag(String name, int otherwise) {
-    // By name and not by type: jdk.management may be missing from a trimmed run-time image.
-    try {
-      MBeanServer server = ManagementFactory.getPlatformMBeanServer();
-      Object option =
-          server.invoke(
-              new ObjectName("com.sun.management:type=HotSpotDiagnostic"),
-              "getVMOption",
-              new Object[] {name},
-              new String[] {"java.lang.String"});
-      Object value = ((javax.management.openmbean.CompositeData) option).get("value");
-      return Integer.parseInt(value.toString());
-    } catch (JMException | RuntimeException e) {
-      return otherwise;
-    }
+    return VmFlags.value("UseAVX").map(Integer::parseInt).orElse(2) >= 3 ? 32 : 16;
   }
 }

@@ -3,6 +3,7 @@ package io.github.sae4j.checkpoint;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -13,8 +14,8 @@ import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -186,7 +187,7 @@ class SaeCheckpointTest {
       sae.decode(codes, factors, recon);
       float[] dense = new float[x.rows() * sae.config().dSae()];
       for (int b = 0; b < x.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           dense[b * sae.config().dSae() + codes.index(b, slot)] = codes.value(b, slot);
         }
       }
@@ -218,8 +219,7 @@ class SaeCheckpointTest {
     metadata.put("sae_lens_version", "6.18.0");
     metadata.put("sae_lens_training_version", "6.18.0");
     metadata.put("generator", "sae4j");
-    SaeConfig config =
-        new SaeConfig(37, 101, 3, false, normalization, Selection.RAW_THEN_RELU, metadata);
+    SaeConfig config = new SaeConfig(37, 101, 3, false, normalization, Relu.AFTER, metadata);
     try (TopKSae sae = new TopKSae(device, config, random(37, 101, 5))) {
       SaeCheckpoint.save(temp.resolve("sae"), sae);
       try (TopKSae again = SaeCheckpoint.load(temp.resolve("sae"), device)) {
@@ -283,7 +283,10 @@ class SaeCheckpointTest {
     assertEquals("none", cfg.get("normalize_activations"));
     assertEquals("none", cfg.get("reshape_activations"));
     assertEquals(false, cfg.get("rescale_acts_by_decoder_norm"));
-    assertEquals("6.18.0", ((Map<?, ?>) cfg.get("metadata")).get("sae_lens_version"));
+    Map<?, ?> metadata = (Map<?, ?>) cfg.get("metadata");
+    assertEquals("6.18.0", metadata.get("sae_lens_version"));
+    assertTrue(metadata.containsKey("sae_lens_training_version"));
+    assertNull(metadata.get("sae_lens_training_version"), "SAELens did not train it");
     try (TensorFile file = SafetensorsFile.open(temp.resolve("sae/sae_weights.safetensors"))) {
       Map<String, List<Long>> shapes = new LinkedHashMap<>();
       for (TensorInfo tensor : file.tensors()) {

@@ -6,6 +6,8 @@ import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -109,24 +111,27 @@ final class GoldenCase implements AutoCloseable {
     if (!(all.get(step) instanceof Map<?, ?> losses)) {
       throw new IllegalArgumentException("losses: expected an object per step");
     }
-    double coefficient = settings.config().auxLossCoefficient();
+    double coefficient = settings.config().auxK().coefficient();
     double worst = 0;
     for (Map.Entry<?, ?> entry : losses.entrySet()) {
       double theirs = ((Number) entry.getValue()).doubleValue();
       double ours =
           switch ((String) entry.getKey()) {
             case "mse", "fvu" -> report.mainLoss();
-            case "multi_topk_fvu" -> report.multiLoss();
+            case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
             case "grad_norm" ->
-                settings.config().clipGradNorm().isEmpty() ? theirs : report.gradientNorm();
+                settings.config().optimizer().clipGradNorm().isEmpty()
+                    ? theirs
+                    : report.gradientNorm();
             case "n_dead" -> theirs; // held by the dead mask itself
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
             case "aux", "auxk" ->
                 coefficient == 0
                     ? theirs
-                    : nearer(theirs, report.auxLoss(), coefficient * report.auxLoss());
+                    : nearer(
+                        theirs, report.loss(AuxK.class), coefficient * report.loss(AuxK.class));
             default -> throw new IllegalArgumentException("losses: unknown key " + entry.getKey());
           };
       worst = Math.max(worst, relative(ours, theirs));

@@ -10,16 +10,23 @@ import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -121,7 +128,8 @@ class TrainingRunTest {
         new TrainingRun.Settings(
             new RunFolder(folder.resolve(name)), schedule, goOn, 5, Map.of(), Map.of());
     TrainingData data =
-        TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+        TrainingData.of(
+            new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
     return new TrainingRun(settings, config, data, device, listener);
   }
 
@@ -175,6 +183,73 @@ class TrainingRunTest {
     assertEquals(metrics("whole"), metrics("parts"));
   }
 
+  /** A device whose steps count how often they are asked for their state. */
+  private Device counting(int[] synchronizations) {
+    return (Device)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {Device.class},
+            (proxy, method, args) -> {
+              Object answer = method.invoke(device, args);
+              return answer instanceof TrainingStep step
+                  ? Proxy.newProxyInstance(
+                      getClass().getClassLoader(),
+                      new Class<?>[] {TrainingStep.class},
+                      (ofStep, called, arguments) -> {
+                        synchronizations[0] += called.getName().equals("synchronize") ? 1 : 0;
+                        return called.invoke(step, arguments);
+                      })
+                  : answer;
+            });
+  }
+
+  @Test
+  void aDeviceIsAskedForItsStateOncePerCheckpoint() throws IOException {
+    int[] synchronizations = {0};
+    TrainingConfig config = config(Recipe.SAELENS);
+    new TrainingRun(
+            new TrainingRun.Settings(
+                new RunFolder(folder.resolve("run")), EVERY_7, false, 5, Map.of(), Map.of()),
+            config,
+            TrainingData.of(
+                new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction()),
+            counting(synchronizations),
+            listener)
+        .start(Optional.empty(), NEVER);
+    assertEquals(4, checkpoints.size());
+    assertEquals(checkpoints.size() + 1, synchronizations[0], "one more for the finished SAE");
+  }
+
+  @Test
+  void theFinishedSaeIsEvaluatedAsLoadedFromDisk() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    TrainingRun run = run("run", config);
+    assertEquals(Optional.empty(), run.evaluation());
+    run.start(Optional.empty(), NEVER);
+    TrainingData data =
+        TrainingData.of(
+            new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
+    Path file = new RunFolder(folder.resolve("run")).evaluation();
+    try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
+      Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
+      assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
+      assertEquals(Json.pretty(expected.toMap()), Files.readString(file));
+    }
+    // As after a kill between the SAE and its evaluation.
+    String before = Files.readString(file);
+    Files.delete(file);
+    assertEquals(TrainingRun.Outcome.FINISHED, resume("run", config));
+    assertEquals(before, Files.readString(file));
+  }
+
+  @Test
+  void aRunThatHoldsNothingOutIsNotEvaluated() throws IOException {
+    TrainingRun run = run("run", config(Recipe.SAELENS).with("eval_fraction", 0));
+    run.start(Optional.empty(), NEVER);
+    assertEquals(Optional.empty(), run.evaluation());
+    assertFalse(Files.exists(new RunFolder(folder.resolve("run")).evaluation()));
+  }
+
   @Test
   void aRunGoesOnOnAnotherDeviceAndWithAnotherLog() throws IOException {
     TrainingConfig config = config(Recipe.ELEUTHER).with("multi_topk", true);
@@ -187,7 +262,7 @@ class TrainingRunTest {
               new RunFolder(folder.resolve("parts")), EVERY_7, true, 1, Map.of(), Map.of());
       TrainingData data =
           TrainingData.of(
-              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.evalFraction());
+              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.data().evalFraction());
       new TrainingRun(settings, config, data, other, listener)
           .resume(Optional.empty(), Optional.empty(), NEVER);
     }

@@ -1,0 +1,50 @@
+package io.github.sae4j.config;
+
+import io.github.sae4j.step.DeadLatentRule;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a configuration allows and its user probably does not mean. */
+public final class ConfigWarnings {
+  private ConfigWarnings() {}
+
+  /**
+   * Looks for what does not fit the length of the run.
+   *
+   * @param config the configuration
+   * @param steps optimizer steps of the run
+   * @return one line each, with the numbers; usually none
+   */
+  public static List<String> of(TrainingConfig config, long steps) {
+    List<String> lines = new ArrayList<>();
+    long warmUp = config.schedule().warmUpSteps();
+    long decay = config.schedule().decaySteps();
+    if (warmUp > steps) {
+      lines.add(
+          "lr_warm_up_steps: the warm-up of "
+              + warmUp
+              + " steps is longer than the run of "
+              + steps);
+    } else if (warmUp + decay > steps) {
+      lines.add(
+          "lr_decay_steps: warm-up and decay, "
+              + (warmUp + decay)
+              + " steps together, overlap in a run of "
+              + steps);
+    }
+    DeadLatentRule.Counting counting = config.counting();
+    boolean inSteps = counting.unit() == DeadLatentRule.Counting.Unit.STEPS;
+    double longest = inSteps ? steps : (double) steps * config.rowsPerStep();
+    if (config.auxK().coefficient() > 0 && longest <= counting.window()) {
+      lines.add(
+          (config.dead().window().isPresent() ? "dead_feature_window" : "dead_feature_tokens")
+              + ": no latent is dead before "
+              + counting.window()
+              + (inSteps ? " steps" : " tokens")
+              + ", the run has "
+              + (long) longest
+              + ": AuxK never acts");
+    }
+    return lines;
+  }
+}

@@ -1,0 +1,352 @@
+package io.github.sae4j.config;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DeadLatentRule.Counting;
+import io.github.sae4j.step.DeadLatentRule.Counting.Unit;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.StepShape;
+import io.github.sae4j.step.StepSpec;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TrainingConfigTest {
+  private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
+
+  private static StepSpec spec(Recipe recipe) {
+    return TrainingConfig.of(recipe).stepSpec(768, OptionalDouble.of(2.5));
+  }
+
+  private static AuxK aux(StepSpec spec) {
+    return spec.objective().find(AuxK.class).orElseThrow();
+  }
+
+  @Test
+  void saelensFollowsVersion618() {
+    StepSpec spec = spec(Recipe.SAELENS);
+    assertEquals(
+        new StepSpec(
+            new StepShape(768, 768, 6144, 4096, 4096),
+            new Forward(
+                Ranked.topK(32, Ranked.Relu.AFTER), true, true, InputNormalization.NONE, 1f),
+            Objective.of(
+                Reconstruction.of(Reconstruction.Measure.SQUARED_ERROR),
+                new AuxK(1, 384, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS)),
+            new Optimizer(0.9, 0.999, 1e-8, OptionalDouble.of(1)),
+            new DeadLatentRule(
+                DeadLatentRule.Fired.POSITIVE, new Counting(Unit.STEPS, 1000, false, false, 0)),
+            DecoderNormRule.FREE),
+        spec);
+    assertEquals(3e-4, SAELENS.learningRate(6144, 100).at(0));
+    assertEquals(OptionalDouble.of(0.1), SAELENS.start().decoderInitNorm());
+    assertEquals(BDecInit.ZEROS, SAELENS.start().bDecInitMethod());
+  }
+
+  @Test
+  void pullRequest370TakesHalfOfTheLatentsAndKeepsTheResidualAttached() {
+    StepSpec spec = spec(Recipe.SAELENS_PR370);
+    assertEquals(
+        new AuxK(1, 3072, true, false, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS), aux(spec));
+    assertFalse(spec.forward().rescaleByDecoderNorm());
+    assertEquals(DecoderNormRule.When.BEFORE_FORWARD, spec.decoderNorm().when());
+    assertEquals(0, spec.optimizer().beta1());
+    assertEquals(OptionalDouble.of(1), spec.optimizer().clipNorm());
+    assertEquals(
+        BDecInit.GEOMETRIC_MEDIAN,
+        TrainingConfig.of(Recipe.SAELENS_PR370).start().bDecInitMethod());
+  }
+
+  @Test
+  void eleutherDividesByTheTotalVarianceAndCountsTokens() {
+    StepSpec spec = spec(Recipe.ELEUTHER);
+    assertEquals(
+        new AuxK(
+            1.0 / 32, 384, true, true, true, AuxK.BDec.INCLUDED, AuxK.Normalizer.TOTAL_VARIANCE),
+        aux(spec));
+    assertEquals(Reconstruction.Measure.FVU, spec.objective().reconstruction().measure());
+    assertEquals(Ranked.topK(32, Ranked.Relu.BEFORE), spec.forward().activation());
+    assertEquals(DeadLatentRule.Fired.SELECTED, spec.deadLatents().fired());
+    assertEquals(
+        new Counting(Unit.TOKENS, 10_000_000, false, false, 0), spec.deadLatents().counting());
+    assertEquals(OptionalDouble.empty(), spec.optimizer().clipNorm());
+    assertTrue(spec.decoderNorm().projectGradient());
+    assertEquals(Math.ulp(1f), spec.decoderNorm().epsilon());
+    TrainingConfig config = TrainingConfig.of(Recipe.ELEUTHER);
+    assertEquals(2e-4, config.learningRate(1 << 14, 2000).at(1000));
+    assertEquals(1e-4, config.learningRate(1 << 16, 2000).at(1000));
+    assertEquals(BDecInit.MEAN, config.start().bDecInitMethod());
+  }
+
+  @Test
+  void openaiTurnsItsTokensIntoSteps() {
+    StepSpec spec = spec(Recipe.OPENAI);
+    assertEquals(
+        new AuxK(
+            1.0 / 32,
+            256,
+            false,
+            true,
+            true,
+            AuxK.BDec.EXCLUDED,
+            AuxK.Normalizer.RESIDUAL_VARIANCE),
+        aux(spec));
+    assertEquals(2.5, spec.objective().reconstruction().mseScale());
+    assertEquals(new Counting(Unit.STEPS, 2441, false, true, 1), spec.deadLatents().counting());
+    assertEquals(
+        10_000_000 / 131072,
+        TrainingConfig.of(Recipe.OPENAI)
+            .with("train_batch_size", 32768)
+            .with("gradient_accumulation", 4)
+            .counting()
+            .window());
+    assertEquals(6.25e-10, spec.optimizer().epsilon());
+    assertEquals(DecoderNormRule.When.AFTER_BACKWARD, spec.decoderNorm().when());
+    assertEquals(1e-4, TrainingConfig.of(Recipe.OPENAI).learningRate(6144, 10).at(3));
+  }
+
+  @Test
+  void dictionaryLearningCountsBeforeTheMaskAndRenormalisesAfterTheStep() {
+    StepSpec spec = spec(Recipe.DICTIONARY_LEARNING);
+    assertEquals(
+        new AuxK(
+            1.0 / 32,
+            384,
+            false,
+            true,
+            true,
+            AuxK.BDec.EXCLUDED,
+            AuxK.Normalizer.RESIDUAL_VARIANCE),
+        aux(spec));
+    assertEquals(
+        new Counting(Unit.TOKENS, 10_000_000, true, true, 0), spec.deadLatents().counting());
+    assertEquals(DecoderNormRule.When.AFTER_STEP, spec.decoderNorm().when());
+    assertEquals(1e-6f, spec.decoderNorm().projectEpsilon());
+    assertEquals(OptionalDouble.of(1), spec.optimizer().clipNorm());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyRecipeSurvivesItsMapAndItsJson(Recipe recipe) throws IOException {
+    TrainingConfig config =
+        TrainingConfig.of(recipe).with("d_sae", 1000).with("lr", 1e-3).with("seed", -7);
+    Map<String, Object> map = config.toMap();
+    assertEquals(config, TrainingConfig.fromMap(map));
+    byte[] json = Json.line(map).getBytes(StandardCharsets.UTF_8);
+    assertEquals(map, Json.parse(Path.of("config.json"), json));
+  }
+
+  /**
+   * Training sections of {@code config.json} as runs of version 0.1 before the table wrote them.
+   */
+  @Test
+  void runsMadeBeforeAreReadWithTheSameKeysAndValues() throws IOException {
+    byte[] json;
+    try (InputStream file =
+        TrainingConfigTest.class.getResourceAsStream("/config/runs-before-the-table.json")) {
+      json = file.readAllBytes();
+    }
+    Map<?, ?> runs = (Map<?, ?>) Json.parse(Path.of("runs-before-the-table.json"), json);
+    assertEquals(7, runs.size());
+    for (Object run : runs.values()) {
+      @SuppressWarnings("unchecked")
+      Map<String, Object> saved = (Map<String, Object>) run;
+      Map<String, Object> read = TrainingConfig.fromMap(saved).toMap();
+      assertEquals(saved, read);
+      assertEquals(List.copyOf(saved.keySet()), List.copyOf(read.keySet()));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"d_sae", "d-sae", "dSae", "--d-sae"})
+  void anyUsualSpellingNamesAnOption(String name) {
+    assertEquals(OptionalInt.of(512), SAELENS.with(name, "512").sae().dSae());
+  }
+
+  @Test
+  void aliasesOfThePeersAreUnderstood() {
+    assertEquals(0.5, SAELENS.with("auxk-alpha", "0.5").auxK().coefficient());
+    assertEquals(OptionalInt.of(7), SAELENS.with("k_aux", 7).auxK().auxk());
+  }
+
+  @Test
+  void anUnknownOptionNamesTheNearest() {
+    ConfigException e = assertThrows(ConfigException.class, () -> SAELENS.with("bath_size", 3));
+    assertTrue(e.getMessage().startsWith("bath_size: no such option"), e.getMessage());
+    e = assertThrows(ConfigException.class, () -> SAELENS.with("adam_beta", 0.5));
+    assertEquals("adam_beta: no such option; the nearest is adam_beta1", e.getMessage());
+  }
+
+  @Test
+  void settingOneOfRivalOptionsClearsTheOther() {
+    TrainingConfig config = SAELENS.with("d_sae", 512);
+    assertEquals(OptionalDouble.empty(), config.sae().expansionFactor());
+    assertEquals(512, config.dSae(48));
+    assertEquals(OptionalInt.empty(), config.with("expansion_factor", 4).sae().dSae());
+    assertEquals(4 * 48, config.with("expansion_factor", 4).dSae(48));
+    config = SAELENS.with("dead_feature_tokens", 5000);
+    assertEquals(new Counting(Unit.TOKENS, 5000, false, false, 0), config.counting());
+    config = TrainingConfig.of(Recipe.ELEUTHER).with("dead_feature_window", 9);
+    assertEquals(new Counting(Unit.STEPS, 9, false, false, 0), config.counting());
+  }
+
+  @Test
+  void rivalsInOneSourceAreRefusedAndAcrossSourcesTheLaterWins() {
+    ConfigException e =
+        assertThrows(
+            ConfigException.class, () -> TrainingConfig.fromMap(Map.of("steps", 5, "epochs", 2)));
+    assertTrue(e.getMessage().contains("cannot be given together with"), e.getMessage());
+    TrainingConfig config =
+        TrainingConfig.fromLayers(
+            List.of(
+                Map.of("steps", 5, "recipe", "eleuther", "k", 8),
+                Map.of("epochs", 2, "recipe", "dictionary-learning")));
+    assertEquals(OptionalLong.empty(), config.run().steps());
+    assertEquals(OptionalDouble.of(2), config.run().epochs());
+    assertEquals(Recipe.DICTIONARY_LEARNING, config.run().recipe());
+    assertEquals(8, config.sae().k());
+    assertTrue(config.dead().inclusive());
+  }
+
+  @Test
+  void anOptionGivenTwiceUnderDifferentNamesIsRefused() {
+    Map<String, Object> twice = new LinkedHashMap<>();
+    twice.put("aux_loss_coefficient", 1);
+    twice.put("auxk_alpha", 2);
+    ConfigException e = assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(twice));
+    assertEquals(
+        "aux_loss_coefficient: given twice, the second time as 'auxk_alpha'", e.getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "k, 0",
+    "k, 1.5",
+    "k, many",
+    "train_batch_size, 3000000000",
+    "expansion_factor, -1",
+    "lr, NaN",
+    "lr, Infinity",
+    "lr_scheduler, square",
+    "adam_beta2, 1",
+    "adam_epsilon, 0",
+    "clip_grad_norm, 0",
+    "apply_b_dec_to_input, maybe",
+    "normalize_activations, layer_norm",
+    "normalize_activations, constant_norm_rescale",
+    "recipe, jumprelu",
+    "eval_fraction, 1",
+    "dead_feature_window, -1",
+    "dead_feature_window, none",
+    "steps, 0",
+  })
+  void badValuesNameTheirOption(String option, String value) {
+    ConfigException e = assertThrows(ConfigException.class, () -> SAELENS.with(option, value));
+    String blamed = option.equals("normalize_activations") ? "aux_loss_coefficient" : option;
+    assertTrue(e.getMessage().startsWith(blamed + ": expected "), e.getMessage());
+    assertEquals(1, e.getMessage().lines().count());
+  }
+
+  @Test
+  void normalisedRowsAreFineWithoutAuxK() {
+    TrainingConfig config =
+        TrainingConfig.fromMap(
+            Map.of("normalize-activations", "layer_norm", "aux-loss-coefficient", 0));
+    assertEquals(
+        InputNormalization.LAYER_NORM,
+        config.stepSpec(768, OptionalDouble.empty()).forward().normalization());
+  }
+
+  @Test
+  void aDecayFromZeroIsRefusedForCosines() {
+    ConfigException e =
+        assertThrows(
+            ConfigException.class,
+            () ->
+                TrainingConfig.fromMap(
+                    Map.of("lr_scheduler", "cosineannealing", "lr_end", 0, "lr_decay_steps", 5)));
+    assertTrue(e.getMessage().startsWith("lr_end: expected more than 0"), e.getMessage());
+  }
+
+  @Test
+  void lengthOfTheRun() {
+    assertEquals(3, SAELENS.with("train_batch_size", 40).steps(100));
+    assertEquals(100, SAELENS.samples(100));
+    assertEquals(150, SAELENS.with("epochs", 1.5).samples(100));
+    assertEquals(
+        5 * 4096 * 2, SAELENS.with("steps", 5).with("gradient_accumulation", 2).samples(100));
+    assertEquals(25, SAELENS.with("training_samples", "1e5").steps(77));
+  }
+
+  @Test
+  void kAboveTheNumberOfLatentsIsRefused() {
+    ConfigException e = assertThrows(ConfigException.class, () -> SAELENS.dSae(3));
+    assertEquals("k: expected at most d_sae = 24, got 32", e.getMessage());
+  }
+
+  @Test
+  void oneInputColumnLeavesNothingForAuxK() {
+    TrainingConfig config = SAELENS.with("d_sae", 64);
+    assertEquals(Optional.empty(), config.aux(1));
+    assertEquals(1, config.aux(2).orElseThrow().kAux());
+  }
+
+  @Test
+  void anMseScaleIsNeededOnlyWhereItIsUsed() {
+    TrainingConfig config = TrainingConfig.of(Recipe.OPENAI);
+    assertTrue(config.needsMseScale());
+    assertFalse(config.with("mse_scale", 3).needsMseScale());
+    assertFalse(SAELENS.needsMseScale());
+    ConfigException e =
+        assertThrows(ConfigException.class, () -> config.stepSpec(8, OptionalDouble.of(1.0 / 0)));
+    assertTrue(e.getMessage().startsWith("mse_scale: expected a positive number"), e.getMessage());
+  }
+
+  @Test
+  void runsTooShortForTheirSettingsAreWarnedOf() {
+    assertEquals(List.of(), ConfigWarnings.of(SAELENS, 1001));
+    assertEquals(
+        List.of(
+            "dead_feature_window: no latent is dead before 1000 steps, the run has 1000: AuxK never"
+                + " acts"),
+        ConfigWarnings.of(SAELENS, 1000));
+    assertEquals(2, ConfigWarnings.of(TrainingConfig.of(Recipe.ELEUTHER), 999).size());
+    assertEquals(List.of(), ConfigWarnings.of(SAELENS.with("aux_loss_coefficient", 0), 10));
+  }
+
+  @Test
+  void switchesOfThePeersAreUnderstood() {
+    assertEquals(AuxK.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxK().bDec());
+    assertEquals(
+        DecoderNormRule.When.BEFORE_FORWARD,
+        SAELENS.with("normalize_decoder", "true").optimizer().normalizeDecoder());
+    assertEquals(
+        Ranked.topK(32, Ranked.Relu.BEFORE), SAELENS.with("relu-before-topk", true).activation());
+  }
+}
