@@ -20,8 +20,8 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The passes over latents: gradient rows, projection, optimizer. A row is one thread's whole
- * business, so no atomics are needed; blocks of latents are claimed one by one, which evens out
+ * The passes over latents: gradient rows, projection, optimizer. A row is processed by exactly one
+ * thread, so no atomics are needed; blocks of latents are claimed one by one, which evens out
  * latents that fire very often.
  *
  * <p>Gradients are formed for one matrix at a time: the rows of the batch that one of them sums up
