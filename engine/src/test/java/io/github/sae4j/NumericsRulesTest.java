@@ -23,7 +23,8 @@ class NumericsRulesTest {
   private static final Path PROJECT = Path.of("..");
   private static final Pattern RULE = Pattern.compile("(?m)^(\\d+)\\. \\*\\*");
   private static final Pattern CITED =
-      Pattern.compile("\\b[Rr]ule(?:[\\s*/]+(\\d+)|s[\\s*/]+(\\d+(?:(?:,| and| to)[\\s*/]+\\d+)*))");
+      Pattern.compile(
+          "\\b[Rr]ule(?:[\\s*/]+(\\d+)|s[\\s*/]+(\\d+(?:(?:,| and| to)[\\s*/]+\\d+)*))");
 
   @Test
   void rulesAreNumberedWithoutGaps() throws IOException {

@@ -5,6 +5,7 @@ import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.DeviceProvider;
+import io.github.sae4j.vector.runtime.Width;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicBoolean;
