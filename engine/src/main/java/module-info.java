@@ -7,6 +7,7 @@ module io.github.sae4j.engine {
 
   exports io.github.sae4j.checkpoint;
   exports io.github.sae4j.composed;
+  exports io.github.sae4j.config;
   exports io.github.sae4j.data;
   exports io.github.sae4j.device;
   exports io.github.sae4j.evaluation;
@@ -15,6 +16,7 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.memory;
   exports io.github.sae4j.numerics;
   exports io.github.sae4j.objective;
+  exports io.github.sae4j.options;
   exports io.github.sae4j.parity;
   exports io.github.sae4j.sae;
   exports io.github.sae4j.step;

@@ -1,5 +1,7 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.options.ConfigException;
+
 /**
  * When a run writes a checkpoint, and how many it keeps. The last step writes none: the finished
  * SAE takes its place. Checkpoints change nothing that is computed.

@@ -2,16 +2,16 @@ package io.github.sae4j.composed;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;

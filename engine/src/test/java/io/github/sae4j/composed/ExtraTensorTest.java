@@ -3,14 +3,14 @@ package io.github.sae4j.composed;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 
