@@ -8,10 +8,10 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.vector.gemm.Packing;
 import io.github.sae4j.vector.rows.AdamRows;
 import io.github.sae4j.vector.rows.BatchSums;
 import io.github.sae4j.vector.rows.RowArithmetic;
+import io.github.sae4j.vector.rows.Rows;
 import io.github.sae4j.vector.runtime.Vectors;
 import io.github.sae4j.vector.runtime.WorkerPool;
 import java.lang.foreign.MemorySegment;
@@ -293,7 +293,7 @@ final class LatentPass {
   }
 
   private void readDecoder(int latent, StepScratch.Worker scratch) {
-    Packing.copyRow(state.wDec(), latent, 0, spec.dIn(), scratch.unit, 0);
+    Rows.copy(state.wDec(), latent, 0, spec.dIn(), scratch.unit, 0);
   }
 
   private void forEach(Latent latent) {
