@@ -43,8 +43,10 @@ class ComposedMemoryTest {
             .with("k", 8)
             .with("train_batch_size", ROWS)
             .with("multi_topk", multi)
-            .with("normalize_activations", normalize)
             .with("aux_loss_coefficient", normalize.equals("none") ? 1 : 0)
+            .with("normalize_activations", normalize)
+            // The worst case: all latents are dead in the step that is measured.
+            .with("dead_mask_after_step", false)
             .with("dead_feature_tokens", 1_000_000)
             .stepSpec(D_IN, OptionalDouble.of(1))
             .withInputFactor(factor);
