@@ -1,7 +1,6 @@
 package io.github.sae4j.vector.rows;
 
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.vector.gemm.Packing;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -55,7 +54,8 @@ public interface Rows {
   record Scaled(Matrix matrix, float factor) implements Rows {
     @Override
     public void read(int row, int column, int count, float[] to, int at) {
-      Packing.copyRow(matrix, row, column, count, to, at);
+      MemorySegment.copy(
+          matrix.segment(), Matrix.FLOAT, matrix.rowOffset(row) + 4L * column, to, at, count);
       for (int j = at; j < at + count; j++) {
         to[j] *= factor;
       }
