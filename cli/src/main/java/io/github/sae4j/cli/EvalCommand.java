@@ -98,8 +98,12 @@ final class EvalCommand implements Callable<Integer> {
       if (!targets.isEmpty()) {
         throw new ConfigException("targets", "an autoencoder reconstructs its input, got targets");
       }
-      return evaluator.evaluate(rows(source));
+      ActivationSource chosen = rows(source);
+      input.report(quiet);
+      return evaluator.evaluate(input.finite(chosen));
     }
+    // Pairs stay pairs: a row that is not finite is an error here.
+    input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
           "targets", "expected the rows that the transcoder's output stands for, got none");

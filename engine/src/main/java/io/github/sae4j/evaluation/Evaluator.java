@@ -104,8 +104,7 @@ public final class Evaluator {
         source.readRange(first, count, x);
         if (y != x) {
           // Those of targets are checked while their mean is formed.
-          long start = first;
-          FiniteRows.expect(x.firstRows(count), b -> source.origin(start + b));
+          expectFinite(source, first, x.firstRows(count));
           targets.readRange(first, count, y);
         }
         Matrix batch = x.firstRows(count);
@@ -129,6 +128,15 @@ public final class Evaluator {
     }
   }
 
+  private static void expectFinite(ActivationSource source, long first, Matrix x)
+      throws IOException {
+    float[] row = new float[x.cols()];
+    for (int b = 0; b < x.rows(); b++) {
+      x.read(b, 1, row, 0);
+      FiniteRows.expect(row, source, first + b);
+    }
+  }
+
   /**
    * Mean of all rows: summed in double over ascending rows in blocks of 256 that run on across
    * batches, divided, rounded once to f32 (numerics rules 5 and 6).
@@ -149,7 +157,7 @@ public final class Evaluator {
           sum += row[j];
         }
         if (!Double.isFinite(sum)) {
-          FiniteRows.expect(row, source.origin(first + b));
+          FiniteRows.expect(row, source, first + b);
         }
         long done = first + b + 1;
         if (done % OrderedSums.BLOCK == 0 || done == source.rows()) {

@@ -45,6 +45,19 @@ public final class JsonObject {
   }
 
   /**
+   * Reads a file that holds one JSON object and that Python may have written, with numbers that
+   * JSON has not.
+   *
+   * @param path the file, of at most {@value #MAX_BYTES} bytes
+   * @return its members
+   * @throws BadFileException if it is missing or holds anything else
+   * @throws IOException if reading fails
+   */
+  public static JsonObject readForeign(Path path) throws IOException {
+    return new JsonObject(path, Json.readForeignObject(path, MAX_BYTES));
+  }
+
+  /**
    * Where the members come from.
    *
    * @return the file
@@ -108,7 +121,7 @@ public final class JsonObject {
    * @throws BadFileException if it is missing or anything else
    */
   public double number(String name) throws BadFileException {
-    if (!(members.get(name) instanceof Number number)) {
+    if (!(members.get(name) instanceof Number number) || !Double.isFinite(number.doubleValue())) {
       throw bad(name, "a number");
     }
     return number.doubleValue();

@@ -35,9 +35,11 @@ final class FoldedWeights {
       writeDecoder(output, memory);
       float[] bEnc = weights.bEnc().toArray();
       folding.encoderBias(bEnc);
+      expectFinite(biasName, bEnc, 0, dSae);
       writeVector(output, biasName, memory.vector(dSae), bEnc);
       float[] bDec = weights.bDec().toArray();
       folding.decoderBias(bDec);
+      expectFinite("b_dec", bDec, 0, dOut);
       writeVector(output, "b_dec", memory.vector(dOut), bDec);
       for (Map.Entry<String, float[]> extra : extras.entrySet()) {
         writeVector(output, extra.getKey(), memory.vector(dSae), extra.getValue());
@@ -56,6 +58,7 @@ final class FoldedWeights {
       for (int i = 0; i < dSae; i++) {
         weights.readEncoder(i, 1, row, 0);
         folding.encoder(i, row, first, count);
+        expectFinite("W_enc", row, first, count);
         for (int j = 0; j < count; j++) {
           columns[j][i] = row[first + j];
         }
@@ -76,9 +79,24 @@ final class FoldedWeights {
       for (int i = 0; i < count; i++) {
         weights.wDec().read(first + i, 1, row, 0);
         folding.decoder(first + i, row, 0, dOut);
+        expectFinite("W_dec", row, 0, dOut);
         block.write(i, 1, row, 0);
       }
       output.writeRows("W_dec", first, block.firstRows(count));
+    }
+  }
+
+  /** Finite weights may overflow once norms and the factor are in them; nobody could load those. */
+  private static void expectFinite(String name, float[] values, int from, int count)
+      throws IOException {
+    for (int i = from; i < from + count; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new IOException(
+            name
+                + " holds "
+                + values[i]
+                + " once the normalisation factor and decoder norms are folded in");
+      }
     }
   }
 

@@ -47,7 +47,7 @@ final class LlamascopiumLayout implements Layout {
     if (path.isEmpty() || files.has(SaeLensLayout.CONFIG) || !files.has(CONFIG)) {
       return Optional.empty();
     }
-    JsonObject config = JsonObject.read(files.folder().resolve(CONFIG));
+    JsonObject config = JsonObject.readForeign(files.folder().resolve(CONFIG));
     if (!config.has("act_fn") || !config.has("expansion_factor")) {
       return Optional.empty();
     }

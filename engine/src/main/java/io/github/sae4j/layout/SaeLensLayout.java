@@ -38,6 +38,10 @@ final class SaeLensLayout implements Layout {
   static final String CONFIG = "cfg.json";
   static final String WEIGHTS = "sae_weights.safetensors";
   private static final String SCALER = "activation_scaler.json";
+
+  /** SAELens drops factors that torch.allclose takes for ones. */
+  private static final double NEAR_ONE = 1e-5 + 1e-8;
+
   private static final String AVERAGE = "expected_average_only_in";
 
   /** Rows are flat here, so that it changes nothing, but SAELens needs it back. */
@@ -107,7 +111,7 @@ final class SaeLensLayout implements Layout {
     if (path.isEmpty() || !files.has(CONFIG) && files.has("config.json")) {
       return Optional.empty();
     }
-    JsonObject cfg = JsonObject.read(files.folder().resolve(CONFIG));
+    JsonObject cfg = JsonObject.readForeign(files.folder().resolve(CONFIG));
     Architecture architecture = architecture(cfg, options);
     WeightTensors tensors = new WeightTensors(SafetensorsFile.open(path.get()));
     try {
@@ -311,7 +315,7 @@ final class SaeLensLayout implements Layout {
   private static void checkScalingFactor(WeightTensors tensors, int dSae) throws IOException {
     if (tensors.has("scaling_factor")) {
       for (float factor : tensors.vector("scaling_factor", dSae)) {
-        if (factor != 1f) {
+        if (!(Math.abs(factor - 1.0) <= NEAR_ONE)) {
           throw new BadFileException(
               tensors.path(),
               "scaling_factor: expected ones (no fine-tuned factors), found " + factor);

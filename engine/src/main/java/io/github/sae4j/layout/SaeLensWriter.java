@@ -1,5 +1,6 @@
 package io.github.sae4j.layout;
 
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsOutput;
 import io.github.sae4j.format.TensorInfo;
@@ -14,7 +15,6 @@ import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -65,7 +65,7 @@ public final class SaeLensWriter {
 
   private void write(Path folder) throws IOException {
     String architecture = architecture();
-    Files.writeString(folder.resolve(SaeLensLayout.CONFIG), Json.pretty(members(architecture)));
+    DiskFile.write(folder.resolve(SaeLensLayout.CONFIG), Json.pretty(members(architecture)));
     Map<String, float[]> extras = extras();
     List<TensorInfo> tensors = new ArrayList<>();
     long d = config.dIn();
@@ -172,12 +172,18 @@ public final class SaeLensWriter {
     return logs;
   }
 
+  @SuppressWarnings("unchecked") // a copy of a map of strings
+  private static Map<String, Object> finite(Map<String, Object> metadata) {
+    return (Map<String, Object>) Json.finite(metadata, number -> null);
+  }
+
   private Map<String, Object> members(String architecture) {
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("sae_lens_version", VERSION);
     metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
-    metadata.putAll(config.metadata().toMap());
+    // Read from Python's JSON it may hold NaN, which no strict reader would take from ours.
+    metadata.putAll(finite(config.metadata().toMap()));
     metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
     metadata.remove(RESHAPE);
     Map<String, Object> members = new LinkedHashMap<>();

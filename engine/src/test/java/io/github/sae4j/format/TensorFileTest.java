@@ -59,6 +59,18 @@ class TensorFileTest {
   }
 
   @Test
+  void filesOfTorchAreToldByTheirContent() throws IOException {
+    byte[] pickle = {(byte) 0x80, 2, '}', 'q', 0, '.'};
+    byte[] zip = NpzFileTest.zip(ZipEntry.STORED, "acts/data.pkl", pickle, "acts/data/0", NPY);
+    for (String name : List.of("a.pt", "a.bin", "a", "a.pth")) {
+      assertTrue(refusal(name, pickle).contains("got a plain pickle"));
+      try (TensorFile t = TensorFile.open(file(folder, name, zip))) {
+        assertEquals(List.of(), t.tensors());
+      }
+    }
+  }
+
+  @Test
   void aDescriptionKnowsItsSize() {
     assertEquals(24, new TensorInfo("a", ElementType.F64, List.of(3L, 1L)).bytes());
     assertEquals(1, new TensorInfo("a", ElementType.F64, List.of()).elements());

@@ -10,6 +10,7 @@ import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.vector.gemm.MicroKernels;
 import io.github.sae4j.vector.gemm.Packing;
+import io.github.sae4j.vector.rows.Rows;
 import io.github.sae4j.vector.runtime.WorkerPool;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -76,7 +77,7 @@ public final class TopKEncoding {
     /** Reads a row of the weights. */
     void copyRow(int row, float[] target) {
       if (panels == null) {
-        Packing.copyRow(wEnc, row, 0, depth, target, 0);
+        Rows.copy(wEnc, row, 0, depth, target, 0);
       } else {
         Packing.unpackRow(panels, depth, row, target, 0);
       }
@@ -198,7 +199,7 @@ public final class TopKEncoding {
           int at = kept == null ? 0 : first * stride;
           int step = kept == null ? depth : stride;
           for (int r = 0; r < count; r++) {
-            Packing.copyRow(x, from + first + r, 0, depth, to, at + r * step);
+            Rows.copy(x, from + first + r, 0, depth, to, at + r * step);
             if (factor != 1f) {
               for (int j = 0; j < depth; j++) {
                 to[at + r * step + j] *= factor;

@@ -1,0 +1,93 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.format.DiskFile;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/** Hashes by which a run knows its inputs and its own log again. */
+final class RecordHashes {
+  private static final int BUFFER = 1 << 16;
+
+  private RecordHashes() {}
+
+  /** SHA-256 in hex of what an SAE computes and of all its weights' bits. */
+  static String of(SparseAutoencoder sae) {
+    MessageDigest digest = sha256();
+    digest.update(
+        (sae.config().dIn()
+                + " "
+                + sae.config().dSae()
+                + " "
+                + sae.config().activation().fixedLength().orElse(0)
+                + " "
+                + sae.config().applyBDecToInput()
+                + " "
+                + sae.config().normalization())
+            .getBytes(StandardCharsets.UTF_8));
+    SaeWeights weights = sae.weights();
+    float[] in = new float[weights.dIn()];
+    for (int i = 0; i < weights.dSae(); i++) {
+      weights.readEncoder(i, 1, in, 0);
+      update(digest, in);
+    }
+    for (Matrix matrix : List.of(weights.bEnc(), weights.wDec(), weights.bDec())) {
+      float[] row = new float[matrix.cols()];
+      for (int i = 0; i < matrix.rows(); i++) {
+        matrix.read(i, 1, row, 0);
+        update(digest, row);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void update(MessageDigest digest, float[] row) {
+    ByteBuffer bytes = ByteBuffer.allocate(row.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(row);
+    digest.update(bytes);
+  }
+
+  /**
+   * SHA-256 in hex of a file's first bytes.
+   *
+   * @return the hash; empty if the file is missing or shorter
+   */
+  static String of(Path file, long bytes) throws IOException {
+    MessageDigest digest = sha256();
+    try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
+      ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
+      long done = 0;
+      while (done < bytes) {
+        buffer.clear().limit((int) Math.min(BUFFER, bytes - done));
+        int got = in.read(buffer, done);
+        if (got < 0) {
+          return "";
+        }
+        digest.update(buffer.flip());
+        done += got;
+      }
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchFileException e) {
+      return "";
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}
