@@ -14,8 +14,8 @@ import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
- * An SAE in its files: what it computes, where its matrices are and what has to be folded into them.
- * Made by a {@link Layout}; shapes have been checked, matrices are read by {@link #load}.
+ * An SAE in its files: what it computes, where its matrices are and what has to be folded into
+ * them. Made by a {@link Layout}; shapes have been checked, matrices are read by {@link #load}.
  */
 final class Blueprint implements Closeable {
   private final String family;

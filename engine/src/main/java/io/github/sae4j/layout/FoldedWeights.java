@@ -58,7 +58,7 @@ final class FoldedWeights {
       for (int i = 0; i < dSae; i++) {
         weights.readEncoder(i, 1, row, 0);
         folding.encoder(i, row, first, count);
-        expectFinite("W_enc", row, first, count);
+        expectFinite("W_enc", row, first, first + count);
         for (int j = 0; j < count; j++) {
           columns[j][i] = row[first + j];
         }
@@ -87,9 +87,9 @@ final class FoldedWeights {
   }
 
   /** Finite weights may overflow once norms and the factor are in them; nobody could load those. */
-  private static void expectFinite(String name, float[] values, int from, int count)
+  private static void expectFinite(String name, float[] values, int from, int to)
       throws IOException {
-    for (int i = from; i < from + count; i++) {
+    for (int i = from; i < to; i++) {
       if (!Float.isFinite(values[i])) {
         throw new IOException(
             name

@@ -119,7 +119,6 @@ public record SaeConfig(
    * @return the changed configuration
    */
   public SaeConfig withBDecApplied(boolean changed) {
-    return new SaeConfig(
-        dIn, dOut, dSae, activation, transcoder, changed, normalization, metadata);
+    return new SaeConfig(dIn, dOut, dSae, activation, transcoder, changed, normalization, metadata);
   }
 }

@@ -87,8 +87,7 @@ public record SaeMetadata(
     Optional<String> hook = text(rest, HOOK);
     Optional<String> outputHook = text(rest, OUTPUT_HOOK);
     OptionalInt layer = OptionalInt.empty();
-    if (rest.get(LAYER) instanceof Number number
-        && number.doubleValue() == number.intValue()) {
+    if (rest.get(LAYER) instanceof Number number && number.doubleValue() == number.intValue()) {
       layer = OptionalInt.of(number.intValue());
       rest.remove(LAYER);
     }

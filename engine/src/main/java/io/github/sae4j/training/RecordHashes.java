@@ -2,7 +2,7 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -25,36 +25,43 @@ final class RecordHashes {
   /** SHA-256 in hex of what an SAE computes and of all its weights' bits. */
   static String of(SparseAutoencoder sae) {
     MessageDigest digest = sha256();
+    SaeConfig config = sae.config();
     digest.update(
-        (sae.config().dIn()
+        (config.dIn()
                 + " "
-                + sae.config().dSae()
+                + config.dOut()
                 + " "
-                + sae.config().activation().fixedLength().orElse(0)
+                + config.dSae()
                 + " "
-                + sae.config().applyBDecToInput()
+                + config.activation()
                 + " "
-                + sae.config().normalization())
+                + config.transcoder()
+                + " "
+                + config.applyBDecToInput()
+                + " "
+                + config.normalization())
             .getBytes(StandardCharsets.UTF_8));
-    SaeWeights weights = sae.weights();
-    float[] in = new float[weights.dIn()];
-    for (int i = 0; i < weights.dSae(); i++) {
-      weights.readEncoder(i, 1, in, 0);
-      update(digest, in);
+    float[] row = new float[config.dIn()];
+    for (int i = 0; i < config.dSae(); i++) {
+      // A served SAE may keep its encoder in another form than a matrix.
+      sae.weights().readEncoder(i, 1, row, 0);
+      update(digest, row);
     }
-    for (Matrix matrix : List.of(weights.bEnc(), weights.wDec(), weights.bDec())) {
-      float[] row = new float[matrix.cols()];
+    for (Matrix matrix :
+        List.of(sae.weights().bEnc(), sae.weights().wDec(), sae.weights().bDec())) {
+      float[] values = new float[matrix.cols()];
       for (int i = 0; i < matrix.rows(); i++) {
-        matrix.read(i, 1, row, 0);
-        update(digest, row);
+        matrix.read(i, 1, values, 0);
+        update(digest, values);
       }
     }
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  private static void update(MessageDigest digest, float[] row) {
-    ByteBuffer bytes = ByteBuffer.allocate(row.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(row);
+  private static void update(MessageDigest digest, float[] values) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
     digest.update(bytes);
   }
 
