@@ -5,6 +5,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.training.ConfigException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,6 +36,9 @@ final class ActivationOptions {
 
   ActivationSource open() throws IOException {
     for (String path : activations) {
+      if (path.isBlank()) {
+        throw new ConfigException("activations", "expected a path, got '" + path + "'");
+      }
       // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
         throw new IllegalArgumentException(

@@ -37,6 +37,7 @@ public final class CommandLineApp {
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
+    app.registerConverter(Path.class, CommandLineApp::path);
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);
@@ -51,6 +52,14 @@ public final class CommandLineApp {
               + "; train --dry-run says what a run needs");
       return ExitCode.FAILURE;
     }
+  }
+
+  /** A path from the line; an empty one, as of an unset variable, would mean the current folder. */
+  static Path path(String text) {
+    if (text.isBlank()) {
+      throw new CommandLine.TypeConversionException("expected a path, got '" + text + "'");
+    }
+    return Path.of(text);
   }
 
   /** Puts the options that {@code train} finds in files before those of the command line. */
@@ -79,7 +88,12 @@ public final class CommandLineApp {
     return all;
   }
 
+  /** An option's value; an empty one is left to the parser, which complains of it. */
   private static Optional<String> value(List<String> args, String option) {
+    return find(args, option).filter(value -> !value.isBlank());
+  }
+
+  private static Optional<String> find(List<String> args, String option) {
     for (int i = 0; i < args.size(); i++) {
       if (args.get(i).startsWith(option + "=")) {
         return Optional.of(args.get(i).substring(option.length() + 1));

@@ -198,6 +198,7 @@ final class TrainCommand implements Callable<Integer> {
         return ExitCode.DONE;
       }
       RunFolder folder = new RunFolder(outputPath == null ? defaultPath() : outputPath);
+      folder.expectNotForeign(); // before anything is measured
       return run(folder, config, data, device, (run, stop) -> run.start(pretrained.sae(), stop));
     }
   }

@@ -391,6 +391,39 @@ class TrainCommandTest {
     assertTrue(console.err().contains("holds a run already"), console::err);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"metrics.jsonl", "evaluation.json", ".x.new-y", "config.json"})
+  void aFolderOfSomebodyElseIsNotTrainedInto(String name) throws IOException {
+    Path theirs = Files.writeString(Files.createDirectory(run).resolve(name), "{}");
+    assertEquals(ExitCode.USAGE, train(), console::err);
+    assertTrue(
+        console.err().contains("output_path: " + run + " is not empty and no run's folder, it"),
+        console::err);
+    assertEquals("{}", Files.readString(theirs));
+    Files.delete(theirs);
+    assertEquals(ExitCode.DONE, train(), console::err);
+  }
+
+  /** As of an unset variable of a shell: it would mean the folder the user is in. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--output-path",
+        "--resume-from-checkpoint",
+        "--config",
+        "--from-pretrained",
+        "--mask",
+        "--activations"
+      })
+  void anEmptyPathIsBadUsage(String option) {
+    assertEquals(ExitCode.USAGE, train(option, ""), console::err);
+    assertTrue(console.err().contains("expected a path, got ''"), console::err);
+    assertEquals(ExitCode.USAGE, console.run("inspect", ""), console::err);
+    assertEquals(
+        ExitCode.USAGE, console.run("eval", "--sae", "", "--activations", file), console::err);
+    assertFalse(Files.exists(run));
+  }
+
   @Test
   void aFolderThatIsNoRunCannotBeResumed() {
     int code = console.run("train", "--resume-from-checkpoint", folder);

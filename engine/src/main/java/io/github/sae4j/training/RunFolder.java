@@ -62,7 +62,7 @@ public record RunFolder(Path path) {
    * @return the file
    */
   public Path config() {
-    return path.resolve("config.json");
+    return path.resolve(CheckpointStore.CONFIG);
   }
 
   /**
@@ -139,6 +139,19 @@ public record RunFolder(Path path) {
       return Optional.of(copy);
     }
     return Optional.empty();
+  }
+
+  /**
+   * Makes sure that nobody's files are written over.
+   *
+   * @throws ConfigException if the folder holds something that is not a run
+   * @throws IOException if it cannot be read
+   */
+  public void expectNotForeign() throws IOException {
+    Optional<String> foreign = CheckpointStore.foreign(path);
+    if (foreign.isPresent()) {
+      throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
+    }
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */

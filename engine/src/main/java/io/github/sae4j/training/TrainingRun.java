@@ -108,13 +108,15 @@ public final class TrainingRun {
    * @param pretrained an SAE to start from; empty to draw weights
    * @param stop asked after every step; true ends the run after a checkpoint
    * @return how it ended
-   * @throws ConfigException if options do not fit the data, or the folder holds a run already
+   * @throws ConfigException if options do not fit the data, or the folder holds a run already or
+   *     files of somebody else
    * @throws BadFileException if activations are not finite; rows held out are read before the first
    *     step, rows to train on when their turn comes
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
   public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
+    settings.folder().expectNotForeign();
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (settings.folder().used()) {
         throw new ConfigException(

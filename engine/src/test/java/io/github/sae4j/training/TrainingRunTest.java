@@ -19,6 +19,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -365,9 +366,10 @@ class TrainingRunTest {
   @Test
   void aCheckpointThatCannotBeWrittenEndsTheRun() throws IOException {
     schedule = EVERY_7;
-    Files.createDirectories(folder.resolve("whole"));
-    Files.createFile(folder.resolve("whole/checkpoints"));
-    Exception e = assertThrows(IOException.class, () -> start("whole", config(Recipe.SAELENS)));
+    TrainingRun run = run("whole", config(Recipe.SAELENS));
+    Exception e =
+        assertThrows(
+            IOException.class, () -> run.start(Optional.empty(), fileInPlaceOfCheckpoints()));
     assertTrue(e.getMessage().startsWith("cannot write checkpoint"), e.getMessage());
   }
 
@@ -375,10 +377,23 @@ class TrainingRunTest {
   void orIsAWarningWhereThatIsAskedFor() throws IOException {
     schedule = EVERY_7;
     goOn = true;
-    Files.createDirectories(folder.resolve("whole"));
-    Files.createFile(folder.resolve("whole/checkpoints"));
-    start("whole", config(Recipe.SAELENS));
+    run("whole", config(Recipe.SAELENS)).start(Optional.empty(), fileInPlaceOfCheckpoints());
     assertEquals(4, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+  }
+
+  /** Puts a file where the checkpoints should go while the run {@code whole} is on its way. */
+  private BooleanSupplier fileInPlaceOfCheckpoints() {
+    return () -> {
+      try {
+        Path file = folder.resolve("whole/checkpoints");
+        if (!Files.exists(file)) {
+          Files.createFile(file);
+        }
+        return false;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
   }
 
   @Test
