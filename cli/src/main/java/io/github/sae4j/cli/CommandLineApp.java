@@ -22,6 +22,24 @@ public final class CommandLineApp {
   private CommandLineApp() {}
 
   /**
+   * Runs a command as the process's own: its results must reach stdout.
+   *
+   * @param args the command line
+   * @return the exit code
+   */
+  public static int main(String... args) {
+    StandardOutput output = StandardOutput.install();
+    int code = run(args);
+    System.out.flush();
+    Optional<String> lost = output.complaint();
+    if (lost.isEmpty()) {
+      return code;
+    }
+    System.err.println("sae4j: " + lost.get());
+    return code == ExitCode.DONE ? ExitCode.FAILURE : code;
+  }
+
+  /**
    * Runs a command.
    *
    * @param args the command line
@@ -38,6 +56,8 @@ public final class CommandLineApp {
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
     app.registerConverter(Path.class, CommandLineApp::path);
+    app.setOut(new PrintWriter(System.out, true, StandardOutput.charset()));
+    app.setErr(new PrintWriter(System.err, true, StandardOutput.charset()));
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);
