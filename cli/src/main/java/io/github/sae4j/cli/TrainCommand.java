@@ -336,7 +336,8 @@ final class TrainCommand implements Callable<Integer> {
     err.println(
         "sae4j: "
             + signal
-            + ": finishing the step and writing a checkpoint; again to stop at once");
+            + ": finishing the step and writing a checkpoint"
+            + (signal.equals("SIGHUP") ? "" : "; again to stop at once"));
   }
 
   private Progress.Style style() {
