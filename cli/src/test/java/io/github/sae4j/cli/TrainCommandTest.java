@@ -30,6 +30,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainCommandTest {
+  private static final Path CASES = Path.of("..", "engine", "src", "test", "resources", "cases");
+
   @TempDir private Path folder;
   private final Console console = new Console();
   private Path file;
@@ -476,6 +478,56 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(24L, trainingSection().get("d_sae"));
     assertEquals(2L, trainingSection().get("k"));
+  }
+
+  @Test
+  void aFineTunedSaeSaysWhereItBelongsAsBefore() throws IOException {
+    Path before = CASES.resolve("3-sae-hook_z");
+    Activations.write(file, 200, 16);
+    Object[] options = {
+      "--from-pretrained", before, "--d-sae", null, "--k", null, "--checkpoint-every", 1
+    };
+    assertEquals(ExitCode.DONE, train(options), console::err);
+    Path saved = run.resolve("final/cfg.json");
+    Map<?, ?> config = Json.readObject(saved, 1 << 20);
+    assertEquals("hook_z", config.get("reshape_activations"));
+    Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
+    assertEquals("blocks.3.attn.hook_z", metadata.get("hook_name"));
+    assertEquals("gpt2-small", metadata.get("model_name"));
+    assertEquals(3L, metadata.get("hook_layer"));
+    assertEquals(128L, metadata.get("context_size"));
+    assertEquals("x", metadata.get("dataset_path"));
+    assertEquals(32L, metadata.get("n_training_samples"));
+    // So does the SAE of a run that was interrupted and knows the first SAE no more.
+    String whole = Files.readString(saved);
+    Files.move(run.resolve("final"), folder.resolve("moved"));
+    int code = console.run("train", "--resume-from-checkpoint", run);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(whole, Files.readString(saved));
+  }
+
+  @Test
+  void optionsReplaceWhatAnSaeSaidOfItself() throws IOException {
+    Activations.write(file, 200, 16);
+    Path before = CASES.resolve("3-sae-hook_z");
+    int code =
+        train(
+            "--from-pretrained",
+            before,
+            "--d-sae",
+            null,
+            "--k",
+            null,
+            "--hook-name",
+            "other",
+            "--hook-layer",
+            5);
+    assertEquals(ExitCode.DONE, code, console::err);
+    Map<?, ?> config = Json.readObject(run.resolve("final/cfg.json"), 1 << 20);
+    Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
+    assertEquals("other", metadata.get("hook_name"));
+    assertEquals(5L, metadata.get("hook_layer"));
+    assertEquals("gpt2-small", metadata.get("model_name"));
   }
 
   @Test

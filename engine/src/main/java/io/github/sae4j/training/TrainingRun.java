@@ -45,7 +45,8 @@ public final class TrainingRun {
    *     is a warning; if not, it ends the run
    * @param logEvery a line of metrics each so many steps
    * @param record further members of {@code config.json}: versions, command line, options
-   * @param metadata where the SAE belongs (model, hook), for its checkpoint
+   * @param metadata where the SAE belongs (model, hook), for its checkpoint; what the SAE that a
+   *     run starts from says of that is kept where nothing here replaces it
    */
   public record Settings(
       RunFolder folder,
@@ -62,11 +63,17 @@ public final class TrainingRun {
     }
   }
 
+  /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
+  private static final String INHERITED = "inherited_metadata";
+
   private final Settings settings;
   private final TrainingConfig config;
   private final TrainingData data;
   private final Device device;
   private final TrainingListener listener;
+
+  /** What the SAE that the run started from said of itself. */
+  private Map<String, Object> inherited = Map.of();
 
   /**
    * A run that has not started.
@@ -124,6 +131,7 @@ public final class TrainingRun {
             settings.folder().path()
                 + " holds a run already; choose another folder or resume that run");
       }
+      inherit(pretrained);
       warn();
       // Found now, a bad row costs nothing; found by the evaluation, it costs the training.
       if (data.heldOut().isPresent()) {
@@ -167,11 +175,13 @@ public final class TrainingRun {
       }
       warn();
       if (from.isEmpty()) {
+        inherit(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
       }
       TrainerState saved = TrainerState.read(from.get());
+      inherited = inherited(saved);
       long steps = config.steps(data.training().rows());
       if (saved.step() > steps) {
         throw new BadFileException(
@@ -195,6 +205,18 @@ public final class TrainingRun {
         return train(store, trainer, saved.metricsBytes(), stop);
       }
     }
+  }
+
+  private void inherit(Optional<TopKSae> pretrained) {
+    inherited = pretrained.map(sae -> sae.config().metadata()).orElse(Map.of());
+  }
+
+  private static Map<String, Object> inherited(TrainerState saved) {
+    Map<String, Object> copy = new LinkedHashMap<>();
+    if (saved.extra().get(INHERITED) instanceof Map<?, ?> members) {
+      members.forEach((key, value) -> copy.put((String) key, value));
+    }
+    return copy;
   }
 
   /** Position and step say the same twice; a checkpoint in which they differ is none of ours. */
@@ -341,7 +363,7 @@ public final class TrainingRun {
             log.size(),
             config.toMap(),
             data.identity().toMap(),
-            Map.of());
+            Map.of(INHERITED, inherited));
     Path written =
         store.write(
             trainer.samplesDone(),
@@ -374,7 +396,8 @@ public final class TrainingRun {
 
   /** The SAE as a user would load it: everything folded into the weights. */
   private void writeSae(Path folder, Trainer trainer) throws IOException {
-    Map<String, Object> metadata = new LinkedHashMap<>(settings.metadata());
+    Map<String, Object> metadata = new LinkedHashMap<>(inherited);
+    metadata.putAll(settings.metadata());
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeConfig sae =
         new SaeConfig(
