@@ -7,6 +7,7 @@ import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.ConfigException;
 import java.io.IOException;
@@ -71,7 +72,11 @@ final class EvalCommand implements Callable<Integer> {
         ActivationSource source = input.open()) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));
-      new MetricsReport(metrics).print(spec, json);
+      if (json) {
+        CommandLineApp.print(spec, Json.line(metrics.toMap()));
+      } else {
+        MetricsReport.print(spec, metrics.toMap());
+      }
     }
     return ExitCode.DONE;
   }

@@ -119,6 +119,13 @@ final class Progress implements TrainingListener, AutoCloseable {
   }
 
   @Override
+  public void note(String message) {
+    if (style != Style.SILENT) {
+      err.println("sae4j: " + message);
+    }
+  }
+
+  @Override
   public void warning(String message) {
     err.println("sae4j: warning: " + message);
   }

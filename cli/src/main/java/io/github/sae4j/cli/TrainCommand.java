@@ -8,7 +8,6 @@ import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
-import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
@@ -29,9 +28,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -58,8 +59,7 @@ final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
   static final String RESUME = "--resume-from-checkpoint";
 
-  /** Metrics on the held-out rows, in the run's folder. */
-  private static final String EVALUATION = "evaluation.json";
+  private static final int MOST_EVALUATION_BYTES = 1 << 24;
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -80,6 +80,14 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "RUN|CHECKPOINT",
       description = "Goes on with an interrupted run; alone is enough.")
   private Path resume;
+
+  @Option(
+      names = "--extend",
+      description =
+          "With "
+              + RESUME
+              + ": makes a finished run longer, by more --epochs, --steps or --training-samples.")
+  private boolean extend;
 
   @Option(
       names = CONFIG,
@@ -169,6 +177,9 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int fresh() throws IOException {
+    if (extend) {
+      throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
+    }
     List<Map<String, ?>> layers = new ArrayList<>();
     if (input.activations.isEmpty()) {
       Path sample =
@@ -208,11 +219,6 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
-    if (folder.finished() && isEvaluated(folder)) {
-      CommandLineApp.print(
-          spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
-      return ExitCode.DONE;
-    }
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
     if (given.isPresent()) {
       Manifest.verify(given.get());
@@ -229,6 +235,13 @@ final class TrainCommand implements Callable<Integer> {
                         folder.path(), "holds neither config.json nor a valid checkpoint")));
     addGiven(layers);
     TrainingConfig config = TrainingConfig.fromLayers(layers);
+    if (!extend && folder.finished()) {
+      expectAsFinished(folder, config, newest);
+      if (isEvaluated(folder) && !otherInput(folder)) {
+        report(folder, evaluation(folder), "The run is finished, nothing is left to do.");
+        return ExitCode.DONE;
+      }
+    }
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path; the run's config.json has none");
     }
@@ -241,14 +254,63 @@ final class TrainCommand implements Callable<Integer> {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
       }
+      if (extend) {
+        return run(folder, config, data, device, TrainingRun::extend);
+      }
       return run(
           folder, config, data, device, (run, stop) -> run.resume(given, pretrained.sae(), stop));
     }
   }
 
+  /** Options that a finished run can no longer heed are refused, not passed over. */
+  private void expectAsFinished(RunFolder folder, TrainingConfig config, Optional<Path> checkpoint)
+      throws IOException {
+    List<String> differences = new ArrayList<>(folder.differences(config, checkpoint));
+    Map<?, ?> before = recorded(folder);
+    Map<String, Object> now = metadata();
+    putIfGiven(now, "from_pretrained", absolute(fromPretrained));
+    now.forEach(
+        (option, value) -> {
+          Object was = before.get(option);
+          if (!value.toString().equals(String.valueOf(was))) {
+            differences.add(option + " was " + was + ", is now " + value);
+          }
+        });
+    if (!differences.isEmpty()) {
+      throw new ConfigException(
+          "resume_from_checkpoint",
+          folder.path()
+              + " is finished, and options differ from it: "
+              + String.join("; ", differences)
+              + " (--extend makes a finished run longer)");
+    }
+  }
+
+  /** Whether activations were named that the run's record does not name: they are looked into. */
+  private boolean otherInput(RunFolder folder) throws IOException {
+    Map<?, ?> before = recorded(folder);
+    Map<String, Object> now = inputs();
+    return !before.isEmpty()
+        && !input.activations.isEmpty()
+        && Stream.of("activations", "tensor", "mask")
+            .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
+  }
+
+  private static Map<?, ?> recorded(RunFolder folder) throws IOException {
+    return folder.readConfig().get(RunFolder.OPTIONS) instanceof Map<?, ?> options
+        ? options
+        : Map.of();
+  }
+
+  private static Optional<Map<String, Object>> evaluation(RunFolder folder) throws IOException {
+    return Files.exists(folder.evaluation())
+        ? Optional.of(Json.readObject(folder.evaluation(), MOST_EVALUATION_BYTES))
+        : Optional.empty();
+  }
+
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
-    if (Files.exists(folder.path().resolve(EVALUATION))) {
+    if (Files.exists(folder.evaluation())) {
       return true;
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
@@ -290,30 +352,52 @@ final class TrainCommand implements Callable<Integer> {
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
-      err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
+      err.println(
+          "sae4j: stopped; to go on: sae4j train " + RESUME + " " + Shell.word(folder.path()));
+      if (json) {
+        CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
+      }
       return signal;
     }
-    report(folder, data, device);
+    report(folder, evaluate(folder, data, device), "Training is done.");
     return ExitCode.DONE;
   }
 
   /** Evaluates what a user would load, on the rows that training never saw. */
-  private void report(RunFolder folder, TrainingData data, Device device) throws IOException {
-    if (!json) {
-      CommandLineApp.print(spec, "The SAE is " + folder.trained());
-      CommandLineApp.print(spec, "The run is " + folder.path());
-    }
+  private static Optional<Map<String, Object>> evaluate(
+      RunFolder folder, TrainingData data, Device device) throws IOException {
     if (data.heldOut().isEmpty()) {
-      return;
+      return Optional.empty();
     }
     try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
-      Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
-      if (!json) {
-        CommandLineApp.print(spec, "On the rows held out of training:");
-      }
-      new MetricsReport(metrics).print(spec, json);
-      Durable.write(folder.path().resolve(EVALUATION), Json.pretty(metrics.toMap()));
+      Map<String, Object> metrics = new Evaluator(trained).evaluate(data.heldOut().get()).toMap();
+      Durable.write(folder.evaluation(), Json.pretty(metrics));
+      return Optional.of(metrics);
     }
+  }
+
+  private void report(RunFolder folder, Optional<Map<String, Object>> metrics, String outcome) {
+    if (json) {
+      CommandLineApp.print(spec, Json.line(result(folder, true, metrics)));
+      return;
+    }
+    CommandLineApp.print(spec, outcome);
+    CommandLineApp.print(spec, "The SAE is " + folder.trained());
+    CommandLineApp.print(spec, "The run is " + folder.path());
+    if (metrics.isPresent()) {
+      CommandLineApp.print(spec, "On the rows held out of training:");
+      MetricsReport.print(spec, metrics.get());
+    }
+  }
+
+  /** What {@code --json} prints, however the run ended. */
+  private static Map<String, Object> result(
+      RunFolder folder, boolean finished, Optional<Map<String, Object>> metrics) {
+    Map<String, Object> result = new LinkedHashMap<>();
+    result.put("run", folder.path().toString());
+    result.put("sae", finished ? folder.trained().toString() : null);
+    result.put("metrics", metrics.orElse(null));
+    return result;
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {
@@ -376,12 +460,7 @@ final class TrainCommand implements Callable<Integer> {
     versions.put("sae4j", Version.current());
     versions.put("java", Runtime.version().toString());
     versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-    Map<String, Object> options = new LinkedHashMap<>();
-    options.put(
-        "activations",
-        input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    putIfGiven(options, "tensor", input.tensor);
-    putIfGiven(options, "mask", absolute(input.mask));
+    Map<String, Object> options = inputs();
     putIfGiven(options, "from_pretrained", absolute(fromPretrained));
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);
@@ -397,6 +476,16 @@ final class TrainCommand implements Callable<Integer> {
     record.put("command_line", commandLine);
     record.put(RunFolder.OPTIONS, options);
     return record;
+  }
+
+  private Map<String, Object> inputs() {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put(
+        "activations",
+        input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    putIfGiven(options, "tensor", input.tensor);
+    putIfGiven(options, "mask", absolute(input.mask));
+    return options;
   }
 
   private static String absolute(Path path) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.ElementType;
@@ -116,7 +117,10 @@ class TrainCommandTest {
   @Test
   void theResultIsOneJsonObject() throws IOException {
     assertEquals(ExitCode.DONE, train("--json", true), console::err);
-    Map<?, ?> result = resultAsJson();
+    Map<?, ?> all = resultAsJson();
+    assertEquals(run.toString(), all.get("run"));
+    assertEquals(run.resolve("final").toString(), all.get("sae"));
+    Map<?, ?> result = (Map<?, ?>) all.get("metrics");
     for (String name :
         List.of(
             "fvu",
@@ -129,6 +133,22 @@ class TrainCommandTest {
       assertTrue(result.get(name) instanceof Number, name);
     }
     assertEquals(10L, result.get("rows"));
+  }
+
+  @Test
+  void thereIsAnObjectWhereNothingWasHeldOutOrLeftToDo() throws IOException {
+    assertEquals(ExitCode.DONE, train("--json", true, "--eval-fraction", 0), console::err);
+    Map<?, ?> result = resultAsJson();
+    assertEquals(run.resolve("final").toString(), result.get("sae"));
+    assertTrue(result.containsKey("metrics"));
+    assertEquals(null, result.get("metrics"));
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run, "--json"));
+    assertEquals(result, resultAsJson());
+    run = folder.resolve("second");
+    train("--json", true);
+    result = resultAsJson();
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run, "--json"));
+    assertEquals(result, resultAsJson());
   }
 
   @Test
@@ -335,7 +355,7 @@ class TrainCommandTest {
   @Test
   void aDryRunOfARunToResumeTrainsNothing() throws IOException {
     train("--checkpoint-every", 1);
-    Files.move(run.resolve("final"), folder.resolve("moved"));
+    loseTheEnd();
     int code = console.run("train", "--resume-from-checkpoint", run, "--dry-run");
     assertEquals(ExitCode.DONE, code, console::err);
     assertFalse(Files.exists(run.resolve("final")));
@@ -345,7 +365,93 @@ class TrainCommandTest {
   void aFinishedRunSaysSo() {
     train();
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--steps, 5, steps was 4, is now 5",
+    "--epochs, 5, epochs was null, is now 5.0",
+    "--k, 9, k was 2, is now 9",
+    "--lr, 0.5, lr was 3.0E-4, is now 0.5",
+    "--hook-name, other, hook_name was null, is now other"
+  })
+  void aFinishedRunRefusesOtherOptions(String option, String value, String said)
+      throws IOException {
+    train();
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    int code = console.run("train", "--resume-from-checkpoint", run, option, value);
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains(said), console::err);
+    assertTrue(console.err().contains(run + " is finished"), console::err);
+    Files.delete(run.resolve("evaluation.json")); // and so it does without its evaluation
+    code = console.run("train", "--resume-from-checkpoint", run, option, value);
+    assertEquals(ExitCode.USAGE, code, console::err);
+    code = console.run("train", "--resume-from-checkpoint", run, "--log-every", 3, "--threads", 1);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+  }
+
+  @Test
+  void aFinishedRunRefusesOtherActivations() throws IOException {
+    train();
+    Path other = Activations.write(folder.resolve("b.safetensors"), 100, 10);
+    int code = console.run("train", "--resume-from-checkpoint", run, "--activations", other);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    assertTrue(console.err().contains("the activations differ from the run's"), console::err);
+  }
+
+  @Test
+  void aFinishedRunIsMadeLonger() throws IOException {
+    train("--steps", 9, "--log-every", 1);
+    byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    String log = withoutTimes(Files.readString(run.resolve("metrics.jsonl")));
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    run = folder.resolve("second");
+    train("--log-every", 1);
+    int code = console.run("train", "--resume-from-checkpoint", run, "--extend", "--steps", 9);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(
+        console
+            .err()
+            .contains("goes on after step 4 to step 9; learning rate 0.0003000 at step 5 and"),
+        console::err);
+    assertArrayEquals(whole, Files.readAllBytes(run.resolve("final/sae_weights.safetensors")));
+    assertEquals(log, withoutTimes(Files.readString(run.resolve("metrics.jsonl"))));
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+    assertEquals(9L, trainingSection().get("steps"));
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("The run is finished"), console.out());
+  }
+
+  @Test
+  void onlyAFinishedRunIsMadeLongerAndOnlyLonger() throws IOException {
+    assertEquals(ExitCode.USAGE, train("--extend", true), console::err);
+    train("--checkpoint-every", 1);
+    assertEquals(ExitCode.USAGE, extend("--steps", 4), console::err);
+    assertTrue(
+        console.err().contains("expected steps, epochs or training_samples beyond the run's 4"),
+        console::err);
+    assertEquals(ExitCode.USAGE, extend("--steps", 9, "--lr", 0.5), console::err);
+    assertTrue(console.err().contains("lr was 3.0E-4, is now 0.5"), console::err);
+    assertFalse(console.err().contains("steps was"), console::err);
+    loseTheEnd();
+    assertEquals(ExitCode.USAGE, extend("--steps", 9), console::err);
+    assertTrue(console.err().contains("is not finished; resume it as it is"), console::err);
+  }
+
+  private int extend(Object... options) {
+    List<Object> args = new ArrayList<>(List.of("train", "--resume-from-checkpoint", run));
+    args.add("--extend");
+    args.addAll(List.of(options));
+    return console.run(args.toArray());
+  }
+
+  /** Leaves the run as if it had died before its last step. */
+  private void loseTheEnd() throws IOException {
+    Files.move(run.resolve("final"), folder.resolve("lost final"));
+    Path last = CheckpointStore.list(run).getLast();
+    Files.move(last, folder.resolve("lost checkpoint"));
   }
 
   /** As after a kill between the last checkpoint and the last line. */
@@ -365,7 +471,7 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, train("--eval-fraction", 0), console::err);
     Files.delete(file);
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
   }
 
   @Test
@@ -383,7 +489,7 @@ class TrainCommandTest {
     train("--eval-fraction", 0);
     Files.delete(file);
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
   }
 
   @Test
@@ -438,8 +544,7 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, train("--checkpoint-every", 1, "--keep-checkpoints", 2));
     byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
     String log = withoutTimes(Files.readString(run.resolve("metrics.jsonl")));
-    Path moved = folder.resolve("moved");
-    Files.move(run.resolve("final"), moved);
+    loseTheEnd();
     int refused = console.run("train", "--resume-from-checkpoint", run, "--lr", "0.5");
     assertEquals(ExitCode.USAGE, refused, console::err);
     assertTrue(console.err().contains("lr was 3.0E-4, is now 0.5"), console::err);
@@ -452,8 +557,8 @@ class TrainCommandTest {
   void aRunThatWasMovedGoesOnWithActivationsThatWereMoved() throws IOException {
     assertEquals(ExitCode.DONE, train("--checkpoint-every", 3), console::err);
     byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    loseTheEnd();
     Path moved = Files.move(run, folder.resolve("moved"));
-    Files.move(moved.resolve("final"), folder.resolve("final"));
     Path there = Files.move(file, folder.resolve("b.safetensors"));
     int code = console.run("train", "--resume-from-checkpoint", moved);
     assertEquals(ExitCode.BAD_INPUT, code, console::err);
@@ -500,7 +605,7 @@ class TrainCommandTest {
     assertEquals(32L, metadata.get("n_training_samples"));
     // So does the SAE of a run that was interrupted and knows the first SAE no more.
     String whole = Files.readString(saved);
-    Files.move(run.resolve("final"), folder.resolve("moved"));
+    loseTheEnd();
     int code = console.run("train", "--resume-from-checkpoint", run);
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(whole, Files.readString(saved));

@@ -9,8 +9,11 @@ import io.github.sae4j.format.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -27,6 +30,12 @@ public record RunFolder(Path path) {
 
   /** Member of {@code config.json}: the other options of the command. */
   public static final String OPTIONS = "options";
+
+  /** Member of {@code config.json}: after which steps the run was made longer, if it was. */
+  static final String EXTENSIONS = "extensions";
+
+  /** Member of an extension: rows trained on before it. */
+  static final String FROM_SAMPLES = "from_samples";
 
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
@@ -84,6 +93,15 @@ public record RunFolder(Path path) {
   }
 
   /**
+   * Metrics of the trained SAE on the rows held out.
+   *
+   * @return the file
+   */
+  public Path evaluation() {
+    return path.resolve("evaluation.json");
+  }
+
+  /**
    * Whether there is anything of a run here.
    *
    * @return true if a new run must not be started in this folder
@@ -96,14 +114,15 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Whether the run has come to its end: the trained SAE is there and undamaged.
+   * Whether the run has come to its end: the trained SAE is there and undamaged, and the run was
+   * not made longer since.
    *
    * @return true if nothing is left to do
    */
   public boolean finished() {
     try {
       Manifest.verify(trained());
-      return true;
+      return extendedFrom() == 0 || extendedFrom() < trainedSamples();
     } catch (IOException e) {
       return false;
     }
@@ -131,6 +150,9 @@ public record RunFolder(Path path) {
       throws IOException {
     if (checkpoint.isPresent()) {
       TrainerState state = TrainerState.read(checkpoint.get());
+      if (section.equals(TRAINING) && extendedFrom() == state.samples()) {
+        return section(section, Optional.empty()); // made longer there, and not yet gone on
+      }
       return Optional.of(section.equals(DATA) ? state.data() : state.config());
     }
     if (readConfig().get(section) instanceof Map<?, ?> members) {
@@ -152,6 +174,62 @@ public record RunFolder(Path path) {
     if (foreign.isPresent()) {
       throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
     }
+  }
+
+  /** Rows after which the run was last made longer; 0 if it never was. */
+  long extendedFrom() throws IOException {
+    return readableConfig().get(EXTENSIONS) instanceof List<?> all
+            && !all.isEmpty()
+            && all.getLast() instanceof Map<?, ?> last
+            && last.get(FROM_SAMPLES) instanceof Long samples
+        ? samples
+        : 0;
+  }
+
+  /** Checkpoints stand in for a lost or damaged file. */
+  private Map<String, Object> readableConfig() throws IOException {
+    try {
+      return readConfig();
+    } catch (BadFileException e) {
+      return Map.of();
+    }
+  }
+
+  /** Rows that the trained SAE was trained on, by its metadata. */
+  long trainedSamples() throws IOException {
+    Path file = trained().resolve("cfg.json");
+    Map<String, Object> config = Json.readObject(file, MOST_CONFIG_BYTES);
+    if (config.get("metadata") instanceof Map<?, ?> metadata
+        && metadata.get("n_training_samples") instanceof Long samples) {
+      return samples;
+    }
+    throw new BadFileException(file, "metadata: expected a count named n_training_samples");
+  }
+
+  /**
+   * What differs between a configuration and the run's.
+   *
+   * @param now a configuration
+   * @param checkpoint a checkpoint of the run, if there is one
+   * @return one phrase an option; empty if nothing does, or the run's is lost
+   * @throws IOException if a file cannot be read
+   */
+  public List<String> differences(TrainingConfig now, Optional<Path> checkpoint)
+      throws IOException {
+    Optional<Map<String, Object>> saved = section(TRAINING, checkpoint);
+    if (saved.isEmpty()) {
+      return List.of();
+    }
+    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
+    List<String> differences = new ArrayList<>();
+    now.toMap()
+        .forEach(
+            (option, value) -> {
+              if (!Objects.equals(before.get(option), value)) {
+                differences.add(option + " was " + before.get(option) + ", is now " + value);
+              }
+            });
+    return differences;
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */

@@ -46,6 +46,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingState state;
   private final TrainingStep step;
   private final BatchStream stream;
+  private final long shortRows;
   private long stepsDone;
   private long samplesDone;
 
@@ -55,6 +56,7 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Measured measured,
       long stepsDone,
+      long shortRows,
       Start start)
       throws IOException {
     int dIn = data.training().width();
@@ -63,10 +65,12 @@ public final class Trainer implements AutoCloseable {
     this.device = device;
     this.measured = measured;
     this.stepsDone = stepsDone;
+    this.shortRows = shortRows;
     spec = config.stepSpec(dIn, measured.mseScale());
-    steps = config.steps(data.training().rows());
+    steps = Math.ceilDiv(samples + shortRows, (long) spec.maxRows());
     learningRate = config.learningRate(spec.dSae(), steps);
-    samplesDone = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()));
+    samplesDone =
+        Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()) - shortRows);
     memory = device.openMemory();
     try {
       state = TrainingState.allocate(memory, dIn, spec.dSae());
@@ -121,6 +125,7 @@ public final class Trainer implements AutoCloseable {
         device,
         measured,
         0,
+        0,
         state -> {
           InitialState initial = new InitialState(config, state);
           if (pretrained.isPresent()) {
@@ -139,6 +144,8 @@ public final class Trainer implements AutoCloseable {
    * @param device where steps run; must stay open
    * @param measured what was measured at the start
    * @param stepsDone steps done
+   * @param shortRows rows by which batches of the steps done fell short of a whole one, because the
+   *     run was to end there before it was made longer; usually 0
    * @param saved gives weights, moments and counters after them
    * @return a trainer whose next step has the bits it would have had there
    * @throws IOException if reading fails
@@ -149,9 +156,10 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Measured measured,
       long stepsDone,
+      long shortRows,
       Start saved)
       throws IOException {
-    return new Trainer(config, data, device, measured, stepsDone, saved);
+    return new Trainer(config, data, device, measured, stepsDone, shortRows, saved);
   }
 
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
@@ -270,6 +278,25 @@ public final class Trainer implements AutoCloseable {
    */
   public long steps() {
     return steps;
+  }
+
+  /**
+   * The learning rate of a step.
+   *
+   * @param step the step, from 1
+   * @return its learning rate, as a run of this length has it
+   */
+  public double learningRateAt(long step) {
+    return learningRate.at(step - 1);
+  }
+
+  /**
+   * Rows by which the batches so far fell short.
+   *
+   * @return 0 before the last step of most runs
+   */
+  public long shortRows() {
+    return Math.multiplyExact(stepsDone, (long) spec.maxRows()) - samplesDone;
   }
 
   /**

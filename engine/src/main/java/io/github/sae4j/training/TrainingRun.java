@@ -12,12 +12,13 @@ import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
@@ -62,6 +63,12 @@ public final class TrainingRun {
       }
     }
   }
+
+  /** Member of a checkpoint's state: {@link Trainer#shortRows}. */
+  private static final String SHORT_ROWS = "short_rows";
+
+  /** Options that say how long a run is. */
+  private static final List<String> LENGTHS = List.of("training_samples", "epochs", "steps");
 
   /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
   private static final String INHERITED = "inherited_metadata";
@@ -138,10 +145,7 @@ public final class TrainingRun {
         FiniteRows.expect(data.heldOut().get());
       }
       try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-        Map<String, Object> record = new LinkedHashMap<>(settings.record());
-        record.put(RunFolder.TRAINING, config.toMap());
-        record.put(RunFolder.DATA, data.identity().toMap());
-        settings.folder().writeConfig(record);
+        writeConfig(Map.of());
         return train(store, trainer, 0, stop);
       }
     }
@@ -155,7 +159,8 @@ public final class TrainingRun {
    * @param pretrained the SAE that the run started from, if it did
    * @param stop asked after every step
    * @return how it ended
-   * @throws ConfigException if the configuration differs from the run's; says what differs
+   * @throws ConfigException if the configuration differs from the run's, finished or not; says what
+   *     differs
    * @throws BadFileException if the data differ, or the given checkpoint is damaged
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
@@ -168,42 +173,148 @@ public final class TrainingRun {
         Manifest.verify(checkpoint.get());
       }
       Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
+      if (from.isPresent() && extendedAfter(from.get())) {
+        throw new ConfigException(
+            "resume_from_checkpoint",
+            from.get()
+                + " is from before the run was made longer; expected "
+                + settings.folder().path()
+                + " or a later checkpoint");
+      }
       expectSameConfig(from);
       expectSameData(from);
       if (settings.folder().finished()) {
         return Outcome.FINISHED;
       }
-      warn();
       if (from.isEmpty()) {
+        warn();
         inherit(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
       }
-      TrainerState saved = TrainerState.read(from.get());
-      inherited = inherited(saved);
-      long steps = config.steps(data.training().rows());
-      if (saved.step() > steps) {
+      return goOn(store, from.get(), stop);
+    }
+  }
+
+  private boolean extendedAfter(Path checkpoint) throws IOException {
+    return TrainerState.read(checkpoint).samples() < settings.folder().extendedFrom();
+  }
+
+  /**
+   * Makes a finished run longer and goes on with it, from the state of its last step. The learning
+   * rate of the further steps is that of a run of the new length at the same steps; with a constant
+   * one, and a last batch that was whole, the end has the bits of a run that was so long from the
+   * start.
+   *
+   * @param stop asked after every step
+   * @return how it ended; a run that was stopped is resumed, not extended again
+   * @throws ConfigException if the run is not finished, is not to be longer, or the configuration
+   *     differs from the run's in anything but its length
+   * @throws BadFileException if the data differ, or the state of the last step is missing
+   * @throws DivergenceException if training diverges
+   * @throws IOException if reading or writing fails
+   */
+  public Outcome extend(BooleanSupplier stop) throws IOException {
+    RunFolder folder = settings.folder();
+    try (CheckpointStore store = CheckpointStore.open(folder.path())) {
+      if (!folder.finished()) {
+        throw new ConfigException(
+            "extend", folder.path() + " is not finished; resume it as it is, then extend it");
+      }
+      Optional<Path> last = newest();
+      long before = folder.trainedSamples();
+      if (last.isEmpty() || TrainerState.read(last.get()).samples() != before) {
         throw new BadFileException(
-            from.get(), "step: expected at most the run's " + steps + ", got " + saved.step());
+            folder.path(), "the state of the last step is missing, the run cannot be extended");
       }
-      Trainer.Measured measured =
-          new Trainer.Measured(
-              saved.normalizationFactor(),
-              config.needsMseScale()
-                  ? OptionalDouble.of(saved.mseScale())
-                  : OptionalDouble.empty());
-      try (Trainer trainer =
-          Trainer.resume(
-              config,
-              data,
-              device,
-              measured,
-              saved.step(),
-              state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
-        expectPosition(from.get(), saved, trainer);
-        return train(store, trainer, saved.metricsBytes(), stop);
+      TrainerState saved = TrainerState.read(last.get());
+      long after = config.samples(data.training().rows());
+      if (after <= before) {
+        throw new ConfigException(
+            "extend",
+            "expected steps, epochs or training_samples beyond the run's "
+                + saved.step()
+                + " steps ("
+                + before
+                + " rows), got "
+                + after
+                + " rows");
       }
+      TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
+      expectSame(folder.differences(sameLength, last));
+      expectSameData(last);
+      List<Object> extensions = new ArrayList<>();
+      if (folder.readConfig().get(RunFolder.EXTENSIONS) instanceof List<?> earlier) {
+        extensions.addAll(earlier);
+      }
+      Map<String, Object> extension = new LinkedHashMap<>();
+      extension.put("from_step", saved.step());
+      extension.put(RunFolder.FROM_SAMPLES, before);
+      extensions.add(extension);
+      writeConfig(Map.of(RunFolder.EXTENSIONS, extensions));
+      Files.deleteIfExists(folder.evaluation()); // that of the SAE that will be replaced
+      return goOn(store, last.get(), stop);
+    }
+  }
+
+  /** This run's options, but for its length. */
+  private Map<String, Object> withLengthOf(Map<String, Object> saved) {
+    Map<String, Object> options = config.toMap();
+    LENGTHS.forEach(option -> options.put(option, saved.get(option)));
+    return options;
+  }
+
+  private void writeConfig(Map<String, Object> more) throws IOException {
+    Map<String, Object> record = new LinkedHashMap<>(settings.record());
+    record.put(RunFolder.TRAINING, config.toMap());
+    record.put(RunFolder.DATA, data.identity().toMap());
+    record.putAll(more);
+    settings.folder().writeConfig(record);
+  }
+
+  private Outcome goOn(CheckpointStore store, Path from, BooleanSupplier stop) throws IOException {
+    TrainerState saved = TrainerState.read(from);
+    inherited = inherited(saved);
+    warn();
+    long shortRows =
+        saved.extra().get(SHORT_ROWS) instanceof Long rows && rows > 0 && rows < saved.samples()
+            ? rows
+            : 0;
+    long rows = config.samples(data.training().rows());
+    long steps = Math.ceilDiv(rows + shortRows, (long) config.rowsPerStep());
+    if (saved.step() > steps) {
+      throw new BadFileException(
+          from, "step: expected at most the run's " + steps + ", got " + saved.step());
+    }
+    Trainer.Measured measured =
+        new Trainer.Measured(
+            saved.normalizationFactor(),
+            config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty());
+    try (Trainer trainer =
+        Trainer.resume(
+            config,
+            data,
+            device,
+            measured,
+            saved.step(),
+            shortRows,
+            state -> TrainerState.readTensors(from, state, Map.of()))) {
+      expectPosition(from, saved, trainer);
+      if (saved.samples() == settings.folder().extendedFrom()) {
+        listener.note(
+            String.format(
+                Locale.ROOT,
+                "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
+                    + " last, as in a run of that length",
+                settings.folder().path(),
+                saved.step(),
+                trainer.steps(),
+                trainer.learningRateAt(saved.step() + 1),
+                saved.step() + 1,
+                trainer.learningRateAt(trainer.steps())));
+      }
+      return train(store, trainer, saved.metricsBytes(), stop);
     }
   }
 
@@ -239,20 +350,10 @@ public final class TrainingRun {
   }
 
   private void expectSameConfig(Optional<Path> checkpoint) throws IOException {
-    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.TRAINING, checkpoint);
-    if (saved.isEmpty()) {
-      return;
-    }
-    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
-    List<String> differences = new ArrayList<>();
-    config
-        .toMap()
-        .forEach(
-            (option, now) -> {
-              if (!Objects.equals(before.get(option), now)) {
-                differences.add(option + " was " + before.get(option) + ", is now " + now);
-              }
-            });
+    expectSame(settings.folder().differences(config, checkpoint));
+  }
+
+  private static void expectSame(List<String> differences) {
     if (!differences.isEmpty()) {
       throw new ConfigException(
           "resume_from_checkpoint",
@@ -304,8 +405,7 @@ public final class TrainingRun {
           return Outcome.STOPPED;
         }
       }
-      expectFinite(trainer);
-      store.writeFinal(folder -> writeSae(folder, trainer));
+      finish(store, trainer, log);
       return Outcome.FINISHED;
     } catch (DivergenceException e) {
       throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
@@ -338,6 +438,24 @@ public final class TrainingRun {
     }
   }
 
+  /** State first, SAE second: a run that dies between them is resumed and writes the second. */
+  private void finish(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
+    expectFinite(trainer);
+    IOException failure = null;
+    try {
+      write(store, trainer, log);
+    } catch (IOException e) {
+      failure = e; // the SAE is smaller, and there may be room for it
+    }
+    store.writeFinal(folder -> writeSae(folder, trainer));
+    if (failure != null && !settings.goOnWithoutCheckpoints()) {
+      throw failure;
+    }
+    if (failure != null) {
+      listener.warning(failure.getMessage());
+    }
+  }
+
   private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
       throws IOException {
     expectFinite(trainer);
@@ -363,7 +481,7 @@ public final class TrainingRun {
             log.size(),
             config.toMap(),
             data.identity().toMap(),
-            Map.of(INHERITED, inherited));
+            Map.of(INHERITED, inherited, SHORT_ROWS, trainer.shortRows()));
     Path written =
         store.write(
             trainer.samplesDone(),

@@ -310,6 +310,93 @@ class TrainingRunTest {
     assertFalse(Arrays.equals(weights("one"), weights("three")));
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aRunThatIsMadeLongerEndsWithTheBitsOfALongOne(Recipe recipe) throws IOException {
+    TrainingConfig config =
+        config(recipe).with("lr_scheduler", "constant").with("lr_warm_up_steps", 3);
+    start("whole", config);
+    start("parts", config.with("steps", 11));
+    TrainingRun longer = run("parts", config);
+    assertEquals(TrainingRun.Outcome.FINISHED, longer.extend(NEVER));
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(
+        metrics("whole"),
+        metrics("parts").stream().filter(m -> !m.get("step").equals(11L)).toList());
+  }
+
+  /** The last batch of the shorter run was short: the next begins after it, no row is left out. */
+  @Test
+  void aRunThatIsMadeLongerMayBeInterruptedAndMadeLongerAgain() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    TrainingConfig first = config.with("training_samples", 100);
+    TrainingConfig second = config.with("training_samples", 500);
+    TrainingConfig third = config.with("training_samples", 777);
+    start("whole", first);
+    run("whole", second).extend(NEVER);
+    run("whole", third).extend(NEVER);
+    start("parts", first);
+    schedule = EVERY_7;
+    for (TrainingConfig longer : List.of(second, third)) {
+      // Stopped at once, before there is a checkpoint of the longer run, and a little later.
+      RunFolder parts = new RunFolder(folder.resolve("parts"));
+      int[] done = {0};
+      TrainingRun run = run("parts", longer);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              run.extend(
+                  () -> {
+                    throw new IllegalStateException("killed");
+                  }));
+      assertFalse(parts.finished());
+      Exception e = assertThrows(ConfigException.class, () -> run.extend(NEVER));
+      assertTrue(e.getMessage().contains("is not finished"), e.getMessage());
+      assertEquals(
+          TrainingRun.Outcome.STOPPED,
+          run.resume(Optional.empty(), Optional.empty(), () -> ++done[0] == 3));
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts", longer));
+      assertTrue(parts.finished());
+    }
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts"));
+    Map<String, Object> last = metrics("parts").getLast();
+    assertEquals(777L, last.get("details/n_training_samples"));
+    // 100 rows in 4 steps, 400 in 13, 277 in 9
+    assertEquals(26L, last.get("step"));
+    Path early = CheckpointStore.list(folder.resolve("parts")).getFirst();
+    assertTrue(Long.parseLong(early.getFileName().toString()) > 500, early::toString);
+  }
+
+  @Test
+  void aCheckpointFromBeforeARunWasMadeLongerIsNotResumed() throws IOException {
+    schedule = new CheckpointSchedule(7, 0, 0, 99);
+    TrainingConfig config = config(Recipe.SAELENS);
+    start("parts", config);
+    Path early = CheckpointStore.list(folder.resolve("parts")).getFirst();
+    int[] done = {0};
+    run("parts", config.with("steps", 60)).extend(() -> ++done[0] == 3);
+    Exception e =
+        assertThrows(
+            ConfigException.class,
+            () ->
+                run("parts", config.with("steps", 60))
+                    .resume(Optional.of(early), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().contains("from before the run was made longer"), e.getMessage());
+  }
+
+  @Test
+  void withoutTheStateOfItsLastStepARunIsNotMadeLonger() throws IOException {
+    start("parts", config(Recipe.SAELENS));
+    Path last = CheckpointStore.list(folder.resolve("parts")).getLast();
+    Files.move(last, folder.resolve("lost"));
+    Exception e =
+        assertThrows(
+            BadFileException.class,
+            () -> run("parts", config(Recipe.SAELENS).with("steps", 60)).extend(NEVER));
+    assertTrue(e.getMessage().contains("the state of the last step is missing"), e.getMessage());
+  }
+
   @Test
   void anotherConfigurationIsRefusedAndNamed() throws IOException {
     interrupt("parts", config(Recipe.SAELENS), 9);
@@ -359,8 +446,8 @@ class TrainingRunTest {
   void onlySoManyCheckpointsAreKept() throws IOException {
     schedule = EVERY_7;
     start("whole", config(Recipe.SAELENS));
-    assertEquals(4, checkpoints.size(), "after steps 7, 14, 21 and 28");
-    assertEquals(checkpoints.subList(2, 4), CheckpointStore.list(folder.resolve("whole")));
+    assertEquals(5, checkpoints.size(), "after steps 7, 14, 21, 28 and 30");
+    assertEquals(checkpoints.subList(3, 5), CheckpointStore.list(folder.resolve("whole")));
   }
 
   @Test
@@ -378,7 +465,8 @@ class TrainingRunTest {
     schedule = EVERY_7;
     goOn = true;
     run("whole", config(Recipe.SAELENS)).start(Optional.empty(), fileInPlaceOfCheckpoints());
-    assertEquals(4, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+    assertEquals(5, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+    assertTrue(new RunFolder(folder.resolve("whole")).finished());
   }
 
   /** Puts a file where the checkpoints should go while the run {@code whole} is on its way. */
