@@ -32,15 +32,17 @@ class ArchitectureTest {
           Map.entry("numerics", Set.of()),
           Map.entry("format", Set.of("memory")),
           Map.entry("kernels", Set.of("memory", "numerics")),
-          Map.entry("step", Set.of("kernels")),
-          Map.entry("device", Set.of("step")),
+          Map.entry("objective", Set.of("kernels")),
+          Map.entry("step", Set.of("objective")),
+          Map.entry("composed", Set.of("step")),
+          Map.entry("device", Set.of("composed")),
           Map.entry("scalar", Set.of("device")),
           Map.entry("vector", Set.of("device")),
           Map.entry("sae", Set.of("device")),
           Map.entry("checkpoint", Set.of("format", "sae")),
           Map.entry("data", Set.of("format", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
-          Map.entry("training", Set.of("sae", "data", "checkpoint")),
+          Map.entry("training", Set.of("evaluation", "checkpoint")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

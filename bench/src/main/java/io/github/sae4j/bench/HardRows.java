@@ -1,7 +1,8 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -55,6 +56,7 @@ final class HardRows {
     try (OffHeap memory = setup.device().openMemory()) {
       Matrix wEnc = weights(memory, shape);
       EncoderWeights encoder = encoder(memory, wEnc);
+      Ranked topK = Ranked.topK(shape.k(), Relu.AFTER);
       SparseCodes codes = memory.codes(shape.batch(), shape.k());
       for (Kind kind : Kind.values()) {
         Matrix x = rows(memory, shape, kind);
@@ -63,9 +65,9 @@ final class HardRows {
                 name(kind),
                 setup.options().threads(),
                 Setup.OUR_WARMUPS,
-                () -> setup.device().encodeTopK(encoder, x, Selection.RAW_THEN_RELU, codes));
+                () -> setup.device().encode(encoder, x, topK, codes));
         contender.body().run();
-        section.add(new Check(contender.name(), wrongRows(wEnc, kind, codes), 0));
+        section.add(new Check(contender.name(), wrongRows(wEnc, kind, shape.k(), codes), 0));
         section.work(contender.name(), shape.productFlops(), "GFLOP/s");
         contenders.add(contender);
       }
@@ -117,18 +119,17 @@ final class HardRows {
   }
 
   /** Share of rows whose codes are not the first k by value, then by index, after ReLU. */
-  static double wrongRows(Matrix wEnc, Kind kind, SparseCodes codes) {
+  static double wrongRows(Matrix wEnc, Kind kind, int k, SparseCodes codes) {
     int column = kind.ordinal();
     Integer[] order = new Integer[wEnc.rows()];
     Arrays.setAll(order, i -> i);
     // Sorting is stable, so equal values stay in ascending order.
     Arrays.sort(order, Comparator.comparingDouble(i -> -wEnc.get(i, column)));
-    int[] expected =
-        Arrays.stream(order).limit(codes.k()).mapToInt(Integer::intValue).sorted().toArray();
+    int[] expected = Arrays.stream(order).limit(k).mapToInt(Integer::intValue).sorted().toArray();
     int wrong = 0;
     for (int b = 0; b < codes.rows(); b++) {
-      boolean right = true;
-      for (int slot = 0; slot < expected.length; slot++) {
+      boolean right = codes.length(b) == k;
+      for (int slot = 0; right && slot < k; slot++) {
         right &= codes.index(b, slot) == expected[slot];
         right &= codes.value(b, slot) == Math.max(0f, wEnc.get(expected[slot], column));
       }

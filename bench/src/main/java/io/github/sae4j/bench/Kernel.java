@@ -2,7 +2,6 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.Adam;
-import io.github.sae4j.kernels.Selection;
 
 /** Every kernel of a device, with the work it does, so that one benchmark serves them all. */
 public enum Kernel {
@@ -42,11 +41,11 @@ public enum Kernel {
       return shape.productFlops();
     }
   },
-  /** {@link Device#encodeTopK}. */
+  /** {@link Device#encode} with TopK. */
   ENCODE_TOP_K {
     @Override
     void run(Device device, KernelData data) {
-      device.encodeTopK(data.encoder, data.x, Selection.RELU_FIRST, data.codesOut);
+      device.encode(data.encoder, data.x, data.topK, data.codesOut);
     }
 
     @Override
@@ -54,11 +53,11 @@ public enum Kernel {
       return shape.productFlops();
     }
   },
-  /** {@link Device#topK}. */
+  /** {@link Device#activate} with TopK. */
   TOP_K {
     @Override
     void run(Device device, KernelData data) {
-      device.topK(data.preActivations, Selection.RELU_FIRST, null, data.codesOut);
+      device.activate(data.preActivations, null, data.topK, null, data.codesOut);
     }
 
     @Override

@@ -1,8 +1,9 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -22,6 +23,7 @@ final class KernelData implements AutoCloseable {
   final Matrix minusOnes;
   final EncoderWeights encoder;
   final Matrix preActivations;
+  final Ranked topK;
   final SparseCodes codes;
   final SparseCodes codesOut;
   final Matrix coefficients;
@@ -62,13 +64,14 @@ final class KernelData implements AutoCloseable {
     minusOnes.fill(-1f);
     preActivations = memory.matrix(batch, n);
     device.product(x, false, w, true, preActivations);
+    topK = Ranked.topK(shape.k(), Relu.BEFORE);
     codes = memory.codes(batch, shape.k());
-    device.encodeTopK(encoder, x, Selection.RELU_FIRST, codes);
+    device.encode(encoder, x, topK, codes);
     codesOut = memory.codes(batch, shape.k());
-    coefficients = memory.matrix(batch, shape.k());
+    coefficients = memory.vector(batch * shape.k());
     device.codeGradients(g, w, codes, false, coefficients);
     productOut = memory.matrix(batch, n);
-    coefficientsOut = memory.matrix(batch, shape.k());
+    coefficientsOut = memory.vector(batch * shape.k());
     rowsOut = memory.matrix(batch, d);
     latentsOut = memory.matrix(n, d);
     perLatent = memory.vector(n);

@@ -34,19 +34,23 @@ final class Reference {
    * far its pre-activation is from the k-th, so that near ties do not matter.
    *
    * @param scene weights and batch
-   * @param codes {@code [B, k]}
+   * @param codes k per row
    * @return largest difference over largest value
    */
   static double codesError(Scene scene, SparseCodes codes) {
+    int k = scene.shape().k();
     double difference = 0;
     double largest = Double.MIN_NORMAL;
     for (int b : someRows(codes.rows())) {
       double[] exact = preActivations(scene.x(), scene.wEnc(), scene.bEnc(), scene.bDec(), b);
       double[] sorted = exact.clone();
       Arrays.sort(sorted);
-      double threshold = sorted[sorted.length - codes.k()];
+      if (codes.length(b) != k) {
+        return Double.POSITIVE_INFINITY;
+      }
+      double threshold = sorted[sorted.length - k];
       boolean[] seen = new boolean[exact.length];
-      for (int slot = 0; slot < codes.k(); slot++) {
+      for (int slot = 0; slot < k; slot++) {
         int latent = codes.index(b, slot);
         if (seen[latent]) {
           return Double.POSITIVE_INFINITY;

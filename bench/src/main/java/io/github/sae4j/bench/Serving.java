@@ -1,8 +1,9 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Encoder;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.util.ArrayList;
@@ -28,7 +29,7 @@ final class Serving {
         contenders.add(Probes.read(setup, other, threads));
         if (setup.options().ours()) {
           Device device = setup.device(threads);
-          Encoder prepared = device.encoder(scene.encoder(), Selection.RELU_FIRST);
+          Encoder prepared = device.encoder(scene.encoder(), Ranked.topK(one.k(), Relu.BEFORE));
           encoders.add(prepared);
           Contender encode =
               new Contender(

@@ -2,6 +2,8 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -125,10 +127,10 @@ final class Setup implements AutoCloseable {
         OUR_WARMUPS,
         () ->
             device(threads)
-                .encodeTopK(
+                .encode(
                     scene.encoder(),
                     scene.x(),
-                    io.github.sae4j.kernels.Selection.RELU_FIRST,
+                    Ranked.topK(scene.shape().k(), Relu.BEFORE),
                     codes));
   }
 

@@ -177,7 +177,7 @@ final class Torch {
    * operation into fresh memory as in Python.
    *
    * @param scene weights and batch
-   * @param out receives codes {@code [B, k]} in libtorch's order, or null
+   * @param out receives k codes per row, in libtorch's order, or null
    */
   void encode(Scene scene, SparseCodes out) {
     try (PointerScope _ = new PointerScope()) {
@@ -188,10 +188,11 @@ final class Torch {
       if (out != null) {
         float[] values = floats(top.get0());
         long[] indices = longs(top.get1());
+        int k = scene.shape().k();
+        out.equalRows(k);
         for (int b = 0; b < out.rows(); b++) {
-          for (int slot = 0; slot < out.k(); slot++) {
-            int at = b * out.k() + slot;
-            out.set(b, slot, (int) indices[at], values[at]);
+          for (int slot = 0; slot < k; slot++) {
+            out.set(b, slot, (int) indices[b * k + slot], values[b * k + slot]);
           }
         }
       }

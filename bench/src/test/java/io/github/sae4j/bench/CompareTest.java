@@ -8,7 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.bench.CompareOptions.Subject;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -98,7 +99,7 @@ class CompareTest {
         Scene scene = new Scene(memory, new Shape(9, 16, 40, 4));
         var device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
       SparseCodes codes = memory.codes(9, 4);
-      device.encodeTopK(scene.encoder(), scene.x(), Selection.RELU_FIRST, codes);
+      device.encode(scene.encoder(), scene.x(), Ranked.topK(4, Relu.BEFORE), codes);
       assertTrue(Reference.codesError(scene, codes) < 1e-6);
       codes.set(0, 1, codes.index(0, 0), codes.value(0, 0));
       assertEquals(Double.POSITIVE_INFINITY, Reference.codesError(scene, codes));
@@ -114,12 +115,12 @@ class CompareTest {
       SparseCodes codes = memory.codes(4, 3);
       for (HardRows.Kind kind : HardRows.Kind.values()) {
         Matrix x = HardRows.rows(memory, shape, kind);
-        device.encodeTopK(HardRows.encoder(memory, wEnc), x, Selection.RAW_THEN_RELU, codes);
-        assertEquals(0, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+        device.encode(HardRows.encoder(memory, wEnc), x, Ranked.topK(3, Relu.AFTER), codes);
+        assertEquals(0, HardRows.wrongRows(wEnc, kind, 3, codes), kind.name());
         codes.set(3, 2, codes.index(3, 2) == 39 ? 38 : 39, codes.value(3, 2));
-        assertEquals(0.25, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+        assertEquals(0.25, HardRows.wrongRows(wEnc, kind, 3, codes), kind.name());
         codes.set(1, 0, codes.index(1, 0), codes.value(1, 0) + 1);
-        assertEquals(0.5, HardRows.wrongRows(wEnc, kind, codes), kind.name());
+        assertEquals(0.5, HardRows.wrongRows(wEnc, kind, 3, codes), kind.name());
       }
     }
   }

@@ -18,8 +18,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "devices",
     description = {
-      "Lists the devices found, which one auto takes, why others cannot run, and whether big",
-      "matrices lie in huge pages."
+      "Lists the devices found, how they run training steps, which one auto takes, why others",
+      "cannot run, and whether big matrices lie in huge pages."
     },
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {
@@ -30,6 +30,7 @@ final class DevicesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    CommandLineApp.quiet(); // devices are opened only to be asked
     DeviceInfo automatic = Devices.automatic();
     List<DeviceInfo> devices = Devices.list();
     if (json) {
@@ -40,6 +41,9 @@ final class DevicesCommand implements Callable<Integer> {
         entry.put("description", info.description());
         entry.put("available", info.available());
         entry.put("reason", info.reason());
+        if (info.available()) {
+          entry.put("training_steps", RecipeSteps.of(info.name()).toMap());
+        }
         list.add(entry);
       }
       Map<String, Object> object = new LinkedHashMap<>();
@@ -57,6 +61,11 @@ final class DevicesCommand implements Callable<Integer> {
               info.name(),
               info.description(),
               info.available() ? "" : " (cannot run: " + info.reason() + ")"));
+      if (info.available()) {
+        RecipeSteps.of(info.name())
+            .lines()
+            .forEach(line -> CommandLineApp.print(spec, "             " + line));
+      }
     }
     CommandLineApp.print(
         spec, "auto takes " + automatic.name() + ", the fastest of those that can run here");

@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -9,6 +10,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.CounterRandom;
 import io.github.sae4j.numerics.RandomPurpose;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.training.ConfigWarnings;
 import io.github.sae4j.training.TrainingConfig;
@@ -49,15 +51,18 @@ final class DryRun {
 
   void print(CommandSpec spec, boolean json) {
     Map<String, Object> found = new LinkedHashMap<>();
-    found.put("training", config.with("d_sae", step.dSae()).toMap());
-    found.put("d_in", step.dIn());
+    found.put("training", config.with("d_sae", step.shape().dSae()).toMap());
+    found.put("d_in", step.shape().dIn());
     found.put("training_rows", data.training().rows());
     found.put("held_out_rows", data.heldOut().map(rows -> rows.rows()).orElse(0L));
     found.put("steps", steps);
+    StepExecution execution = device.execution(step);
+    found.put("step_fused", execution.fused());
+    found.put("step_reason", execution.reason());
     Map<String, Long> memory = memory(device.memoryPlan(step));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
     double rate = encoderRate();
-    double seconds = steps * 2.0 * step.maxRows() * size() / rate * STEP_OVER_ENCODER;
+    double seconds = steps * 2.0 * step.shape().rows() * size() / rate * STEP_OVER_ENCODER;
     found.put("encoder_flops_per_second", rate);
     found.put("estimated_seconds", seconds);
     List<String> warnings = ConfigWarnings.of(config, steps);
@@ -71,11 +76,13 @@ final class DryRun {
         spec,
         String.format(
             "data     %d rows of width %d to train on, %s held out",
-            data.training().rows(), step.dIn(), found.get("held_out_rows")));
+            data.training().rows(), step.shape().dIn(), found.get("held_out_rows")));
     CommandLineApp.print(
         spec,
         String.format(
-            "run      %d steps of %d rows, %d latents", steps, step.maxRows(), step.dSae()));
+            "run      %d steps of %d rows, %d latents",
+            steps, step.shape().rows(), step.shape().dSae()));
+    CommandLineApp.print(spec, "steps    " + execution + " on " + device.name());
     CommandLineApp.print(spec, "memory   (n latents, d width, B rows of a step, k latents a row):");
     memory.forEach(
         (what, bytes) ->
@@ -96,7 +103,7 @@ final class DryRun {
   }
 
   private long size() {
-    return (long) step.dSae() * step.dIn();
+    return (long) step.shape().dSae() * step.shape().dIn();
   }
 
   /** The device's own plan, which a test holds its real allocations to. */
@@ -110,21 +117,23 @@ final class DryRun {
 
   /** Operations a second of a small encoder, the best of repeated runs over about a second. */
   private double encoderRate() {
-    int latents = Math.min(step.dSae(), PROBE_LATENTS);
-    int rows = Math.min(step.maxRows(), PROBE_ROWS);
+    int latents = Math.min(step.shape().dSae(), PROBE_LATENTS);
+    int rows = Math.min(step.shape().rows(), PROBE_ROWS);
     try (OffHeap memory = device.openMemory()) {
-      Matrix x = random(memory.matrix(rows, step.dIn()), 0);
-      Matrix w = random(memory.matrix(latents, step.dIn()), x.size());
-      SparseCodes codes = memory.codes(rows, Math.min(step.k(), latents));
+      Matrix x = random(memory.matrix(rows, step.shape().dIn()), 0);
+      Matrix w = random(memory.matrix(latents, step.shape().dIn()), x.size());
+      Ranked topK = config.activation();
+      topK = topK.withK(Math.min(topK.k(), latents));
+      SparseCodes codes = memory.codes(rows, (int) topK.k());
       EncoderWeights encoder = new EncoderWeights(w, memory.vector(latents), null, null);
       double best = Double.POSITIVE_INFINITY;
       long began = System.nanoTime();
       do {
         long start = System.nanoTime();
-        device.encodeTopK(encoder, x, step.selection(), codes);
+        device.encode(encoder, x, topK, codes);
         best = Math.min(best, (System.nanoTime() - start) * 1e-9);
       } while ((System.nanoTime() - began) * 1e-9 < PROBE_SECONDS);
-      return 2.0 * rows * latents * step.dIn() / best;
+      return 2.0 * rows * latents * step.shape().dIn() / best;
     }
   }
 

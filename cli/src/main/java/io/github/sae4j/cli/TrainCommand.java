@@ -1,13 +1,12 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.sae.TopKSae;
@@ -337,6 +336,7 @@ final class TrainCommand implements Callable<Integer> {
       err.println(summary(config, data));
     }
     TrainingRun.Outcome outcome;
+    Optional<Metrics> evaluation;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
@@ -349,6 +349,7 @@ final class TrainCommand implements Callable<Integer> {
               device,
               progress);
       outcome = launch.go(run, interrupts::raised);
+      evaluation = run.evaluation();
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
@@ -359,21 +360,8 @@ final class TrainCommand implements Callable<Integer> {
       }
       return signal;
     }
-    report(folder, evaluate(folder, data, device), "Training is done.");
+    report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     return ExitCode.DONE;
-  }
-
-  /** Evaluates what a user would load, on the rows that training never saw. */
-  private static Optional<Map<String, Object>> evaluate(
-      RunFolder folder, TrainingData data, Device device) throws IOException {
-    if (data.heldOut().isEmpty()) {
-      return Optional.empty();
-    }
-    try (TopKSae trained = SaeCheckpoint.load(folder.trained(), device)) {
-      Map<String, Object> metrics = new Evaluator(trained).evaluate(data.heldOut().get()).toMap();
-      Durable.write(folder.evaluation(), Json.pretty(metrics));
-      return Optional.of(metrics);
-    }
   }
 
   private void report(RunFolder folder, Optional<Map<String, Object>> metrics, String outcome) {

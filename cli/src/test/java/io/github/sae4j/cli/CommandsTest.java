@@ -200,9 +200,17 @@ class CommandsTest {
     assertTrue(console.out().contains("scalar"), console.out());
     assertTrue(console.out().contains("auto takes"), console.out());
     assertTrue(console.out().contains("huge pages: "), console.out());
+    assertTrue(
+        console.out().contains("training steps of every recipe: composed of kernels"),
+        console.out());
     assertEquals(ExitCode.DONE, console.run("devices", "--json"));
     assertTrue(result().get("auto") instanceof String);
     assertTrue(result().get("huge_pages") instanceof String);
+    for (Object device : (List<?>) result().get("devices")) {
+      Map<?, ?> entry = (Map<?, ?>) device;
+      assertEquals(
+          entry.get("available"), entry.get("training_steps") instanceof Map<?, ?>, "" + entry);
+    }
   }
 
   @ParameterizedTest

@@ -8,6 +8,7 @@ import io.github.sae4j.training.StepRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ProgressTest {
@@ -25,8 +26,8 @@ class ProgressTest {
   }
 
   private static StepRecord step(long number) {
-    StepReport report = new StepReport(8, 2.5, 2.5, 0, 0, 20, 40, 0.5, 32, 7, 1);
-    return new StepRecord(number, 3, 8 * number, 1e-3, report, 1, 0.1, 0.01);
+    StepReport report = new StepReport(8, 2.5, List.of(), 20, 40, 0.5, 32, 7, 1);
+    return new StepRecord(number, 3, 8 * number, 1e-3, report, 0.1, 0.01);
   }
 
   @Test

@@ -348,6 +348,8 @@ class TrainCommandTest {
     assertTrue((double) result.get("estimated_seconds") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
     assertTrue(console.out().contains("time     about"), console.out());
+    assertTrue(console.out().contains("steps    composed of kernels ("), console.out());
+    assertEquals(false, result.get("step_fused"));
     assertTrue(console.err().contains("warning: dead_feature_window: no latent"), console::err);
     assertEquals(1, ((List<?>) result.get("warnings")).size());
   }

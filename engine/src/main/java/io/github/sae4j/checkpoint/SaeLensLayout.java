@@ -7,8 +7,8 @@ import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsOutput;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -105,7 +105,7 @@ public final class SaeLensLayout {
             k,
             file.flag("apply_b_dec_to_input", true),
             average ? InputNormalization.NONE : NORMALIZATIONS.get(normalization),
-            Selection.RAW_THEN_RELU,
+            Relu.AFTER,
             metadata(file));
     float scale = average ? inputScale(folder) : 1f;
     boolean rescaled = file.flag("rescale_acts_by_decoder_norm", false);

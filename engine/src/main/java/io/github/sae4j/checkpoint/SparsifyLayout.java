@@ -5,8 +5,8 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
@@ -51,7 +51,7 @@ final class SparsifyLayout {
           file.path(), "k: expected at most num_latents = " + dSae + ", got " + k);
     }
     SaeConfig config =
-        new SaeConfig(dIn, dSae, k, true, InputNormalization.NONE, Selection.RELU_FIRST, Map.of());
+        new SaeConfig(dIn, dSae, k, true, InputNormalization.NONE, Relu.BEFORE, Map.of());
     SaeWeights weights = readWeights(folder.resolve(WEIGHTS), device, config);
     try {
       return new TopKSae(device, config, weights);

@@ -1,8 +1,10 @@
 package io.github.sae4j.device;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -37,19 +39,32 @@ public interface Device extends Kernels, AutoCloseable {
   Guarantee guarantee();
 
   /**
-   * Compiles a training step that updates the given state in place.
+   * How {@link #compile} would run a step.
    *
-   * @param spec shapes and recipe
+   * @param spec the step
+   * @return fused or composed, and why
+   */
+  default StepExecution execution(StepSpec spec) {
+    return StepExecution.composed("this device has no passes of its own");
+  }
+
+  /**
+   * Compiles a training step that updates the given state in place: in passes of the device's own
+   * where it has them, with the bits of the composition, and else composed from its kernels.
+   *
+   * @param spec what a step computes
    * @param state weights, moments and counters, allocated from this device's memory
    * @return a step to run once per batch; the caller closes it
    */
-  TrainingStep compile(StepSpec spec, TrainingState state);
+  default TrainingStep compile(StepSpec spec, TrainingState state) {
+    return new ComposedTrainingStep(this, spec, state);
+  }
 
   /**
    * The memory that a compiled step, its state and its batches take, at most. Devices that do not
    * know their own part give that of the state and the batches alone.
    *
-   * @param spec shapes and recipe
+   * @param spec what a step computes
    * @return sizes by part
    */
   default MemoryPlan memoryPlan(StepSpec spec) {

@@ -60,7 +60,7 @@ final class MetricSums {
    *
    * @param x rows {@code [rows, d_in]}, at least one
    * @param out their reconstructions {@code [rows, d_in]}
-   * @param codes their codes {@code [rows, k]}
+   * @param codes their codes
    */
   void add(Matrix x, Matrix out, SparseCodes codes) {
     int count = x.rows();
@@ -106,7 +106,7 @@ final class MetricSums {
   private void addCodes(SparseCodes codes, int row) {
     int positive = 0;
     double sum = 0;
-    for (int slot = 0; slot < codes.k(); slot++) {
+    for (int slot = 0; slot < codes.length(row); slot++) {
       float value = codes.value(row, slot);
       if (value > 0) {
         positive++;

@@ -6,12 +6,17 @@ import java.util.OptionalInt;
 
 /**
  * How latents become active: a map from a row's pre-activations {@code pre = x W_encᵀ + b_enc} to a
- * sparse code. A value, without device memory: devices read it when they prepare an encoder or
- * compile a step.
+ * sparse code. A value, without device memory: devices read it when they encode, prepare an encoder
+ * or compile a step.
  *
  * <p>Two forms hold all that is published. {@link Ranked} takes the largest: TopK, AbsTopK,
  * BatchTopK, GroupMax. {@link Threshold} takes what lies above a threshold: ReLU, JumpReLU, gated,
- * and BatchTopK at inference. Pre-activations must be finite (numerics rule 10).
+ * and BatchTopK at inference.
+ *
+ * <p>With a rank scale ({@code rescale_acts_by_decoder_norm}) it is fl(pre · scale) that is ranked
+ * or compared with the threshold, and pre that is stored. Pre-activations, ranks and stored values
+ * must be finite (numerics rule 10): if not, {@link NonFiniteException} names the first such row
+ * and, in it, the first latent.
  */
 public sealed interface Activation {
   /**
@@ -24,9 +29,24 @@ public sealed interface Activation {
   /**
    * Whether a row's code depends on that row alone.
    *
-   * @return false where latents of a whole batch compete
+   * @return false where latents of a whole batch compete: then the rows of one call are the batch
    */
   boolean rowByRow();
+
+  /**
+   * Whether a code of value 0 or less stands for a value that was cut, so that it has no gradient.
+   *
+   * @return false where every code held has one
+   */
+  boolean cutsNegatives();
+
+  /**
+   * Checks that this activation can be applied to so many latents.
+   *
+   * @param dSae number of latents
+   * @throws IllegalArgumentException if it has more places or another number of thresholds
+   */
+  void checkLatents(int dSae);
 
   /**
    * The largest pre-activations, in the total order of numerics rule 10: value descending, then row
@@ -34,21 +54,26 @@ public sealed interface Activation {
    *
    * @param scope what competes, and for how many places
    * @param k places: latents per row with {@link Scope#ROW}, groups with {@link Scope#GROUP}, the
-   *     mean number of latents per row with {@link Scope#BATCH}, which takes ⌊k · rows⌋ of the
-   *     batch; whole but for the last
+   *     mean number of latents per row with {@link Scope#BATCH}; whole but for the last
    * @param order what is ranked
    * @param relu where values below 0 are cut
    */
   record Ranked(Scope scope, double k, Order order, Relu relu) implements Activation {
     /** What competes. */
     public enum Scope {
-      /** All latents of a row. */
+      /** All latents of a row, for k places. */
       ROW,
       /**
-       * The latents of each of k runs of d_sae / k consecutive ones: the largest of each is kept.
+       * The latents of each of k runs of d_sae / k consecutive ones: the largest of each is kept
+       * (groupmax). d_sae must be a multiple of k.
        */
       GROUP,
-      /** All latents of all rows of a batch. */
+      /**
+       * All latents of all rows of a batch, for ⌊k · rows⌋ places (BatchTopK, Bussmann et al.
+       * 2024). With {@link Relu#BEFORE} only positive values compete, so that a batch with fewer of
+       * them than places has fewer codes: a zero would be no more than padding. A row may stay
+       * empty.
+       */
       BATCH
     }
 
@@ -66,8 +91,18 @@ public sealed interface Activation {
       BEFORE,
       /** Ranked as they are; a selected negative is stored as +0. */
       AFTER,
-      /** Nowhere: ranked and stored with their sign. */
-      NONE
+      /** Nowhere: ranked and stored with their sign (AuxK of SAELens). */
+      NONE;
+
+      /**
+       * What is stored of a selected value.
+       *
+       * @param value the pre-activation
+       * @return the value, or +0 where it is cut
+       */
+      public float stored(float value) {
+        return this == NONE || value > 0 ? value : 0f;
+      }
     }
 
     /** Checks the ranges. */
@@ -76,7 +111,7 @@ public sealed interface Activation {
           k > 0 && k <= Integer.MAX_VALUE && (scope == Scope.BATCH || k == Math.rint(k)),
           "k",
           scope == Scope.BATCH ? "more than 0" : "a whole number of at least 1",
-          k);
+          shown(k));
       Shapes.expect(
           order == Order.VALUE || relu == Relu.NONE, "relu", "NONE with order MAGNITUDE", relu);
     }
@@ -92,6 +127,25 @@ public sealed interface Activation {
       return new Ranked(Scope.ROW, k, Order.VALUE, relu);
     }
 
+    /**
+     * Whether this is TopK, for which devices have a kernel of their own.
+     *
+     * @return true if the latents of each row compete by value
+     */
+    public boolean isTopK() {
+      return scope == Scope.ROW && order == Order.VALUE;
+    }
+
+    /**
+     * Places for which the latents of a row, the groups of a row or the rows of a batch compete.
+     *
+     * @param rows rows of the batch
+     * @return k, or ⌊k · rows⌋ for a batch
+     */
+    public long places(int rows) {
+      return (long) (scope == Scope.BATCH ? Math.floor(k * rows) : k);
+    }
+
     @Override
     public OptionalInt fixedLength() {
       return scope == Scope.BATCH ? OptionalInt.empty() : OptionalInt.of((int) k);
@@ -100,6 +154,26 @@ public sealed interface Activation {
     @Override
     public boolean rowByRow() {
       return scope != Scope.BATCH;
+    }
+
+    @Override
+    public boolean cutsNegatives() {
+      return relu != Relu.NONE;
+    }
+
+    @Override
+    public void checkLatents(int dSae) {
+      Shapes.expect(k <= dSae, "k", "at most d_sae = " + dSae, shown(k));
+      Shapes.expect(
+          scope != Scope.GROUP || dSae % (int) k == 0,
+          "k",
+          "a divisor of d_sae = " + dSae,
+          shown(k));
+    }
+
+    /** Whole numbers without a decimal point. */
+    private static Object shown(double k) {
+      return k == Math.rint(k) && Math.abs(k) < Integer.MAX_VALUE ? (Object) (int) k : k;
     }
 
     /**
@@ -126,8 +200,8 @@ public sealed interface Activation {
      * The value of an active latent in the gated form: {@code fma(x W_encᵀ, gain, bias)}, from the
      * product without b_enc, which is the gate's bias.
      *
-     * @param gain one for each latent ({@code exp(r_mag)})
-     * @param bias one for each latent ({@code b_mag})
+     * @param gain one for each latent ({@code exp(r_mag)}). Not to be changed
+     * @param bias one for each latent ({@code b_mag}). Not to be changed
      */
     public record Magnitude(float[] gain, float[] bias) {
       /** Checks the lengths. */
@@ -148,9 +222,12 @@ public sealed interface Activation {
       }
     }
 
-    /** Checks that there is a threshold. */
+    /** Checks that there is a threshold, and that each can be compared with. */
     public Threshold {
       Shapes.expect(theta.length >= 1, "theta", "at least one number", theta.length);
+      for (float value : theta) {
+        Shapes.expect(!Float.isNaN(value), "theta", "numbers", value);
+      }
     }
 
     /** ReLU. */
@@ -164,6 +241,16 @@ public sealed interface Activation {
      */
     public static Threshold jumpRelu(float... theta) {
       return new Threshold(theta, Optional.empty());
+    }
+
+    /**
+     * The gated form (Rajamanoharan et al. 2024): the gate opens above 0.
+     *
+     * @param magnitude the value of a latent whose gate is open
+     * @return the activation
+     */
+    public static Threshold gated(Magnitude magnitude) {
+      return new Threshold(new float[] {0f}, Optional.of(magnitude));
     }
 
     /**
@@ -184,6 +271,22 @@ public sealed interface Activation {
     @Override
     public boolean rowByRow() {
       return true;
+    }
+
+    @Override
+    public boolean cutsNegatives() {
+      return false;
+    }
+
+    @Override
+    public void checkLatents(int dSae) {
+      Shapes.expect(
+          theta.length == 1 || theta.length == dSae,
+          "theta",
+          "1 threshold or d_sae = " + dSae,
+          theta.length);
+      magnitude.ifPresent(
+          m -> Shapes.expect(m.gain.length == dSae, "gain", "d_sae = " + dSae, m.gain.length));
     }
 
     @Override

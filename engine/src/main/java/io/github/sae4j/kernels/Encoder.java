@@ -5,14 +5,14 @@ import io.github.sae4j.memory.SparseCodes;
 
 /**
  * An encoder prepared for serving: weights in the form in which the device reads them fastest. The
- * same bits as {@link Kernels#encodeTopK}. Any number of threads may use it at once.
+ * same bits as {@link Kernels#encode}. Any number of threads may use it at once.
  */
 public interface Encoder extends AutoCloseable {
   /**
    * Encodes a batch.
    *
    * @param x {@code [rows, d_in]}
-   * @param out {@code [rows, k]}, overwritten; k at most d_sae
+   * @param out {@code rows} rows, overwritten; makes room if it is short
    * @throws NonFiniteException if any pre-activation is NaN or infinite
    * @throws IllegalStateException if the encoder or its device is closed
    */

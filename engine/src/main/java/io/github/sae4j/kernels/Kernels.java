@@ -41,33 +41,36 @@ public interface Kernels {
   void product(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out);
 
   /**
-   * Encodes a batch and selects k latents per row without forming {@code [rows, d_sae]}:
-   * pre-activation = chain over d_in of (x − b_dec)·W_enc[i], b_enc added last in one rounding
-   * (rule 1; x − b_dec is formed first in one rounding, if b_dec is given); then the total order of
-   * rule 10: ranked value descending, index ascending, −0 equal to +0. Exactly k latents per row,
-   * stored with ascending indices.
+   * Encodes a batch: pre-activation = chain over d_in of (x − b_dec)·W_enc[i], b_enc added last in
+   * one rounding (rule 1; x − b_dec is formed first in one rounding, if b_dec is given); then the
+   * activation, in the total order of rule 10. Codes are stored with ascending indices. No matrix
+   * of {@code [rows, d_sae]} is formed.
+   *
+   * <p>TopK ({@link Activation.Ranked#isTopK}) is what devices have a kernel for; every other
+   * activation may be left to {@link ComposedEncoding}, which has the same bits.
    *
    * @param encoder weights
-   * @param x {@code [rows, d_in]}
-   * @param selection how pre-activations are ranked and stored
-   * @param out {@code [rows, k]}, overwritten; k at most d_sae
+   * @param x {@code [rows, d_in]}; a batch of its own, where rows compete
+   * @param activation how latents become active
+   * @param out {@code rows} rows, overwritten; makes room if it is short
    * @throws NonFiniteException if any pre-activation is NaN or infinite
    */
-  void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out);
+  void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out);
 
   /**
-   * Prepares weights for many calls of {@link #encodeTopK}, which it equals in every bit. The
-   * weights are read now; later changes of them are not seen.
+   * Prepares weights for many calls of {@link #encode}, which it equals in every bit. The weights
+   * may be copied now or read by every call, so they must not change meanwhile.
    *
    * @param encoder weights
-   * @param selection how pre-activations are ranked and stored
+   * @param activation how latents become active
    * @return an encoder; the caller closes it
    */
-  default Encoder encoder(EncoderWeights encoder, Selection selection) {
+  default Encoder encoder(EncoderWeights encoder, Activation activation) {
+    activation.checkLatents(encoder.dSae());
     return new Encoder() {
       @Override
       public void encode(Matrix x, SparseCodes out) {
-        encodeTopK(encoder, x, selection, out);
+        Kernels.this.encode(encoder, x, activation, out);
       }
 
       @Override
@@ -78,35 +81,40 @@ public interface Kernels {
   }
 
   /**
-   * Selects k values per row of a matrix in the total order of rule 10.
+   * Applies an activation to products that were formed elsewhere, as {@link #encode} does.
    *
-   * @param values {@code [rows, n]}
-   * @param selection how values are ranked and stored
-   * @param rankScale {@code [1, n]}: rank by value times scale in one rounding; or null
-   * @param out {@code [rows, k]}, overwritten; k at most n
-   * @throws NonFiniteException if any value is NaN or infinite
+   * @param products {@code [rows, n]}, finite
+   * @param bias {@code [1, n]}: added in one rounding; or null, if the products are pre-activations
+   * @param activation how latents become active
+   * @param rankScale {@code [1, n]}: what is ranked is the pre-activation times this, in one
+   *     rounding; or null
+   * @param out {@code rows} rows, overwritten; makes room if it is short
+   * @throws NonFiniteException if any pre-activation is NaN or infinite
    */
-  void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out);
+  void activate(
+      Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out);
 
   /**
    * Sparse decode: per output column one chain over the row's latents in ascending order, the bias
    * added last in one rounding (rule 3).
    *
-   * @param codes {@code [rows, k]}, indices ascending
-   * @param wDec {@code [d_sae, d_in]}
-   * @param bDec {@code [1, d_in]}, or null for none
-   * @param out {@code [rows, d_in]}, overwritten
+   * @param codes rows of any lengths, indices ascending
+   * @param wDec {@code [d_sae, d_out]}
+   * @param bDec {@code [1, d_out]}, or null for none
+   * @param out {@code [rows, d_out]}, overwritten
    */
   void decode(SparseCodes codes, Matrix wDec, Matrix bDec, Matrix out);
 
   /**
-   * Gradient of each code: {@code out[b, j] = ⟨g_b, W_dec[index(b, j)]⟩} by lanes (rule 2).
+   * Gradient of each code: {@code out[p] = ⟨g_b, W_dec[i]⟩} by lanes (rule 2) for the latent i and
+   * the row b of code p.
    *
-   * @param g {@code [rows, d_in]}
-   * @param wDec {@code [d_sae, d_in]}
-   * @param codes {@code [rows, k]}
+   * @param g {@code [rows, d_out]}
+   * @param wDec {@code [d_sae, d_out]}
+   * @param codes rows of any lengths
    * @param gated if true, codes whose value is not positive get +0
-   * @param out {@code [rows, k]}, overwritten
+   * @param out a vector of at least as many elements as there are codes: one for each, in their
+   *     order ({@link SparseCodes#start}); elements beyond are left as they are
    */
   void codeGradients(Matrix g, Matrix wDec, SparseCodes codes, boolean gated, Matrix out);
 
@@ -115,8 +123,9 @@ public interface Kernels {
    * hold latent i, per column one chain over ascending samples; latents without samples get +0
    * (rule 4).
    *
-   * @param codes {@code [B, k]}: which latents each sample holds
-   * @param coefficients {@code [B, k]}, or null to use the codes' values
+   * @param codes which latents each of {@code B} samples holds
+   * @param coefficients a vector with an element for each code, at least, in their order; or null
+   *     to use the codes' values
    * @param rows {@code [B, d]}
    * @param out {@code [d_sae, d]}, overwritten
    */
@@ -126,8 +135,8 @@ public interface Kernels {
    * Sums per latent: {@code out[0, i] = Σ_b coefficient(b, i)}, a plain sum over ascending samples
    * from +0 (rule 4).
    *
-   * @param codes {@code [B, k]}
-   * @param coefficients {@code [B, k]}
+   * @param codes which latents each sample holds
+   * @param coefficients a vector with an element for each code, at least, in their order
    * @param out {@code [1, d_sae]}, overwritten
    */
   void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out);

@@ -27,6 +27,25 @@ public final class Shapes {
   }
 
   /**
+   * Requires a vector that is long enough.
+   *
+   * @param name the argument's name
+   * @param vector the argument
+   * @param length least number of elements
+   * @throws IllegalArgumentException if it is no vector or shorter
+   */
+  public static void expectVector(String name, Matrix vector, int length) {
+    if (vector == null || vector.rows() != 1 || vector.cols() < length) {
+      throw new IllegalArgumentException(
+          name
+              + ": expected a vector of at least "
+              + length
+              + " elements, got "
+              + (vector == null ? null : vector.shape()));
+    }
+  }
+
+  /**
    * Requires a condition on sizes.
    *
    * @param holds the condition

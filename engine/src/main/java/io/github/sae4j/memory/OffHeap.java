@@ -55,13 +55,20 @@ public final class OffHeap implements AutoCloseable {
    * Allocates sparse codes for a batch.
    *
    * @param rows number of rows (samples), at least 0
-   * @param k codes per row, at least 1
-   * @return codes of {@code [rows, k]}, all index 0 and value 0
+   * @param perRow codes to make room for, per row, at least 0; rows may take more or fewer, and
+   *     memory grows when it is short
+   * @return codes of {@code rows} empty rows
    */
-  public SparseCodes codes(int rows, int k) {
-    Matrix.checkShape(rows, k);
-    long size = (long) rows * k;
-    return new SparseCodes(block(size * Integer.BYTES), block(size * Float.BYTES), rows, k);
+  public SparseCodes codes(int rows, int perRow) {
+    long codes = (long) rows * perRow;
+    if (rows < 0 || perRow < 0 || codes > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "codes: expected at least 0 rows of at least 0, fewer than 2^31 in all, got "
+              + rows
+              + " rows of "
+              + perRow);
+    }
+    return new SparseCodes(this, rows, (int) codes);
   }
 
   /**

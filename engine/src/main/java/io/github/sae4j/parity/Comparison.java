@@ -25,7 +25,8 @@ final class Comparison {
   /** Compares codes: indices must agree, values bit by bit. */
   Comparison codes(SparseCodes expected, SparseCodes actual) {
     for (int r = 0; r < expected.rows(); r++) {
-      for (int slot = 0; slot < expected.k(); slot++) {
+      integers("codes[" + r + "].length", expected.length(r), actual.length(r));
+      for (int slot = 0; slot < Math.min(expected.length(r), actual.length(r)); slot++) {
         String at = "codes[" + r + ", " + slot + "]";
         integers(at + ".index", expected.index(r, slot), actual.index(r, slot));
         numbers(at + ".value", expected.value(r, slot), actual.value(r, slot));

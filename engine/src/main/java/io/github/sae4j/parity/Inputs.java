@@ -59,32 +59,55 @@ final class Inputs {
 
   /** Codes with ascending distinct indices and values of a kind, cut at 0 in places. */
   SparseCodes codes(int rows, int k, int n, Kind kind) {
-    SparseCodes codes = memory.codes(rows, k);
+    return codes(rows, k, n, kind, false);
+  }
+
+  /** The same; ragged rows hold 0 to k latents. */
+  SparseCodes codes(int rows, int k, int n, Kind kind, boolean ragged) {
+    SparseCodes codes = memory.codes(rows, 1);
     for (int r = 0; r < rows; r++) {
+      int length = ragged ? (int) (random.uniform(at++) * (k + 1)) : k;
       TreeSet<Integer> chosen = new TreeSet<>();
-      while (chosen.size() < k) {
+      while (chosen.size() < length) {
         // Squaring skews the choice: some latents fire often, most seldom.
         double u = random.uniform(at++);
         chosen.add((int) (u * u * n));
-        if (chosen.size() < k) {
+        if (chosen.size() < length) {
           chosen.add((int) (random.uniform(at++) * n));
         }
       }
-      int slot = 0;
-      for (int index : chosen) {
+      int[] latents = chosen.stream().mapToInt(Integer::intValue).toArray();
+      float[] values = new float[length];
+      for (int slot = 0; slot < length; slot++) {
         float value = number(kind);
-        codes.set(r, slot++, index, random.uniform(at++) < 0.2 ? 0f : value);
+        values[slot] = random.uniform(at++) < 0.2 ? 0f : value;
       }
+      codes.setRow(r, length, latents, values, 0);
     }
     return codes;
+  }
+
+  /** A number for each code, and some that belong to none. */
+  Matrix perCode(SparseCodes codes, Kind kind) {
+    return matrix(1, codes.size() + 3, kind);
+  }
+
+  /** An array of numbers of a kind. */
+  float[] array(int length, Kind kind) {
+    float[] array = new float[length];
+    for (int i = 0; i < length; i++) {
+      array[i] = number(kind);
+    }
+    return array;
   }
 
   Matrix zeros(int rows, int cols) {
     return memory.matrix(rows, cols);
   }
 
-  SparseCodes noCodes(int rows, int k) {
-    return memory.codes(rows, k);
+  /** Codes without room, so that what writes them makes it. */
+  SparseCodes noCodes(int rows) {
+    return memory.codes(rows, 0);
   }
 
   float number(Kind kind) {

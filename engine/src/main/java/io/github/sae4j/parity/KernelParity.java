@@ -2,18 +2,26 @@ package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Order;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Ranked.Scope;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.parity.Inputs.Kind;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 
 /** Runs every kernel of {@link Device} on ragged shapes and nasty numbers. */
 final class KernelParity {
@@ -42,6 +50,52 @@ final class KernelParity {
 
   private record Named(String name, Kernel kernel) {}
 
+  /** An activation for a shape, with numbers of its own where it has some. */
+  private interface Act {
+    Activation of(Inputs inputs, Shape shape, Kind kind);
+  }
+
+  private static final Map<String, Act> ACTIVATIONS = new LinkedHashMap<>();
+
+  static {
+    for (Relu relu : Relu.values()) {
+      String name = relu.name().toLowerCase(Locale.ROOT);
+      ACTIVATIONS.put("TopK relu=" + name, (in, s, kind) -> Ranked.topK(s.k(), relu));
+      ACTIVATIONS.put(
+          "GroupMax relu=" + name,
+          (in, s, kind) -> new Ranked(Scope.GROUP, groups(s), Order.VALUE, relu));
+      ACTIVATIONS.put(
+          "BatchTopK relu=" + name,
+          (in, s, kind) -> new Ranked(Scope.BATCH, s.k() - 0.3, Order.VALUE, relu));
+    }
+    for (Scope scope : Scope.values()) {
+      ACTIVATIONS.put(
+          "magnitude per " + scope.name().toLowerCase(Locale.ROOT),
+          (in, s, kind) ->
+              new Ranked(
+                  scope, scope == Scope.GROUP ? groups(s) : s.k(), Order.MAGNITUDE, Relu.NONE));
+    }
+    ACTIVATIONS.put("ReLU", (in, s, kind) -> Threshold.RELU);
+    ACTIVATIONS.put("JumpReLU", (in, s, kind) -> Threshold.jumpRelu(in.array(s.n(), kind)));
+    ACTIVATIONS.put("JumpReLU of one threshold", (in, s, kind) -> Threshold.jumpRelu(0.25f));
+    ACTIVATIONS.put(
+        "gated",
+        (in, s, kind) ->
+            new Threshold(
+                in.array(1, tame(kind)),
+                Optional.of(
+                    new Threshold.Magnitude(in.array(s.n(), kind), in.array(s.n(), kind)))));
+  }
+
+  /** The largest number of equal groups up to k. */
+  private static int groups(Shape s) {
+    int groups = s.k();
+    while (s.n() % groups != 0) {
+      groups--;
+    }
+    return groups;
+  }
+
   private final Device device;
   private final Device oracle;
   private final long seed;
@@ -56,11 +110,11 @@ final class KernelParity {
     return run("");
   }
 
-  /** Only the kernels whose name begins so. */
-  List<ParityResult> run(String prefix) {
+  /** One kernel alone in all its variants; all kernels if it is empty. */
+  List<ParityResult> run(String kernel) {
     List<ParityResult> results = new ArrayList<>();
     for (Named named : kernels()) {
-      if (!named.name().startsWith(prefix)) {
+      if (!kernel.isEmpty() && !(named.name() + " ").startsWith(kernel + " ")) {
         continue;
       }
       for (Shape shape : SHAPES) {
@@ -121,43 +175,53 @@ final class KernelParity {
         all.add(new Named(name, (dev, in, s, kind) -> product(dev, in, s, kind, ta, tb)));
       }
     }
-    for (Selection selection : Selection.values()) {
-      for (boolean scaled : new boolean[] {false, true}) {
-        String suffix = " " + selection + (scaled ? " rescaled" : "");
+    ACTIVATIONS.forEach(
+        (activation, act) -> {
+          for (boolean scaled : new boolean[] {false, true}) {
+            String suffix = " " + activation + (scaled ? " rescaled" : "");
+            all.add(
+                new Named(
+                    "encode" + suffix,
+                    (dev, in, s, kind) -> encode(dev, in, s, kind, act, scaled)));
+            all.add(
+                new Named(
+                    "encoder" + suffix,
+                    (dev, in, s, kind) -> prepared(dev, in, s, kind, act, scaled)));
+            all.add(
+                new Named(
+                    "activate" + suffix,
+                    (dev, in, s, kind) -> activate(dev, in, s, kind, act, scaled)));
+          }
+          String suffix = " " + activation + " not finite";
+          all.add(
+              new Named(
+                  "encode" + suffix, (dev, in, s, kind) -> encodeNotFinite(dev, in, s, kind, act)));
+          all.add(
+              new Named(
+                  "encoder" + suffix,
+                  (dev, in, s, kind) -> preparedNotFinite(dev, in, s, kind, act)));
+          all.add(
+              new Named(
+                  "activate" + suffix,
+                  (dev, in, s, kind) -> activateNotFinite(dev, in, s, kind, act)));
+        });
+    for (boolean ragged : new boolean[] {false, true}) {
+      String suffix = ragged ? " ragged" : "";
+      all.add(new Named("decode" + suffix, (dev, in, s, kind) -> decode(dev, in, s, kind, ragged)));
+      for (boolean gated : new boolean[] {false, true}) {
         all.add(
             new Named(
-                "encodeTopK" + suffix,
-                (dev, in, s, kind) -> encode(dev, in, s, kind, selection, scaled)));
-        all.add(
-            new Named(
-                "encoder" + suffix,
-                (dev, in, s, kind) -> prepared(dev, in, s, kind, selection, scaled)));
-        all.add(
-            new Named(
-                "topK" + suffix, (dev, in, s, kind) -> topK(dev, in, s, kind, selection, scaled)));
+                "codeGradients" + (gated ? " gated" : "") + suffix,
+                (dev, in, s, kind) -> codeGradients(dev, in, s, kind, gated, ragged)));
       }
       all.add(
           new Named(
-              "encodeTopK " + selection + " not finite",
-              (dev, in, s, kind) -> encodeNotFinite(dev, in, s, kind, selection)));
+              "accumulateByLatent" + suffix,
+              (dev, in, s, kind) -> accumulate(dev, in, s, kind, ragged)));
       all.add(
           new Named(
-              "encoder " + selection + " not finite",
-              (dev, in, s, kind) -> preparedNotFinite(dev, in, s, kind, selection)));
-      all.add(
-          new Named(
-              "topK " + selection + " not finite",
-              (dev, in, s, kind) -> topKNotFinite(dev, in, s, kind, selection)));
+              "sumByLatent" + suffix, (dev, in, s, kind) -> sumByLatent(dev, in, s, kind, ragged)));
     }
-    all.add(new Named("decode", KernelParity::decode));
-    for (boolean gated : new boolean[] {false, true}) {
-      all.add(
-          new Named(
-              "codeGradients" + (gated ? " gated" : ""),
-              (dev, in, s, kind) -> codeGradients(dev, in, s, kind, gated)));
-    }
-    all.add(new Named("accumulateByLatent", KernelParity::accumulate));
-    all.add(new Named("sumByLatent", KernelParity::sumByLatent));
     all.add(new Named("rowDots", KernelParity::rowDots));
     all.add(new Named("rowSquaredDistances", KernelParity::distances));
     all.add(new Named("rowNorms", KernelParity::rowNorms));
@@ -211,33 +275,32 @@ final class KernelParity {
     return out;
   }
 
+  private static EncoderWeights weights(Inputs in, Shape s, Kind kind, boolean scaled) {
+    return new EncoderWeights(
+        in.matrix(s.n(), s.d(), kind),
+        in.matrix(1, s.n(), kind),
+        scaled ? null : in.matrix(1, s.d(), kind),
+        scaled ? in.squares(1, s.n(), tame(kind)) : null);
+  }
+
   private static Object encode(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection, boolean scaled) {
-    EncoderWeights encoder =
-        new EncoderWeights(
-            in.matrix(s.n(), s.d(), kind),
-            in.matrix(1, s.n(), kind),
-            scaled ? null : in.matrix(1, s.d(), kind),
-            scaled ? in.squares(1, s.n(), tame(kind)) : null);
-    SparseCodes out = in.noCodes(s.b(), s.k());
-    device.encodeTopK(encoder, in.matrix(s.b(), s.d(), kind), selection, out);
+      Device device, Inputs in, Shape s, Kind kind, Act act, boolean scaled) {
+    EncoderWeights encoder = weights(in, s, kind, scaled);
+    SparseCodes out = in.noCodes(s.b());
+    Matrix x = in.matrix(s.b(), s.d(), kind);
+    device.encode(encoder, x, act.of(in, s, kind), out);
     return out;
   }
 
   /** The prepared encoder, over the whole batch, row by row and over few rows. */
   private static Object prepared(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection, boolean scaled) {
-    EncoderWeights weights =
-        new EncoderWeights(
-            in.matrix(s.n(), s.d(), kind),
-            in.matrix(1, s.n(), kind),
-            scaled ? null : in.matrix(1, s.d(), kind),
-            scaled ? in.squares(1, s.n(), tame(kind)) : null);
+      Device device, Inputs in, Shape s, Kind kind, Act act, boolean scaled) {
+    EncoderWeights weights = weights(in, s, kind, scaled);
     Matrix x = in.matrix(s.b(), s.d(), kind);
     int single = Math.min(20, s.b());
     int few = Math.min(3, s.b());
-    SparseCodes out = in.noCodes(s.b() + single + few, s.k());
-    try (Encoder encoder = device.encoder(weights, selection)) {
+    SparseCodes out = in.noCodes(s.b() + single + few);
+    try (Encoder encoder = device.encoder(weights, act.of(in, s, kind))) {
       encoder.encode(x, out.firstRows(s.b()));
       for (int row = 0; row < single; row++) {
         encoder.encode(x.rows(row, 1), out.rows(s.b() + row, 1));
@@ -247,12 +310,14 @@ final class KernelParity {
     return out;
   }
 
-  private static Object topK(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection, boolean scaled) {
-    SparseCodes out = in.noCodes(s.b(), s.k());
-    device.topK(
-        in.matrix(s.b(), s.n(), kind),
-        selection,
+  private static Object activate(
+      Device device, Inputs in, Shape s, Kind kind, Act act, boolean scaled) {
+    SparseCodes out = in.noCodes(s.b());
+    Matrix products = in.matrix(s.b(), s.n(), kind);
+    device.activate(
+        products,
+        scaled ? null : in.matrix(1, s.n(), kind),
+        act.of(in, s, kind),
         scaled ? in.squares(1, s.n(), tame(kind)) : null,
         out);
     return out;
@@ -266,36 +331,33 @@ final class KernelParity {
     return new EncoderWeights(wEnc, in.matrix(1, s.n(), kind), null, null);
   }
 
-  private static Object encodeNotFinite(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
-    SparseCodes out = in.noCodes(s.b(), s.k());
+  private static Object encodeNotFinite(Device device, Inputs in, Shape s, Kind kind, Act act) {
+    SparseCodes out = in.noCodes(s.b());
     Matrix x = in.matrix(s.b(), s.d(), kind);
-    device.encodeTopK(notFinite(in, s, kind, x), x, selection, out);
+    device.encode(notFinite(in, s, kind, x), x, act.of(in, s, kind), out);
     return out;
   }
 
-  private static Object preparedNotFinite(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
-    SparseCodes out = in.noCodes(s.b(), s.k());
+  private static Object preparedNotFinite(Device device, Inputs in, Shape s, Kind kind, Act act) {
+    SparseCodes out = in.noCodes(s.b());
     Matrix x = in.matrix(s.b(), s.d(), kind);
-    try (Encoder encoder = device.encoder(notFinite(in, s, kind, x), selection)) {
+    try (Encoder encoder = device.encoder(notFinite(in, s, kind, x), act.of(in, s, kind))) {
       encoder.encode(x, out);
     }
     return out;
   }
 
-  private static Object topKNotFinite(
-      Device device, Inputs in, Shape s, Kind kind, Selection selection) {
-    Matrix values = in.matrix(s.b(), s.n(), kind);
-    values.set(s.b() / 2, s.n() - 1, Float.NaN);
-    values.set(s.b() / 2, s.n() / 2, Float.POSITIVE_INFINITY);
-    SparseCodes out = in.noCodes(s.b(), s.k());
-    device.topK(values, selection, null, out);
+  private static Object activateNotFinite(Device device, Inputs in, Shape s, Kind kind, Act act) {
+    Matrix products = in.matrix(s.b(), s.n(), kind);
+    products.set(s.b() / 2, s.n() - 1, Float.NaN);
+    products.set(s.b() / 2, s.n() / 2, Float.POSITIVE_INFINITY);
+    SparseCodes out = in.noCodes(s.b());
+    device.activate(products, null, act.of(in, s, kind), null, out);
     return out;
   }
 
-  private static Object decode(Device device, Inputs in, Shape s, Kind kind) {
-    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind);
+  private static Object decode(Device device, Inputs in, Shape s, Kind kind, boolean ragged) {
+    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind, ragged);
     Matrix w = in.matrix(s.n(), s.d(), kind);
     Matrix withBias = in.zeros(s.b(), s.d());
     Matrix without = in.zeros(s.b(), s.d());
@@ -304,30 +366,29 @@ final class KernelParity {
     return new Matrix[] {withBias, without};
   }
 
-  private static Object codeGradients(Device device, Inputs in, Shape s, Kind kind, boolean gated) {
-    Matrix out = in.zeros(s.b(), s.k());
+  private static Object codeGradients(
+      Device device, Inputs in, Shape s, Kind kind, boolean gated, boolean ragged) {
+    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind, ragged);
+    Matrix out = in.perCode(codes, kind);
     device.codeGradients(
-        in.matrix(s.b(), s.d(), kind),
-        in.matrix(s.n(), s.d(), kind),
-        in.codes(s.b(), s.k(), s.n(), kind),
-        gated,
-        out);
+        in.matrix(s.b(), s.d(), kind), in.matrix(s.n(), s.d(), kind), codes, gated, out);
     return out;
   }
 
-  private static Object accumulate(Device device, Inputs in, Shape s, Kind kind) {
-    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind);
+  private static Object accumulate(Device device, Inputs in, Shape s, Kind kind, boolean ragged) {
+    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind, ragged);
     Matrix rows = in.matrix(s.b(), s.d(), kind);
     Matrix byValue = in.matrix(s.n(), s.d(), kind);
     Matrix byCoefficient = in.matrix(s.n(), s.d(), kind);
     device.accumulateByLatent(codes, null, rows, byValue);
-    device.accumulateByLatent(codes, in.matrix(s.b(), s.k(), kind), rows, byCoefficient);
+    device.accumulateByLatent(codes, in.perCode(codes, kind), rows, byCoefficient);
     return new Matrix[] {byValue, byCoefficient};
   }
 
-  private static Object sumByLatent(Device device, Inputs in, Shape s, Kind kind) {
+  private static Object sumByLatent(Device device, Inputs in, Shape s, Kind kind, boolean ragged) {
     Matrix out = in.matrix(1, s.n(), kind);
-    device.sumByLatent(in.codes(s.b(), s.k(), s.n(), kind), in.matrix(s.b(), s.k(), kind), out);
+    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind, ragged);
+    device.sumByLatent(codes, in.perCode(codes, kind), out);
     return out;
   }
 

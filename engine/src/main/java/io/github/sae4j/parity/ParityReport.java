@@ -79,7 +79,7 @@ public record ParityReport(
       return "step";
     }
     // The prepared encoder equals the kernel that it prepares.
-    return kernel.equals("encoder") ? "encodeTopK" : kernel;
+    return kernel.equals("encoder") ? "encode" : kernel;
   }
 
   /**

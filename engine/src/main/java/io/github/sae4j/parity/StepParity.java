@@ -1,5 +1,6 @@
 package io.github.sae4j.parity;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -15,8 +16,9 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /**
- * Runs training steps of every recipe, and of its variants, on the device and on the oracle, and
- * compares losses, weights, moments and counters after the last.
+ * Runs training steps of every recipe, and of its variants, on the device and on the oracle, as the
+ * device compiles them and composed from its kernels, and compares losses, weights, moments and
+ * counters after the last.
  */
 final class StepParity {
   private static final int D_IN = 33;
@@ -40,7 +42,16 @@ final class StepParity {
   }
 
   /** A recipe with some options changed. */
-  private record Variant(Recipe recipe, String name, List<Object> options) {
+  private record Variant(Recipe recipe, String name, List<Object> options, float inputFactor) {
+    Variant(Recipe recipe, String name, List<Object> options) {
+      this(recipe, name, options, 1f);
+    }
+
+    /** The same on a batch that the step multiplies. */
+    Variant multiplied() {
+      return new Variant(recipe, name + " factor", options, 1.37f);
+    }
+
     TrainingConfig config() {
       TrainingConfig config =
           TrainingConfig.of(recipe)
@@ -90,6 +101,7 @@ final class StepParity {
                 "multi_topk", true,
                 "rescale_acts_by_decoder_norm", true,
                 "clip_grad_norm", 0.5)));
+    all.addAll(multiplied());
     // The norms that ranks are scaled by are those of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       all.add(new Variant(recipe, " rescaled", List.of("rescale_acts_by_decoder_norm", true)));
@@ -102,10 +114,34 @@ final class StepParity {
     return all;
   }
 
+  /** Every recipe, and every term and normalisation at least once. */
+  private static List<Variant> composed() {
+    List<Variant> some = new ArrayList<>();
+    for (Recipe recipe : Recipe.values()) {
+      some.add(new Variant(recipe, "", List.of()));
+    }
+    some.addAll(multiplied());
+    return some;
+  }
+
+  private static List<Variant> multiplied() {
+    return List.of(
+        new Variant(Recipe.OPENAI, "", List.of()).multiplied(),
+        new Variant(Recipe.ELEUTHER, " multi", List.of("multi_topk", true)).multiplied(),
+        new Variant(
+                Recipe.SAELENS,
+                " layer_norm",
+                List.of("aux_loss_coefficient", 0, "normalize_activations", "layer_norm"))
+            .multiplied());
+  }
+
   List<ParityResult> run() {
     List<ParityResult> results = new ArrayList<>();
     for (Variant variant : variants()) {
-      results.add(compare(variant));
+      results.add(compare(variant, Mode.COMPILED));
+    }
+    for (Variant variant : composed()) {
+      results.add(compare(variant, Mode.COMPOSED));
     }
     results.add(decay());
     return results;
@@ -156,20 +192,41 @@ final class StepParity {
     }
   }
 
-  private ParityResult compare(Variant variant) {
-    StepSpec spec = variant.config().stepSpec(D_IN, OptionalDouble.of(2.5));
+  /** How the device runs a step. */
+  private enum Mode {
+    /** As it compiles it. */
+    COMPILED("step:"),
+    /** Composed from its kernels, whether or not it has something faster. */
+    COMPOSED("composed step:");
+
+    private final String title;
+
+    Mode(String title) {
+      this.title = title;
+    }
+  }
+
+  private ParityResult compare(Variant variant, Mode mode) {
+    StepSpec spec =
+        variant
+            .config()
+            .stepSpec(D_IN, OptionalDouble.of(2.5))
+            .withInputFactor(variant.inputFactor());
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
       TrainingState expected = start(expectedMemory, D_IN, D_SAE);
       TrainingState actual = start(actualMemory, D_IN, D_SAE);
       Comparison comparison = new Comparison();
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
-          TrainingStep deviceStep = device.compile(spec, actual)) {
+          TrainingStep deviceStep =
+              mode == Mode.COMPOSED
+                  ? new ComposedTrainingStep(device, spec, actual)
+                  : device.compile(spec, actual)) {
         Inputs expectedInputs = new Inputs(seed + 1, expectedMemory);
         Inputs actualInputs = new Inputs(seed + 1, actualMemory);
         for (int step = 1; step <= steps; step++) {
           // The last batch is short.
-          int rows = step == steps ? spec.maxRows() - 13 : spec.maxRows();
+          int rows = step == steps ? spec.shape().rows() - 13 : spec.shape().rows();
           Matrix x = expectedInputs.matrix(rows, D_IN, Kind.UNIFORM);
           Matrix y = actualInputs.matrix(rows, D_IN, Kind.UNIFORM);
           double lr = 1e-3 / step;
@@ -183,8 +240,8 @@ final class StepParity {
       }
       states(comparison, "", expected, actual);
       return comparison.result(
-          "step:" + variant.recipe().toString() + variant.name(),
-          steps + " steps, B=" + spec.maxRows() + " d=" + D_IN + " n=" + D_SAE + " k=" + K);
+          mode.title + variant.recipe().toString() + variant.name(),
+          steps + " steps, B=" + spec.shape().rows() + " d=" + D_IN + " n=" + D_SAE + " k=" + K);
     }
   }
 
@@ -216,14 +273,15 @@ final class StepParity {
   private static void reports(Comparison to, int step, StepReport expected, StepReport actual) {
     String at = "step " + step + " ";
     to.doubles(at + "loss", expected.loss(), actual.loss())
-        .doubles(at + "main", expected.mainLoss(), actual.mainLoss())
-        .doubles(at + "aux", expected.auxLoss(), actual.auxLoss())
-        .doubles(at + "multi", expected.multiLoss(), actual.multiLoss())
         .doubles(at + "squared error", expected.squaredError(), actual.squaredError())
         .doubles(at + "variance", expected.totalVariance(), actual.totalVariance())
         .doubles(at + "explained", expected.rowExplained(), actual.rowExplained())
         .doubles(at + "gradient norm", expected.gradientNorm(), actual.gradientNorm())
         .integers(at + "active", expected.activeLatents(), actual.activeLatents())
-        .integers(at + "dead", expected.dead(), actual.dead());
+        .integers(at + "dead", expected.dead(), actual.dead())
+        .integers(at + "terms", expected.terms().size(), actual.terms().size());
+    for (StepReport.TermLoss loss : expected.terms()) {
+      to.doubles(at + loss.term().metric(), loss.value(), actual.loss(loss.term().getClass()));
+    }
   }
 }

@@ -1,7 +1,7 @@
 package io.github.sae4j.sae;
 
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.kernels.Shapes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -19,7 +19,7 @@ import java.util.Objects;
  * @param applyBDecToInput {@code apply_b_dec_to_input}: encode x − b_dec instead of x
  * @param normalization {@code normalize_activations}: what is done to each row before encoding and
  *     undone after decoding
- * @param selection how latents are selected; {@link Selection#SIGNED} is for training only
+ * @param selection where activations are cut; {@link Relu#NONE} is for training only
  * @param metadata what the checkpoint says of where the SAE belongs (model, hook, data, versions),
  *     kept as it was: JSON values by key, in order
  */
@@ -29,7 +29,7 @@ public record SaeConfig(
     int k,
     boolean applyBDecToInput,
     InputNormalization normalization,
-    Selection selection,
+    Relu selection,
     Map<String, Object> metadata) {
 
   /** Checks the ranges and copies the metadata. */
@@ -39,9 +39,9 @@ public record SaeConfig(
     Shapes.expect(k >= 1 && k <= dSae, "k", "1 to d_sae = " + dSae, k);
     Objects.requireNonNull(normalization, "normalization");
     Shapes.expect(
-        selection == Selection.RAW_THEN_RELU || selection == Selection.RELU_FIRST,
+        selection == Relu.AFTER || selection == Relu.BEFORE,
         "selection",
-        "RAW_THEN_RELU or RELU_FIRST",
+        "BEFORE or AFTER",
         selection);
     metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
   }
@@ -56,7 +56,6 @@ public record SaeConfig(
    * @return the configuration, without metadata
    */
   public static SaeConfig of(int dIn, int dSae, int k) {
-    return new SaeConfig(
-        dIn, dSae, k, true, InputNormalization.NONE, Selection.RAW_THEN_RELU, Map.of());
+    return new SaeConfig(dIn, dSae, k, true, InputNormalization.NONE, Relu.AFTER, Map.of());
   }
 }

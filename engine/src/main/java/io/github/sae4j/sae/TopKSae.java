@@ -1,6 +1,7 @@
 package io.github.sae4j.sae;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.InputNormalization;
@@ -51,7 +52,7 @@ public final class TopKSae implements AutoCloseable {
     encoder =
         device.encoder(
             new EncoderWeights(weights.wEnc(), weights.bEnc(), subtracted, null),
-            config.selection());
+            Ranked.topK(config.k(), config.selection()));
     workspaces = new Workspaces(weights.memory(), config);
   }
 
@@ -86,7 +87,7 @@ public final class TopKSae implements AutoCloseable {
    * Encodes a batch without allocating.
    *
    * @param x {@code [rows, d_in]}, finite
-   * @param out receives {@code [rows, k]}: latents ascending, activations at least 0
+   * @param out receives k latents per row, ascending, and their activations, at least 0
    * @throws IllegalArgumentException if a shape is wrong
    * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
    */
@@ -98,7 +99,7 @@ public final class TopKSae implements AutoCloseable {
    * Encodes a batch and keeps what is needed to decode it again.
    *
    * @param x {@code [rows, d_in]}, finite
-   * @param out receives {@code [rows, k]}
+   * @param out receives k latents per row
    * @param factors receives the factors of {@code rows} rows; or null if nothing will be decoded
    * @throws IllegalArgumentException if a shape is wrong
    * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
@@ -118,7 +119,7 @@ public final class TopKSae implements AutoCloseable {
   /**
    * Decodes a batch of an SAE that does not normalise its rows.
    *
-   * @param codes {@code [rows, k']} of any k', indices ascending
+   * @param codes rows of any lengths, indices ascending
    * @param out receives {@code [rows, d_in]}
    * @throws IllegalArgumentException if a shape or an index is wrong
    * @throws UnsupportedOperationException if the SAE normalises its rows
@@ -131,7 +132,7 @@ public final class TopKSae implements AutoCloseable {
   /**
    * Decodes a batch.
    *
-   * @param codes {@code [rows, k']} of any k', indices ascending
+   * @param codes rows of any lengths, indices ascending
    * @param factors what {@link #encode(Matrix, SparseCodes, RowFactors)} gave for these rows; or
    *     null to leave the rows normalised
    * @param out receives {@code [rows, d_in]}
@@ -253,14 +254,7 @@ public final class TopKSae implements AutoCloseable {
     inChunks(
         1,
         (_, _, space) -> {
-          // Slots too many hold latent 0 with activation 0, which adds nothing.
-          int spare = config.k() - given;
-          for (int slot = 0; slot < config.k(); slot++) {
-            boolean used = slot >= spare;
-            int index = used ? code.indices()[slot - spare] : 0;
-            float value = used ? code.values()[slot - spare] : 0f;
-            space.codes().set(0, slot, index, value);
-          }
+          space.codes().setRow(0, given, code.indices(), code.values(), 0);
           decodeBatch(space.codes(), null, space.output());
           space.output().read(0, 1, out, 0);
         });
@@ -415,11 +409,7 @@ public final class TopKSae implements AutoCloseable {
   }
 
   private void expectCodes(SparseCodes codes, int rows) {
-    Shapes.expect(
-        codes.rows() == rows && codes.k() == config.k(),
-        "codes",
-        "[" + rows + ", " + config.k() + "]",
-        codes);
+    Shapes.expect(codes.rows() == rows, "codes", rows + " rows", codes);
   }
 
   private static void expectFactors(RowFactors factors, int rows) {

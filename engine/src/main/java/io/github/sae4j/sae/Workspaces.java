@@ -32,7 +32,7 @@ final class Workspaces {
    *
    * @param input rows given as arrays, or normalised rows {@code [rows, d_in]}
    * @param output reconstructed rows {@code [rows, d_in]}
-   * @param codes {@code [rows, k]}
+   * @param codes of the rows
    * @param factors of the rows' normalisation
    */
   record Workspace(Matrix input, Matrix output, SparseCodes codes, RowFactors factors) {

@@ -1,21 +1,19 @@
 package io.github.sae4j.scalar;
 
 import static io.github.sae4j.kernels.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expectVector;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.ComposedEncoding;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.HostActivation;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.ComposedTrainingStep;
-import io.github.sae4j.step.StepSpec;
-import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.step.TrainingStep;
 import java.util.Arrays;
 
 /**
@@ -23,6 +21,7 @@ import java.util.Arrays;
  * each kernel and is the fall-back where nothing faster can run.
  */
 public final class ScalarDevice implements Device {
+  private final ComposedEncoding encoding = new ComposedEncoding(this);
   private volatile boolean closed;
 
   /** Opens the device. */
@@ -87,81 +86,16 @@ public final class ScalarDevice implements Device {
   }
 
   @Override
-  public void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out) {
+  public void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out) {
     checkOpen();
-    int d = encoder.dIn();
-    int n = encoder.dSae();
-    expect("x", x, x.rows(), d);
-    checkCodes(out, x.rows(), n);
-    float[] input = new float[d];
-    float[] bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
-    float[] bEnc = encoder.bEnc().toArray();
-    float[] scale = encoder.rankScale() == null ? null : encoder.rankScale().toArray();
-    float[] weights = new float[d];
-    float[] pre = new float[n];
-    for (int row = 0; row < x.rows(); row++) {
-      x.read(row, 1, input, 0);
-      if (bDec != null) {
-        for (int j = 0; j < d; j++) {
-          input[j] -= bDec[j];
-        }
-      }
-      for (int i = 0; i < n; i++) {
-        encoder.wEnc().read(i, 1, weights, 0);
-        pre[i] = chain(input, weights, d) + bEnc[i];
-      }
-      select(pre, scale, selection, row, out);
-    }
+    encoding.encode(encoder, x, activation, out);
   }
 
   @Override
-  public void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out) {
+  public void activate(
+      Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
     checkOpen();
-    checkCodes(out, values.rows(), values.cols());
-    if (rankScale != null) {
-      expect("rank scale", rankScale, 1, values.cols());
-    }
-    float[] scale = rankScale == null ? null : rankScale.toArray();
-    float[] row = new float[values.cols()];
-    for (int b = 0; b < values.rows(); b++) {
-      values.read(b, 1, row, 0);
-      select(row, scale, selection, b, out);
-    }
-  }
-
-  /** Rule 10 by insertion into a sorted list: later latents must be strictly greater to pass. */
-  private static void select(
-      float[] values, float[] scale, Selection selection, int row, SparseCodes out) {
-    int k = out.k();
-    float[] bestRank = new float[k];
-    int[] best = new int[k];
-    int count = 0;
-    for (int i = 0; i < values.length; i++) {
-      float value = values[i];
-      float ranked = selection == Selection.RELU_FIRST ? relu(value) : value;
-      if (scale != null) {
-        ranked *= scale[i];
-      }
-      if (!Float.isFinite(value) || !Float.isFinite(ranked)) {
-        throw new NonFiniteException(row, i, Float.isFinite(value) ? ranked : value);
-      }
-      if (count == k && !(ranked > bestRank[k - 1])) {
-        continue;
-      }
-      int at = count < k ? count++ : k - 1;
-      while (at > 0 && ranked > bestRank[at - 1]) {
-        bestRank[at] = bestRank[at - 1];
-        best[at] = best[at - 1];
-        at--;
-      }
-      bestRank[at] = ranked;
-      best[at] = i;
-    }
-    Arrays.sort(best);
-    for (int slot = 0; slot < k; slot++) {
-      float value = values[best[slot]];
-      out.set(row, slot, best[slot], selection == Selection.SIGNED ? value : relu(value));
-    }
+    HostActivation.apply(products, bias, activation, rankScale, out);
   }
 
   @Override
@@ -172,14 +106,15 @@ public final class ScalarDevice implements Device {
     if (bDec != null) {
       expect("b_dec", bDec, 1, d);
     }
+    codes.expectIndices(wDec.rows());
     float[] bias = bDec == null ? null : bDec.toArray();
     float[] sums = new float[d];
     float[] weights = new float[d];
     for (int b = 0; b < codes.rows(); b++) {
       Arrays.fill(sums, 0f);
-      for (int slot = 0; slot < codes.k(); slot++) {
+      for (int slot = 0; slot < codes.length(b); slot++) {
         float value = codes.value(b, slot);
-        wDec.read(checkIndex(codes, b, slot, wDec.rows()), 1, weights, 0);
+        wDec.read(codes.index(b, slot), 1, weights, 0);
         for (int j = 0; j < d; j++) {
           sums[j] = Math.fma(value, weights[j], sums[j]);
         }
@@ -198,18 +133,19 @@ public final class ScalarDevice implements Device {
     checkOpen();
     int d = wDec.cols();
     expect("g", g, codes.rows(), d);
-    expect("out", out, codes.rows(), codes.k());
+    expectVector("out", out, codes.size());
+    codes.expectIndices(wDec.rows());
     float[] gradient = new float[d];
     float[] weights = new float[d];
     for (int b = 0; b < codes.rows(); b++) {
       g.read(b, 1, gradient, 0);
-      for (int slot = 0; slot < codes.k(); slot++) {
+      for (int slot = 0; slot < codes.length(b); slot++) {
         float delta = 0f;
         if (!gated || codes.value(b, slot) > 0) {
-          wDec.read(checkIndex(codes, b, slot, wDec.rows()), 1, weights, 0);
+          wDec.read(codes.index(b, slot), 1, weights, 0);
           delta = OrderedSums.dot(gradient, 0, weights, 0, d);
         }
-        out.set(b, slot, delta);
+        out.set(0, codes.start(b) + slot, delta);
       }
     }
   }
@@ -221,16 +157,20 @@ public final class ScalarDevice implements Device {
     expect("rows", rows, codes.rows(), d);
     expect("out", out, out.rows(), d);
     if (coefficients != null) {
-      expect("coefficients", coefficients, codes.rows(), codes.k());
+      expectVector("coefficients", coefficients, codes.size());
     }
+    codes.expectIndices(out.rows());
     out.fill(0f);
     float[] sample = new float[d];
     float[] sums = new float[d];
     for (int b = 0; b < codes.rows(); b++) {
       rows.read(b, 1, sample, 0);
-      for (int slot = 0; slot < codes.k(); slot++) {
-        int latent = checkIndex(codes, b, slot, out.rows());
-        float c = coefficients == null ? codes.value(b, slot) : coefficients.get(b, slot);
+      for (int slot = 0; slot < codes.length(b); slot++) {
+        int latent = codes.index(b, slot);
+        float c =
+            coefficients == null
+                ? codes.value(b, slot)
+                : coefficients.get(0, codes.start(b) + slot);
         out.read(latent, 1, sums, 0);
         for (int j = 0; j < d; j++) {
           sums[j] = Math.fma(c, sample[j], sums[j]);
@@ -243,13 +183,14 @@ public final class ScalarDevice implements Device {
   @Override
   public void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out) {
     checkOpen();
-    expect("coefficients", coefficients, codes.rows(), codes.k());
+    expectVector("coefficients", coefficients, codes.size());
     expect("out", out, 1, out.cols());
+    codes.expectIndices(out.cols());
     out.fill(0f);
     for (int b = 0; b < codes.rows(); b++) {
-      for (int slot = 0; slot < codes.k(); slot++) {
-        int latent = checkIndex(codes, b, slot, out.cols());
-        out.set(0, latent, out.get(0, latent) + coefficients.get(b, slot));
+      for (int slot = 0; slot < codes.length(b); slot++) {
+        int latent = codes.index(b, slot);
+        out.set(0, latent, out.get(0, latent) + coefficients.get(0, codes.start(b) + slot));
       }
     }
   }
@@ -499,34 +440,15 @@ public final class ScalarDevice implements Device {
   }
 
   @Override
-  public TrainingStep compile(StepSpec spec, TrainingState state) {
-    checkOpen();
-    return new ComposedTrainingStep(this, spec, state);
-  }
-
-  @Override
   public void close() {
     closed = true;
+    encoding.close();
   }
 
   private void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device scalar is closed");
     }
-  }
-
-  private static void checkCodes(SparseCodes out, int rows, int n) {
-    expect(out.rows() == rows, "codes", rows + " rows", out);
-    expect(out.k() <= n, "codes", "k at most " + n, out);
-  }
-
-  private static int checkIndex(SparseCodes codes, int row, int slot, int n) {
-    int index = codes.index(row, slot);
-    if (index < 0 || index >= n) {
-      throw new IllegalArgumentException(
-          "codes: expected indices in [0, " + n + "), got " + index + " in row " + row);
-    }
-    return index;
   }
 
   private static float chain(float[] a, float[] b, int length) {
@@ -539,9 +461,5 @@ public final class ScalarDevice implements Device {
 
   private static float norm(float[] row) {
     return (float) Math.sqrt(OrderedSums.dot(row, 0, row, 0, row.length));
-  }
-
-  private static float relu(float value) {
-    return value > 0 ? value : 0f;
   }
 }

@@ -2,7 +2,7 @@ package io.github.sae4j.step;
 
 /** Counts since when each latent has not fired, and says which are dead. */
 public final class DeadLatents {
-  private final StepSpec.Counting counting;
+  private final DeadLatentRule.Counting counting;
   private final long[] sinceFired;
 
   /**
@@ -11,7 +11,7 @@ public final class DeadLatents {
    * @param counting unit, window and restart
    * @param sinceFired counters {@code [d_sae]}, updated in place
    */
-  public DeadLatents(StepSpec.Counting counting, long[] sinceFired) {
+  public DeadLatents(DeadLatentRule.Counting counting, long[] sinceFired) {
     this.counting = counting;
     this.sinceFired = sinceFired;
   }
@@ -23,7 +23,7 @@ public final class DeadLatents {
    * @param rows rows of the step, all micro-batches together
    */
   public void count(boolean[] fired, int rows) {
-    long advance = counting.unit() == StepSpec.Counting.Unit.STEPS ? 1 : rows;
+    long advance = counting.unit() == DeadLatentRule.Counting.Unit.STEPS ? 1 : rows;
     for (int i = 0; i < sinceFired.length; i++) {
       if (fired[i]) {
         sinceFired[i] = counting.restart();
@@ -31,6 +31,23 @@ public final class DeadLatents {
         sinceFired[i] += advance;
       }
     }
+  }
+
+  /**
+   * Counts one optimizer step and fixes the mask that it uses, before or after the count.
+   *
+   * @param fired which latents fired in it
+   * @param rows rows of the step, all micro-batches together
+   * @return the dead latents, ascending
+   */
+  public int[] step(boolean[] fired, int rows) {
+    if (counting.afterStep()) {
+      count(fired, rows);
+      return dead();
+    }
+    int[] dead = dead();
+    count(fired, rows);
+    return dead;
   }
 
   /**

@@ -38,14 +38,14 @@ public record MemoryPlan(List<Part> parts) {
    * @return the plan
    */
   public static MemoryPlan ofState(StepSpec spec) {
-    long n = spec.dSae();
-    long d = spec.dIn();
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
     return new MemoryPlan(
         List.of(
             new Part("24 n d: weights and moments", 24 * n * d, false),
             new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
             new Part("8 n: steps or rows since latents fired", 8 * n, true),
-            new Part("8 B d: batch and next batch", 8 * spec.maxRows() * d, false)));
+            new Part("8 B d: batch and next batch", 8 * spec.shape().rows() * d, false)));
   }
 
   /**

@@ -41,26 +41,4 @@ public final class StepSums {
   public static double explained(double squaredError, double squaredDistance) {
     return squaredDistance == 0 ? Double.NaN : 1 - squaredError / squaredDistance;
   }
-
-  /**
-   * The AuxK scale: min(n_dead / k_aux, 1) where the recipe has it.
-   *
-   * @param aux the term
-   * @param dead number of dead latents
-   * @return the scale
-   */
-  public static double auxScale(AuxSpec aux, int dead) {
-    return aux.scaledByDead() ? Math.min((double) dead / aux.kAux(), 1) : 1;
-  }
-
-  /**
-   * PyTorch's clipping coefficient: min(1, max_norm / (norm + 1e-6)), rounded to f32.
-   *
-   * @param maxNorm largest norm
-   * @param norm global norm of the gradient
-   * @return the coefficient
-   */
-  public static float clip(double maxNorm, double norm) {
-    return (float) Math.min(1, maxNorm / (norm + ComposedTrainingStep.CLIP_EPSILON));
-  }
 }

@@ -2,64 +2,152 @@ package io.github.sae4j.step;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Everything a training step changes: weights, Adam's moments, and the counters of dead latents.
- * Encoder and decoder are both {@code [d_sae, d_in]}.
- *
- * @param wEnc encoder {@code [d_sae, d_in]}
- * @param wDec decoder {@code [d_sae, d_in]}
- * @param bEnc encoder bias {@code [1, d_sae]}
- * @param bDec decoder bias {@code [1, d_in]}
- * @param wEncM first moments of {@code wEnc}
- * @param wEncV second moments of {@code wEnc}
- * @param wDecM first moments of {@code wDec}
- * @param wDecV second moments of {@code wDec}
- * @param bEncM first moments of {@code bEnc}
- * @param bEncV second moments of {@code bEnc}
- * @param bDecM first moments of {@code bDec}
- * @param bDecV second moments of {@code bDec}
- * @param sinceFired per latent, steps or rows since it fired; see {@link StepSpec.Counting}
+ * Everything a training step changes: trained tensors with Adam's moments, and the counters of dead
+ * latents. Every autoencoder has the four tensors named here; an architecture may have more.
+ * Encoder and decoder are both {@code [d_sae, width]}.
  */
-public record TrainingState(
-    Matrix wEnc,
-    Matrix wDec,
-    Matrix bEnc,
-    Matrix bDec,
-    Matrix wEncM,
-    Matrix wEncV,
-    Matrix wDecM,
-    Matrix wDecV,
-    Matrix bEncM,
-    Matrix bEncV,
-    Matrix bDecM,
-    Matrix bDecV,
-    long[] sinceFired) {
+public final class TrainingState {
+  /** Name of the encoder, {@code [d_sae, d_in]}. */
+  public static final String W_ENC = "W_enc";
+
+  /** Name of the decoder, {@code [d_sae, d_out]}. */
+  public static final String W_DEC = "W_dec";
+
+  /** Name of the encoder's bias, {@code [1, d_sae]}. */
+  public static final String B_ENC = "b_enc";
+
+  /** Name of the decoder's bias, {@code [1, d_out]}. */
+  public static final String B_DEC = "b_dec";
+
+  private final List<Parameter> parameters;
+  private final long[] sinceFired;
+  private final Matrix wEnc;
+  private final Matrix wDec;
+  private final Matrix bEnc;
+  private final Matrix bDec;
+
+  /**
+   * A state of given tensors.
+   *
+   * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
+   *     that of files and of the sum of squares that clipping takes (numerics rule 7)
+   * @param sinceFired per latent, steps or rows since it fired; see {@link DeadLatentRule.Counting}
+   */
+  public TrainingState(List<Parameter> parameters, long[] sinceFired) {
+    this.parameters = List.copyOf(parameters);
+    this.sinceFired = sinceFired;
+    this.wEnc = parameter(W_ENC).value();
+    this.wDec = parameter(W_DEC).value();
+    this.bEnc = parameter(B_ENC).value();
+    this.bDec = parameter(B_DEC).value();
+  }
 
   /**
    * Allocates a zeroed state.
    *
    * @param memory where
-   * @param dIn width of the input
+   * @param dIn width of input and output
    * @param dSae number of latents
    * @return zero weights, moments and counters
    */
   public static TrainingState allocate(OffHeap memory, int dIn, int dSae) {
     return new TrainingState(
-        memory.matrix(dSae, dIn),
-        memory.matrix(dSae, dIn),
-        memory.vector(dSae),
-        memory.vector(dIn),
-        memory.matrix(dSae, dIn),
-        memory.matrix(dSae, dIn),
-        memory.matrix(dSae, dIn),
-        memory.matrix(dSae, dIn),
-        memory.vector(dSae),
-        memory.vector(dSae),
-        memory.vector(dIn),
-        memory.vector(dIn),
+        List.of(
+            Parameter.allocate(memory, W_ENC, dSae, dIn),
+            Parameter.allocate(memory, W_DEC, dSae, dIn),
+            Parameter.allocate(memory, B_ENC, 1, dSae),
+            Parameter.allocate(memory, B_DEC, 1, dIn)),
         new long[dSae]);
+  }
+
+  /**
+   * This state with another tensor.
+   *
+   * @param parameter its name is new
+   * @return a state on the same memory
+   */
+  public TrainingState plus(Parameter parameter) {
+    List<Parameter> more = new ArrayList<>(parameters);
+    more.add(parameter);
+    return new TrainingState(more, sinceFired);
+  }
+
+  /**
+   * The trained tensors.
+   *
+   * @return in the order of files
+   */
+  public List<Parameter> parameters() {
+    return parameters;
+  }
+
+  /**
+   * A trained tensor.
+   *
+   * @param name its name in files
+   * @return the tensor with its moments
+   * @throws IllegalArgumentException if there is none of that name
+   */
+  public Parameter parameter(String name) {
+    return parameters.stream()
+        .filter(parameter -> parameter.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new IllegalArgumentException(
+                    "parameter: expected one of "
+                        + parameters.stream().map(Parameter::name).toList()
+                        + ", got "
+                        + name));
+  }
+
+  /**
+   * The encoder.
+   *
+   * @return {@code [d_sae, d_in]}
+   */
+  public Matrix wEnc() {
+    return wEnc;
+  }
+
+  /**
+   * The decoder.
+   *
+   * @return {@code [d_sae, d_out]}
+   */
+  public Matrix wDec() {
+    return wDec;
+  }
+
+  /**
+   * The encoder's bias.
+   *
+   * @return {@code [1, d_sae]}
+   */
+  public Matrix bEnc() {
+    return bEnc;
+  }
+
+  /**
+   * The decoder's bias.
+   *
+   * @return {@code [1, d_out]}
+   */
+  public Matrix bDec() {
+    return bDec;
+  }
+
+  /**
+   * Per latent, steps or rows since it fired; see {@link DeadLatentRule.Counting}.
+   *
+   * @return the counters themselves, {@code [d_sae]}
+   */
+  public long[] sinceFired() {
+    return sinceFired;
   }
 
   /**
@@ -71,24 +159,21 @@ public record TrainingState(
   public record Named(String name, Matrix matrix) {}
 
   /**
-   * All tensors in a fixed order, with their names in files.
+   * All tensors in the order of files: values, then of each parameter first and second moments,
+   * named {@code W_enc.m}, {@code W_enc.v} and so on.
    *
-   * @return weights, then moments
+   * @return names and tensors
    */
   public List<Named> tensors() {
-    return List.of(
-        new Named("W_enc", wEnc),
-        new Named("W_dec", wDec),
-        new Named("b_enc", bEnc),
-        new Named("b_dec", bDec),
-        new Named("W_enc.m", wEncM),
-        new Named("W_enc.v", wEncV),
-        new Named("W_dec.m", wDecM),
-        new Named("W_dec.v", wDecV),
-        new Named("b_enc.m", bEncM),
-        new Named("b_enc.v", bEncV),
-        new Named("b_dec.m", bDecM),
-        new Named("b_dec.v", bDecV));
+    List<Named> tensors = new ArrayList<>();
+    for (Parameter parameter : parameters) {
+      tensors.add(new Named(parameter.name(), parameter.value()));
+    }
+    for (Parameter parameter : parameters) {
+      tensors.add(new Named(parameter.name() + ".m", parameter.m()));
+      tensors.add(new Named(parameter.name() + ".v", parameter.v()));
+    }
+    return tensors;
   }
 
   /**
@@ -115,8 +200,10 @@ public record TrainingState(
    * @param source the other state
    */
   public void copyFrom(TrainingState source) {
-    for (int i = 0; i < tensors().size(); i++) {
-      tensors().get(i).matrix().copyFrom(source.tensors().get(i).matrix());
+    List<Named> from = source.tensors();
+    List<Named> to = tensors();
+    for (int i = 0; i < to.size(); i++) {
+      to.get(i).matrix().copyFrom(from.get(i).matrix());
     }
     System.arraycopy(source.sinceFired, 0, sinceFired, 0, sinceFired.length);
   }

@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.step.AuxSpec;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.step.DecoderNormRule;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
 import java.math.BigDecimal;
@@ -276,10 +276,10 @@ final class ConfigOptions {
   private static String switchWord(Class<?> type, String word) {
     boolean on = word.equals("true") || word.equals("yes");
     boolean off = word.equals("false") || word.equals("no");
-    if (type == AuxSpec.BDec.class) {
+    if (type == AuxK.BDec.class) {
       return on ? "included" : off ? "excluded" : word;
     }
-    if (type == StepSpec.DecoderNorm.class) {
+    if (type == DecoderNormRule.When.class) {
       return on ? "before_forward" : off ? "free" : word;
     }
     return word;

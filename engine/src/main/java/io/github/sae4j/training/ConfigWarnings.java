@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,8 +32,8 @@ public final class ConfigWarnings {
               + " steps together, overlap in a run of "
               + steps);
     }
-    StepSpec.Counting counting = config.counting();
-    boolean inSteps = counting.unit() == StepSpec.Counting.Unit.STEPS;
+    DeadLatentRule.Counting counting = config.counting();
+    boolean inSteps = counting.unit() == DeadLatentRule.Counting.Unit.STEPS;
     double longest = inSteps ? steps : (double) steps * config.rowsPerStep();
     if (config.auxLossCoefficient() > 0 && longest <= counting.window()) {
       lines.add(

@@ -18,7 +18,7 @@ import java.util.Optional;
 
 /**
  * The layout of a run's folder: {@code config.json}, {@code metrics.jsonl}, {@code
- * checkpoints/<n_training_samples>/} and {@code final/}.
+ * checkpoints/<n_training_samples>/}, {@code final/} and {@code evaluation.json}.
  *
  * @param path the folder
  */
@@ -93,7 +93,7 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Metrics of the trained SAE on the rows held out.
+   * Metrics of the trained SAE on the rows held out, one JSON object.
    *
    * @return the file
    */
@@ -230,6 +230,11 @@ public record RunFolder(Path path) {
               }
             });
     return differences;
+  }
+
+  /** Writes {@code evaluation.json} so that it is there whole or not at all. */
+  void writeEvaluation(Map<String, Object> metrics) throws IOException {
+    Durable.write(evaluation(), Json.pretty(metrics));
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */

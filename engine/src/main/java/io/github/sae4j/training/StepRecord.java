@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.StepReport;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -12,7 +13,6 @@ import java.util.Map;
  * @param samples rows trained on so far, this step's included
  * @param learningRate learning rate of the step
  * @param report losses and counts
- * @param auxCoefficient weight of the AuxK term
  * @param stepSeconds time of the step itself
  * @param dataSeconds time spent waiting for its rows
  */
@@ -22,7 +22,6 @@ public record StepRecord(
     long samples,
     double learningRate,
     StepReport report,
-    double auxCoefficient,
     double stepSeconds,
     double dataSeconds) {
 
@@ -32,7 +31,7 @@ public record StepRecord(
    * <ul>
    *   <li>{@code losses/overall_loss}: what was minimised; {@code losses/mse_loss}: the main loss;
    *       {@code losses/auxiliary_reconstruction_loss}: the AuxK term with its coefficient; {@code
-   *       losses/multi_topk_loss} before its weight
+   *       losses/multi_topk_loss} before its weight; terms that the objective lacks are 0
    *   <li>{@code metrics/fvu}: Σ‖e‖² / Σ‖x − x̄‖² of the batch, x̄ its mean; {@code
    *       metrics/explained_variance}: 1 − that; {@code metrics/explained_variance_legacy}: mean
    *       over rows of 1 − ‖e‖²/‖x − x̄‖²
@@ -51,8 +50,13 @@ public record StepRecord(
     line.put("step", number);
     put(line, "losses/overall_loss", report.loss());
     put(line, "losses/mse_loss", report.mainLoss());
-    put(line, "losses/auxiliary_reconstruction_loss", auxCoefficient * report.auxLoss());
-    put(line, "losses/multi_topk_loss", report.multiLoss());
+    // Always there, so that all runs have them.
+    put(line, "losses/auxiliary_reconstruction_loss", 0);
+    put(line, "losses/multi_topk_loss", 0);
+    for (StepReport.TermLoss loss : report.terms()) {
+      double factor = loss.term() instanceof MultiTopK ? 1 : loss.term().weight();
+      put(line, "losses/" + loss.term().metric(), factor * loss.value());
+    }
     put(line, "metrics/fvu", report.fvu());
     put(line, "metrics/explained_variance", 1 - report.fvu());
     put(line, "metrics/explained_variance_legacy", report.rowExplained());

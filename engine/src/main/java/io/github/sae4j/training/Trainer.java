@@ -19,9 +19,9 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Training in memory, one step at a time: rows from the stream, the normalisation factor, the
- * device's step at its learning rate. It touches no file but the activations; a {@link TrainingRun}
- * keeps logs and checkpoints around it.
+ * Training in memory, one step at a time: rows from the stream, the device's step at its learning
+ * rate. It touches no file but the activations; a {@link TrainingRun} keeps logs and checkpoints
+ * around it.
  *
  * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
  * [rows, d_in]}. A trainer is for one thread. It owns neither the device nor the data.
@@ -37,7 +37,6 @@ public final class Trainer implements AutoCloseable {
   public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
 
   private final TrainingConfig config;
-  private final Device device;
   private final Measured measured;
   private final StepSpec spec;
   private final LearningRate learningRate;
@@ -49,6 +48,9 @@ public final class Trainer implements AutoCloseable {
   private final long shortRows;
   private long stepsDone;
   private long samplesDone;
+
+  /** Whether steps have run since the state was last brought up to date. */
+  private boolean behind;
 
   private Trainer(
       TrainingConfig config,
@@ -62,20 +64,20 @@ public final class Trainer implements AutoCloseable {
     int dIn = data.training().width();
     long samples = config.samples(data.training().rows());
     this.config = config;
-    this.device = device;
     this.measured = measured;
     this.stepsDone = stepsDone;
     this.shortRows = shortRows;
-    spec = config.stepSpec(dIn, measured.mseScale());
-    steps = Math.ceilDiv(samples + shortRows, (long) spec.maxRows());
-    learningRate = config.learningRate(spec.dSae(), steps);
+    spec =
+        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
+    steps = Math.ceilDiv(samples + shortRows, (long) spec.shape().rows());
+    learningRate = config.learningRate(spec.shape().dSae(), steps);
     samplesDone =
-        Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.maxRows()) - shortRows);
+        Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()) - shortRows);
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.dSae());
+      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
       start.fill(state);
-      int rows = (int) Math.min(spec.maxRows(), samples);
+      int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
           new BatchStream(
               data.training(),
@@ -191,11 +193,9 @@ public final class Trainer implements AutoCloseable {
     waited = stream.secondsWaited() - waited;
     long began = System.nanoTime();
     Matrix x = batch.x();
-    if (measured.normalizationFactor() != 1f) {
-      device.scale(x, measured.normalizationFactor());
-    }
     double rate = learningRate.at(stepsDone);
     StepReport report;
+    behind = true;
     try {
       report = step.run(x, rate, stepsDone + 1, withVariance);
     } catch (NonFiniteException e) {
@@ -213,8 +213,7 @@ public final class Trainer implements AutoCloseable {
       FiniteRows.expect(x, batch::origin);
       throw diverged(batch, report.loss(), rate);
     }
-    return new StepRecord(
-        stepsDone, steps, samplesDone, rate, report, spec.aux().coefficient(), seconds, waited);
+    return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
   }
 
   private DivergenceException diverged(Batch batch, double loss, double rate) {
@@ -232,7 +231,7 @@ public final class Trainer implements AutoCloseable {
    * @return the first found, in words; usually empty
    */
   public Optional<String> nonFiniteWeights() {
-    step.synchronize();
+    synchronize();
     for (TrainingState.Named tensor : state.tensors()) {
       Matrix matrix = tensor.matrix();
       float[] row = new float[matrix.cols()];
@@ -296,7 +295,7 @@ public final class Trainer implements AutoCloseable {
    * @return 0 before the last step of most runs
    */
   public long shortRows() {
-    return Math.multiplyExact(stepsDone, (long) spec.maxRows()) - samplesDone;
+    return Math.multiplyExact(stepsDone, (long) spec.shape().rows()) - samplesDone;
   }
 
   /**
@@ -333,8 +332,16 @@ public final class Trainer implements AutoCloseable {
    * @return weights, moments and counters
    */
   public TrainingState state() {
-    step.synchronize();
+    synchronize();
     return state;
+  }
+
+  /** Asks the device for its copy of the state, once after any number of steps. */
+  private void synchronize() {
+    if (behind) {
+      step.synchronize();
+      behind = false;
+    }
   }
 
   /**

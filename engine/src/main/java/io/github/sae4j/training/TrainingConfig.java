@@ -1,12 +1,23 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.kernels.Selection;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -97,7 +108,7 @@ public record TrainingConfig(
     double adamBeta2,
     double adamEpsilon,
     OptionalDouble clipGradNorm,
-    StepSpec.MainLoss mainLoss,
+    Reconstruction.Measure mainLoss,
     OptionalDouble mseScale,
     boolean reluBeforeTopk,
     boolean rescaleActsByDecoderNorm,
@@ -110,16 +121,16 @@ public record TrainingConfig(
     boolean auxScaledByDead,
     boolean detachResidual,
     boolean auxRelu,
-    AuxSpec.BDec auxBDec,
-    AuxSpec.Normalizer auxNormalizer,
-    StepSpec.Fired fired,
+    AuxK.BDec auxBDec,
+    AuxK.Normalizer auxNormalizer,
+    DeadLatentRule.Fired fired,
     OptionalLong deadFeatureWindow,
     OptionalLong deadFeatureTokens,
     boolean deadTokensAsSteps,
     boolean deadInclusive,
     boolean deadMaskAfterStep,
     long sinceFiredRestart,
-    StepSpec.DecoderNorm normalizeDecoder,
+    DecoderNormRule.When normalizeDecoder,
     double normalizeDecoderEpsilon,
     boolean projectDecoderGradient,
     double projectEpsilon,
@@ -399,14 +410,14 @@ public record TrainingConfig(
    *
    * @return unit, window and the rest
    */
-  public StepSpec.Counting counting() {
+  public DeadLatentRule.Counting counting() {
     boolean inSteps = deadFeatureWindow.isPresent() || deadTokensAsSteps;
     long window =
         deadFeatureWindow.isPresent()
             ? deadFeatureWindow.getAsLong()
             : deadFeatureTokens.getAsLong() / (deadTokensAsSteps ? rowsPerStep() : 1);
-    return new StepSpec.Counting(
-        inSteps ? StepSpec.Counting.Unit.STEPS : StepSpec.Counting.Unit.TOKENS,
+    return new DeadLatentRule.Counting(
+        inSteps ? DeadLatentRule.Counting.Unit.STEPS : DeadLatentRule.Counting.Unit.TOKENS,
         window,
         deadInclusive,
         deadMaskAfterStep,
@@ -414,26 +425,30 @@ public record TrainingConfig(
   }
 
   /**
-   * The AuxK term. A k_aux of 0 (half of d_in = 1) switches it off.
+   * The AuxK term. A coefficient of 0, or a k_aux of 0 (half of d_in = 1), switches it off.
    *
    * @param dIn width of the input
-   * @return the term
+   * @return the term, if there is one
    */
-  public AuxSpec aux(int dIn) {
+  public Optional<AuxK> aux(int dIn) {
     int kAux =
         auxk.orElse(
             switch (auxkRule) {
               case HALF_D_IN -> dIn / 2;
               case HALF_D_SAE -> dSae(dIn) / 2;
             });
-    return new AuxSpec(
-        kAux == 0 ? 0 : auxLossCoefficient,
-        Math.max(kAux, 1),
-        auxScaledByDead,
-        detachResidual,
-        auxRelu,
-        auxBDec,
-        auxNormalizer);
+    if (kAux == 0 || auxLossCoefficient == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new AuxK(
+            auxLossCoefficient,
+            kAux,
+            auxScaledByDead,
+            detachResidual,
+            auxRelu,
+            auxBDec,
+            auxNormalizer));
   }
 
   /**
@@ -442,7 +457,7 @@ public record TrainingConfig(
    * @return true if the main loss is scaled and its scale is auto
    */
   public boolean needsMseScale() {
-    return mainLoss == StepSpec.MainLoss.SCALED_MSE && mseScale.isEmpty();
+    return mainLoss == Reconstruction.Measure.SCALED_MSE && mseScale.isEmpty();
   }
 
   /**
@@ -458,7 +473,7 @@ public record TrainingConfig(
   public StepSpec stepSpec(int dIn, OptionalDouble measuredMseScale) {
     int latents = dSae(dIn);
     double scale = 1;
-    if (mainLoss == StepSpec.MainLoss.SCALED_MSE) {
+    if (mainLoss == Reconstruction.Measure.SCALED_MSE) {
       scale = mseScale.orElse(measuredMseScale.orElse(Double.NaN));
       expect(
           scale > 0 && scale < Double.POSITIVE_INFINITY,
@@ -466,29 +481,37 @@ public record TrainingConfig(
           "a positive number (1 over the variance of the activations)",
           scale);
     }
+    List<Term> terms = new ArrayList<>();
+    terms.add(new Reconstruction(mainLoss, scale));
+    if (multiTopk) {
+      terms.add(MultiTopK.SPARSIFY);
+    }
+    aux(dIn).ifPresent(terms::add);
     return new StepSpec(
-        dIn,
-        latents,
-        k,
-        rowsPerStep(),
-        trainBatchSize,
-        reluBeforeTopk ? Selection.RELU_FIRST : Selection.RAW_THEN_RELU,
-        rescaleActsByDecoderNorm,
-        applyBDecToInput,
-        normalizeActivations.inputNormalization(),
-        mainLoss,
-        scale,
-        multiTopk,
-        aux(dIn),
-        normalizeDecoder,
-        (float) normalizeDecoderEpsilon,
-        projectDecoderGradient,
-        (float) projectEpsilon,
-        clipGradNorm,
-        fired,
-        counting(),
-        adamBeta1,
-        adamBeta2,
-        adamEpsilon);
+        new StepShape(dIn, dIn, latents, rowsPerStep(), trainBatchSize),
+        new Forward(
+            activation(),
+            rescaleActsByDecoderNorm,
+            applyBDecToInput,
+            normalizeActivations.inputNormalization(),
+            1f),
+        new Objective(terms),
+        new Optimizer(adamBeta1, adamBeta2, adamEpsilon, clipGradNorm),
+        new DeadLatentRule(fired, counting()),
+        new DecoderNormRule(
+            normalizeDecoder,
+            (float) normalizeDecoderEpsilon,
+            projectDecoderGradient,
+            (float) projectEpsilon));
+  }
+
+  /**
+   * How latents become active.
+   *
+   * @return the k largest of a row
+   */
+  public Activation.Ranked activation() {
+    return Activation.Ranked.topK(
+        k, reluBeforeTopk ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
   }
 }

@@ -2,14 +2,18 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
+import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,14 +28,14 @@ import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 
 /**
- * A run on disk: a {@link Trainer} with metrics, checkpoints and the finished SAE around it, all in
- * one folder that has one writer at a time. An interrupted run that is resumed ends with the bits
- * of one that was not.
+ * A run on disk: a {@link Trainer} with metrics, checkpoints, the finished SAE and its evaluation
+ * around it, all in one folder that has one writer at a time. An interrupted run that is resumed
+ * ends with the bits of one that was not.
  */
 public final class TrainingRun {
   /** How a run ended. */
   public enum Outcome {
-    /** All steps are done and the SAE is written. */
+    /** All steps are done; the SAE is written and evaluated on the rows held out. */
     FINISHED,
     /** It was asked to stop, and can be resumed. */
     STOPPED
@@ -78,6 +82,7 @@ public final class TrainingRun {
   private final TrainingData data;
   private final Device device;
   private final TrainingListener listener;
+  private Optional<Metrics> evaluation = Optional.empty();
 
   /** What the SAE that the run started from said of itself. */
   private Map<String, Object> inherited = Map.of();
@@ -184,7 +189,7 @@ public final class TrainingRun {
       expectSameConfig(from);
       expectSameData(from);
       if (settings.folder().finished()) {
-        return Outcome.FINISHED;
+        return finish();
       }
       if (from.isEmpty()) {
         warn();
@@ -405,11 +410,33 @@ public final class TrainingRun {
           return Outcome.STOPPED;
         }
       }
-      finish(store, trainer, log);
-      return Outcome.FINISHED;
+      writeFinal(store, trainer, log);
+      return finish();
     } catch (DivergenceException e) {
       throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
     }
+  }
+
+  /** Evaluates what a user would load, on the rows that training never saw. */
+  private Outcome finish() throws IOException {
+    if (data.heldOut().isPresent()) {
+      try (TopKSae trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
+        Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+        settings.folder().writeEvaluation(metrics.toMap());
+        evaluation = Optional.of(metrics);
+      }
+    }
+    return Outcome.FINISHED;
+  }
+
+  /**
+   * Metrics of the finished SAE, as loaded from disk, on the rows held out of training; {@code
+   * evaluation.json} has the same.
+   *
+   * @return the metrics; empty before the end, or where no rows are held out
+   */
+  public Optional<Metrics> evaluation() {
+    return evaluation;
   }
 
   private boolean logs(long step, long steps) {
@@ -439,7 +466,8 @@ public final class TrainingRun {
   }
 
   /** State first, SAE second: a run that dies between them is resumed and writes the second. */
-  private void finish(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
+  private void writeFinal(CheckpointStore store, Trainer trainer, MetricsLog log)
+      throws IOException {
     expectFinite(trainer);
     IOException failure = null;
     try {
@@ -517,20 +545,21 @@ public final class TrainingRun {
     Map<String, Object> metadata = new LinkedHashMap<>(inherited);
     metadata.putAll(settings.metadata());
     metadata.put("n_training_samples", trainer.samplesDone());
+    SaeWeights weights = trainer.weights();
     SaeConfig sae =
         new SaeConfig(
-            trainer.weights().dIn(),
-            trainer.weights().dSae(),
+            weights.dIn(),
+            weights.dSae(),
             config.k(),
             config.applyBDecToInput(),
             config.normalizeActivations().inputNormalization(),
-            trainer.spec().selection(),
+            config.activation().relu(),
             metadata);
     Folding folding =
         Folding.of(
-            trainer.weights().wDec(),
+            weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.rescaleActsByDecoderNorm());
-    SaeLensLayout.write(folder, sae, trainer.weights(), folding);
+    SaeLensLayout.write(folder, sae, weights, folding);
   }
 }

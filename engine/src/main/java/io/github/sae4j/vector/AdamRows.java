@@ -5,6 +5,7 @@ import static io.github.sae4j.vector.Vectors.SPECIES;
 
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.step.Parameter;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -18,6 +19,19 @@ final class AdamRows {
   private static final ByteOrder NATIVE = ByteOrder.nativeOrder();
 
   private AdamRows() {}
+
+  /**
+   * Updates one row of a trained tensor.
+   *
+   * @param parameter the tensor with its moments
+   * @param row the row
+   * @param gradient the row's gradient
+   * @param at its first float
+   * @param adam the step's constants
+   */
+  static void update(Parameter parameter, int row, float[] gradient, int at, Adam adam) {
+    update(parameter.value(), parameter.m(), parameter.v(), row, gradient, at, adam);
+  }
 
   /**
    * Updates one row as {@link Adam} writes it out.

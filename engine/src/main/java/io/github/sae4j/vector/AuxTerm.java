@@ -1,9 +1,8 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.AuxSpec;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.step.StepSums;
 import io.github.sae4j.step.TrainingState;
 import java.util.function.Supplier;
@@ -34,8 +33,8 @@ final class AuxTerm {
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
   static final long ROW_BYTES = 8L << 20;
 
-  /** Bytes of a code: index, value, gradient, place in the index by latent. */
-  static final long CODE_BYTES = 16;
+  /** Bytes of a code: index, value, gradient; place and row in the codes by latent. */
+  static final long CODE_BYTES = 20;
 
   /** A way to compute the term. */
   sealed interface Method extends LatentTerm permits DenseAux, SparseAux {
@@ -72,7 +71,7 @@ final class AuxTerm {
       float[] squares,
       float[] columnSums) {}
 
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final Limits limits;
   private final Supplier<SparseAux> newSparse;
   private final Supplier<DenseAux> newDense;
@@ -82,7 +81,7 @@ final class AuxTerm {
 
   AuxTerm(
       WorkerPool pool,
-      StepSpec spec,
+      FusedSpec spec,
       TrainingState state,
       StepMemory memory,
       Encoding encoding,
@@ -98,9 +97,9 @@ final class AuxTerm {
     this.columnSums = new float[memory.padded];
   }
 
-  /** How AuxK codes are ranked and stored. */
-  static Selection selection(AuxSpec aux) {
-    return aux.relu() ? Selection.RELU_FIRST : Selection.SIGNED;
+  /** Where AuxK codes are cut. */
+  static Relu relu(AuxK aux) {
+    return aux.relu() ? Relu.BEFORE : Relu.NONE;
   }
 
   /**
@@ -123,15 +122,15 @@ final class AuxTerm {
       double[] normalizers,
       HeapCodes main,
       float[] mainFactors) {
-    AuxSpec aux = spec.aux();
+    AuxK aux = spec.aux();
     int micros = normalizers.length;
-    double scale = StepSums.auxScale(aux, dead.length);
+    double scale = aux.scale(dead.length);
     float[] factors = new float[micros];
     for (int micro = 0; micro < micros; micro++) {
-      factors[micro] = StepSums.factor(2 * aux.coefficient() * scale, normalizers[micro], micros);
+      factors[micro] = StepSums.factor(2 * aux.weight() * scale, normalizers[micro], micros);
     }
     java.util.Arrays.fill(columnSums, 0f);
-    int k = Math.min(aux.kAux(), dead.length);
+    int k = aux.k(dead.length);
     boolean dense = isDense(spec, limits, rows, dead.length, k);
     if (method == null || dense != method instanceof DenseAux) {
       // The other way's memory is let go: it may be all that there is.
@@ -149,19 +148,18 @@ final class AuxTerm {
     return loss / micros;
   }
 
-  private static boolean isDense(StepSpec spec, Limits limits, int rows, int dead, int k) {
+  private static boolean isDense(FusedSpec spec, Limits limits, int rows, int dead, int k) {
     // The second line: an array of so many floats must exist.
     if (dead > (long) limits.denseRatio() * k
         || (OrderedSums.BLOCK + (long) spec.dIn()) * (dead + 64L) > Integer.MAX_VALUE) {
       return false;
     }
     // Clipping keeps the gradient rows of all latents anyhow.
-    return spec.clipNorm().isPresent()
-        || 8L * dead * spec.dIn() <= ROW_BYTES + CODE_BYTES * rows * k;
+    return spec.clips() || 8L * dead * spec.dIn() <= ROW_BYTES + CODE_BYTES * rows * k;
   }
 
   /** Bytes of the term at the number of dead latents where it needs most. */
-  static long bytes(StepSpec spec, int threads) {
+  static long bytes(FusedSpec spec, int threads) {
     return LongStream.concat(
             LongStream.of(1, spec.aux().kAux(), spec.dSae()),
             DenseAux.worstDead(spec, Limits.DEFAULT))
@@ -171,9 +169,9 @@ final class AuxTerm {
   }
 
   /** Bytes of the term with so many dead latents. */
-  static long bytes(StepSpec spec, int threads, int dead) {
+  static long bytes(FusedSpec spec, int threads, int dead) {
     int rows = spec.maxRows();
-    int k = Math.min(spec.aux().kAux(), dead);
+    int k = spec.aux().k(dead);
     long ofMethod =
         isDense(spec, Limits.DEFAULT, rows, dead, k)
             ? DenseAux.bytes(spec, threads, dead, Limits.DEFAULT.blockFloats())

@@ -3,8 +3,8 @@ package io.github.sae4j.vector;
 import java.util.Arrays;
 
 /**
- * The gradient by latent of codes that were turned around: sums of rows of the batch over the
- * samples that selected the latent, in ascending order.
+ * The gradient by latent of codes: sums of rows of the batch over the samples that selected the
+ * latent, in ascending order.
  *
  * @param codes codes, their gradients and their index by latent
  * @param gradient gradient at the codes' reconstruction, {@code [rows, padded]}
@@ -44,7 +44,7 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepMemory memory) implements
     for (int p = 0; p < count; p++) {
       int place = codes.byLatent.place(from + p);
       scratch.weights[p] = weights[place];
-      scratch.rowAt[p] = place / codes.k * padded;
+      scratch.rowAt[p] = codes.byLatent.row(from + p) * padded;
     }
     RowKernels.combine(scratch.weights, 0, scratch.rowAt, 0, count, rows, padded, row, 0);
   }

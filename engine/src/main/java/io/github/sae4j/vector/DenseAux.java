@@ -5,7 +5,7 @@ import static io.github.sae4j.vector.Vectors.LENGTH;
 import static io.github.sae4j.vector.Vectors.SPECIES;
 
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.numerics.Quickselect;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.vector.PanelProduct.Product;
 import java.util.Arrays;
@@ -34,7 +34,7 @@ final class DenseAux implements AuxTerm.Method {
   private static final int NOT_TAKEN = Float.floatToRawIntBits(-0f);
 
   private final WorkerPool pool;
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
   private final SamplePass samples;
@@ -64,7 +64,7 @@ final class DenseAux implements AuxTerm.Method {
 
   DenseAux(
       WorkerPool pool,
-      StepSpec spec,
+      FusedSpec spec,
       TrainingState state,
       StepMemory memory,
       SamplePass samples,
@@ -94,7 +94,7 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   /** Numbers of dead latents among which the one that needs most memory is. */
-  static LongStream worstDead(StepSpec spec, AuxTerm.Limits limits) {
+  static LongStream worstDead(FusedSpec spec, AuxTerm.Limits limits) {
     int padded = Vectors.padded(spec.dIn());
     // Where a block loses 256 rows it was at its largest.
     LongStream steps =
@@ -108,7 +108,7 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   /** Bytes of the term with so many dead latents. */
-  static long bytes(StepSpec spec, int threads, int dead, int blockFloats) {
+  static long bytes(FusedSpec spec, int threads, int dead, int blockFloats) {
     int d = spec.dIn();
     int padded = Vectors.padded(d);
     int block = blockRows(spec.maxRows(), dead, padded, blockFloats);
@@ -123,7 +123,7 @@ final class DenseAux implements AuxTerm.Method {
                 PanelProduct.workerFloats(d, dead, threads),
                 PanelProduct.workerFloats(d, block, threads)));
     long perWorker = product + SAMPLES * CHUNK + (spec.aux().kAux() < dead ? dead : 0);
-    long ownRows = spec.clipNorm().isPresent() ? 0 : 2L * dead * padded;
+    long ownRows = spec.clips() ? 0 : 2L * dead * padded;
     return 4
         * ((long) block * (stride(dead) + padded)
             + packed
@@ -241,7 +241,7 @@ final class DenseAux implements AuxTerm.Method {
     for (int j = 0; j < dead; j++) {
       ranks[j] = codes[at + j] * scale[j];
     }
-    float kth = Selector.kthLargest(ranks, dead, work.k());
+    float kth = Quickselect.kthLargest(ranks, dead, work.k());
     int above = 0;
     for (int j = 0; j < dead; j++) {
       above += codes[at + j] * scale[j] > kth ? 1 : 0;

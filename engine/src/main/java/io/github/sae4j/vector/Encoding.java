@@ -5,8 +5,8 @@ import static io.github.sae4j.vector.Vectors.PANEL;
 import static io.github.sae4j.vector.Vectors.SPECIES;
 import static io.github.sae4j.vector.Vectors.TILE;
 
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -44,18 +44,13 @@ final class Encoding {
    * @param latents which rows of {@code wEnc} are encoded, ascending; or null for all
    * @param bias b_enc per row of {@code wEnc}
    * @param rankScale per row of {@code wEnc}, or null
-   * @param selection ranking
+   * @param relu where values below 0 are cut
    * @param panels {@code wEnc} in packed panels, one after the other; or null
    */
   record Spec(
-      Matrix wEnc,
-      int[] latents,
-      float[] bias,
-      float[] rankScale,
-      Selection selection,
-      Matrix panels) {
-    Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Selection selection) {
-      this(wEnc, latents, bias, rankScale, selection, null);
+      Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Relu relu, Matrix panels) {
+    Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Relu relu) {
+      this(wEnc, latents, bias, rankScale, relu, null);
     }
 
     boolean scaled() {
@@ -145,19 +140,33 @@ final class Encoding {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
   }
 
+  /** Packs rows that are not multiplied. */
+  void packRows(
+      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+    packRows(x, from, rows, 1f, bDec, kept, stride, packed);
+  }
+
   /**
-   * Reads rows of a batch, subtracts b_dec and packs them into tiles.
+   * Reads rows of a batch, multiplies them, subtracts b_dec and packs them into tiles.
    *
    * @param x the batch
    * @param from first row
    * @param rows number of rows
+   * @param factor what elements are multiplied by; 1 leaves them
    * @param bDec what is subtracted, or null
    * @param kept receives the rows before packing, {@code stride} floats apart; or null
    * @param stride distance of kept rows
    * @param packed receives {@code tiles * TILE * depth} floats
    */
   void packRows(
-      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+      Matrix x,
+      int from,
+      int rows,
+      float factor,
+      float[] bDec,
+      float[] kept,
+      int stride,
+      float[] packed) {
     int depth = x.cols();
     pool.run(
         Packing.tiles(rows),
@@ -169,6 +178,11 @@ final class Encoding {
           int step = kept == null ? depth : stride;
           for (int r = 0; r < count; r++) {
             Packing.copyRow(x, from + first + r, 0, depth, to, at + r * step);
+            if (factor != 1f) {
+              for (int j = 0; j < depth; j++) {
+                to[at + r * step + j] *= factor;
+              }
+            }
             if (bDec != null) {
               for (int j = 0; j < depth; j++) {
                 to[at + r * step + j] -= bDec[j];
@@ -205,19 +219,26 @@ final class Encoding {
    * @param spec the encoder
    * @param packed from {@link #packRows}
    * @param rows number of rows
-   * @param codes receives the best {@code codes.k} latents of each row, ascending
-   * @param best receives the best {@code best.k}, at most {@code codes.k}; or null
+   * @param k how many latents a row takes
+   * @param codes receives the best k latents of each row, ascending
+   * @param few how many latents {@code best} takes, at most k
+   * @param best receives the best {@code few} of each row; or null
    * @throws NonFiniteException if a pre-activation is not finite
    */
-  void run(Spec spec, float[] packed, int rows, HeapCodes codes, HeapCodes best) {
+  void run(Spec spec, float[] packed, int rows, int k, HeapCodes codes, int few, HeapCodes best) {
+    codes.equalRows(rows, k);
+    if (best != null) {
+      best.equalRows(rows, few);
+    }
     for (Worker worker : workers) {
       worker.firstBad = Integer.MAX_VALUE;
     }
     int tiles = Packing.tiles(rows);
-    long bytesPerTile = TILE * Selector.bytesPerRow(codes.k, spec.count(), spec.scaled());
+    long bytesPerTile = TILE * Selector.bytesPerRow(k, spec.count(), spec.scaled());
     int tilesPerPass = (int) Math.max(1, Math.min(tiles, STATE_BYTES / bytesPerTile));
     for (int first = 0; first < tiles; first += tilesPerPass) {
-      new Pass(spec, packed, rows, first, Math.min(tiles, first + tilesPerPass), codes, best).run();
+      new Pass(spec, packed, rows, k, first, Math.min(tiles, first + tilesPerPass), codes, best)
+          .run();
     }
     int bad = Integer.MAX_VALUE;
     for (Worker worker : workers) {
@@ -233,6 +254,7 @@ final class Encoding {
     private final Spec spec;
     private final float[] packed;
     private final int rows;
+    private final int k;
     private final int firstTile;
     private final int lastTile;
     private final HeapCodes codes;
@@ -252,6 +274,7 @@ final class Encoding {
         Spec spec,
         float[] packed,
         int rows,
+        int k,
         int firstTile,
         int lastTile,
         HeapCodes codes,
@@ -259,6 +282,7 @@ final class Encoding {
       this.spec = spec;
       this.packed = packed;
       this.rows = rows;
+      this.k = k;
       this.firstTile = firstTile;
       this.lastTile = lastTile;
       this.codes = codes;
@@ -330,7 +354,7 @@ final class Encoding {
         if (selectors[chunk] == null) {
           selectors[chunk] = new Selector();
         }
-        selectors[chunk].reset(count, codes.k, spec.count(), spec.scaled());
+        selectors[chunk].reset(count, k, spec.count(), spec.scaled());
       }
       Selector selector = selectors[chunk];
       Round round = roundOf(first);
@@ -372,9 +396,9 @@ final class Encoding {
 
     private void finish(Selector selector, int firstRow, int count) {
       for (int r = 0; r < count; r++) {
-        selector.finish(r, spec.selection(), codes, firstRow + r);
+        selector.finish(r, spec.relu(), codes, firstRow + r);
         if (best != null) {
-          selector.finish(r, spec.selection(), best, firstRow + r);
+          selector.finish(r, spec.relu(), best, firstRow + r);
         }
       }
     }
@@ -445,15 +469,7 @@ final class Encoding {
     for (; hits != 0; hits &= hits - 1) {
       int r = Long.numberOfTrailingZeros(hits);
       selector.append(
-          row + r,
-          masks[r],
-          latent,
-          tile,
-          r * PANEL,
-          round.bias,
-          round.scale,
-          biasAt,
-          spec.selection());
+          row + r, masks[r], latent, tile, r * PANEL, round.bias, round.scale, biasAt, spec.relu());
     }
     return !check.compare(VectorOperators.NE, ZERO).anyTrue();
   }

@@ -1,13 +1,16 @@
 package io.github.sae4j.vector;
 
 import io.github.sae4j.kernels.Adam;
-import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.StepSums;
@@ -18,12 +21,15 @@ import io.github.sae4j.step.TrainingStep;
  * The training step in fused passes: encode and select; one pass per sample for decode, residual
  * and code gradients; the codes turned around; for each weight matrix one pass per latent for its
  * gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
- * io.github.sae4j.step.ComposedTrainingStep}, whose documentation gives the order of operations.
+ * io.github.sae4j.composed.ComposedTrainingStep}, whose documentation gives the order of
+ * operations.
  */
 final class FusedTrainingStep implements TrainingStep {
   private final WorkerPool pool;
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
+  private final Parameter bEncState;
+  private final Parameter bDecState;
   private final Encoding encoding;
   private final BatchSums sums;
   private final StepMemory memory;
@@ -48,22 +54,24 @@ final class FusedTrainingStep implements TrainingStep {
   private Matrix outShifts;
   private boolean closed;
 
-  FusedTrainingStep(WorkerPool pool, StepSpec spec, TrainingState state) {
-    this(pool, spec, state, AuxTerm.Limits.DEFAULT);
+  FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state) {
+    this(pool, step, state, AuxTerm.Limits.DEFAULT);
   }
 
-  FusedTrainingStep(WorkerPool pool, StepSpec spec, TrainingState state, AuxTerm.Limits limits) {
+  FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state, AuxTerm.Limits limits) {
+    this.spec = FusedSpec.of(step);
     Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
     this.pool = pool;
-    this.spec = spec;
     this.state = state;
+    this.bEncState = state.parameter(TrainingState.B_ENC);
+    this.bDecState = state.parameter(TrainingState.B_DEC);
     this.encoding = new Encoding(pool);
     this.sums = new BatchSums(pool);
     this.memory = new StepMemory(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
     this.latents = new LatentPass(pool, spec, state, memory);
     this.aux =
-        spec.aux().coefficient() > 0
+        spec.aux() != null
             ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
             : null;
     this.main = new CodeTerm(codes, memory.gradient, memory);
@@ -72,11 +80,11 @@ final class FusedTrainingStep implements TrainingStep {
     this.rowScalars = new float[spec.maxRows()];
     this.columns = new float[memory.padded];
     this.bDecGradient = new float[memory.padded];
-    this.bDec = spec.applyBDecToInput() ? new float[spec.dIn()] : null;
+    this.bDec = spec.subtractBDec() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
     this.bEnc = new float[spec.dSae()];
-    this.counter = new DeadLatents(spec.counting(), state.sinceFired());
-    if (spec.normalization() != InputNormalization.NONE) {
+    this.counter = new DeadLatents(step.deadLatents().counting(), state.sinceFired());
+    if (spec.normalizes()) {
       normalized = offHeap.matrix(spec.maxRows(), spec.dIn());
       outScales = offHeap.vector(spec.maxRows());
       outShifts = offHeap.vector(spec.maxRows());
@@ -90,28 +98,21 @@ final class FusedTrainingStep implements TrainingStep {
       throw new IllegalStateException("training step is closed");
     }
     int rows = x.rows();
-    Shapes.expect(
-        rows >= 1 && rows <= spec.maxRows() && x.cols() == spec.dIn(),
-        "x",
-        "1 to " + spec.maxRows() + " rows of width " + spec.dIn(),
-        x.shape());
-    if (spec.decoderNorm() == StepSpec.DecoderNorm.BEFORE_FORWARD) {
+    spec.step().shape().expectBatch(x);
+    if (spec.decoderNorm().when() == DecoderNormRule.When.BEFORE_FORWARD) {
       latents.normalizeDecoder();
     }
     prepareInput(x);
     encode(rows);
     long active = countFired(rows);
-    int[] dead = countDead(rows);
+    int[] dead = counter.step(fired, rows);
     Losses losses = reconstruct(x, dead, withVariance);
     double norm = update(rows, learningRate, number, losses.auxActive);
+    double[] values = losses.values(spec);
     return new StepReport(
         rows,
-        losses.main
-            + spec.aux().coefficient() * losses.auxValue
-            + (spec.multiTopK() ? StepSpec.MULTI_TOP_K_WEIGHT * losses.multi : 0),
-        losses.main,
-        losses.auxValue,
-        losses.multi,
+        spec.step().objective().total(values),
+        StepReport.losses(spec.step().objective(), values),
         BatchSums.sum(memory.errorSquares, 0, rows),
         losses.variance,
         losses.rowExplained,
@@ -123,15 +124,31 @@ final class FusedTrainingStep implements TrainingStep {
   private void prepareInput(Matrix x) {
     int rows = x.rows();
     Matrix source = x;
+    float factor = spec.inputFactor();
     if (normalized != null) {
       source = normalized.firstRows(rows);
-      spec.normalization().apply(x, source, outScales, outShifts);
+      spec.step().forward().normalization().apply(scaled(x, source), source, outScales, outShifts);
+      factor = 1f;
       samples.undoNormalization(outScales.toArray(), outShifts.toArray());
     }
     if (bDec != null) {
       state.bDec().read(0, 1, bDec, 0);
     }
-    encoding.packRows(source, 0, rows, bDec, memory.input, memory.padded, memory.gradient);
+    encoding.packRows(source, 0, rows, factor, bDec, memory.input, memory.padded, memory.gradient);
+  }
+
+  /** The batch times the input factor, in {@code to} if that is not 1. */
+  private Matrix scaled(Matrix x, Matrix to) {
+    if (spec.inputFactor() == 1f) {
+      return x;
+    }
+    Rows source = Rows.of(x, spec.inputFactor());
+    float[] row = new float[spec.dIn()];
+    for (int b = 0; b < x.rows(); b++) {
+      source.read(b, 0, row.length, row, 0);
+      to.write(b, 1, row, 0);
+    }
+    return to;
   }
 
   private void encode(int rows) {
@@ -139,46 +156,30 @@ final class FusedTrainingStep implements TrainingStep {
     if (spec.rescaleByDecoderNorm()) {
       norms = latents.decoderNorms();
     }
-    codes.resize(rows, spec.k());
-    Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.selection());
+    Encoding.Spec encoder = new Encoding.Spec(state.wEnc(), null, bEnc, norms, spec.relu());
     if (spec.multiTopK()) {
-      multiCodes.resize(rows, spec.multiK());
-      encoding.run(encoder, memory.gradient, rows, multiCodes, codes);
+      encoding.run(encoder, memory.gradient, rows, spec.multiK(), multiCodes, spec.k(), codes);
     } else {
-      encoding.run(encoder, memory.gradient, rows, codes, null);
+      encoding.run(encoder, memory.gradient, rows, spec.k(), codes, 0, null);
     }
   }
 
   private long countFired(int rows) {
     java.util.Arrays.fill(fired, false);
+    DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     long active = 0;
-    for (int i = 0; i < rows * spec.k(); i++) {
+    for (int i = 0; i < codes.size(); i++) {
       int latent = codes.indices[i];
       float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
       active += activation > 0 ? 1 : 0;
-      fired[latent] |=
-          switch (spec.fired()) {
-            case POSITIVE -> activation > 0;
-            case SELECTED -> true;
-            case ABOVE_THRESHOLD -> activation > StepSpec.FIRED_THRESHOLD;
-          };
+      fired[latent] |= rule.by(activation);
     }
-    if (spec.multiTopK() && spec.fired() == StepSpec.Fired.SELECTED) {
-      for (int i = 0; i < rows * multiCodes.k; i++) {
+    if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
+      for (int i = 0; i < multiCodes.size(); i++) {
         fired[multiCodes.indices[i]] = true;
       }
     }
     return active;
-  }
-
-  private int[] countDead(int rows) {
-    if (spec.counting().afterStep()) {
-      counter.count(fired, rows);
-      return counter.dead();
-    }
-    int[] dead = counter.dead();
-    counter.count(fired, rows);
-    return dead;
   }
 
   /** Losses of a step. */
@@ -189,18 +190,25 @@ final class FusedTrainingStep implements TrainingStep {
     double variance = Double.NaN;
     double rowExplained = Double.NaN;
     boolean auxActive;
+
+    /** In the objective's order. */
+    double[] values(FusedSpec spec) {
+      if (spec.multi() == null) {
+        return spec.aux() == null ? new double[] {main} : new double[] {main, auxValue};
+      }
+      return spec.aux() == null ? new double[] {main, multi} : new double[] {main, multi, auxValue};
+    }
   }
 
   private Losses reconstruct(Matrix x, int[] dead, boolean withVariance) {
     int rows = x.rows();
-    int micros = (rows + spec.microBatchRows() - 1) / spec.microBatchRows();
-    AuxSpec.Normalizer normalizer = spec.aux().normalizer();
+    int micros = spec.step().shape().microBatches(rows);
     boolean auxActive = aux != null && dead.length > 0;
     boolean variance =
         withVariance
-            || spec.loss() == StepSpec.MainLoss.FVU
+            || spec.reconstruction().needsVariance()
             || spec.multiTopK()
-            || (auxActive && normalizer == AuxSpec.Normalizer.TOTAL_VARIANCE);
+            || (auxActive && spec.aux().needsVariance());
     double[] variances = variance ? variances(x, micros) : null;
 
     Losses losses = new Losses();
@@ -212,12 +220,13 @@ final class FusedTrainingStep implements TrainingStep {
       samples.residual(x, codes, memory.gradient, memory.errorSquares);
       double[] normalizers = new double[micros];
       for (int micro = 0; micro < micros; micro++) {
+        int number = micro;
         normalizers[micro] =
-            switch (normalizer) {
-              case ROWS -> microRows(rows, micro);
-              case TOTAL_VARIANCE -> variances[micro];
-              case RESIDUAL_VARIANCE -> residualVariance(rows, micro);
-            };
+            spec.aux()
+                .divisor(
+                    microRows(rows, micro),
+                    variance ? variances[micro] : Double.NaN,
+                    () -> residualVariance(rows, number));
       }
       losses.auxActive = true;
       losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
@@ -227,8 +236,7 @@ final class FusedTrainingStep implements TrainingStep {
     if (spec.multiTopK()) {
       float[] multiFactors = new float[micros];
       for (int micro = 0; micro < micros; micro++) {
-        multiFactors[micro] =
-            StepSums.factor(2 * StepSpec.MULTI_TOP_K_WEIGHT, variances[micro], micros);
+        multiFactors[micro] = StepSums.factor(2 * spec.multi().weight(), variances[micro], micros);
       }
       samples.forward(x, multiCodes, multi.gradient(), rowScalars, multiFactors);
       for (int micro = 0; micro < micros; micro++) {
@@ -269,17 +277,13 @@ final class FusedTrainingStep implements TrainingStep {
   }
 
   private double divisor(int rows, int micro, double[] variances) {
-    int count = microRows(rows, micro);
-    return switch (spec.loss()) {
-      case SQUARED_ERROR -> count;
-      case FVU -> variances[micro];
-      case SCALED_MSE -> (double) count * spec.dIn() / spec.mseScale();
-    };
+    double variance = variances == null ? Double.NaN : variances[micro];
+    return spec.reconstruction().divisor(microRows(rows, micro), spec.dIn(), variance);
   }
 
   private double[] variances(Matrix x, int micros) {
     double[] variances = new double[micros];
-    Rows source = Rows.of(x);
+    Rows source = Rows.of(x, spec.inputFactor());
     for (int micro = 0; micro < micros; micro++) {
       int from = microFrom(micro);
       int count = microRows(x.rows(), micro);
@@ -301,28 +305,29 @@ final class FusedTrainingStep implements TrainingStep {
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
-    codes.byLatent.build(codes.indices, rows * codes.k, n);
+    codes.indexByLatent(n);
     if (multi != null) {
-      multiCodes.byLatent.build(multiCodes.indices, rows * multiCodes.k, n);
+      multiCodes.indexByLatent(n);
     }
     latents.begin(main, multi, auxActive ? aux.byLatent() : null);
     decoderBiasGradient(rows, auxActive);
-    Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
+    Optimizer optimizer = spec.step().optimizer();
+    Adam adam = optimizer.adam(learningRate, number);
     double norm = Double.NaN;
-    if (spec.clipNorm().isPresent()) {
+    if (spec.clips()) {
       latents.formGradients();
       norm =
           Math.sqrt(
               latents.squaredNorm()
                   + squaredNorm(latents.biasGradient(), n)
                   + squaredNorm(bDecGradient, spec.dIn()));
-      adam = adam.clippedBy(StepSums.clip(spec.clipNorm().getAsDouble(), norm));
+      adam = adam.clippedBy(optimizer.clip(norm));
       latents.applyGradients(adam);
     } else {
       latents.formAndApply(adam);
     }
-    AdamRows.update(state.bEnc(), state.bEncM(), state.bEncV(), 0, latents.biasGradient(), 0, adam);
-    AdamRows.update(state.bDec(), state.bDecM(), state.bDecV(), 0, bDecGradient, 0, adam);
+    AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
+    AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
     return norm;
   }
 
@@ -335,10 +340,10 @@ final class FusedTrainingStep implements TrainingStep {
       sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);
       RowKernels.add(bDecGradient, 0, columns, 0, memory.padded);
     }
-    if (auxActive && spec.aux().bDec() != AuxSpec.BDec.EXCLUDED) {
+    if (auxActive && spec.aux().bDec() != AuxK.BDec.EXCLUDED) {
       RowKernels.add(bDecGradient, 0, aux.columnSums(), 0, memory.padded);
     }
-    if (spec.applyBDecToInput()) {
+    if (spec.subtractBDec()) {
       RowKernels.subtract(
           bDecGradient, 0, latents.throughInput(), 0, bDecGradient, 0, memory.padded);
     }

@@ -1,28 +1,42 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
-import java.lang.foreign.MemorySegment;
 
-/** Codes of a batch on the heap, with the gradient of each and the index by latent. */
+/**
+ * Codes of a batch on the heap in compressed rows (CSR), with the gradient of each and the same
+ * codes by latent: row b holds the codes from {@code starts[b]} to {@code starts[b + 1]}.
+ */
 final class HeapCodes {
   final LatentIndex byLatent = new LatentIndex();
-  int k;
+  int rows;
+  int[] starts = {0};
   int[] indices = {};
   float[] values = {};
   float[] deltas = {};
 
   HeapCodes() {}
 
-  /** Bytes of codes and their index by latent; 0 latents if it is never built. */
+  /** Bytes of codes and the same by latent; 0 latents if these are never built. */
   static long bytes(long rows, long k, long latents) {
-    return latents == 0 ? 12 * rows * k : 16 * rows * k + 8 * latents;
+    long codes = 12 * rows * k + 4 * (rows + 1);
+    return latents == 0 ? codes : codes + 8 * rows * k + 8 * latents;
   }
 
-  /** Makes room for a batch. */
-  HeapCodes resize(int rows, int k) {
-    this.k = k;
-    int size = Math.multiplyExact(rows, k);
+  /**
+   * Makes room for a batch whose rows all hold as many latents.
+   *
+   * @param count number of rows
+   * @param length latents of each
+   */
+  HeapCodes equalRows(int count, int length) {
+    rows = count;
+    int size = Math.multiplyExact(count, length);
+    if (starts.length < count + 1) {
+      starts = new int[count + 1];
+    }
+    for (int b = 0; b <= count; b++) {
+      starts[b] = b * length;
+    }
     if (indices.length < size) {
       indices = new int[size];
       values = new float[size];
@@ -31,17 +45,23 @@ final class HeapCodes {
     return this;
   }
 
+  /** Number of codes. */
+  int size() {
+    return starts[rows];
+  }
+
+  /** Sorts the codes by latent. */
+  void indexByLatent(int latents) {
+    byLatent.build(this, latents);
+  }
+
   /**
-   * Copies rows of codes out; {@code out} has as many codes a row.
+   * Copies all rows out.
    *
-   * @param rows how many, from the first
    * @param out receives them
    * @param row where in {@code out} the first goes
    */
-  void copyTo(int rows, SparseCodes out, int row) {
-    int count = rows * k;
-    long to = 4L * row * k;
-    MemorySegment.copy(indices, 0, out.indices(), SparseCodes.INT, to, count);
-    MemorySegment.copy(values, 0, out.values(), Matrix.FLOAT, to, count);
+  void copyTo(SparseCodes out, int row) {
+    out.setRows(row, rows, starts, indices, values);
   }
 }

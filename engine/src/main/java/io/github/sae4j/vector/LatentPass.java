@@ -5,7 +5,8 @@ import static io.github.sae4j.vector.Vectors.SPECIES;
 
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
@@ -33,17 +34,14 @@ final class LatentPass {
    * A matrix as the optimizer sees it.
    *
    * @param side which
-   * @param weights {@code [d_sae, d_in]}
-   * @param m first moments
-   * @param v second moments
+   * @param weights {@code [d_sae, d_in]} with moments
    * @param kept gradient rows kept between the two passes of clipping; or null
    * @param squares their squared norms; or null
    */
-  private record Part(
-      Side side, Matrix weights, Matrix m, Matrix v, Matrix kept, float[] squares) {}
+  private record Part(Side side, Parameter weights, Matrix kept, float[] squares) {}
 
   private final WorkerPool pool;
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
   private final Part encoder;
@@ -57,7 +55,7 @@ final class LatentPass {
   private LatentTerm multi;
   private LatentTerm aux;
 
-  LatentPass(WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory) {
+  LatentPass(WorkerPool pool, FusedSpec spec, TrainingState state, StepMemory memory) {
     this.pool = pool;
     this.spec = spec;
     this.state = state;
@@ -65,21 +63,17 @@ final class LatentPass {
     this.biasGradient = new float[Vectors.padded(spec.dSae())];
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
-    boolean clipped = spec.clipNorm().isPresent();
+    boolean clipped = spec.clips();
     this.encoder =
         new Part(
             Side.ENCODER,
-            state.wEnc(),
-            state.wEncM(),
-            state.wEncV(),
+            state.parameter(TrainingState.W_ENC),
             memory.keptEncoderGradients,
             clipped ? new float[spec.dSae()] : null);
     this.decoder =
         new Part(
             Side.DECODER,
-            state.wDec(),
-            state.wDecM(),
-            state.wDecV(),
+            state.parameter(TrainingState.W_DEC),
             memory.keptDecoderGradients,
             clipped ? new float[spec.dSae()] : null);
   }
@@ -246,7 +240,7 @@ final class LatentPass {
   /** Forms a gradient row of a latent; false if it is zero and was not written. */
   private boolean form(Side side, int latent, StepMemory.Worker scratch) {
     boolean ofDecoder = side == Side.DECODER;
-    if (ofDecoder && spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_BACKWARD) {
+    if (ofDecoder && spec.decoderNorm().when() == DecoderNormRule.When.AFTER_BACKWARD) {
       normalizeDecoderRow(latent, scratch);
     }
     if (!touched(latent)) {
@@ -260,10 +254,10 @@ final class LatentPass {
     if (has(aux, latent)) {
       aux.addTo(side, latent, scratch);
     }
-    if (ofDecoder && spec.projectGradient()) {
+    if (ofDecoder && spec.decoderNorm().projectGradient()) {
       readDecoder(latent, scratch);
-      if (spec.projectEpsilon() > 0) {
-        RowKernels.normalize(scratch.unit, 0, spec.projectEpsilon(), memory.padded);
+      if (spec.decoderNorm().projectEpsilon() > 0) {
+        RowKernels.normalize(scratch.unit, 0, spec.decoderNorm().projectEpsilon(), memory.padded);
       }
       RowKernels.project(scratch.gradient, 0, scratch.unit, 0, memory.padded);
     }
@@ -272,11 +266,11 @@ final class LatentPass {
 
   private void apply(
       Part part, int latent, float[] gradient, Adam adam, StepMemory.Worker scratch) {
-    AdamRows.update(part.weights, part.m, part.v, latent, gradient, 0, adam);
+    AdamRows.update(part.weights, latent, gradient, 0, adam);
     if (part.side == Side.ENCODER) {
       return;
     }
-    if (spec.decoderNorm() == StepSpec.DecoderNorm.AFTER_STEP) {
+    if (spec.decoderNorm().when() == DecoderNormRule.When.AFTER_STEP) {
       normalizeDecoderRow(latent, scratch);
     }
     if (norms != null) {
@@ -287,7 +281,7 @@ final class LatentPass {
 
   private void normalizeDecoderRow(int latent, StepMemory.Worker scratch) {
     readDecoder(latent, scratch);
-    RowKernels.normalize(scratch.unit, 0, spec.decoderNormEpsilon(), memory.padded);
+    RowKernels.normalize(scratch.unit, 0, spec.decoderNorm().epsilon(), memory.padded);
     state.wDec().write(latent, 1, scratch.unit, 0);
   }
 

@@ -5,10 +5,10 @@ import static io.github.sae4j.vector.Vectors.LENGTH;
 import static io.github.sae4j.vector.Vectors.PANEL;
 import static io.github.sae4j.vector.Vectors.SPECIES;
 
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -52,16 +52,20 @@ final class PackedEncoder implements Encoder {
   private final float[] bDec;
   private final int dIn;
   private final int dSae;
+  private final int k;
   private final Encoding.Spec spec;
   private final int panelsPerTask;
   private final AtomicReferenceArray<Scratch> shelf;
 
-  PackedEncoder(VectorDevice device, WorkerPool pool, EncoderWeights encoder, Selection selection) {
+  /** Prepares an encoder for TopK. */
+  PackedEncoder(
+      VectorDevice device, WorkerPool pool, EncoderWeights encoder, Activation.Ranked topK) {
     this.device = device;
     this.pool = pool;
     this.encoding = new Encoding(pool);
     this.dIn = encoder.dIn();
     this.dSae = encoder.dSae();
+    this.k = (int) topK.k();
     int count = Packing.panels(dSae);
     this.panels = memory.matrix(Math.multiplyExact(count, dIn), PANEL);
     int padded = count * PANEL;
@@ -71,7 +75,7 @@ final class PackedEncoder implements Encoder {
             ? null
             : java.util.Arrays.copyOf(encoder.rankScale().toArray(), padded);
     this.bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
-    this.spec = new Encoding.Spec(encoder.wEnc(), null, bias, scale, selection, panels);
+    this.spec = new Encoding.Spec(encoder.wEnc(), null, bias, scale, topK.relu(), panels);
     this.panelsPerTask = Math.max(1, Math.ceilDiv(count, 4 * pool.size()));
     this.shelf = new AtomicReferenceArray<>(2 * Runtime.getRuntime().availableProcessors());
     pack(encoder.wEnc());
@@ -93,7 +97,7 @@ final class PackedEncoder implements Encoder {
   public void encode(Matrix x, SparseCodes out) {
     device.checkOpen();
     expect("x", x, x.rows(), dIn);
-    VectorDevice.checkCodes(out, x.rows(), dSae);
+    expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     Scratch scratch = take();
     try {
       if (x.rows() <= FEW_ROWS) {
@@ -184,7 +188,7 @@ final class PackedEncoder implements Encoder {
 
     private void select(int r, int row, SparseCodes out) {
       int base = r * bias.length;
-      selector.reset(1, out.k(), dSae, spec.scaled());
+      selector.reset(1, k, dSae, spec.scaled());
       FloatVector check = FloatVector.zero(SPECIES);
       for (int i = 0; i < dSae; i += LENGTH) {
         long there = dSae - i >= LENGTH ? -1L : (1L << (dSae - i)) - 1;
@@ -197,15 +201,14 @@ final class PackedEncoder implements Encoder {
         check = rank.fma(FloatVector.zero(SPECIES), check);
         long mask = rank.compare(VectorOperators.GT, selector.thresholds()[0]).toLong() & there;
         if (mask != 0) {
-          selector.append(0, mask, i, sums, base + i, bias, scale, i, spec.selection());
+          selector.append(0, mask, i, sums, base + i, bias, scale, i, spec.relu());
         }
       }
       if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
         throw nonFinite(base, row);
       }
-      this.row.resize(1, out.k());
-      selector.finish(0, spec.selection(), this.row, 0);
-      this.row.copyTo(1, out, row);
+      selector.finish(0, spec.relu(), this.row.equalRows(1, k), 0);
+      this.row.copyTo(out, row);
     }
 
     private NonFiniteException nonFinite(int base, int row) {
@@ -224,16 +227,15 @@ final class PackedEncoder implements Encoder {
       if (packed.length < size) {
         packed = new float[size];
       }
-      many.resize(rows, out.k());
       synchronized (encoding) {
         encoding.packRows(x, from, rows, bDec, null, 0, packed);
         try {
-          encoding.run(spec, packed, rows, many, null);
+          encoding.run(spec, packed, rows, k, many, 0, null);
         } catch (NonFiniteException e) {
           throw e.shifted(from);
         }
       }
-      many.copyTo(rows, out, from);
+      many.copyTo(out, from);
     }
   }
 

@@ -45,6 +45,27 @@ interface Rows {
     return new OfArray(array, first, stride);
   }
 
+  /** All rows of a matrix, each element multiplied when it is read; not to be written. */
+  static Rows of(Matrix matrix, float factor) {
+    return factor == 1f ? of(matrix) : new Scaled(matrix, factor);
+  }
+
+  /** Rows of a matrix times a number. */
+  record Scaled(Matrix matrix, float factor) implements Rows {
+    @Override
+    public void read(int row, int column, int count, float[] to, int at) {
+      Packing.copyRow(matrix, row, column, count, to, at);
+      for (int j = at; j < at + count; j++) {
+        to[j] *= factor;
+      }
+    }
+
+    @Override
+    public void write(int row, int column, int count, float[] from, int at) {
+      throw new UnsupportedOperationException("scaled rows are read only");
+    }
+  }
+
   /** Rows of a matrix, all or some. */
   record OfMatrix(Matrix matrix, int[] which) implements Rows {
     private long offset(int row, int column) {

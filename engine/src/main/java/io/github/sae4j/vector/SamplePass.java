@@ -3,8 +3,7 @@ package io.github.sae4j.vector;
 import static io.github.sae4j.vector.StepMemory.CHUNK;
 
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.step.AuxSpec;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.step.TrainingState;
 
 /**
@@ -24,19 +23,21 @@ final class SamplePass {
   }
 
   private final WorkerPool pool;
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
   private final float[] bDec;
+  private final float factor;
   private float[] scales;
   private float[] shifts;
 
-  SamplePass(WorkerPool pool, StepSpec spec, TrainingState state, StepMemory memory) {
+  SamplePass(WorkerPool pool, FusedSpec spec, TrainingState state, StepMemory memory) {
     this.pool = pool;
     this.spec = spec;
     this.state = state;
     this.memory = memory;
     this.bDec = new float[memory.padded];
+    this.factor = spec.inputFactor();
   }
 
   /** Sets what undoes the input normalisation on the output, per row. */
@@ -48,7 +49,7 @@ final class SamplePass {
   /**
    * Decode, residual, gradient and code gradients in one pass per sample.
    *
-   * @param x the batch
+   * @param x the batch, not yet multiplied by the input factor
    * @param codes codes; their gradients are set
    * @param gradient receives g per row
    * @param squares receives ‖e‖² per row
@@ -63,7 +64,7 @@ final class SamplePass {
           residual(x, codes, b, scratch, squares);
           int at = b * padded;
           toGradient(scratch.error, 0, b, factors, null, 0, gradient, at);
-          codeGradients(codes, b, gradient, true, scratch, codes.k <= CHUNK);
+          codeGradients(codes, b, gradient, true, scratch, length(codes, b) <= CHUNK);
         });
   }
 
@@ -125,7 +126,7 @@ final class SamplePass {
    */
   void auxGradient(int first, int count, float[] values, float[] factors, float[] squares) {
     int padded = memory.padded;
-    boolean withBias = spec.aux().bDec() == AuxSpec.BDec.INCLUDED;
+    boolean withBias = spec.aux().bDec() == AuxK.BDec.INCLUDED;
     forEach(
         count,
         (i, scratch) -> {
@@ -149,6 +150,9 @@ final class SamplePass {
       RowKernels.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
     }
     Packing.copyRow(x, b, 0, spec.dIn(), scratch.x, 0);
+    if (factor != 1f) {
+      RowKernels.scale(scratch.x, 0, factor, scratch.x, 0, padded);
+    }
     RowKernels.subtract(scratch.out, 0, scratch.x, 0, scratch.error, 0, padded);
     squares[b] = RowKernels.dot(scratch.error, 0, scratch.error, 0, padded);
   }
@@ -179,9 +183,10 @@ final class SamplePass {
   private void decode(HeapCodes codes, int b, StepMemory.Worker scratch, boolean withBias) {
     int padded = memory.padded;
     java.util.Arrays.fill(scratch.out, 0f);
-    int at = b * codes.k;
-    for (int slot = 0; slot < codes.k; slot += IN_L1) {
-      int count = Math.min(IN_L1, codes.k - slot);
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += IN_L1) {
+      int count = Math.min(IN_L1, length - slot);
       int place = slot % CHUNK;
       loadDecoderRows(codes, at + slot, count, scratch, place);
       RowKernels.combine(
@@ -208,9 +213,10 @@ final class SamplePass {
       StepMemory.Worker scratch,
       boolean loaded) {
     int padded = memory.padded;
-    int at = b * codes.k;
-    for (int slot = 0; slot < codes.k; slot += CHUNK) {
-      int count = Math.min(CHUNK, codes.k - slot);
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += CHUNK) {
+      int count = Math.min(CHUNK, length - slot);
       if (!loaded) {
         loadDecoderRows(codes, at + slot, count, scratch, 0);
       }
@@ -218,7 +224,7 @@ final class SamplePass {
           gradient, b * padded, scratch.decoderRows, count, padded, codes.deltas, at + slot);
     }
     if (gated) {
-      for (int i = at; i < at + codes.k; i++) {
+      for (int i = at; i < at + length; i++) {
         codes.deltas[i] = codes.values[i] > 0 ? codes.deltas[i] : 0f;
       }
     }
@@ -235,6 +241,10 @@ final class SamplePass {
           scratch.decoderRows,
           (place + i) * memory.padded);
     }
+  }
+
+  private static int length(HeapCodes codes, int b) {
+    return codes.starts[b + 1] - codes.starts[b];
   }
 
   private void readBias() {

@@ -4,7 +4,7 @@ import static io.github.sae4j.vector.Vectors.LENGTH;
 import static io.github.sae4j.vector.Vectors.PANEL;
 import static io.github.sae4j.vector.Vectors.SPECIES;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -100,7 +100,7 @@ final class Selector {
    * @param bias biases
    * @param scale rank scales; not read if the ranking has none
    * @param at bias and scale of the lowest bit
-   * @param selection the ranking
+   * @param relu where values are cut
    */
   void append(
       int row,
@@ -111,7 +111,7 @@ final class Selector {
       float[] bias,
       float[] scale,
       int at,
-      Selection selection) {
+      Relu relu) {
     if (counts[row] > capacity - PANEL) {
       cut(row);
     }
@@ -119,7 +119,7 @@ final class Selector {
     for (long left = mask; left != 0; left &= left - 1) {
       int lane = Long.numberOfTrailingZeros(left);
       float value = sums[sumsAt + lane] + bias[at + lane];
-      float rank = selection == Selection.RELU_FIRST && !(value > 0) ? 0f : value;
+      float rank = relu == Relu.BEFORE && !(value > 0) ? 0f : value;
       if (scaled) {
         values[to] = value;
         rank *= scale[at + lane];
@@ -134,22 +134,24 @@ final class Selector {
    * Writes a row's best latents, ascending by index. May be called again for fewer.
    *
    * @param row row of the block
-   * @param selection what is stored of a value
-   * @param codes receives {@code codes.k} latents
+   * @param relu what is stored of a value
+   * @param codes receives as many latents as its row holds
    * @param at row of {@code codes}
    */
-  void finish(int row, Selection selection, HeapCodes codes, int at) {
-    if (counts[row] > codes.k) {
+  void finish(int row, Relu relu, HeapCodes codes, int at) {
+    int to = codes.starts[at];
+    int length = codes.starts[at + 1] - to;
+    if (counts[row] > length) {
       pad(row);
-      float kth = kthLargest(row, codes.k);
-      keep(row, kth, codes.k - countAbove(row, kth));
+      float kth = kthLargest(row, length);
+      keep(row, kth, length - countAbove(row, kth));
     }
     int from = row * capacity;
     float[] source = scaled ? values : ranks;
-    for (int i = 0; i < codes.k; i++) {
+    for (int i = 0; i < length; i++) {
       float value = source[from + i];
-      codes.indices[at * codes.k + i] = latents[from + i];
-      codes.values[at * codes.k + i] = selection == Selection.SIGNED || value > 0 ? value : 0f;
+      codes.indices[to + i] = latents[from + i];
+      codes.values[to + i] = relu == Relu.NONE || value > 0 ? value : 0f;
     }
   }
 
@@ -287,42 +289,5 @@ final class Selector {
       }
     }
     counts[row] = at - from;
-  }
-
-  /** The k-th largest of the first {@code count} values, which are reordered (quickselect). */
-  static float kthLargest(float[] values, int count, int k) {
-    int low = 0;
-    int high = count - 1;
-    int target = k - 1;
-    while (low < high) {
-      float pivot = middle(values[low], values[(low + high) >>> 1], values[high]);
-      int i = low;
-      int j = high;
-      while (i <= j) {
-        while (values[i] > pivot) {
-          i++;
-        }
-        while (values[j] < pivot) {
-          j--;
-        }
-        if (i <= j) {
-          float swap = values[i];
-          values[i++] = values[j];
-          values[j--] = swap;
-        }
-      }
-      if (target <= j) {
-        high = j;
-      } else if (target >= i) {
-        low = i;
-      } else {
-        break;
-      }
-    }
-    return values[target];
-  }
-
-  private static float middle(float a, float b, float c) {
-    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
   }
 }

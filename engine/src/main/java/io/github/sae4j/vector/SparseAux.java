@@ -1,11 +1,10 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 
 /** AuxK along the selected pairs: a small part of many dead latents. */
 final class SparseAux implements AuxTerm.Method {
-  private final StepSpec spec;
+  private final FusedSpec spec;
   private final TrainingState state;
   private final StepMemory memory;
   private final Encoding encoding;
@@ -19,7 +18,7 @@ final class SparseAux implements AuxTerm.Method {
   private CodeTerm byLatent;
 
   SparseAux(
-      StepSpec spec,
+      FusedSpec spec,
       TrainingState state,
       StepMemory memory,
       Encoding encoding,
@@ -34,11 +33,11 @@ final class SparseAux implements AuxTerm.Method {
   }
 
   /** Bytes of the term with so many dead latents: h, codes, and the running selection. */
-  static long bytes(StepSpec spec, int dead) {
+  static long bytes(FusedSpec spec, int dead) {
     int rows = spec.maxRows();
-    int k = Math.min(spec.aux().kAux(), dead);
+    int k = spec.aux().k(dead);
     // Panels and the state of the running selection are the main codes'; the latter may grow.
-    int mainK = spec.multiTopK() ? spec.multiK() : spec.k();
+    int mainK = spec.encodedK();
     boolean scaled = spec.rescaleByDecoderNorm();
     long there = Encoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
     long selection = Math.max(0, Encoding.selectionBytes(dead, k, rows, scaled) - there);
@@ -53,15 +52,16 @@ final class SparseAux implements AuxTerm.Method {
     }
     int rows = work.rows();
     encoding.packRows(memory.input, memory.padded, rows, spec.dIn(), h);
-    codes.resize(rows, work.k());
     encoding.run(
         new Encoding.Spec(
-            state.wEnc(), work.dead(), work.bEnc(), work.norms(), AuxTerm.selection(spec.aux())),
+            state.wEnc(), work.dead(), work.bEnc(), work.norms(), AuxTerm.relu(spec.aux())),
         h,
         rows,
+        work.k(),
         codes,
+        0,
         null);
-    for (int i = 0; i < rows * codes.k; i++) {
+    for (int i = 0; i < codes.size(); i++) {
       codes.indices[i] = work.dead()[codes.indices[i]];
     }
     samples.decodeAux(rows, codes, h);
@@ -70,7 +70,7 @@ final class SparseAux implements AuxTerm.Method {
         0, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
     samples.codeGradients(rows, codes, h, spec.aux().relu());
     sums.addColumnSums(Rows.of(h, 0, memory.padded), rows, spec.dIn(), work.columnSums());
-    codes.byLatent.build(codes.indices, rows * codes.k, spec.dSae());
+    codes.indexByLatent(spec.dSae());
   }
 
   @Override

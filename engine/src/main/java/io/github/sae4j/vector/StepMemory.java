@@ -4,7 +4,6 @@ import static io.github.sae4j.vector.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.step.StepSpec;
 
 /** Memory of a fused step, allocated once. */
 final class StepMemory {
@@ -85,17 +84,17 @@ final class StepMemory {
   final float[] distances;
 
   /** Floats of {@link #gradient}. */
-  static long gradientFloats(StepSpec spec) {
+  static long gradientFloats(FusedSpec spec) {
     long packed = (long) Packing.tiles(spec.maxRows()) * TILE * spec.dIn();
     return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
   }
 
   /** Bytes of one worker's scratch, at most: 4 (64 + 6) d and the samples of one latent. */
-  static long workerBytes(StepSpec spec) {
+  static long workerBytes(FusedSpec spec) {
     return 4L * (CHUNK + 6) * Vectors.padded(spec.dIn()) + 16L * spec.maxRows();
   }
 
-  StepMemory(StepSpec spec, int threads, OffHeap offHeap) {
+  StepMemory(FusedSpec spec, int threads, OffHeap offHeap) {
     padded = Vectors.padded(spec.dIn());
     workers = new Worker[threads];
     for (int i = 0; i < threads; i++) {
@@ -104,7 +103,7 @@ final class StepMemory {
     int rows = spec.maxRows();
     input = new float[Math.multiplyExact(rows, padded)];
     gradient = new float[Math.toIntExact(gradientFloats(spec))];
-    boolean clipped = spec.clipNorm().isPresent();
+    boolean clipped = spec.clips();
     keptEncoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
     keptDecoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
     errorSquares = new float[rows];

@@ -1,9 +1,7 @@
 package io.github.sae4j.vector;
 
-import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
-import io.github.sae4j.step.StepSpec;
 import java.util.List;
 
 /** The memory of {@link FusedTrainingStep}, as formulas; a test holds the real arrays to them. */
@@ -11,13 +9,13 @@ final class StepPlan {
   private StepPlan() {}
 
   /** The plan of a step on so many threads. */
-  static MemoryPlan of(StepSpec spec, int threads) {
+  static MemoryPlan of(FusedSpec spec, int threads) {
     long rows = spec.maxRows();
     long n = spec.dSae();
     long d = spec.dIn();
     long padded = Vectors.padded(spec.dIn());
-    int encoded = spec.multiTopK() ? spec.multiK() : spec.k();
-    return MemoryPlan.ofState(spec)
+    int encoded = spec.encodedK();
+    return MemoryPlan.ofState(spec.step())
         .plus(
             List.of(
                 new Part("4 B d: the encoder's input", 4 * rows * padded, true),
@@ -26,27 +24,25 @@ final class StepPlan {
                     4 * StepMemory.gradientFloats(spec),
                     true),
                 new Part(
-                    "16 B k + 8 n: codes, their gradients and their index by latent",
+                    "20 B k + 8 n: codes and their gradients, by row and by latent",
                     HeapCodes.bytes(rows, spec.k(), n),
                     true),
                 new Part(
-                    "4 B d + 64 B k + 8 n: gradient and codes of Multi-TopK",
+                    "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",
                     spec.multiTopK()
                         ? 4 * rows * padded + HeapCodes.bytes(rows, spec.multiK(), n)
                         : 0,
                     true),
                 new Part(
-                    "8 n d: gradient rows kept for clipping",
-                    spec.clipNorm().isPresent() ? 8 * n * d : 0,
-                    false),
+                    "8 n d: gradient rows kept for clipping", spec.clips() ? 8 * n * d : 0, false),
                 new Part(
                     "4 B d + 16 B: normalised input",
-                    spec.normalization() == InputNormalization.NONE ? 0 : 4 * rows * d + 16 * rows,
+                    !spec.normalizes() ? 0 : 4 * rows * d + 16 * rows,
                     false),
                 new Part(
                     "up to 21 n + 12 B: norms, biases, squares, flags",
                     (9 + (spec.rescaleByDecoderNorm() ? 4 : 0)) * n
-                        + (spec.clipNorm().isPresent() ? 8 : 0) * n
+                        + (spec.clips() ? 8 : 0) * n
                         + 12 * rows,
                     true),
                 new Part(
@@ -62,7 +58,7 @@ final class StepPlan {
                     true),
                 new Part(
                     "AuxK at its worst number of dead latents",
-                    spec.aux().coefficient() > 0 ? AuxTerm.bytes(spec, threads) : 0,
+                    spec.aux() != null ? AuxTerm.bytes(spec, threads) : 0,
                     true)));
   }
 }

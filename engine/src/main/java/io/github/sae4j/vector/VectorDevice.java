@@ -1,18 +1,23 @@
 package io.github.sae4j.vector;
 
 import static io.github.sae4j.kernels.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expectVector;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.ComposedEncoding;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.HostActivation;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -56,12 +61,14 @@ public final class VectorDevice implements Device {
   private final PanelProduct products;
   private final BatchSums sums;
   private final RowSelection rowSelection;
+  private final ComposedEncoding composed;
   private float[] packed = {};
   private float[] bias = {};
   private float[] rankScale = {};
   private float[] inputBias = {};
   private float[] totals = {};
   private int[] latents = {};
+  private int[] rowStarts = {};
   private final LatentIndex byLatent = new LatentIndex();
   private final HeapCodes codes = new HeapCodes();
   private volatile boolean closed;
@@ -80,6 +87,7 @@ public final class VectorDevice implements Device {
     products = new PanelProduct(pool);
     sums = new BatchSums(pool);
     rowSelection = new RowSelection(pool);
+    composed = new ComposedEncoding(this);
   }
 
   /**
@@ -126,19 +134,28 @@ public final class VectorDevice implements Device {
   }
 
   @Override
-  public synchronized void encodeTopK(
-      EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out) {
+  public void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out) {
     checkOpen();
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      ranked.checkLatents(encoder.dSae());
+      encodeTopK(encoder, x, ranked, out);
+    } else {
+      composed.encode(encoder, x, activation, out);
+    }
+  }
+
+  private synchronized void encodeTopK(
+      EncoderWeights encoder, Matrix x, Ranked topK, SparseCodes out) {
     int d = encoder.dIn();
     expect("x", x, x.rows(), d);
-    checkCodes(out, x.rows(), encoder.dSae());
+    expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     Encoding.Spec spec =
         new Encoding.Spec(
             encoder.wEnc(),
             null,
             bias = read(encoder.bEnc(), bias),
             encoder.rankScale() == null ? null : (rankScale = read(encoder.rankScale(), rankScale)),
-            selection);
+            topK.relu());
     float[] bDec = encoder.bDec() == null ? null : (inputBias = read(encoder.bDec(), inputBias));
     for (int from = 0; from < x.rows(); from += ENCODE_ROWS) {
       int rows = Math.min(ENCODE_ROWS, x.rows() - from);
@@ -147,13 +164,12 @@ public final class VectorDevice implements Device {
         packed = new float[size];
       }
       encoding.packRows(x, from, rows, bDec, null, 0, packed);
-      codes.resize(rows, out.k());
       try {
-        encoding.run(spec, packed, rows, codes, null);
+        encoding.run(spec, packed, rows, (int) topK.k(), codes, 0, null);
       } catch (NonFiniteException e) {
         throw e.shifted(from);
       }
-      codes.copyTo(rows, out, from);
+      codes.copyTo(out, from);
     }
   }
 
@@ -165,19 +181,33 @@ public final class VectorDevice implements Device {
   }
 
   @Override
-  public Encoder encoder(EncoderWeights encoder, Selection selection) {
+  public Encoder encoder(EncoderWeights encoder, Activation activation) {
     checkOpen();
-    return new PackedEncoder(this, pool, encoder, selection);
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      ranked.checkLatents(encoder.dSae());
+      return new PackedEncoder(this, pool, encoder, ranked);
+    }
+    return Device.super.encoder(encoder, activation);
   }
 
   @Override
-  public void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out) {
+  public void activate(
+      Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
     checkOpen();
-    checkCodes(out, values.rows(), values.cols());
-    if (rankScale != null) {
-      expect("rank scale", rankScale, 1, values.cols());
+    if (!(activation instanceof Ranked ranked && ranked.isTopK())) {
+      HostActivation.apply(products, bias, activation, rankScale, out);
+      return;
     }
-    rowSelection.run(values, rankScale, selection, out);
+    int n = products.cols();
+    ranked.checkLatents(n);
+    expect(out.rows() == products.rows(), "codes", products.rows() + " rows", out);
+    if (bias != null) {
+      expect("bias", bias, 1, n);
+    }
+    if (rankScale != null) {
+      expect("rank scale", rankScale, 1, n);
+    }
+    rowSelection.run(products, bias, rankScale, ranked, out);
   }
 
   @Override
@@ -188,7 +218,7 @@ public final class VectorDevice implements Device {
     if (bDec != null) {
       expect("b_dec", bDec, 1, d);
     }
-    checkIndices(codes, wDec.rows());
+    codes.expectIndices(wDec.rows());
     int padded = Vectors.padded(d);
     float[] bias = bDec == null ? null : padded(bDec);
     forRows(
@@ -196,8 +226,8 @@ public final class VectorDevice implements Device {
         StepMemory.CHUNK * padded,
         (b, s) -> {
           Arrays.fill(s.a, 0, padded, 0f);
-          for (int slot = 0; slot < codes.k(); slot += StepMemory.CHUNK) {
-            int count = Math.min(StepMemory.CHUNK, codes.k() - slot);
+          for (int slot = 0; slot < codes.length(b); slot += StepMemory.CHUNK) {
+            int count = Math.min(StepMemory.CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
             for (int i = 0; i < count; i++) {
               s.c[i] = codes.value(b, slot + i);
@@ -216,21 +246,21 @@ public final class VectorDevice implements Device {
     checkOpen();
     int d = wDec.cols();
     expect("g", g, codes.rows(), d);
-    expect("out", out, codes.rows(), codes.k());
-    checkIndices(codes, wDec.rows());
+    expectVector("out", out, codes.size());
+    codes.expectIndices(wDec.rows());
     int padded = Vectors.padded(d);
     forRows(
         codes.rows(),
         StepMemory.CHUNK * padded,
         (b, s) -> {
           readPadded(g, b, s.a, padded);
-          for (int slot = 0; slot < codes.k(); slot += StepMemory.CHUNK) {
-            int count = Math.min(StepMemory.CHUNK, codes.k() - slot);
+          for (int slot = 0; slot < codes.length(b); slot += StepMemory.CHUNK) {
+            int count = Math.min(StepMemory.CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
             RowKernels.dots(s.a, 0, s.b, count, padded, s.c, 0);
             for (int i = 0; i < count; i++) {
               boolean open = !gated || codes.value(b, slot + i) > 0;
-              out.set(b, slot + i, open ? s.c[i] : 0f);
+              out.set(0, codes.start(b) + slot + i, open ? s.c[i] : 0f);
             }
           }
         });
@@ -256,9 +286,9 @@ public final class VectorDevice implements Device {
     expect("rows", rows, codes.rows(), d);
     expect("out", out, out.rows(), d);
     if (coefficients != null) {
-      expect("coefficients", coefficients, codes.rows(), codes.k());
+      expectVector("coefficients", coefficients, codes.size());
     }
-    checkIndices(codes, out.rows());
+    codes.expectIndices(out.rows());
     LatentIndex index = index(codes, out.rows());
     int padded = Vectors.padded(d);
     MemorySegment weights = coefficients == null ? codes.values() : coefficients.segment();
@@ -276,7 +306,7 @@ public final class VectorDevice implements Device {
               int place = index.place(p + j);
               s.c[j] = weights.get(Matrix.FLOAT, 4L * place);
               s.at[j] = j * padded;
-              Packing.copyRow(rows, place / codes.k(), 0, d, s.b, j * padded);
+              Packing.copyRow(rows, index.row(p + j), 0, d, s.b, j * padded);
               Arrays.fill(s.b, j * padded + d, (j + 1) * padded, 0f);
             }
             RowKernels.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
@@ -288,29 +318,33 @@ public final class VectorDevice implements Device {
   @Override
   public synchronized void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out) {
     checkOpen();
-    expect("coefficients", coefficients, codes.rows(), codes.k());
+    expectVector("coefficients", coefficients, codes.size());
     expect("out", out, 1, out.cols());
-    checkIndices(codes, out.cols());
+    codes.expectIndices(out.cols());
     if (totals.length < out.cols()) {
       totals = new float[out.cols()];
     }
     float[] total = totals;
     Arrays.fill(total, 0, out.cols(), 0f);
     for (int b = 0; b < codes.rows(); b++) {
-      for (int slot = 0; slot < codes.k(); slot++) {
-        total[codes.index(b, slot)] += coefficients.get(b, slot);
+      for (int slot = 0; slot < codes.length(b); slot++) {
+        total[codes.index(b, slot)] += coefficients.get(0, codes.start(b) + slot);
       }
     }
     out.write(0, 1, total, 0);
   }
 
   private LatentIndex index(SparseCodes codes, int count) {
-    int size = Math.multiplyExact(codes.rows(), codes.k());
+    int size = codes.size();
     if (latents.length < size) {
       latents = new int[size];
     }
+    if (rowStarts.length < codes.rows() + 1) {
+      rowStarts = new int[codes.rows() + 1];
+    }
+    codes.readStarts(rowStarts);
     MemorySegment.copy(codes.indices(), SparseCodes.INT, 0, latents, 0, size);
-    byLatent.build(latents, size, count);
+    byLatent.build(codes.rows(), rowStarts, latents, count);
     return byLatent;
   }
 
@@ -515,20 +549,30 @@ public final class VectorDevice implements Device {
   }
 
   @Override
+  public StepExecution execution(StepSpec spec) {
+    return FusedSpec.execution(spec);
+  }
+
+  @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
-    return StepPlan.of(spec, pool.size());
+    return execution(spec).fused()
+        ? StepPlan.of(FusedSpec.of(spec), pool.size())
+        : Device.super.memoryPlan(spec);
   }
 
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return new FusedTrainingStep(pool, spec, state);
+    return execution(spec).fused()
+        ? new FusedTrainingStep(pool, spec, state)
+        : Device.super.compile(spec, state);
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      composed.close();
       pool.close();
     }
   }
@@ -558,22 +602,6 @@ public final class VectorDevice implements Device {
   void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device cpu is closed");
-    }
-  }
-
-  static void checkCodes(SparseCodes out, int rows, int n) {
-    expect(out.rows() == rows, "codes", rows + " rows", out);
-    expect(out.k() <= n, "codes", "k at most " + n, out);
-  }
-
-  private static void checkIndices(SparseCodes codes, int n) {
-    long size = (long) codes.rows() * codes.k();
-    for (long i = 0; i < size; i++) {
-      int index = codes.indices().get(SparseCodes.INT, 4 * i);
-      if (index < 0 || index >= n) {
-        throw new IllegalArgumentException(
-            "codes: expected indices in [0, " + n + "), got " + index + " in row " + i / codes.k());
-      }
     }
   }
 }

@@ -13,8 +13,8 @@ import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -83,7 +83,7 @@ class SaeCheckpointTest {
       sae.decode(codes, factors, recon);
       float[] dense = new float[x.rows() * sae.config().dSae()];
       for (int b = 0; b < x.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           dense[b * sae.config().dSae() + codes.index(b, slot)] = codes.value(b, slot);
         }
       }
@@ -115,8 +115,7 @@ class SaeCheckpointTest {
     metadata.put("sae_lens_version", "6.18.0");
     metadata.put("sae_lens_training_version", "6.18.0");
     metadata.put("generator", "sae4j");
-    SaeConfig config =
-        new SaeConfig(37, 101, 3, false, normalization, Selection.RAW_THEN_RELU, metadata);
+    SaeConfig config = new SaeConfig(37, 101, 3, false, normalization, Relu.AFTER, metadata);
     try (TopKSae sae = new TopKSae(device, config, random(37, 101, 5))) {
       SaeCheckpoint.save(temp.resolve("sae"), sae);
       try (TopKSae again = SaeCheckpoint.load(temp.resolve("sae"), device)) {

@@ -40,8 +40,8 @@ class TrainerStateTest {
       TrainingState tensors = random(memory, 5, 13);
       // Values that a detour through text or double arithmetic would lose.
       tensors.wEnc().set(0, 0, -0f);
-      tensors.wEncM().set(0, 0, Float.MIN_NORMAL);
-      tensors.wEncV().set(0, 0, Float.MIN_VALUE);
+      tensors.parameter("W_enc").m().set(0, 0, Float.MIN_NORMAL);
+      tensors.parameter("W_enc").v().set(0, 0, Float.MIN_VALUE);
       tensors.sinceFired()[3] = Long.MAX_VALUE;
       long[] window = {1, 2, 3};
       STATE.write(temp, tensors, Map.of("window", window));

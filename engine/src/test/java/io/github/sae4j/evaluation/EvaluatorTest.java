@@ -10,8 +10,8 @@ import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.SaeConfig;
@@ -160,9 +160,7 @@ class EvaluatorTest {
     weights.wDec().copyFrom(random(N, D, 3));
     weights.bDec().copyFrom(random(1, D, 4));
     return new TopKSae(
-        device,
-        new SaeConfig(D, N, K, true, normalization, Selection.RAW_THEN_RELU, Map.of()),
-        weights);
+        device, new SaeConfig(D, N, K, true, normalization, Relu.AFTER, Map.of()), weights);
   }
 
   private Matrix random(int rows, int cols, long seed) {

@@ -9,6 +9,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.scalar.ScalarDevice;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -95,9 +96,7 @@ class MetricSumsTest {
     int n = activations[0].length;
     SparseCodes codes = memory.codes(x.length, n);
     for (int b = 0; b < x.length; b++) {
-      for (int i = 0; i < n; i++) {
-        codes.set(b, i, i, activations[b][i]);
-      }
+      codes.setRow(b, n, IntStream.range(0, n).toArray(), activations[b], 0);
     }
     MetricSums sums = new MetricSums(device, memory, mean, x.length, n);
     sums.add(rows, matrix(out), codes);

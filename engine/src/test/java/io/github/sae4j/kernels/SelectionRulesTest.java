@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -22,17 +24,15 @@ class SelectionRulesTest {
 
   /** Selects from one row; the values reach an encoder as pre-activations of x = 1. */
   private enum Kernel {
-    TOP_K {
+    ACTIVATE {
       @Override
-      void select(
-          Device device, Matrix values, Selection selection, Matrix scale, SparseCodes out) {
-        device.topK(values, selection, scale, out);
+      void select(Device device, Matrix values, Ranked topK, Matrix scale, SparseCodes out) {
+        device.activate(values, null, topK, scale, out);
       }
     },
-    ENCODE_TOP_K {
+    ENCODE {
       @Override
-      void select(
-          Device device, Matrix values, Selection selection, Matrix scale, SparseCodes out) {
+      void select(Device device, Matrix values, Ranked topK, Matrix scale, SparseCodes out) {
         int n = values.cols();
         try (OffHeap memory = device.openMemory()) {
           Matrix x = memory.matrix(values.rows(), values.rows());
@@ -44,18 +44,17 @@ class SelectionRulesTest {
             }
           }
           Matrix bEnc = memory.vector(n);
-          device.encodeTopK(new EncoderWeights(wEnc, bEnc, null, scale), x, selection, out);
+          device.encode(new EncoderWeights(wEnc, bEnc, null, scale), x, topK, out);
         }
       }
     };
 
-    abstract void select(
-        Device device, Matrix values, Selection selection, Matrix scale, SparseCodes out);
+    abstract void select(Device device, Matrix values, Ranked topK, Matrix scale, SparseCodes out);
   }
 
   private static void expect(
-      Device device, float[] values, int k, Selection selection, int[] indices, float[] stored) {
-    expect(device, values, null, k, selection, indices, stored);
+      Device device, float[] values, int k, Relu relu, int[] indices, float[] stored) {
+    expect(device, values, null, k, relu, indices, stored);
   }
 
   private static void expect(
@@ -63,7 +62,7 @@ class SelectionRulesTest {
       float[] values,
       float[] scale,
       int k,
-      Selection selection,
+      Relu relu,
       int[] indices,
       float[] stored) {
     for (Kernel kernel : Kernel.values()) {
@@ -72,11 +71,11 @@ class SelectionRulesTest {
         kernel.select(
             device,
             row(memory, values),
-            selection,
+            Ranked.topK(k, relu),
             scale == null ? null : row(memory, scale),
             codes);
         int[] gotIndices = IntStream.range(0, k).map(slot -> codes.index(0, slot)).toArray();
-        String what = kernel + " " + selection + " of " + Arrays.toString(values);
+        String what = kernel + " " + relu + " of " + Arrays.toString(values);
         assertArrayEquals(indices, gotIndices, what);
         for (int slot = 0; slot < k; slot++) {
           assertEquals(
@@ -100,7 +99,7 @@ class SelectionRulesTest {
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
         4,
-        Selection.RELU_FIRST,
+        Relu.BEFORE,
         new int[] {0, 1, 2, 5},
         new float[] {0, 2, 0, 1});
   }
@@ -111,7 +110,7 @@ class SelectionRulesTest {
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
         4,
-        Selection.RAW_THEN_RELU,
+        Relu.AFTER,
         new int[] {0, 1, 3, 5},
         new float[] {0, 2, 0, 1});
   }
@@ -122,7 +121,7 @@ class SelectionRulesTest {
         device,
         new float[] {-1, 2, -3, 0, -5, 1},
         4,
-        Selection.SIGNED,
+        Relu.NONE,
         new int[] {0, 1, 3, 5},
         new float[] {-1, 2, 0, 1});
   }
@@ -130,18 +129,18 @@ class SelectionRulesTest {
   @EveryDevice
   void noPositiveAtAll(Device device) {
     float[] values = {-4, -1, -2, -3};
-    expect(device, values, 2, Selection.RELU_FIRST, new int[] {0, 1}, new float[] {0, 0});
-    expect(device, values, 2, Selection.RAW_THEN_RELU, new int[] {1, 2}, new float[] {0, 0});
-    expect(device, values, 2, Selection.SIGNED, new int[] {1, 2}, new float[] {-1, -2});
+    expect(device, values, 2, Relu.BEFORE, new int[] {0, 1}, new float[] {0, 0});
+    expect(device, values, 2, Relu.AFTER, new int[] {1, 2}, new float[] {0, 0});
+    expect(device, values, 2, Relu.NONE, new int[] {1, 2}, new float[] {-1, -2});
   }
 
   @EveryDevice
   void equalValuesGoToTheLowerIndex(Device device) {
     float[] values = {3, 5, 5, 3, 5, 3};
-    for (Selection selection : Selection.values()) {
-      expect(device, values, 2, selection, new int[] {1, 2}, new float[] {5, 5});
-      expect(device, values, 3, selection, new int[] {1, 2, 4}, new float[] {5, 5, 5});
-      expect(device, values, 5, selection, new int[] {0, 1, 2, 3, 4}, new float[] {3, 5, 5, 3, 5});
+    for (Relu relu : Relu.values()) {
+      expect(device, values, 2, relu, new int[] {1, 2}, new float[] {5, 5});
+      expect(device, values, 3, relu, new int[] {1, 2, 4}, new float[] {5, 5, 5});
+      expect(device, values, 5, relu, new int[] {0, 1, 2, 3, 4}, new float[] {3, 5, 5, 3, 5});
     }
   }
 
@@ -149,12 +148,12 @@ class SelectionRulesTest {
   void minusZeroIsNoLessThanZero(Device device) {
     try (OffHeap memory = device.openMemory()) {
       for (float[] values : new float[][] {{-0f, 0f, -0f, 0f}, {0f, -0f, 0f, -0f}}) {
-        for (Selection selection : Selection.values()) {
+        for (Relu relu : Relu.values()) {
           SparseCodes codes = memory.codes(1, 2);
-          device.topK(row(memory, values), selection, null, codes);
-          assertEquals(0, codes.index(0, 0), selection.toString());
-          assertEquals(1, codes.index(0, 1), selection.toString());
-          if (selection != Selection.SIGNED) {
+          device.activate(row(memory, values), null, Ranked.topK(2, relu), null, codes);
+          assertEquals(0, codes.index(0, 0), relu.toString());
+          assertEquals(1, codes.index(0, 1), relu.toString());
+          if (relu != Relu.NONE) {
             assertEquals(0, Float.floatToRawIntBits(codes.value(0, 0)), "stored as +0");
             assertEquals(0, Float.floatToRawIntBits(codes.value(0, 1)), "stored as +0");
           }
@@ -172,7 +171,7 @@ class SelectionRulesTest {
         new float[] {-1, 1, -2},
         scale,
         2,
-        Selection.RAW_THEN_RELU,
+        Relu.AFTER,
         new int[] {0, 1},
         new float[] {0, 1});
   }
@@ -181,18 +180,18 @@ class SelectionRulesTest {
   void kOfAllTakesAllInOrder(Device device) {
     float[] values = {-1, 0, 7, -2, 7};
     int[] all = {0, 1, 2, 3, 4};
-    expect(device, values, 5, Selection.RELU_FIRST, all, new float[] {0, 0, 7, 0, 7});
-    expect(device, values, 5, Selection.RAW_THEN_RELU, all, new float[] {0, 0, 7, 0, 7});
-    expect(device, values, 5, Selection.SIGNED, all, new float[] {-1, 0, 7, -2, 7});
-    expect(device, new float[] {-3}, 1, Selection.SIGNED, new int[] {0}, new float[] {-3});
+    expect(device, values, 5, Relu.BEFORE, all, new float[] {0, 0, 7, 0, 7});
+    expect(device, values, 5, Relu.AFTER, all, new float[] {0, 0, 7, 0, 7});
+    expect(device, values, 5, Relu.NONE, all, new float[] {-1, 0, 7, -2, 7});
+    expect(device, new float[] {-3}, 1, Relu.NONE, new int[] {0}, new float[] {-3});
   }
 
   @EveryDevice
   void rankedByTheScaledValueAndStoredUnscaled(Device device) {
     float[] scale = {10, 1, 1, 100};
     float[] values = {1, 5, 3, -1};
-    expect(device, values, scale, 2, Selection.RAW_THEN_RELU, new int[] {0, 1}, new float[] {1, 5});
-    expect(device, values, scale, 4, Selection.SIGNED, new int[] {0, 1, 2, 3}, values);
+    expect(device, values, scale, 2, Relu.AFTER, new int[] {0, 1}, new float[] {1, 5});
+    expect(device, values, scale, 4, Relu.NONE, new int[] {0, 1, 2, 3}, values);
   }
 
   @EveryDevice
@@ -200,7 +199,7 @@ class SelectionRulesTest {
     int n = 37;
     for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
       for (int latent : new int[] {0, 1, 15, 16, 31, 36}) {
-        for (Selection selection : Selection.values()) {
+        for (Relu relu : Relu.values()) {
           for (Kernel kernel : Kernel.values()) {
             try (OffHeap memory = device.openMemory()) {
               float[] values = new float[n];
@@ -212,8 +211,10 @@ class SelectionRulesTest {
               NonFiniteException e =
                   assertThrows(
                       NonFiniteException.class,
-                      () -> kernel.select(device, row(memory, values), selection, null, codes),
-                      kernel + " " + selection + " " + bad + " at " + latent);
+                      () ->
+                          kernel.select(
+                              device, row(memory, values), Ranked.topK(3, relu), null, codes),
+                      kernel + " " + relu + " " + bad + " at " + latent);
               assertEquals(0, e.row());
               assertEquals(latent, e.latent());
             }
@@ -233,7 +234,7 @@ class SelectionRulesTest {
       NonFiniteException e =
           assertThrows(
               NonFiniteException.class,
-              () -> device.topK(values, Selection.RELU_FIRST, null, codes));
+              () -> device.activate(values, null, Ranked.topK(4, Relu.BEFORE), null, codes));
       assertEquals(13, e.row());
       assertEquals(5, e.latent());
     }
@@ -255,8 +256,8 @@ class SelectionRulesTest {
       for (Kernel kernel : Kernel.values()) {
         assertThrows(
             NonFiniteException.class,
-            () -> kernel.select(device, wide, Selection.SIGNED, wideScale, codes));
-        kernel.select(device, narrow, Selection.SIGNED, narrowScale, codes);
+            () -> kernel.select(device, wide, Ranked.topK(2, Relu.NONE), wideScale, codes));
+        kernel.select(device, narrow, Ranked.topK(2, Relu.NONE), narrowScale, codes);
         for (int b = 0; b < rows; b++) {
           assertEquals(1, codes.index(b, 1), kernel + " row " + b);
         }
@@ -272,8 +273,12 @@ class SelectionRulesTest {
           assertThrows(
               NonFiniteException.class,
               () ->
-                  device.topK(
-                      row(memory, 1, 3e38f), Selection.RAW_THEN_RELU, row(memory, 1, 2), codes));
+                  device.activate(
+                      row(memory, 1, 3e38f),
+                      null,
+                      Ranked.topK(1, Relu.AFTER),
+                      row(memory, 1, 2),
+                      codes));
       assertEquals(1, e.latent());
     }
   }
@@ -294,15 +299,15 @@ class SelectionRulesTest {
               values.set(b, i, random.nextInt(5) - 2);
             }
           }
-          for (Selection selection : Selection.values()) {
+          for (Relu relu : Relu.values()) {
             for (Kernel kernel : Kernel.values()) {
               SparseCodes codes = memory.codes(rows, k);
-              kernel.select(device, values, selection, null, codes);
-              String what = kernel + " " + selection + " n=" + n + " k=" + k + " seed=" + SEED;
+              kernel.select(device, values, Ranked.topK(k, relu), null, codes);
+              String what = kernel + " " + relu + " n=" + n + " k=" + k + " seed=" + SEED;
               for (int b = 0; b < rows; b++) {
                 int row = b;
                 assertArrayEquals(
-                    sorted(values, b, k, selection),
+                    sorted(values, b, k, relu),
                     IntStream.range(0, k).map(slot -> codes.index(row, slot)).toArray(),
                     what);
               }
@@ -313,12 +318,12 @@ class SelectionRulesTest {
     }
   }
 
-  private static int[] sorted(Matrix values, int row, int k, Selection selection) {
+  private static int[] sorted(Matrix values, int row, int k, Relu relu) {
     Comparator<Integer> byValue =
         Comparator.comparingDouble(
             i -> {
               float value = values.get(row, i);
-              return -(selection == Selection.RELU_FIRST ? Math.max(value, 0f) : value) + 0.0;
+              return -(relu == Relu.BEFORE ? Math.max(value, 0f) : value) + 0.0;
             });
     return IntStream.range(0, values.cols())
         .boxed()

@@ -9,6 +9,7 @@ import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.training.Recipe;
+import io.github.sae4j.vector.VectorDevice;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,7 +61,14 @@ class ParityCheckTest {
     }
     methods.removeAll(
         List.of(
-            "name", "description", "guarantee", "openMemory", "memoryPlan", "compile", "close"));
+            "name",
+            "description",
+            "guarantee",
+            "openMemory",
+            "memoryPlan",
+            "execution",
+            "compile",
+            "close"));
     assertEquals(methods, new TreeSet<>(WrongDevice.KERNELS.keySet()));
   }
 
@@ -97,6 +105,13 @@ class ParityCheckTest {
     }
     expected.add("step:eleuther multi");
     expected.add("step:eleuther multi rescaled clip");
+    for (Recipe recipe : Recipe.values()) {
+      expected.add("composed step:" + recipe);
+    }
+    for (String variant : List.of("openai", "eleuther multi", "saelens layer_norm")) {
+      expected.add("step:" + variant + " factor");
+      expected.add("composed step:" + variant + " factor");
+    }
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " rescaled");
       expected.add("step:" + recipe + " rescaled clip");
@@ -111,12 +126,34 @@ class ParityCheckTest {
     }
   }
 
+  /** The steps that a device compiles, without those composed of its kernels. */
+  private static List<ParityResult> ownSteps(Device device, Device oracle) {
+    return ParityCheck.steps(device, oracle, SEED, 4).stream()
+        .filter(result -> result.kernel().startsWith("step:"))
+        .toList();
+  }
+
+  @Test
+  void aWrongKernelIsFoundInComposedSteps() {
+    try (Device oracle = new ScalarDevice();
+        VectorDevice fused = new VectorDevice(1)) {
+      Device wrong = WrongDevice.inKernel(fused, "decode", 1);
+      List<ParityResult> results = ParityCheck.steps(wrong, oracle, SEED, 4);
+      assertTrue(results.stream().anyMatch(result -> !result.equal()), "found by composed steps");
+      assertTrue(
+          results.stream()
+              .filter(result -> !result.equal())
+              .allMatch(result -> result.kernel().startsWith("composed step:")),
+          results::toString);
+    }
+  }
+
   @Test
   void aWrongCounterIsFound() {
     try (Device oracle = new ScalarDevice();
         Device right = new ScalarDevice()) {
       Device wrong = WrongDevice.inCounters(right, 4);
-      for (ParityResult result : ParityCheck.steps(wrong, oracle, SEED, 4)) {
+      for (ParityResult result : ownSteps(wrong, oracle)) {
         assertTrue(result.first().contains("since_fired[1]: "), result::toString);
       }
     }
@@ -128,13 +165,13 @@ class ParityCheckTest {
         Device right = new ScalarDevice()) {
       Device wrong = WrongDevice.inReport(right);
       ParityResult all = null;
-      for (ParityResult result : ParityCheck.steps(wrong, oracle, SEED, 4)) {
+      for (ParityResult result : ownSteps(wrong, oracle)) {
         assertFalse(result.equal(), result::toString);
         // The one variant in which every number is defined.
         all = result.kernel().endsWith("multi rescaled clip") ? result : all;
       }
-      assertEquals(
-          StepReport.class.getRecordComponents().length - 1, all.different(), "all but rows");
+      int others = StepReport.class.getRecordComponents().length - 2;
+      assertEquals(others + 3, all.different(), "all but rows, and each of three terms");
     }
   }
 
@@ -143,7 +180,7 @@ class ParityCheckTest {
     try (Device oracle = new ScalarDevice();
         Device right = new ScalarDevice()) {
       Device wrong = WrongDevice.inStep(right, 4);
-      List<ParityResult> results = ParityCheck.steps(wrong, oracle, SEED, 4);
+      List<ParityResult> results = ownSteps(wrong, oracle);
       for (ParityResult result : results) {
         assertFalse(result.equal(), result.kernel());
       }

@@ -24,9 +24,9 @@ final class WrongDevice {
     KERNELS.putAll(
         Map.of(
             "product", 4,
-            "encodeTopK", 3,
+            "encode", 3,
             "encoder", -1,
-            "topK", 3,
+            "activate", 4,
             "decode", 3,
             "codeGradients", 4,
             "accumulateByLatent", 3,
@@ -186,9 +186,9 @@ final class WrongDevice {
     return new StepReport(
         report.rows(),
         Math.nextUp(report.loss()),
-        Math.nextUp(report.mainLoss()),
-        Math.nextUp(report.auxLoss()),
-        Math.nextUp(report.multiLoss()),
+        report.terms().stream()
+            .map(loss -> new StepReport.TermLoss(loss.term(), Math.nextUp(loss.value())))
+            .toList(),
         Math.nextUp(report.squaredError()),
         Math.nextUp(report.totalVariance()),
         Math.nextUp(report.rowExplained()),
@@ -205,7 +205,7 @@ final class WrongDevice {
           if (!method.equals("compile")) {
             return answer;
           }
-          Matrix moments = ((TrainingState) args[1]).wDecM();
+          Matrix moments = ((TrainingState) args[1]).parameter("W_dec").m();
           boolean[] moved = new boolean[moments.rows() * moments.cols()];
           return afterStep(
               (TrainingStep) answer,

@@ -5,8 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.scalar.ScalarDevice;
@@ -60,10 +61,10 @@ class FoldingTest {
     Matrix norms = weights.memory().vector(n);
     device.rowNorms(weights.wDec(), norms);
     SparseCodes codes = weights.memory().codes(30, k);
-    device.encodeTopK(
+    device.encode(
         new EncoderWeights(weights.wEnc(), weights.bEnc(), weights.bDec(), norms),
         scaled,
-        Selection.RAW_THEN_RELU,
+        Ranked.topK(k, Relu.AFTER),
         codes);
     Matrix trained = weights.memory().matrix(30, d);
     device.decode(codes, weights.wDec(), weights.bDec(), trained);

@@ -8,10 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -103,8 +103,7 @@ class TopKSaeTest {
       SaeWeights weights = SaeWeights.allocate(device, 2, 4);
       fill(weights.wEnc(), 1, 0, -1, 0, 0, 1, 0, -1);
       fill(weights.wDec(), 1, 0, -1, 0, 0, 1, 0, -1);
-      SaeConfig config =
-          new SaeConfig(2, 4, 4, true, normalization, Selection.RAW_THEN_RELU, Map.of());
+      SaeConfig config = new SaeConfig(2, 4, 4, true, normalization, Relu.AFTER, Map.of());
       try (TopKSae sae = new TopKSae(device, config, weights)) {
         float[] x = {300, -20};
         assertArrayEquals(x, sae.reconstruct(x), 300 * 0x1p-16f, normalization.toString());
@@ -128,7 +127,7 @@ class TopKSaeTest {
         OffHeap memory = device.openMemory()) {
       expectMessage("x", () -> sae.encode(new float[D + 1]));
       expectMessage("x[1]", () -> sae.encode(new float[][] {new float[D], new float[D - 1]}));
-      expectMessage("codes", () -> sae.encode(memory.matrix(2, D), memory.codes(2, K + 1)));
+      expectMessage("codes", () -> sae.encode(memory.matrix(2, D), memory.codes(3, K)));
       expectMessage("out", () -> sae.reconstruct(memory.matrix(2, D), memory.matrix(1, D)));
       expectMessage(
           "factors",
@@ -314,9 +313,7 @@ class TopKSaeTest {
       }
     }
     return new TopKSae(
-        device,
-        new SaeConfig(D, N, K, true, normalization, Selection.RAW_THEN_RELU, Map.of()),
-        weights);
+        device, new SaeConfig(D, N, K, true, normalization, Relu.AFTER, Map.of()), weights);
   }
 
   private static float[][] rows(int count, long seed) {

@@ -2,14 +2,14 @@ package io.github.sae4j.step;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
-import io.github.sae4j.step.StepSpec.Counting.Unit;
+import io.github.sae4j.step.DeadLatentRule.Counting.Unit;
 import org.junit.jupiter.api.Test;
 
 class DeadLatentsTest {
   private static final boolean[] FIRST_FIRED = {true, false, false};
 
-  private static StepSpec.Counting counting(Unit unit, boolean inclusive, long restart) {
-    return new StepSpec.Counting(unit, 100, inclusive, false, restart);
+  private static DeadLatentRule.Counting counting(Unit unit, boolean inclusive, long restart) {
+    return new DeadLatentRule.Counting(unit, 100, inclusive, false, restart);
   }
 
   @Test

@@ -3,11 +3,18 @@ package io.github.sae4j.step;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.composed.Gradients;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.scalar.ScalarDevice;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,19 +45,18 @@ class GradientCheckTest {
 
   private static final boolean[] BOTH = {true, false};
 
-  private static final AuxSpec NO_AUX =
-      new AuxSpec(0, 1, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+  private static final AuxK NO_AUX = null;
 
   @ParameterizedTest
   @EnumSource
-  void everyVariantOfAuxK(AuxSpec.Normalizer normalizer) {
-    for (AuxSpec.BDec bDec : AuxSpec.BDec.values()) {
+  void everyVariantOfAuxK(AuxK.Normalizer normalizer) {
+    for (AuxK.BDec bDec : AuxK.BDec.values()) {
       for (boolean scaled : BOTH) {
         for (boolean detached : BOTH) {
           for (boolean relu : BOTH) {
             for (int kAux : new int[] {3, 7}) {
-              AuxSpec aux = new AuxSpec(0.75, kAux, scaled, detached, relu, bDec, normalizer);
-              for (StepSpec.MainLoss loss : StepSpec.MainLoss.values()) {
+              AuxK aux = new AuxK(0.75, kAux, scaled, detached, relu, bDec, normalizer);
+              for (Reconstruction.Measure loss : Reconstruction.Measure.values()) {
                 check(loss, aux, InputNormalization.NONE, switches(loss.ordinal() + kAux));
               }
             }
@@ -62,7 +68,7 @@ class GradientCheckTest {
 
   @ParameterizedTest
   @EnumSource
-  void everyMainLossUnderEveryNormalisation(StepSpec.MainLoss loss) {
+  void everyMainLossUnderEveryNormalisation(Reconstruction.Measure loss) {
     for (InputNormalization normalization : InputNormalization.values()) {
       for (int bits = 0; bits < 32; bits++) {
         check(loss, NO_AUX, normalization, switches(bits));
@@ -72,9 +78,8 @@ class GradientCheckTest {
 
   @ParameterizedTest
   @EnumSource
-  void everySwitchBesideAuxK(StepSpec.MainLoss loss) {
-    AuxSpec attached =
-        new AuxSpec(1, 5, true, false, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+  void everySwitchBesideAuxK(Reconstruction.Measure loss) {
+    AuxK attached = new AuxK(1, 5, true, false, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS);
     for (int bits = 0; bits < 32; bits++) {
       check(loss, attached, InputNormalization.NONE, switches(bits));
     }
@@ -82,12 +87,11 @@ class GradientCheckTest {
 
   @Test
   void accumulatedGradientsAreThoseOfTheWholeBatch() {
-    AuxSpec aux =
-        new AuxSpec(1, 3, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS);
+    AuxK aux = new AuxK(1, 3, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS);
     List<double[][]> seen = new ArrayList<>();
     for (int micro : new int[] {ROWS, ROWS / 2, 1}) {
-      Switches switches = new Switches(Selection.RAW_THEN_RELU, false, true, false, micro);
-      StepSpec.MainLoss loss = StepSpec.MainLoss.SQUARED_ERROR;
+      Switches switches = new Switches(Ranked.Relu.AFTER, false, true, false, micro);
+      Reconstruction.Measure loss = Reconstruction.Measure.SQUARED_ERROR;
       seen.add(gradients(spec(loss, aux, InputNormalization.NONE, switches), new Random(SEED)));
     }
     for (double[][] accumulated : seen) {
@@ -99,11 +103,11 @@ class GradientCheckTest {
 
   /** The parts of a step that are on or off. */
   private record Switches(
-      Selection selection, boolean rescale, boolean applyBDec, boolean multi, int microRows) {}
+      Ranked.Relu relu, boolean rescale, boolean applyBDec, boolean multi, int microRows) {}
 
   private static Switches switches(int bits) {
     return new Switches(
-        (bits & 1) == 0 ? Selection.RAW_THEN_RELU : Selection.RELU_FIRST,
+        (bits & 1) == 0 ? Ranked.Relu.AFTER : Ranked.Relu.BEFORE,
         (bits & 2) != 0,
         (bits & 4) == 0,
         (bits & 8) != 0,
@@ -111,35 +115,33 @@ class GradientCheckTest {
   }
 
   private static StepSpec spec(
-      StepSpec.MainLoss loss, AuxSpec aux, InputNormalization normalization, Switches switches) {
+      Reconstruction.Measure loss, AuxK aux, InputNormalization normalization, Switches switches) {
+    List<Term> terms = new ArrayList<>();
+    terms.add(new Reconstruction(loss, 1.75));
+    if (switches.multi()) {
+      terms.add(MultiTopK.SPARSIFY);
+    }
+    if (aux != null) {
+      terms.add(aux);
+    }
     return new StepSpec(
-        D_IN,
-        D_SAE,
-        K,
-        ROWS,
-        switches.microRows(),
-        switches.selection(),
-        switches.rescale(),
-        switches.applyBDec(),
-        normalization,
-        loss,
-        1.75,
-        switches.multi(),
-        aux,
-        StepSpec.DecoderNorm.FREE,
-        0f,
-        false,
-        0f,
-        OptionalDouble.empty(),
-        StepSpec.Fired.POSITIVE,
-        new StepSpec.Counting(StepSpec.Counting.Unit.STEPS, 10, false, false, 0),
-        0.9,
-        0.999,
-        1e-8);
+        new StepShape(D_IN, D_IN, D_SAE, ROWS, switches.microRows()),
+        new Forward(
+            Ranked.topK(K, switches.relu()),
+            switches.rescale(),
+            switches.applyBDec(),
+            normalization,
+            1f),
+        new Objective(terms),
+        new Optimizer(0.9, 0.999, 1e-8, OptionalDouble.empty()),
+        new DeadLatentRule(
+            DeadLatentRule.Fired.POSITIVE,
+            new DeadLatentRule.Counting(DeadLatentRule.Counting.Unit.STEPS, 10, false, false, 0)),
+        DecoderNormRule.FREE);
   }
 
   private static void check(
-      StepSpec.MainLoss loss, AuxSpec aux, InputNormalization normalization, Switches switches) {
+      Reconstruction.Measure loss, AuxK aux, InputNormalization normalization, Switches switches) {
     StepSpec spec = spec(loss, aux, normalization, switches);
     String what = "seed " + SEED + ", " + spec;
     try (Device device = new ScalarDevice();
@@ -165,7 +167,7 @@ class GradientCheckTest {
                     assertTrue(reference.selected(b, seen.codes().index(b, slot)), what);
                   }
                 }
-                ComposedTrainingStep.Gradients g = seen.gradients();
+                Gradients g = seen.gradients();
                 assertGradient(what + " W_enc", reference, weights, weights.wEnc(), g.wEnc());
                 assertGradient(what + " W_dec", reference, weights, weights.wDec(), g.wDec());
                 assertGradient(
@@ -176,11 +178,11 @@ class GradientCheckTest {
         StepReport report = step.run(x, 1e-3, 1, true);
         assertEquals(1, report.loss() / reference.total(weights), TOLERANCE, what);
         assertEquals(1, report.mainLoss() / reference.main(weights), TOLERANCE, what);
-        if (aux.coefficient() > 0) {
-          assertEquals(1, report.auxLoss() / reference.aux(weights), TOLERANCE, what);
+        if (aux != null) {
+          assertEquals(1, report.loss(AuxK.class) / reference.aux(weights), TOLERANCE, what);
         }
         if (switches.multi()) {
-          assertEquals(1, report.multiLoss() / reference.multi(weights), TOLERANCE, what);
+          assertEquals(1, report.loss(MultiTopK.class) / reference.multi(weights), TOLERANCE, what);
         }
       }
     }

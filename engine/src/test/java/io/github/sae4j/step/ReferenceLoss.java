@@ -1,7 +1,9 @@
 package io.github.sae4j.step;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.function.IntToDoubleFunction;
@@ -31,7 +33,8 @@ final class ReferenceLoss {
   private final double[] outShift;
   private final boolean[][] main;
   private final boolean[][] multi;
-  private final boolean[][] aux;
+  private final AuxK aux;
+  private final boolean[][] auxCodes;
   private final boolean[][] positive;
   private final int deadCount;
   private final double[][] residual;
@@ -47,10 +50,11 @@ final class ReferenceLoss {
     for (int b = 0; b < rows; b++) {
       normalize(b);
     }
-    int n = spec.dSae();
+    int n = spec.shape().dSae();
     this.main = new boolean[rows][];
     this.multi = new boolean[rows][];
-    this.aux = new boolean[rows][];
+    this.aux = spec.objective().find(AuxK.class).orElse(null);
+    this.auxCodes = new boolean[rows][];
     this.positive = new boolean[rows][n];
     this.deadCount = (int) IntStream.range(0, n).filter(i -> dead[i]).count();
     this.residual = new double[rows][];
@@ -60,20 +64,21 @@ final class ReferenceLoss {
       double[] ranked = pre.clone();
       for (int i = 0; i < n; i++) {
         positive[b][i] = pre[i] > 0;
-        if (spec.rescaleByDecoderNorm()) {
+        if (spec.forward().rescaleByDecoderNorm()) {
           ranked[i] *= Math.sqrt(dot(base.wDec()[i], base.wDec()[i]));
         }
       }
-      boolean reluFirst = spec.selection() == Selection.RELU_FIRST;
+      Ranked ranking = (Ranked) spec.forward().activation();
+      boolean reluFirst = ranking.relu() == Ranked.Relu.BEFORE;
       IntToDoubleFunction rank = i -> reluFirst ? Math.max(ranked[i], 0) : ranked[i];
-      main[b] = top(n, IntStream.range(0, n), spec.k(), rank);
-      multi[b] = top(n, IntStream.range(0, n), spec.multiK(), rank);
-      aux[b] =
+      main[b] = top(n, IntStream.range(0, n), (int) ranking.k(), rank);
+      multi[b] = top(n, IntStream.range(0, n), 4 * (int) ranking.k(), rank);
+      auxCodes[b] =
           top(
               n,
               IntStream.range(0, n).filter(i -> dead[i]),
-              spec.aux().kAux(),
-              i -> spec.aux().relu() ? Math.max(ranked[i], 0) : ranked[i]);
+              aux == null ? 0 : aux.kAux(),
+              i -> aux != null && aux.relu() ? Math.max(ranked[i], 0) : ranked[i]);
       double[] out = output(base, b, main[b]);
       int row = b;
       residual[b] = IntStream.range(0, out.length).mapToDouble(j -> x[row][j] - out[j]).toArray();
@@ -89,11 +94,12 @@ final class ReferenceLoss {
     return overMicroBatches(
         (from, to) -> {
           double squares = squares(w, from, to, main);
-          int d = spec.dIn();
-          return switch (spec.loss()) {
+          int d = spec.shape().dIn();
+          return switch (spec.objective().reconstruction().measure()) {
             case SQUARED_ERROR -> squares / (to - from);
             case FVU -> squares / spread(x, from, to);
-            case SCALED_MSE -> spec.mseScale() * squares / ((to - from) * d);
+            case SCALED_MSE ->
+                spec.objective().reconstruction().mseScale() * squares / ((to - from) * d);
           };
         });
   }
@@ -103,29 +109,28 @@ final class ReferenceLoss {
   }
 
   double aux(Weights w) {
-    AuxSpec spec = this.spec.aux();
-    double scale = spec.scaledByDead() ? Math.min((double) deadCount / spec.kAux(), 1) : 1;
+    double scale = aux.scaledByDead() ? Math.min((double) deadCount / aux.kAux(), 1) : 1;
     return overMicroBatches(
         (from, to) -> {
           double sum = 0;
           for (int b = from; b < to; b++) {
             double[] estimate = auxOutput(w, b);
             double[] target = residual[b].clone();
-            if (!spec.residualDetached()) {
+            if (!aux.residualDetached()) {
               double[] out = output(w, b, main[b]);
               for (int j = 0; j < out.length; j++) {
                 target[j] = x[b][j] - out[j];
               }
             }
             for (int j = 0; j < target.length; j++) {
-              if (spec.bDec() == AuxSpec.BDec.CANCELS) {
+              if (aux.bDec() == AuxK.BDec.CANCELS) {
                 target[j] += bDecAtBase[j];
               }
               sum += square(estimate[j] - target[j]);
             }
           }
           double normalizer =
-              switch (spec.normalizer()) {
+              switch (aux.normalizer()) {
                 case ROWS -> to - from;
                 case TOTAL_VARIANCE -> spread(x, from, to);
                 case RESIDUAL_VARIANCE -> spread(residual, from, to);
@@ -136,10 +141,10 @@ final class ReferenceLoss {
 
   double total(Weights w) {
     double total = main(w);
-    if (spec.aux().coefficient() > 0) {
-      total += spec.aux().coefficient() * aux(w);
+    if (aux != null) {
+      total += aux.weight() * aux(w);
     }
-    return spec.multiTopK() ? total + multi(w) / 8 : total;
+    return spec.objective().find(MultiTopK.class).isPresent() ? total + multi(w) / 8 : total;
   }
 
   /** The derivative by one weight, exact but for rounding in double. */
@@ -161,8 +166,8 @@ final class ReferenceLoss {
   private double overMicroBatches(MicroBatchLoss loss) {
     double sum = 0;
     int count = 0;
-    for (int from = 0; from < rows; from += spec.microBatchRows()) {
-      sum += loss.of(from, Math.min(from + spec.microBatchRows(), rows));
+    for (int from = 0; from < rows; from += spec.shape().microBatchRows()) {
+      sum += loss.of(from, Math.min(from + spec.shape().microBatchRows(), rows));
       count++;
     }
     return sum / count;
@@ -195,12 +200,12 @@ final class ReferenceLoss {
 
   private double[] auxOutput(Weights w, int b) {
     double[] pre = preActivations(w, b);
-    double[] out = new double[spec.dIn()];
-    if (spec.aux().bDec() != AuxSpec.BDec.EXCLUDED) {
+    double[] out = new double[spec.shape().dIn()];
+    if (aux.bDec() != AuxK.BDec.EXCLUDED) {
       out = w.bDec().clone();
     }
     for (int i = 0; i < pre.length; i++) {
-      if (aux[b][i] && (positive[b][i] || !spec.aux().relu())) {
+      if (auxCodes[b][i] && (positive[b][i] || !aux.relu())) {
         addTo(out, pre[i], w.wDec()[i]);
       }
     }
@@ -209,10 +214,10 @@ final class ReferenceLoss {
 
   private double[] preActivations(Weights w, int b) {
     double[] input = normalized[b].clone();
-    if (spec.applyBDecToInput()) {
+    if (spec.forward().subtractBDec()) {
       addTo(input, -1, w.bDec());
     }
-    double[] pre = new double[spec.dSae()];
+    double[] pre = new double[spec.shape().dSae()];
     for (int i = 0; i < pre.length; i++) {
       pre[i] = dot(input, w.wEnc()[i]) + w.bEnc()[i];
     }
@@ -220,10 +225,10 @@ final class ReferenceLoss {
   }
 
   private void normalize(int b) {
-    int d = spec.dIn();
+    int d = spec.shape().dIn();
     normalized[b] = x[b].clone();
     outScale[b] = 1;
-    switch (spec.normalization()) {
+    switch (spec.forward().normalization()) {
       case NONE -> {}
       case CONSTANT_NORM -> {
         outScale[b] = Math.sqrt(dot(x[b], x[b]) / d);

@@ -3,11 +3,13 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.step.ComposedTrainingStep;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -64,7 +66,7 @@ class DegenerateInputTest {
         assertEquals(0, report.loss(), "FVU of a batch without variance");
       }
       if (recipe != Recipe.SAELENS && recipe != Recipe.SAELENS_PR370) {
-        assertEquals(0, report.auxLoss(), recipe + ": AuxK without variance");
+        assertEquals(0, report.loss(AuxK.class), recipe + ": AuxK without variance");
       }
     }
   }
@@ -183,8 +185,8 @@ class DegenerateInputTest {
         report = step.run(x, 1e-3, t, true);
         assertFinite(what + " loss", report.loss());
         assertFinite(what + " main loss", report.mainLoss());
-        assertFinite(what + " AuxK", report.auxLoss());
-        assertFinite(what + " Multi-TopK", report.multiLoss());
+        assertFinite(what + " AuxK", report.loss(AuxK.class));
+        assertFinite(what + " Multi-TopK", report.loss(MultiTopK.class));
       }
       step.synchronize();
     }

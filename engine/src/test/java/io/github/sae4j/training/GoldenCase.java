@@ -6,6 +6,8 @@ import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -116,7 +118,7 @@ final class GoldenCase implements AutoCloseable {
       double ours =
           switch ((String) entry.getKey()) {
             case "mse", "fvu" -> report.mainLoss();
-            case "multi_topk_fvu" -> report.multiLoss();
+            case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
             case "grad_norm" ->
@@ -126,7 +128,8 @@ final class GoldenCase implements AutoCloseable {
             case "aux", "auxk" ->
                 coefficient == 0
                     ? theirs
-                    : nearer(theirs, report.auxLoss(), coefficient * report.auxLoss());
+                    : nearer(
+                        theirs, report.loss(AuxK.class), coefficient * report.loss(AuxK.class));
             default -> throw new IllegalArgumentException("losses: unknown key " + entry.getKey());
           };
       worst = Math.max(worst, relative(ours, theirs));

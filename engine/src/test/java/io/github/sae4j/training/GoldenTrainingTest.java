@@ -5,13 +5,16 @@ import static io.github.sae4j.training.GoldenCase.distance;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.composed.Observation;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.step.ComposedTrainingStep;
-import io.github.sae4j.step.ComposedTrainingStep.Observation;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -129,6 +132,7 @@ class GoldenTrainingTest {
     private final Device device;
     private final Errors errors;
     private final StepSpec spec;
+    private final boolean multi;
 
     /**
      * Latents whose counters are not compared: selected at value 0, where the peer breaks ties
@@ -143,7 +147,8 @@ class GoldenTrainingTest {
       this.device = device;
       this.errors = errors;
       this.spec = golden.settings().config().stepSpec(golden.dIn(), OptionalDouble.empty());
-      this.arbitrary = new boolean[spec.dSae()];
+      this.multi = spec.objective().find(MultiTopK.class).isPresent();
+      this.arbitrary = new boolean[spec.shape().dSae()];
     }
 
     void composed() throws IOException {
@@ -213,16 +218,16 @@ class GoldenTrainingTest {
       String prefix = "step" + step + ".";
       Matrix norms = null;
       try (OffHeap memory = device.openMemory()) {
-        if (spec.rescaleByDecoderNorm()) {
-          norms = memory.vector(spec.dSae());
+        if (spec.forward().rescaleByDecoderNorm()) {
+          norms = memory.vector(spec.shape().dSae());
           device.rowNorms(state.wDec(), norms);
         }
         float[] ours = dense(seen.codes(), norms);
         long[] indices = golden.integers(prefix + "codes.indices");
         float[] values = golden.floats(prefix + "codes.values");
-        compare("codes", distance(ours, dense(indices, values, spec.k())));
+        compare("codes", distance(ours, dense(indices, values, golden.settings().config().k())));
       }
-      Matrix out = spec.multiTopK() ? seen.multiOut() : seen.saeOut();
+      Matrix out = published(seen).out();
       compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));
       compareDead(seen, golden.integers(prefix + "dead"));
       if (step == 0) {
@@ -233,10 +238,15 @@ class GoldenTrainingTest {
       }
     }
 
+    /** What sparsify publishes is of the 4k latents, where there are any. */
+    private Observation.TermView published(Observation seen) {
+      return seen.of(multi ? MultiTopK.class : Reconstruction.class);
+    }
+
     private void compareDead(Observation seen, long[] dead) throws IOException {
       // A mask taken after the step's count already holds this step's ties, another only those of
       // the steps before.
-      if (spec.counting().afterStep()) {
+      if (spec.deadLatents().counting().afterStep()) {
         markTies(seen);
       }
       for (int i = 0; i < dead.length; i++) {
@@ -244,7 +254,7 @@ class GoldenTrainingTest {
           errors.fail(where("dead mask of latent " + i) + ": expected " + (dead[i] != 0));
         }
       }
-      if (!spec.counting().afterStep()) {
+      if (!spec.deadLatents().counting().afterStep()) {
         markTies(seen);
       }
     }
@@ -271,7 +281,7 @@ class GoldenTrainingTest {
      * counter certain again.
      */
     private void markTies(Observation seen) throws IOException {
-      if (spec.fired() != StepSpec.Fired.SELECTED) {
+      if (spec.deadLatents().fired() != DeadLatentRule.Fired.SELECTED) {
         return;
       }
       long[] indices = golden.integers("step" + step + ".codes.indices");
@@ -279,11 +289,11 @@ class GoldenTrainingTest {
       for (int i = 0; i < values.length; i++) {
         arbitrary[(int) indices[i]] |= values[i] == 0;
       }
-      SparseCodes codes = spec.multiTopK() ? seen.multiCodes() : seen.codes();
+      SparseCodes codes = published(seen).codes();
       boolean[] positive = new boolean[arbitrary.length];
       boolean ties = false;
       for (int b = 0; b < codes.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           positive[codes.index(b, slot)] |= codes.value(b, slot) > 0;
           arbitrary[codes.index(b, slot)] |= codes.value(b, slot) == 0;
           ties |= codes.value(b, slot) == 0;
@@ -291,28 +301,28 @@ class GoldenTrainingTest {
       }
       for (int i = 0; i < arbitrary.length; i++) {
         // The peer's 4k set is not in the file: any latent may have been among its zeros.
-        arbitrary[i] |= ties && spec.multiTopK();
+        arbitrary[i] |= ties && multi;
         arbitrary[i] &= !positive[i];
       }
     }
 
     /** Activations by latent, {@code [rows, d_sae]}. */
     private float[] dense(SparseCodes codes, Matrix norms) {
-      float[] dense = new float[codes.rows() * spec.dSae()];
+      float[] dense = new float[codes.rows() * spec.shape().dSae()];
       for (int b = 0; b < codes.rows(); b++) {
-        for (int slot = 0; slot < codes.k(); slot++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
           int latent = codes.index(b, slot);
           float norm = norms == null ? 1 : norms.get(0, latent);
-          dense[b * spec.dSae() + latent] = codes.value(b, slot) * norm;
+          dense[b * spec.shape().dSae() + latent] = codes.value(b, slot) * norm;
         }
       }
       return dense;
     }
 
     private float[] dense(long[] indices, float[] values, int k) {
-      float[] dense = new float[values.length / k * spec.dSae()];
+      float[] dense = new float[values.length / k * spec.shape().dSae()];
       for (int i = 0; i < values.length; i++) {
-        dense[i / k * spec.dSae() + (int) indices[i]] = values[i];
+        dense[i / k * spec.shape().dSae() + (int) indices[i]] = values[i];
       }
       return dense;
     }

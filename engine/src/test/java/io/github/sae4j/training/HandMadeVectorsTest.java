@@ -4,13 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.composed.Gradients;
+import io.github.sae4j.composed.Observation;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.step.ComposedTrainingStep;
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -51,7 +55,7 @@ class HandMadeVectorsTest {
         }
       }
       SparseCodes codes = memory.codes(pre.length, kAux);
-      device.topK(ofDead, Selection.SIGNED, null, codes);
+      device.activate(ofDead, null, Ranked.topK(kAux, Relu.NONE), null, codes);
       for (int b = 0; b < pre.length; b++) {
         float[] values = new float[kAux];
         for (int slot = 0; slot < kAux; slot++) {
@@ -112,7 +116,7 @@ class HandMadeVectorsTest {
               })) {
         StepReport report = step.run(x, 1e-3, 1, false);
         assertEquals(2, report.mainLoss(), 2 * TOLERANCE);
-        return report.auxLoss();
+        return report.loss(AuxK.class);
       }
     }
   }
@@ -267,7 +271,7 @@ class HandMadeVectorsTest {
           new ComposedTrainingStep(
               device, spec, state, seen -> assertGradients(seen, expected, norms))) {
         StepReport report = step.run(x, 1e-3, 1, true);
-        assertClose("AuxK", expected.aux(), report.auxLoss());
+        assertClose("AuxK", expected.aux(), report.loss(AuxK.class));
         assertClose("total", expected.total(), report.loss());
         assertClose("squared error", 4 * 5.074581316163453, report.squaredError());
         assertClose("variance", VARIANCE, report.totalVariance());
@@ -299,7 +303,7 @@ class HandMadeVectorsTest {
   }
 
   private static void assertGradients(
-      ComposedTrainingStep.Observation seen, Expected expected, Map<String, Double> norms) {
+      Observation seen, Expected expected, Map<String, Double> norms) {
     int[][] selected = {{0, 5}, {1, 6}, {4, 7}, {0, 5}};
     for (int b = 0; b < B; b++) {
       assertEquals(selected[b][0], seen.codes().index(b, 0));
@@ -309,7 +313,7 @@ class HandMadeVectorsTest {
     for (int j = 0; j < D; j++) {
       assertClose("reconstruction", firstOut[j], seen.saeOut().get(0, j));
     }
-    ComposedTrainingStep.Gradients gradients = seen.gradients();
+    Gradients gradients = seen.gradients();
     norms.put("W_enc", norm(gradients.wEnc()));
     norms.put("W_dec", norm(gradients.wDec()));
     norms.put("b_enc", norm(gradients.bEnc()));

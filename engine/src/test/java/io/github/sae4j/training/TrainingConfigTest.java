@@ -6,17 +6,26 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DeadLatentRule.Counting;
+import io.github.sae4j.step.DeadLatentRule.Counting.Unit;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
-import io.github.sae4j.step.StepSpec.Counting.Unit;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -32,34 +41,25 @@ class TrainingConfigTest {
     return TrainingConfig.of(recipe).stepSpec(768, OptionalDouble.of(2.5));
   }
 
+  private static AuxK aux(StepSpec spec) {
+    return spec.objective().find(AuxK.class).orElseThrow();
+  }
+
   @Test
   void saelensFollowsVersion618() {
     StepSpec spec = spec(Recipe.SAELENS);
     assertEquals(
         new StepSpec(
-            768,
-            6144,
-            32,
-            4096,
-            4096,
-            Selection.RAW_THEN_RELU,
-            true,
-            true,
-            InputNormalization.NONE,
-            StepSpec.MainLoss.SQUARED_ERROR,
-            1,
-            false,
-            new AuxSpec(1, 384, true, true, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS),
-            StepSpec.DecoderNorm.FREE,
-            0,
-            false,
-            0,
-            OptionalDouble.of(1),
-            StepSpec.Fired.POSITIVE,
-            new StepSpec.Counting(Unit.STEPS, 1000, false, false, 0),
-            0.9,
-            0.999,
-            1e-8),
+            new StepShape(768, 768, 6144, 4096, 4096),
+            new Forward(
+                Ranked.topK(32, Ranked.Relu.AFTER), true, true, InputNormalization.NONE, 1f),
+            Objective.of(
+                Reconstruction.of(Reconstruction.Measure.SQUARED_ERROR),
+                new AuxK(1, 384, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS)),
+            new Optimizer(0.9, 0.999, 1e-8, OptionalDouble.of(1)),
+            new DeadLatentRule(
+                DeadLatentRule.Fired.POSITIVE, new Counting(Unit.STEPS, 1000, false, false, 0)),
+            DecoderNormRule.FREE),
         spec);
     assertEquals(3e-4, SAELENS.learningRate(6144, 100).at(0));
     assertEquals(OptionalDouble.of(0.1), SAELENS.decoderInitNorm());
@@ -70,12 +70,11 @@ class TrainingConfigTest {
   void pullRequest370TakesHalfOfTheLatentsAndKeepsTheResidualAttached() {
     StepSpec spec = spec(Recipe.SAELENS_PR370);
     assertEquals(
-        new AuxSpec(1, 3072, true, false, false, AuxSpec.BDec.INCLUDED, AuxSpec.Normalizer.ROWS),
-        spec.aux());
-    assertFalse(spec.rescaleByDecoderNorm());
-    assertEquals(StepSpec.DecoderNorm.BEFORE_FORWARD, spec.decoderNorm());
-    assertEquals(0, spec.beta1());
-    assertEquals(OptionalDouble.of(1), spec.clipNorm());
+        new AuxK(1, 3072, true, false, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS), aux(spec));
+    assertFalse(spec.forward().rescaleByDecoderNorm());
+    assertEquals(DecoderNormRule.When.BEFORE_FORWARD, spec.decoderNorm().when());
+    assertEquals(0, spec.optimizer().beta1());
+    assertEquals(OptionalDouble.of(1), spec.optimizer().clipNorm());
     assertEquals(
         BDecInit.GEOMETRIC_MEDIAN, TrainingConfig.of(Recipe.SAELENS_PR370).bDecInitMethod());
   }
@@ -84,22 +83,17 @@ class TrainingConfigTest {
   void eleutherDividesByTheTotalVarianceAndCountsTokens() {
     StepSpec spec = spec(Recipe.ELEUTHER);
     assertEquals(
-        new AuxSpec(
-            1.0 / 32,
-            384,
-            true,
-            true,
-            true,
-            AuxSpec.BDec.INCLUDED,
-            AuxSpec.Normalizer.TOTAL_VARIANCE),
-        spec.aux());
-    assertEquals(StepSpec.MainLoss.FVU, spec.loss());
-    assertEquals(Selection.RELU_FIRST, spec.selection());
-    assertEquals(StepSpec.Fired.SELECTED, spec.fired());
-    assertEquals(new StepSpec.Counting(Unit.TOKENS, 10_000_000, false, false, 0), spec.counting());
-    assertEquals(OptionalDouble.empty(), spec.clipNorm());
-    assertTrue(spec.projectGradient());
-    assertEquals(Math.ulp(1f), spec.decoderNormEpsilon());
+        new AuxK(
+            1.0 / 32, 384, true, true, true, AuxK.BDec.INCLUDED, AuxK.Normalizer.TOTAL_VARIANCE),
+        aux(spec));
+    assertEquals(Reconstruction.Measure.FVU, spec.objective().reconstruction().measure());
+    assertEquals(Ranked.topK(32, Ranked.Relu.BEFORE), spec.forward().activation());
+    assertEquals(DeadLatentRule.Fired.SELECTED, spec.deadLatents().fired());
+    assertEquals(
+        new Counting(Unit.TOKENS, 10_000_000, false, false, 0), spec.deadLatents().counting());
+    assertEquals(OptionalDouble.empty(), spec.optimizer().clipNorm());
+    assertTrue(spec.decoderNorm().projectGradient());
+    assertEquals(Math.ulp(1f), spec.decoderNorm().epsilon());
     TrainingConfig config = TrainingConfig.of(Recipe.ELEUTHER);
     assertEquals(2e-4, config.learningRate(1 << 14, 2000).at(1000));
     assertEquals(1e-4, config.learningRate(1 << 16, 2000).at(1000));
@@ -110,17 +104,17 @@ class TrainingConfigTest {
   void openaiTurnsItsTokensIntoSteps() {
     StepSpec spec = spec(Recipe.OPENAI);
     assertEquals(
-        new AuxSpec(
+        new AuxK(
             1.0 / 32,
             256,
             false,
             true,
             true,
-            AuxSpec.BDec.EXCLUDED,
-            AuxSpec.Normalizer.RESIDUAL_VARIANCE),
-        spec.aux());
-    assertEquals(2.5, spec.mseScale());
-    assertEquals(new StepSpec.Counting(Unit.STEPS, 2441, false, true, 1), spec.counting());
+            AuxK.BDec.EXCLUDED,
+            AuxK.Normalizer.RESIDUAL_VARIANCE),
+        aux(spec));
+    assertEquals(2.5, spec.objective().reconstruction().mseScale());
+    assertEquals(new Counting(Unit.STEPS, 2441, false, true, 1), spec.deadLatents().counting());
     assertEquals(
         10_000_000 / 131072,
         TrainingConfig.of(Recipe.OPENAI)
@@ -128,8 +122,8 @@ class TrainingConfigTest {
             .with("gradient_accumulation", 4)
             .counting()
             .window());
-    assertEquals(6.25e-10, spec.adamEpsilon());
-    assertEquals(StepSpec.DecoderNorm.AFTER_BACKWARD, spec.decoderNorm());
+    assertEquals(6.25e-10, spec.optimizer().epsilon());
+    assertEquals(DecoderNormRule.When.AFTER_BACKWARD, spec.decoderNorm().when());
     assertEquals(1e-4, TrainingConfig.of(Recipe.OPENAI).learningRate(6144, 10).at(3));
   }
 
@@ -137,19 +131,20 @@ class TrainingConfigTest {
   void dictionaryLearningCountsBeforeTheMaskAndRenormalisesAfterTheStep() {
     StepSpec spec = spec(Recipe.DICTIONARY_LEARNING);
     assertEquals(
-        new AuxSpec(
+        new AuxK(
             1.0 / 32,
             384,
             false,
             true,
             true,
-            AuxSpec.BDec.EXCLUDED,
-            AuxSpec.Normalizer.RESIDUAL_VARIANCE),
-        spec.aux());
-    assertEquals(new StepSpec.Counting(Unit.TOKENS, 10_000_000, true, true, 0), spec.counting());
-    assertEquals(StepSpec.DecoderNorm.AFTER_STEP, spec.decoderNorm());
-    assertEquals(1e-6f, spec.projectEpsilon());
-    assertEquals(OptionalDouble.of(1), spec.clipNorm());
+            AuxK.BDec.EXCLUDED,
+            AuxK.Normalizer.RESIDUAL_VARIANCE),
+        aux(spec));
+    assertEquals(
+        new Counting(Unit.TOKENS, 10_000_000, true, true, 0), spec.deadLatents().counting());
+    assertEquals(DecoderNormRule.When.AFTER_STEP, spec.decoderNorm().when());
+    assertEquals(1e-6f, spec.decoderNorm().projectEpsilon());
+    assertEquals(OptionalDouble.of(1), spec.optimizer().clipNorm());
   }
 
   @ParameterizedTest
@@ -191,9 +186,9 @@ class TrainingConfigTest {
     assertEquals(OptionalInt.empty(), config.with("expansion_factor", 4).dSae());
     assertEquals(4 * 48, config.with("expansion_factor", 4).dSae(48));
     config = SAELENS.with("dead_feature_tokens", 5000);
-    assertEquals(new StepSpec.Counting(Unit.TOKENS, 5000, false, false, 0), config.counting());
+    assertEquals(new Counting(Unit.TOKENS, 5000, false, false, 0), config.counting());
     config = TrainingConfig.of(Recipe.ELEUTHER).with("dead_feature_window", 9);
-    assertEquals(new StepSpec.Counting(Unit.STEPS, 9, false, false, 0), config.counting());
+    assertEquals(new Counting(Unit.STEPS, 9, false, false, 0), config.counting());
   }
 
   @Test
@@ -260,7 +255,7 @@ class TrainingConfigTest {
             Map.of("normalize-activations", "layer_norm", "aux-loss-coefficient", 0));
     assertEquals(
         InputNormalization.LAYER_NORM,
-        config.stepSpec(768, OptionalDouble.empty()).normalization());
+        config.stepSpec(768, OptionalDouble.empty()).forward().normalization());
   }
 
   @Test
@@ -293,8 +288,8 @@ class TrainingConfigTest {
   @Test
   void oneInputColumnLeavesNothingForAuxK() {
     TrainingConfig config = SAELENS.with("d_sae", 64);
-    assertEquals(0, config.aux(1).coefficient());
-    assertEquals(1, config.aux(2).kAux());
+    assertEquals(Optional.empty(), config.aux(1));
+    assertEquals(1, config.aux(2).orElseThrow().kAux());
   }
 
   @Test
@@ -322,12 +317,11 @@ class TrainingConfigTest {
 
   @Test
   void switchesOfThePeersAreUnderstood() {
-    assertEquals(AuxSpec.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxBDec());
+    assertEquals(AuxK.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxBDec());
     assertEquals(
-        StepSpec.DecoderNorm.BEFORE_FORWARD,
+        DecoderNormRule.When.BEFORE_FORWARD,
         SAELENS.with("normalize_decoder", "true").normalizeDecoder());
     assertEquals(
-        Selection.RELU_FIRST,
-        SAELENS.with("relu-before-topk", true).stepSpec(768, OptionalDouble.empty()).selection());
+        Ranked.topK(32, Ranked.Relu.BEFORE), SAELENS.with("relu-before-topk", true).activation());
   }
 }

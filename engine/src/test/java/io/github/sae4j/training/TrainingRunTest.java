@@ -13,13 +13,17 @@ import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -170,6 +174,72 @@ class TrainingRunTest {
     assertEquals(TrainingRun.Outcome.FINISHED, resume("parts", config));
     assertArrayEquals(weights("whole"), weights("parts"));
     assertEquals(metrics("whole"), metrics("parts"));
+  }
+
+  /** A device whose steps count how often they are asked for their state. */
+  private Device counting(int[] synchronizations) {
+    return (Device)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {Device.class},
+            (proxy, method, args) -> {
+              Object answer = method.invoke(device, args);
+              return answer instanceof TrainingStep step
+                  ? Proxy.newProxyInstance(
+                      getClass().getClassLoader(),
+                      new Class<?>[] {TrainingStep.class},
+                      (ofStep, called, arguments) -> {
+                        synchronizations[0] += called.getName().equals("synchronize") ? 1 : 0;
+                        return called.invoke(step, arguments);
+                      })
+                  : answer;
+            });
+  }
+
+  @Test
+  void aDeviceIsAskedForItsStateOncePerCheckpoint() throws IOException {
+    int[] synchronizations = {0};
+    TrainingConfig config = config(Recipe.SAELENS);
+    new TrainingRun(
+            new TrainingRun.Settings(
+                new RunFolder(folder.resolve("run")), EVERY_7, false, 5, Map.of(), Map.of()),
+            config,
+            TrainingData.of(
+                new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction()),
+            counting(synchronizations),
+            listener)
+        .start(Optional.empty(), NEVER);
+    assertEquals(5, checkpoints.size());
+    assertEquals(5, synchronizations[0], "the finished SAE is written with the last of them");
+  }
+
+  @Test
+  void theFinishedSaeIsEvaluatedAsLoadedFromDisk() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    TrainingRun run = run("run", config);
+    assertEquals(Optional.empty(), run.evaluation());
+    run.start(Optional.empty(), NEVER);
+    TrainingData data =
+        TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+    Path file = new RunFolder(folder.resolve("run")).evaluation();
+    try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
+      Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
+      assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
+      assertEquals(Json.pretty(expected.toMap()), Files.readString(file));
+    }
+    // As after a kill between the SAE and its evaluation.
+    String before = Files.readString(file);
+    Files.delete(file);
+    assertEquals(TrainingRun.Outcome.FINISHED, resume("run", config));
+    assertEquals(before, Files.readString(file));
+  }
+
+  @Test
+  void aRunThatHoldsNothingOutIsNotEvaluated() throws IOException {
+    TrainingRun run = run("run", config(Recipe.SAELENS).with("eval_fraction", 0));
+    run.start(Optional.empty(), NEVER);
+    assertEquals(Optional.empty(), run.evaluation());
+    assertFalse(Files.exists(new RunFolder(folder.resolve("run")).evaluation()));
   }
 
   @Test

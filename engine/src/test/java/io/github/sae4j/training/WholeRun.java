@@ -6,6 +6,8 @@ import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -93,20 +95,20 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
       try (Trainer trainer = Trainer.start(config, data, device, Optional.empty())) {
         Digest digest = new Digest();
         List<StepReport> reports = new ArrayList<>();
-        boolean[] moved = new boolean[trainer.spec().dSae() * dIn];
+        boolean[] moved = new boolean[trainer.spec().shape().dSae() * dIn];
         while (!trainer.done()) {
           StepReport report = trainer.step(trainer.stepsDone() % 3 == 0).report();
           reports.add(report);
           digest.add(report);
           if (trainer.stepsDone() < 300) {
-            note(trainer.state().wDecM(), moved);
+            note(trainer.state().parameter("W_dec").m(), moved);
           }
         }
         digest.add(trainer.state());
         return new Result(
             reports,
             reports.stream().filter(report -> report.dead() > 0).count(),
-            decayed(trainer.state().wDecM(), moved),
+            decayed(trainer.state().parameter("W_dec").m(), moved),
             digest.hex());
       }
     }
@@ -170,8 +172,8 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
           new double[] {
             report.loss(),
             report.mainLoss(),
-            report.auxLoss(),
-            report.multiLoss(),
+            report.loss(AuxK.class),
+            report.loss(MultiTopK.class),
             report.squaredError(),
             report.totalVariance(),
             report.rowExplained(),

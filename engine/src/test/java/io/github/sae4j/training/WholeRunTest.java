@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.vector.VectorDevice;
@@ -94,7 +96,7 @@ class WholeRunTest {
     assertTrue(last.rows() < 26, run.name() + ": the last batch is not short");
     if (!run.name().endsWith("_norm")) {
       assertTrue(
-          reports.stream().filter(report -> report.auxLoss() > 0).count() > 5,
+          reports.stream().filter(report -> report.loss(AuxK.class) > 0).count() > 5,
           run.name() + ": AuxK was idle");
     }
     if (run.config().clipGradNorm().isPresent()) {
@@ -104,7 +106,7 @@ class WholeRunTest {
           run.name() + ": nothing was clipped");
     }
     if (run.name().startsWith("multi")) {
-      assertTrue(last.multiLoss() > 0, run.name() + ": no Multi-TopK term");
+      assertTrue(last.loss(MultiTopK.class) > 0, run.name() + ": no Multi-TopK term");
     }
   }
 

@@ -4,10 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -151,14 +152,16 @@ class AllocationTest {
       Matrix perRow = memory.vector(ROWS);
       Matrix perLatent = memory.vector(D_SAE);
       Matrix pre = memory.matrix(ROWS, D_SAE);
-      Matrix deltas = memory.matrix(ROWS, K);
+      Matrix deltas = memory.vector(ROWS * K);
       SparseCodes codes = memory.codes(ROWS, K);
       EncoderWeights encoder = new EncoderWeights(w, bEnc, bDec, null);
       Adam adam = Adam.of(0.9, 0.999, 1e-8, 1e-3, 1);
       Map<String, Runnable> kernels = new LinkedHashMap<>();
       kernels.put("product", () -> device.product(x, false, w, true, pre));
-      kernels.put("encodeTopK", () -> device.encodeTopK(encoder, x, Selection.RELU_FIRST, codes));
-      kernels.put("topK", () -> device.topK(pre, Selection.SIGNED, null, codes));
+      Ranked topK = Ranked.topK(K, Relu.BEFORE);
+      Ranked signed = Ranked.topK(K, Relu.NONE);
+      kernels.put("encode", () -> device.encode(encoder, x, topK, codes));
+      kernels.put("activate", () -> device.activate(pre, bEnc, signed, null, codes));
       kernels.put("decode", () -> device.decode(codes, w, bDec, g));
       kernels.put("codeGradients", () -> device.codeGradients(x, w, codes, true, deltas));
       kernels.put("accumulateByLatent", () -> device.accumulateByLatent(codes, deltas, x, out));
@@ -176,7 +179,7 @@ class AllocationTest {
       kernels.put("normalizeRows", () -> device.normalizeRows(w, 1e-6f));
       kernels.put("projectRows", () -> device.projectRows(out, w, 0f));
       kernels.put("adam", () -> device.adam(w, out, m, v, adam));
-      try (Encoder prepared = device.encoder(encoder, Selection.RELU_FIRST)) {
+      try (Encoder prepared = device.encoder(encoder, topK)) {
         for (int rows : new int[] {1, 3, 20}) {
           Matrix some = x.firstRows(rows);
           SparseCodes to = codes.firstRows(rows);

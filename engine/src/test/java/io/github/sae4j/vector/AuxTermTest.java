@@ -4,10 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.scalar.ScalarDevice;
-import io.github.sae4j.step.ComposedTrainingStep;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -74,7 +75,7 @@ class AuxTermTest {
             Matrix x = matrix(memory, random, number == 1 ? ROWS : 300);
             StepReport wanted = oracleStep.run(x, 1e-2, number, true);
             StepReport got = step.run(x, 1e-2, number, true);
-            assertTrue(wanted.dead() > 0 && wanted.auxLoss() > 0, name + " " + wanted);
+            assertTrue(wanted.dead() > 0 && wanted.loss(AuxK.class) > 0, name + " " + wanted);
             assertEquals(wanted, got, name);
           }
         }

@@ -57,7 +57,8 @@ class StepPlanTest {
             .with("train_batch_size", ROWS)
             .with("dead_feature_tokens", 1_000_000);
     StepSpec spec = config.stepSpec(D_IN, OptionalDouble.of(1));
-    MemoryPlan plan = StepPlan.of(spec, threads);
+    FusedSpec flat = FusedSpec.of(spec);
+    MemoryPlan plan = StepPlan.of(flat, threads);
     OffHeap memory = new OffHeap();
     TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
     SplittableRandom random = new SplittableRandom(3);
@@ -76,10 +77,10 @@ class StepPlanTest {
         Arrays.fill(state.sinceFired(), 0, dead, 1L << 40);
         seen = Math.max(seen, step.run(x, 1e-3, number, true).dead());
       }
-      long heap = plan.heapBytes() - AuxTerm.bytes(spec, threads);
+      long heap = plan.heapBytes() - AuxTerm.bytes(flat, threads);
       if (dead > 0) {
         assertTrue(seen > 0, "none is dead");
-        heap += AuxTerm.bytes(spec, threads, seen);
+        heap += AuxTerm.bytes(flat, threads, seen);
       }
       Holdings real = new Holdings(step);
       String what = recipe + " dead=" + dead + " heap " + real.heap + " planned " + heap;
@@ -94,11 +95,12 @@ class StepPlanTest {
   void worstNumberOfDeadLatentsIsTheWorst() {
     for (Recipe recipe : Recipe.values()) {
       for (int rows : new int[] {100, 1000, 9000}) {
-        StepSpec spec =
-            TrainingConfig.of(recipe)
-                .with("d_sae", 3 * D_SAE)
-                .with("train_batch_size", rows)
-                .stepSpec(D_IN, OptionalDouble.of(1));
+        FusedSpec spec =
+            FusedSpec.of(
+                TrainingConfig.of(recipe)
+                    .with("d_sae", 3 * D_SAE)
+                    .with("train_batch_size", rows)
+                    .stepSpec(D_IN, OptionalDouble.of(1)));
         long worst = AuxTerm.bytes(spec, 2);
         for (int dead = 1; dead <= spec.dSae(); dead++) {
           long bytes = AuxTerm.bytes(spec, 2, dead);

@@ -1,0 +1,42 @@
+package io.github.sae4j.step;
+
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Shapes;
+
+/**
+ * The forward pass of an autoencoder under training: scale and normalise the input, subtract b_dec,
+ * encode, activate, decode, undo the normalisation.
+ *
+ * @param activation how latents become active
+ * @param rescaleByDecoderNorm rank by pre-activation times decoder norm
+ * @param subtractBDec encode x − b_dec instead of x
+ * @param normalization what is done to each input row and undone on the output
+ * @param inputFactor every element of a batch is multiplied by this first, one rounding; what is
+ *     reconstructed is the product. 1 leaves the batch as it is
+ */
+public record Forward(
+    Activation activation,
+    boolean rescaleByDecoderNorm,
+    boolean subtractBDec,
+    InputNormalization normalization,
+    float inputFactor) {
+  /** Checks the range. */
+  public Forward {
+    Shapes.expect(
+        inputFactor > 0 && inputFactor < Float.POSITIVE_INFINITY,
+        "input factor",
+        "a positive finite number",
+        inputFactor);
+  }
+
+  /**
+   * The same with another input factor.
+   *
+   * @param factor see {@code inputFactor}
+   * @return the changed forward pass
+   */
+  public Forward withInputFactor(float factor) {
+    return new Forward(activation, rescaleByDecoderNorm, subtractBDec, normalization, factor);
+  }
+}
