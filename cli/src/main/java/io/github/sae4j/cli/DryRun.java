@@ -71,7 +71,7 @@ final class DryRun {
       CommandLineApp.print(spec, Json.line(found));
       return;
     }
-    CommandLineApp.print(spec, Json.pretty(found.get("training")).stripTrailing());
+    CommandLineApp.printLines(spec, Json.pretty(found.get("training")));
     CommandLineApp.print(
         spec,
         String.format(
@@ -99,7 +99,7 @@ final class DryRun {
             rate * 1e-9,
             device.name(),
             STEP_OVER_ENCODER));
-    warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
+    warnings.forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
   }
 
   private long size() {

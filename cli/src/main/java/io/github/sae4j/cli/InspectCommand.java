@@ -156,13 +156,13 @@ final class InspectCommand implements Callable<Integer> {
 
   /**
    * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
-   * with control characters is quoted, so that it does nothing to a terminal.
+   * with characters that would have to be escaped is quoted, so that the escapes can be told.
    */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
-    boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
+    boolean plain = value instanceof String text && Terminal.isHarmless(text);
     return plain ? value.toString() : Json.line(value);
   }
 }

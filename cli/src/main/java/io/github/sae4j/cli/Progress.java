@@ -114,20 +114,20 @@ final class Progress implements TrainingListener, AutoCloseable {
   @Override
   public void checkpoint(Path folder) {
     if (style == Style.LINES) {
-      err.println("checkpoint " + folder);
+      err.println(Terminal.harmless("checkpoint " + folder));
     }
   }
 
   @Override
   public void note(String message) {
     if (style != Style.SILENT) {
-      err.println("sae4j: " + message);
+      err.println("sae4j: " + Terminal.harmless(message));
     }
   }
 
   @Override
   public void warning(String message) {
-    err.println("sae4j: warning: " + message);
+    err.println("sae4j: warning: " + Terminal.harmless(message));
   }
 
   @Override

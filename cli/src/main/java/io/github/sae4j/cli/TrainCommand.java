@@ -19,6 +19,7 @@ import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -354,7 +355,8 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
-          "sae4j: stopped; to go on: sae4j train " + RESUME + " " + Shell.word(folder.path()));
+          Terminal.harmless(
+              "sae4j: stopped; to go on: sae4j train " + RESUME + " " + Shell.word(folder.path())));
       if (json) {
         CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
       }
@@ -428,10 +430,27 @@ final class TrainCommand implements Callable<Integer> {
         keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 
-  private Path defaultPath() {
+  /** A new folder for a run that was given none; runs of one second get numbers. */
+  private Path defaultPath() throws IOException {
     String name = Path.of(input.activations.getFirst()).getFileName().toString();
     String plain = name.replaceAll("\\.[a-z]+$", "").replaceAll("[^A-Za-z0-9._-]+", "-");
-    return Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP));
+    return claim(Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP)));
+  }
+
+  /** Creates a folder of a name that nobody had before, not even in the same instant. */
+  static Path claim(Path wanted) throws IOException {
+    Files.createDirectories(wanted.toAbsolutePath().getParent());
+    for (int number = 1; ; number++) {
+      Path name =
+          number == 1
+              ? wanted
+              : wanted.resolveSibling(wanted.getFileName().toString() + "-" + number);
+      try {
+        return Files.createDirectory(name);
+      } catch (FileAlreadyExistsException e) {
+        continue; // taken
+      }
+    }
   }
 
   private Map<String, Object> metadata() {

@@ -12,6 +12,7 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.training.Recipe;
 import io.github.sae4j.training.TrainingConfig;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,8 +21,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -512,6 +516,25 @@ class TrainCommandTest {
     assertEquals("{}", Files.readString(theirs));
     Files.delete(theirs);
     assertEquals(ExitCode.DONE, train(), console::err);
+  }
+
+  /** As the jobs of an array do. */
+  @Test
+  void runsOfOneSecondGetFoldersOfTheirOwn() {
+    Path wanted = folder.resolve("runs/a-20260101-120000");
+    Set<Path> claimed = ConcurrentHashMap.newKeySet();
+    IntStream.range(0, 64)
+        .parallel()
+        .forEach(
+            i -> {
+              try {
+                claimed.add(TrainCommand.claim(wanted));
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    assertEquals(64, claimed.size());
+    assertTrue(claimed.contains(wanted) && claimed.contains(folder.resolve(wanted + "-64")));
   }
 
   /** As of an unset variable of a shell: it would mean the folder the user is in. */

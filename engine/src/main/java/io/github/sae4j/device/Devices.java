@@ -4,13 +4,21 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
- * auto} takes the available kind of highest priority and logs one line that says what and why.
+ * auto} takes the available kind of highest priority.
+ *
+ * <p>What was opened and why is logged at level {@code DEBUG}, once a device; that {@code auto} had
+ * to pass over a faster kind is a {@code WARNING}, once for each.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
+
+  /** What was logged: a service that opens a device per request says it once. */
+  private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
   private Devices() {}
 
@@ -76,12 +84,10 @@ public final class Devices {
         if (auto) {
           warnOfBetter(providers, provider);
         }
-        LOG.log(
-            System.Logger.Level.INFO,
-            "device {0} ({1}), {2}",
-            device.name(),
-            device.description(),
-            auto ? "chosen automatically: the fastest that can run here" : "as asked for");
+        String why = auto ? "chosen automatically: the fastest that can run here" : "as asked for";
+        logOnce(
+            System.Logger.Level.DEBUG,
+            "device " + device.name() + " (" + device.description() + "), " + why);
         return device;
       }
     }
@@ -102,13 +108,17 @@ public final class Devices {
     for (DeviceProvider provider : providers) {
       if (provider.priority() > chosen.priority()) {
         for (DeviceInfo info : provider.devices()) {
-          LOG.log(
+          logOnce(
               System.Logger.Level.WARNING,
-              "device {0} cannot run: {1}",
-              info.name(),
-              info.reason());
+              "device " + info.name() + " cannot run: " + info.reason());
         }
       }
+    }
+  }
+
+  private static void logOnce(System.Logger.Level level, String line) {
+    if (LOG.isLoggable(level) && SAID.add(line)) {
+      LOG.log(level, line);
     }
   }
 
