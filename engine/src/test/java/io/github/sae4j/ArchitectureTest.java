@@ -32,6 +32,8 @@ class ArchitectureTest {
           Map.entry("numerics", Set.of()),
           Map.entry("format", Set.of("memory")),
           Map.entry("kernels", Set.of("memory", "numerics")),
+          Map.entry("options", Set.of()),
+          Map.entry("config", Set.of("options", "step")),
           Map.entry("objective", Set.of("kernels")),
           Map.entry("step", Set.of("objective")),
           Map.entry("composed", Set.of("step")),
@@ -42,7 +44,7 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("format", "sae")),
           Map.entry("data", Set.of("format", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
-          Map.entry("training", Set.of("evaluation", "checkpoint")),
+          Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

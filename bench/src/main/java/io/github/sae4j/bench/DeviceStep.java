@@ -1,13 +1,13 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.util.OptionalDouble;
 
 /** Our training step on one of our devices. */

@@ -1,7 +1,7 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.training.Recipe;
+import io.github.sae4j.options.Recipe;
 import java.util.ArrayList;
 import java.util.List;
 

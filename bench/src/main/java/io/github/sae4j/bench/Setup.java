@@ -7,7 +7,7 @@ import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.training.Recipe;
+import io.github.sae4j.options.Recipe;
 import java.util.List;
 import java.util.Locale;
 

@@ -1,6 +1,6 @@
 package io.github.sae4j.bench;
 
-import io.github.sae4j.training.Recipe;
+import io.github.sae4j.options.Recipe;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;

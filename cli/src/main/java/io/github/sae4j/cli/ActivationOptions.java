@@ -5,7 +5,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.TopKSae;
-import io.github.sae4j.training.ConfigException;
+import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -63,7 +63,7 @@ public final class CommandLineApp {
     CommandLine app = new CommandLine(new RootCommand());
     TrainCommand train = new TrainCommand(List.of(args));
     app.addSubcommand(train);
-    TrainingOptions.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
+    TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
     app.addSubcommand(new EvalCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import java.io.IOException;
@@ -49,7 +50,7 @@ record ConfigFile(Map<String, Object> training, List<String> others) {
     for (Map.Entry<String, Object> member : members.entrySet()) {
       String option = "--" + member.getKey().replace('_', '-');
       OptionSpec spec = command.optionsMap().get(option);
-      if (spec == null || TrainingOptions.has(option)) {
+      if (spec == null || TrainingOptions.TABLE.find(option).isPresent()) {
         // The configuration refuses what it does not know, and names what comes nearest.
         training.put(member.getKey(), member.getValue());
       } else if (onTheLine.stream().noneMatch(argument -> names(spec, argument))) {

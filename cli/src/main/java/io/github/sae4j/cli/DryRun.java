@@ -1,5 +1,7 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.config.ConfigWarnings;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.kernels.Activation.Ranked;
@@ -12,8 +14,6 @@ import io.github.sae4j.numerics.RandomPurpose;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
-import io.github.sae4j.training.ConfigWarnings;
-import io.github.sae4j.training.TrainingConfig;
 import io.github.sae4j.training.TrainingData;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -1,12 +1,12 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepExecution;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -4,17 +4,18 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.TopKSae;
-import io.github.sae4j.training.ActivationNormalization;
 import io.github.sae4j.training.CheckpointSchedule;
-import io.github.sae4j.training.ConfigException;
 import io.github.sae4j.training.RunFolder;
-import io.github.sae4j.training.TrainingConfig;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
@@ -60,6 +61,7 @@ final class TrainCommand implements Callable<Integer> {
   static final String RESUME = "--resume-from-checkpoint";
 
   private static final int MOST_EVALUATION_BYTES = 1 << 24;
+  static final OptionFlags FLAGS = new OptionFlags(TrainingOptions.TABLE);
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -203,7 +205,8 @@ final class TrainCommand implements Callable<Integer> {
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
-      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      TrainingData data =
+          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -249,7 +252,8 @@ final class TrainCommand implements Callable<Integer> {
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
-      TrainingData data = TrainingData.of(source, input.readMask(source), config.evalFraction());
+      TrainingData data =
+          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -314,14 +318,14 @@ final class TrainCommand implements Callable<Integer> {
       return true;
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
-    return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).evalFraction() == 0;
+    return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
       layers.add(ConfigFile.read(configFile, spec, List.of()).training());
     }
-    layers.add(TrainingOptions.given(spec.commandLine().getParseResult()));
+    layers.add(FLAGS.given(spec.commandLine().getParseResult()));
   }
 
   /** Starts or resumes a run. */
@@ -395,9 +399,9 @@ final class TrainCommand implements Callable<Integer> {
     return String.format(
         "recipe %s: %d latents, k %d, on rows of width %d: %d steps of %d rows;"
             + " %d rows to train on, %d held out",
-        config.recipe(),
+        config.run().recipe(),
         config.dSae(dIn),
-        config.k(),
+        config.sae().k(),
         dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),

@@ -6,11 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.ElementType;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
+import io.github.sae4j.options.Option;
+import io.github.sae4j.options.Recipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -727,6 +728,6 @@ class TrainCommandTest {
   void everyOptionOfTheConfigurationIsOnTheCommandLine() {
     assertEquals(
         new TreeSet<>(TrainingConfig.of(Recipe.SAELENS).toMap().keySet()),
-        new TreeSet<>(TrainingOptions.names()));
+        new TreeSet<>(TrainCommand.FLAGS.table().options().stream().map(Option::name).toList()));
   }
 }

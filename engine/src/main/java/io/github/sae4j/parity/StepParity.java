@@ -1,16 +1,16 @@
 package io.github.sae4j.parity;
 
 import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.Inputs.Kind;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalDouble;

@@ -1,5 +1,7 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.options.ConfigException;
+
 /**
  * When a run writes a checkpoint, and how many it keeps. After the last step it writes one whatever
  * stands here, from which the run can be made longer. Checkpoints change nothing that is computed.

@@ -1,11 +1,16 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.BDecInit;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.OptionType;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -34,20 +39,20 @@ final class InitialState {
    */
   void draw(TrainingData data, float factor) throws IOException {
     InitialWeights.draw(
-        config.weightInit(),
-        config.decoderInitNorm(),
-        config.k(),
-        config.seed(),
+        config.start().weightInit(),
+        config.start().decoderInitNorm(),
+        config.sae().k(),
+        config.run().seed(),
         state.wEnc(),
         state.wDec());
-    if (config.bDecInitMethod() != BDecInit.ZEROS) {
+    if (config.start().bDecInitMethod() != BDecInit.ZEROS) {
       center(data, factor);
     }
   }
 
   /** The centre of the first batch, as the SAE will see it. */
   private void center(TrainingData data, float factor) throws IOException {
-    long seed = config.shuffleSeed().orElse(config.seed());
+    long seed = config.data().shuffleSeed().orElse(config.run().seed());
     int rows = (int) Math.min(config.rowsPerStep(), config.samples(data.training().rows()));
     try (BatchStream stream = new BatchStream(data.training(), seed, rows, 0, rows);
         OffHeap scratch = new OffHeap()) {
@@ -55,10 +60,12 @@ final class InitialState {
       Matrix x = batch.x();
       FiniteRows.expect(x, batch::origin);
       multiply(x, factor);
-      InputNormalization normalization = config.normalizeActivations().inputNormalization();
+      InputNormalization normalization = config.data().normalizeActivations().inputNormalization();
       normalization.apply(x, x, scratch.vector(rows), scratch.vector(rows));
       double[] center =
-          config.bDecInitMethod() == BDecInit.MEAN ? Centers.mean(x) : Centers.geometricMedian(x);
+          config.start().bDecInitMethod() == BDecInit.MEAN
+              ? Centers.mean(x)
+              : Centers.geometricMedian(x);
       for (int j = 0; j < center.length; j++) {
         state.bDec().set(0, j, (float) center[j]);
       }
@@ -76,12 +83,13 @@ final class InitialState {
   void copy(TopKSae sae, float factor) {
     expect("d_in", sae.config().dIn(), state.dIn());
     expect("d_sae", sae.config().dSae(), state.dSae());
-    expect("apply_b_dec_to_input", sae.config().applyBDecToInput(), config.applyBDecToInput());
-    if (config.normalizeActivations().inputNormalization() != sae.config().normalization()) {
+    expect(
+        "apply_b_dec_to_input", sae.config().applyBDecToInput(), config.sae().applyBDecToInput());
+    if (config.data().normalizeActivations().inputNormalization() != sae.config().normalization()) {
       expect(
           "normalize_activations",
           ActivationNormalization.of(sae.config().normalization()),
-          config.normalizeActivations());
+          config.data().normalizeActivations());
     }
     state.wEnc().copyFrom(sae.weights().wEnc());
     state.wDec().copyFrom(sae.weights().wDec());
@@ -97,9 +105,9 @@ final class InitialState {
       throw new ConfigException(
           option,
           "expected "
-              + ConfigOptions.plain(saved)
+              + OptionType.plain(saved)
               + " as in the SAE to start from, got "
-              + ConfigOptions.plain(wanted));
+              + OptionType.plain(wanted));
     }
   }
 

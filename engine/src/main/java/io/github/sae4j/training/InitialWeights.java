@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.WeightInit;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.numerics.CounterRandom;
 import io.github.sae4j.numerics.RandomPurpose;

@@ -1,5 +1,8 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.LearningRate;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.FiniteRows;
@@ -7,6 +10,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.step.StepReport;
@@ -81,7 +85,7 @@ public final class Trainer implements AutoCloseable {
       stream =
           new BatchStream(
               data.training(),
-              config.shuffleSeed().orElse(config.seed()),
+              config.data().shuffleSeed().orElse(config.run().seed()),
               samplesDone,
               samples,
               memory.matrix(rows, dIn),
@@ -167,7 +171,7 @@ public final class Trainer implements AutoCloseable {
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
     DataStatistics statistics = new DataStatistics(data.training(), config.rowsPerStep());
     float factor =
-        config.normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
+        config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? statistics.normalizationFactor()
             : 1f;
     OptionalDouble mseScale =

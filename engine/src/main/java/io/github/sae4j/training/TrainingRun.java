@@ -5,12 +5,15 @@ import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ConfigWarnings;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
@@ -113,12 +116,12 @@ public final class TrainingRun {
   private static TrainingConfig resolved(TrainingConfig config, int dIn) {
     int dSae = config.dSae(dIn);
     TrainingConfig resolved = config.with("d_sae", dSae);
-    if (config.lr().isEmpty()) {
-      resolved = resolved.with("lr", config.recipe().autoLearningRate(dSae));
+    if (config.schedule().lr().isEmpty()) {
+      resolved = resolved.with("lr", config.run().recipe().autoLearningRate(dSae));
     }
-    return config.shuffleSeed().isPresent()
+    return config.data().shuffleSeed().isPresent()
         ? resolved
-        : resolved.with("shuffle_seed", config.seed());
+        : resolved.with("shuffle_seed", config.run().seed());
   }
 
   /**
@@ -550,16 +553,16 @@ public final class TrainingRun {
         new SaeConfig(
             weights.dIn(),
             weights.dSae(),
-            config.k(),
-            config.applyBDecToInput(),
-            config.normalizeActivations().inputNormalization(),
+            config.sae().k(),
+            config.sae().applyBDecToInput(),
+            config.data().normalizeActivations().inputNormalization(),
             config.activation().relu(),
             metadata);
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
-            config.rescaleActsByDecoderNorm());
+            config.sae().rescaleActsByDecoderNorm());
     SaeLensLayout.write(folder, sae, weights, folding);
   }
 }

@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
-import io.github.sae4j.training.Recipe;
 import io.github.sae4j.vector.VectorDevice;
 import java.lang.reflect.Method;
 import java.util.ArrayList;

@@ -3,12 +3,12 @@ package io.github.sae4j.step;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
+import io.github.sae4j.options.Recipe;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;

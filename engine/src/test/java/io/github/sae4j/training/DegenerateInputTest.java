@@ -4,12 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;

@@ -111,7 +111,7 @@ final class GoldenCase implements AutoCloseable {
     if (!(all.get(step) instanceof Map<?, ?> losses)) {
       throw new IllegalArgumentException("losses: expected an object per step");
     }
-    double coefficient = settings.config().auxLossCoefficient();
+    double coefficient = settings.config().auxK().coefficient();
     double worst = 0;
     for (Map.Entry<?, ?> entry : losses.entrySet()) {
       double theirs = ((Number) entry.getValue()).doubleValue();
@@ -122,7 +122,9 @@ final class GoldenCase implements AutoCloseable {
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
             case "grad_norm" ->
-                settings.config().clipGradNorm().isEmpty() ? theirs : report.gradientNorm();
+                settings.config().optimizer().clipGradNorm().isEmpty()
+                    ? theirs
+                    : report.gradientNorm();
             case "n_dead" -> theirs; // held by the dead mask itself
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
             case "aux", "auxk" ->

@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.TrainingConfig;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

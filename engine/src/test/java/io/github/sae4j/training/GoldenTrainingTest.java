@@ -85,7 +85,7 @@ class GoldenTrainingTest {
           Locale.ROOT,
           "golden %s recipe=%s step=%.2e update=%.2e%n",
           path.getFileName(),
-          golden.settings().config().recipe(),
+          golden.settings().config().run().recipe(),
           errors.step,
           errors.update);
       assertEquals(List.of(), errors.failures);
@@ -225,7 +225,8 @@ class GoldenTrainingTest {
         float[] ours = dense(seen.codes(), norms);
         long[] indices = golden.integers(prefix + "codes.indices");
         float[] values = golden.floats(prefix + "codes.values");
-        compare("codes", distance(ours, dense(indices, values, golden.settings().config().k())));
+        compare(
+            "codes", distance(ours, dense(indices, values, golden.settings().config().sae().k())));
       }
       Matrix out = published(seen).out();
       compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));

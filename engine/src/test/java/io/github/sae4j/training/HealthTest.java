@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.MatrixSource;
@@ -12,6 +13,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.scalar.ScalarDevice;
 import java.io.IOException;
 import java.nio.file.Path;

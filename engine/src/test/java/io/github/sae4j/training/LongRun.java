@@ -1,11 +1,13 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
@@ -19,6 +20,8 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
@@ -122,7 +125,8 @@ class TrainingRunTest {
         new TrainingRun.Settings(
             new RunFolder(folder.resolve(name)), schedule, goOn, 5, Map.of(), Map.of());
     TrainingData data =
-        TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+        TrainingData.of(
+            new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
     return new TrainingRun(settings, config, data, device, listener);
   }
 
@@ -205,7 +209,7 @@ class TrainingRunTest {
                 new RunFolder(folder.resolve("run")), EVERY_7, false, 5, Map.of(), Map.of()),
             config,
             TrainingData.of(
-                new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction()),
+                new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction()),
             counting(synchronizations),
             listener)
         .start(Optional.empty(), NEVER);
@@ -220,7 +224,8 @@ class TrainingRunTest {
     assertEquals(Optional.empty(), run.evaluation());
     run.start(Optional.empty(), NEVER);
     TrainingData data =
-        TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+        TrainingData.of(
+            new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
     Path file = new RunFolder(folder.resolve("run")).evaluation();
     try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
       Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
@@ -254,7 +259,7 @@ class TrainingRunTest {
               new RunFolder(folder.resolve("parts")), EVERY_7, true, 1, Map.of(), Map.of());
       TrainingData data =
           TrainingData.of(
-              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.evalFraction());
+              new MatrixSource(rows, "elsewhere"), Optional.empty(), config.data().evalFraction());
       new TrainingRun(settings, config, data, other, listener)
           .resume(Optional.empty(), Optional.empty(), NEVER);
     }

@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
@@ -8,6 +9,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -91,7 +93,8 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
     try (OffHeap memory = new OffHeap()) {
       Matrix rows = rows(memory);
       TrainingData data =
-          TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), config.evalFraction());
+          TrainingData.of(
+              new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
       try (Trainer trainer = Trainer.start(config, data, device, Optional.empty())) {
         Digest digest = new Digest();
         List<StepReport> reports = new ArrayList<>();

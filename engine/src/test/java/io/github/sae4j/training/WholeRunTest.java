@@ -99,8 +99,8 @@ class WholeRunTest {
           reports.stream().filter(report -> report.loss(AuxK.class) > 0).count() > 5,
           run.name() + ": AuxK was idle");
     }
-    if (run.config().clipGradNorm().isPresent()) {
-      double most = run.config().clipGradNorm().getAsDouble();
+    if (run.config().optimizer().clipGradNorm().isPresent()) {
+      double most = run.config().optimizer().clipGradNorm().getAsDouble();
       assertTrue(
           reports.stream().anyMatch(report -> report.gradientNorm() > most),
           run.name() + ": nothing was clipped");

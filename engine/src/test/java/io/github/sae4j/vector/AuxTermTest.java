@@ -5,16 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import io.github.sae4j.vector.AuxTerm.Limits;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -3,13 +3,13 @@ package io.github.sae4j.vector;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.training.Recipe;
-import io.github.sae4j.training.TrainingConfig;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;

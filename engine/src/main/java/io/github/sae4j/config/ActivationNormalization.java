@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 import io.github.sae4j.kernels.InputNormalization;
 

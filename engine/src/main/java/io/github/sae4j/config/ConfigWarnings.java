@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
@@ -17,8 +17,8 @@ public final class ConfigWarnings {
    */
   public static List<String> of(TrainingConfig config, long steps) {
     List<String> lines = new ArrayList<>();
-    long warmUp = config.lrWarmUpSteps();
-    long decay = config.lrDecaySteps();
+    long warmUp = config.schedule().warmUpSteps();
+    long decay = config.schedule().decaySteps();
     if (warmUp > steps) {
       lines.add(
           "lr_warm_up_steps: the warm-up of "
@@ -35,9 +35,9 @@ public final class ConfigWarnings {
     DeadLatentRule.Counting counting = config.counting();
     boolean inSteps = counting.unit() == DeadLatentRule.Counting.Unit.STEPS;
     double longest = inSteps ? steps : (double) steps * config.rowsPerStep();
-    if (config.auxLossCoefficient() > 0 && longest <= counting.window()) {
+    if (config.auxK().coefficient() > 0 && longest <= counting.window()) {
       lines.add(
-          (config.deadFeatureWindow().isPresent() ? "dead_feature_window" : "dead_feature_tokens")
+          (config.dead().window().isPresent() ? "dead_feature_window" : "dead_feature_tokens")
               + ": no latent is dead before "
               + counting.window()
               + (inSteps ? " steps" : " tokens")

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 /**
  * Shape of the learning rate over a run ({@code lr_scheduler}); the formulas are those of {@link

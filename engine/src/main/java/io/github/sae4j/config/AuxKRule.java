@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 /** How many dead latents the AuxK term takes per row where {@code auxk} is auto. */
 public enum AuxKRule {

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 /** Where b_dec starts ({@code b_dec_init_method}). */
 public enum BDecInit {

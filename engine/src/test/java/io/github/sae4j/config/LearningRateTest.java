@@ -1,9 +1,10 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.sae4j.options.ConfigException;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 

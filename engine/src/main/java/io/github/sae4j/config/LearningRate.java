@@ -1,4 +1,6 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
+
+import io.github.sae4j.options.ConfigException;
 
 /**
  * The learning rate of every step of a run, in closed form and in double, {@code StrictMath} for

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -11,6 +11,8 @@ import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatentRule.Counting;
 import io.github.sae4j.step.DeadLatentRule.Counting.Unit;
@@ -20,6 +22,7 @@ import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -62,8 +65,8 @@ class TrainingConfigTest {
             DecoderNormRule.FREE),
         spec);
     assertEquals(3e-4, SAELENS.learningRate(6144, 100).at(0));
-    assertEquals(OptionalDouble.of(0.1), SAELENS.decoderInitNorm());
-    assertEquals(BDecInit.ZEROS, SAELENS.bDecInitMethod());
+    assertEquals(OptionalDouble.of(0.1), SAELENS.start().decoderInitNorm());
+    assertEquals(BDecInit.ZEROS, SAELENS.start().bDecInitMethod());
   }
 
   @Test
@@ -76,7 +79,8 @@ class TrainingConfigTest {
     assertEquals(0, spec.optimizer().beta1());
     assertEquals(OptionalDouble.of(1), spec.optimizer().clipNorm());
     assertEquals(
-        BDecInit.GEOMETRIC_MEDIAN, TrainingConfig.of(Recipe.SAELENS_PR370).bDecInitMethod());
+        BDecInit.GEOMETRIC_MEDIAN,
+        TrainingConfig.of(Recipe.SAELENS_PR370).start().bDecInitMethod());
   }
 
   @Test
@@ -97,7 +101,7 @@ class TrainingConfigTest {
     TrainingConfig config = TrainingConfig.of(Recipe.ELEUTHER);
     assertEquals(2e-4, config.learningRate(1 << 14, 2000).at(1000));
     assertEquals(1e-4, config.learningRate(1 << 16, 2000).at(1000));
-    assertEquals(BDecInit.MEAN, config.bDecInitMethod());
+    assertEquals(BDecInit.MEAN, config.start().bDecInitMethod());
   }
 
   @Test
@@ -158,16 +162,37 @@ class TrainingConfigTest {
     assertEquals(map, Json.parse(Path.of("config.json"), json));
   }
 
+  /**
+   * Training sections of {@code config.json} as runs of version 0.1 before the table wrote them.
+   */
+  @Test
+  void runsMadeBeforeAreReadWithTheSameKeysAndValues() throws IOException {
+    byte[] json;
+    try (InputStream file =
+        TrainingConfigTest.class.getResourceAsStream("/config/runs-before-the-table.json")) {
+      json = file.readAllBytes();
+    }
+    Map<?, ?> runs = (Map<?, ?>) Json.parse(Path.of("runs-before-the-table.json"), json);
+    assertEquals(7, runs.size());
+    for (Object run : runs.values()) {
+      @SuppressWarnings("unchecked")
+      Map<String, Object> saved = (Map<String, Object>) run;
+      Map<String, Object> read = TrainingConfig.fromMap(saved).toMap();
+      assertEquals(saved, read);
+      assertEquals(List.copyOf(saved.keySet()), List.copyOf(read.keySet()));
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"d_sae", "d-sae", "dSae", "--d-sae"})
   void anyUsualSpellingNamesAnOption(String name) {
-    assertEquals(OptionalInt.of(512), SAELENS.with(name, "512").dSae());
+    assertEquals(OptionalInt.of(512), SAELENS.with(name, "512").sae().dSae());
   }
 
   @Test
   void aliasesOfThePeersAreUnderstood() {
-    assertEquals(0.5, SAELENS.with("auxk-alpha", "0.5").auxLossCoefficient());
-    assertEquals(OptionalInt.of(7), SAELENS.with("k_aux", 7).auxk());
+    assertEquals(0.5, SAELENS.with("auxk-alpha", "0.5").auxK().coefficient());
+    assertEquals(OptionalInt.of(7), SAELENS.with("k_aux", 7).auxK().auxk());
   }
 
   @Test
@@ -181,9 +206,9 @@ class TrainingConfigTest {
   @Test
   void settingOneOfRivalOptionsClearsTheOther() {
     TrainingConfig config = SAELENS.with("d_sae", 512);
-    assertEquals(OptionalDouble.empty(), config.expansionFactor());
+    assertEquals(OptionalDouble.empty(), config.sae().expansionFactor());
     assertEquals(512, config.dSae(48));
-    assertEquals(OptionalInt.empty(), config.with("expansion_factor", 4).dSae());
+    assertEquals(OptionalInt.empty(), config.with("expansion_factor", 4).sae().dSae());
     assertEquals(4 * 48, config.with("expansion_factor", 4).dSae(48));
     config = SAELENS.with("dead_feature_tokens", 5000);
     assertEquals(new Counting(Unit.TOKENS, 5000, false, false, 0), config.counting());
@@ -202,11 +227,11 @@ class TrainingConfigTest {
             List.of(
                 Map.of("steps", 5, "recipe", "eleuther", "k", 8),
                 Map.of("epochs", 2, "recipe", "dictionary-learning")));
-    assertEquals(OptionalLong.empty(), config.steps());
-    assertEquals(OptionalDouble.of(2), config.epochs());
-    assertEquals(Recipe.DICTIONARY_LEARNING, config.recipe());
-    assertEquals(8, config.k());
-    assertTrue(config.deadInclusive());
+    assertEquals(OptionalLong.empty(), config.run().steps());
+    assertEquals(OptionalDouble.of(2), config.run().epochs());
+    assertEquals(Recipe.DICTIONARY_LEARNING, config.run().recipe());
+    assertEquals(8, config.sae().k());
+    assertTrue(config.dead().inclusive());
   }
 
   @Test
@@ -317,10 +342,10 @@ class TrainingConfigTest {
 
   @Test
   void switchesOfThePeersAreUnderstood() {
-    assertEquals(AuxK.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxBDec());
+    assertEquals(AuxK.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxK().bDec());
     assertEquals(
         DecoderNormRule.When.BEFORE_FORWARD,
-        SAELENS.with("normalize_decoder", "true").normalizeDecoder());
+        SAELENS.with("normalize_decoder", "true").optimizer().normalizeDecoder());
     assertEquals(
         Ranked.topK(32, Ranked.Relu.BEFORE), SAELENS.with("relu-before-topk", true).activation());
   }

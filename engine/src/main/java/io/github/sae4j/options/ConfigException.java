@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.options;
 
 /**
  * An option that does not exist, has a bad value or does not go with another. The message is one

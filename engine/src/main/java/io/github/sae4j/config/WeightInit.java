@@ -1,6 +1,6 @@
-package io.github.sae4j.training;
+package io.github.sae4j.config;
 
-/** How encoder and decoder start; the formulas are those of {@link InitialWeights}. */
+/** How encoder and decoder start; the formulas are in {@code InitialWeights}. */
 public enum WeightInit {
   /**
    * Decoder rows drawn from U(±√(6/d_in)) (PyTorch's {@code kaiming_uniform_}) and brought to the

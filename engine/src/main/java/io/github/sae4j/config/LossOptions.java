@@ -1,0 +1,24 @@
+package io.github.sae4j.config;
+
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.options.OptionValues;
+import java.util.OptionalDouble;
+
+/**
+ * The main loss.
+ *
+ * @param mainLoss the main loss
+ * @param mseScale factor of {@code scaled_mse}; empty for 1 over the variance per element of a
+ *     sample of the data
+ * @param multiTopk adds FVU of a 4k reconstruction with weight 1/8
+ */
+public record LossOptions(
+    Reconstruction.Measure mainLoss, OptionalDouble mseScale, boolean multiTopk) {
+
+  static LossOptions of(OptionValues values) {
+    return new LossOptions(
+        values.get(TrainingOptions.MAIN_LOSS),
+        values.get(TrainingOptions.MSE_SCALE),
+        values.get(TrainingOptions.MULTI_TOPK));
+  }
+}

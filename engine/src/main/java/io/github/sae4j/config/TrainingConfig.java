@@ -1,0 +1,440 @@
+package io.github.sae4j.config;
+
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Option;
+import io.github.sae4j.options.OptionType;
+import io.github.sae4j.options.OptionValues;
+import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.StepShape;
+import io.github.sae4j.step.StepSpec;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * What training computes, not where it runs or how it is shown: a value for each row of {@link
+ * TrainingOptions}, grouped by what it is about. Immutable. Options are named as SAELens names them
+ * ({@code d_sae}); an empty optional is null, {@code auto} or {@code none}.
+ */
+public final class TrainingConfig {
+  /** SAELens's {@code lr_end} where none is given is lr over this. */
+  private static final double LR_END_DIVISOR = 10;
+
+  private final OptionValues values;
+  private final RunOptions run;
+  private final SaeOptions sae;
+  private final DataOptions data;
+  private final LossOptions loss;
+  private final AuxKOptions auxK;
+  private final DeadLatentOptions dead;
+  private final ScheduleOptions schedule;
+  private final OptimizerOptions optimizer;
+  private final StartOptions start;
+
+  private TrainingConfig(OptionValues values) {
+    this.values = values;
+    run = RunOptions.of(values);
+    sae = SaeOptions.of(values);
+    data = DataOptions.of(values);
+    loss = LossOptions.of(values);
+    auxK = AuxKOptions.of(values);
+    dead = DeadLatentOptions.of(values);
+    schedule = ScheduleOptions.of(values);
+    optimizer = OptimizerOptions.of(values);
+    start = StartOptions.of(values);
+    ActivationNormalization normalization = data.normalizeActivations();
+    expect(
+        auxK.coefficient() == 0
+            || normalization == ActivationNormalization.NONE
+            || normalization == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN,
+        TrainingOptions.AUX_LOSS_COEFFICIENT,
+        "0 with normalize_activations "
+            + OptionType.plain(normalization)
+            + ", for which AuxK is not defined",
+        auxK.coefficient());
+  }
+
+  private static void expect(boolean holds, Option<?> option, String expected, Object got) {
+    if (!holds) {
+      throw new ConfigException(
+          option.name(), "expected " + expected + ", got " + OptionType.plain(got));
+    }
+  }
+
+  /**
+   * A recipe with all its defaults.
+   *
+   * @param recipe the recipe
+   * @return its configuration
+   */
+  public static TrainingConfig of(Recipe recipe) {
+    return fromMap(Map.of("recipe", recipe.toString()));
+  }
+
+  /**
+   * Builds a configuration from option values; options that are not given are the recipe's, and the
+   * recipe is {@code saelens} unless given. Inverse of {@link #toMap()}.
+   *
+   * @param options names and values: numbers, booleans, text, or null
+   * @return the configuration
+   * @throws ConfigException if an option is unknown, given twice or out of range
+   */
+  public static TrainingConfig fromMap(Map<String, ?> options) {
+    return fromLayers(List.of(options));
+  }
+
+  /**
+   * Builds a configuration from several sources, later ones winning: for instance a file, then the
+   * command line. The recipe is the last one named, whichever source names it.
+   *
+   * @param layers names and values each, as for {@link #fromMap}
+   * @return the configuration
+   * @throws ConfigException if an option is unknown, given twice in one layer, or out of range
+   */
+  public static TrainingConfig fromLayers(List<? extends Map<String, ?>> layers) {
+    Recipe recipe = Recipe.SAELENS;
+    for (Map<String, ?> layer : layers) {
+      for (Map.Entry<String, ?> entry : layer.entrySet()) {
+        if (TrainingOptions.TABLE.expect(entry.getKey()).equals(TrainingOptions.RECIPE)) {
+          recipe = TrainingOptions.RECIPE.type().parse(entry.getKey(), entry.getValue());
+        }
+      }
+    }
+    List<Map<String, ?>> all = new ArrayList<>();
+    all.add(Map.of(TrainingOptions.RECIPE.name(), recipe.toString()));
+    all.addAll(layers);
+    return new TrainingConfig(TrainingOptions.TABLE.read(recipe, all));
+  }
+
+  /**
+   * This configuration with one option changed. Changing the recipe starts again from that recipe's
+   * defaults.
+   *
+   * @param option its name, as {@code d_sae}, {@code d-sae} or {@code dSae}
+   * @param value number, boolean or text; null, {@code auto} or {@code none} for an empty optional
+   * @return the changed configuration
+   * @throws ConfigException if there is no such option (the message names the nearest), or its
+   *     value is out of range
+   */
+  public TrainingConfig with(String option, Object value) {
+    Map<String, Object> change = Collections.singletonMap(option, value);
+    if (TrainingOptions.TABLE.expect(option).equals(TrainingOptions.RECIPE)) {
+      return fromMap(change);
+    }
+    return fromLayers(List.of(toMap(), change));
+  }
+
+  /**
+   * All options by their names in files, in the order of {@link TrainingOptions}.
+   *
+   * @return values of JSON's kinds: {@code Long}, {@code Double}, {@code Boolean}, {@code String}
+   *     or null
+   */
+  public Map<String, Object> toMap() {
+    return values.toMap();
+  }
+
+  /**
+   * Recipe, length and seed of the run.
+   *
+   * @return the options
+   */
+  public RunOptions run() {
+    return run;
+  }
+
+  /**
+   * Size and activation of the autoencoder.
+   *
+   * @return the options
+   */
+  public SaeOptions sae() {
+    return sae;
+  }
+
+  /**
+   * How rows become batches.
+   *
+   * @return the options
+   */
+  public DataOptions data() {
+    return data;
+  }
+
+  /**
+   * The main loss.
+   *
+   * @return the options
+   */
+  public LossOptions loss() {
+    return loss;
+  }
+
+  /**
+   * The loss that revives dead latents.
+   *
+   * @return the options
+   */
+  public AuxKOptions auxK() {
+    return auxK;
+  }
+
+  /**
+   * When latents count as dead.
+   *
+   * @return the options
+   */
+  public DeadLatentOptions dead() {
+    return dead;
+  }
+
+  /**
+   * The learning rate.
+   *
+   * @return the options
+   */
+  public ScheduleOptions schedule() {
+    return schedule;
+  }
+
+  /**
+   * Adam, clipping and the decoder's norm.
+   *
+   * @return the options
+   */
+  public OptimizerOptions optimizer() {
+    return optimizer;
+  }
+
+  /**
+   * Weights before the first step.
+   *
+   * @return the options
+   */
+  public StartOptions start() {
+    return start;
+  }
+
+  /**
+   * Number of latents.
+   *
+   * @param dIn width of the input
+   * @return {@code d_sae}, or {@code expansion_factor} times d_in rounded down
+   * @throws ConfigException if that is not between k and 2^31 − 1
+   */
+  public int dSae(int dIn) {
+    double latents =
+        sae.dSae().isPresent() ? sae.dSae().getAsInt() : sae.expansionFactor().getAsDouble() * dIn;
+    expect(
+        latents >= 1 && latents <= Integer.MAX_VALUE,
+        TrainingOptions.EXPANSION_FACTOR,
+        "1 to 2^31 - 1 latents",
+        latents);
+    expect(
+        sae.k() <= (int) latents, TrainingOptions.K, "at most d_sae = " + (int) latents, sae.k());
+    return (int) latents;
+  }
+
+  /**
+   * Rows of an optimizer step.
+   *
+   * @return train_batch_size · gradient_accumulation
+   */
+  public int rowsPerStep() {
+    return data.rowsPerStep();
+  }
+
+  /**
+   * Length of the run in rows.
+   *
+   * @param trainingRows rows of the training data
+   * @return rows that are trained on, repetitions counted; at least 1
+   */
+  public long samples(long trainingRows) {
+    if (run.steps().isPresent()) {
+      expect(
+          run.steps().getAsLong() <= Long.MAX_VALUE / rowsPerStep(),
+          TrainingOptions.STEPS,
+          "less than 2^63 rows in all",
+          run.steps());
+      return run.steps().getAsLong() * rowsPerStep();
+    }
+    if (run.trainingSamples().isPresent()) {
+      return run.trainingSamples().getAsLong();
+    }
+    double rows = run.epochs().getAsDouble() * trainingRows;
+    expect(
+        rows < Long.MAX_VALUE, TrainingOptions.EPOCHS, "less than 2^63 rows in all", run.epochs());
+    return Math.max((long) rows, 1);
+  }
+
+  /**
+   * Length of the run in optimizer steps; the last one may be short.
+   *
+   * @param trainingRows rows of the training data
+   * @return steps
+   */
+  public long steps(long trainingRows) {
+    return Math.ceilDiv(samples(trainingRows), (long) rowsPerStep());
+  }
+
+  /**
+   * The learning rate of every step.
+   *
+   * @param dSae number of latents
+   * @param steps optimizer steps of the run
+   * @return the schedule
+   */
+  public LearningRate learningRate(int dSae, long steps) {
+    double peak = schedule.lr().orElse(run.recipe().autoLearningRate(dSae));
+    return new LearningRate(
+        schedule.scheduler(),
+        peak,
+        schedule.lrEnd().orElse(peak / LR_END_DIVISOR),
+        schedule.warmUpSteps(),
+        schedule.decaySteps(),
+        schedule.restartCycles(),
+        steps);
+  }
+
+  /**
+   * How dead latents are counted.
+   *
+   * @return unit, window and the rest
+   */
+  public DeadLatentRule.Counting counting() {
+    boolean inSteps = dead.window().isPresent() || dead.tokensAsSteps();
+    long window =
+        dead.window().isPresent()
+            ? dead.window().getAsLong()
+            : dead.tokens().getAsLong() / (dead.tokensAsSteps() ? rowsPerStep() : 1);
+    return new DeadLatentRule.Counting(
+        inSteps ? DeadLatentRule.Counting.Unit.STEPS : DeadLatentRule.Counting.Unit.TOKENS,
+        window,
+        dead.inclusive(),
+        dead.maskAfterStep(),
+        dead.restart());
+  }
+
+  /**
+   * The AuxK term. A coefficient of 0, or a k_aux of 0 (half of d_in = 1), switches it off.
+   *
+   * @param dIn width of the input
+   * @return the term, if there is one
+   */
+  public Optional<AuxK> aux(int dIn) {
+    int kAux =
+        auxK.auxk()
+            .orElse(
+                switch (auxK.rule()) {
+                  case HALF_D_IN -> dIn / 2;
+                  case HALF_D_SAE -> dSae(dIn) / 2;
+                });
+    if (kAux == 0 || auxK.coefficient() == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new AuxK(
+            auxK.coefficient(),
+            kAux,
+            auxK.scaledByDead(),
+            auxK.detachResidual(),
+            auxK.relu(),
+            auxK.bDec(),
+            auxK.normalizer()));
+  }
+
+  /**
+   * Whether {@link #stepSpec} needs a value of {@code mse_scale} measured on the data.
+   *
+   * @return true if the main loss is scaled and its scale is auto
+   */
+  public boolean needsMseScale() {
+    return loss.mainLoss() == Reconstruction.Measure.SCALED_MSE && loss.mseScale().isEmpty();
+  }
+
+  /**
+   * What a device computes in one optimizer step.
+   *
+   * @param dIn width of the input
+   * @param measuredMseScale 1 over the variance per element of a sample of the data; used only if
+   *     {@link #needsMseScale()}
+   * @return the step
+   * @throws ConfigException if options do not fit d_in, or the measured scale is needed and not
+   *     positive and finite (activations without variance)
+   */
+  public StepSpec stepSpec(int dIn, OptionalDouble measuredMseScale) {
+    int latents = dSae(dIn);
+    double scale = 1;
+    if (loss.mainLoss() == Reconstruction.Measure.SCALED_MSE) {
+      scale = loss.mseScale().orElse(measuredMseScale.orElse(Double.NaN));
+      expect(
+          scale > 0 && scale < Double.POSITIVE_INFINITY,
+          TrainingOptions.MSE_SCALE,
+          "a positive number (1 over the variance of the activations)",
+          scale);
+    }
+    List<Term> terms = new ArrayList<>();
+    terms.add(new Reconstruction(loss.mainLoss(), scale));
+    if (loss.multiTopk()) {
+      terms.add(MultiTopK.SPARSIFY);
+    }
+    aux(dIn).ifPresent(terms::add);
+    return new StepSpec(
+        new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
+        new Forward(
+            activation(),
+            sae.rescaleActsByDecoderNorm(),
+            sae.applyBDecToInput(),
+            data.normalizeActivations().inputNormalization(),
+            1f),
+        new Objective(terms),
+        new Optimizer(
+            optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
+        new DeadLatentRule(dead.fired(), counting()),
+        new DecoderNormRule(
+            optimizer.normalizeDecoder(),
+            (float) optimizer.normalizeDecoderEpsilon(),
+            optimizer.projectDecoderGradient(),
+            (float) optimizer.projectEpsilon()));
+  }
+
+  /**
+   * How latents become active.
+   *
+   * @return the k largest of a row
+   */
+  public Activation.Ranked activation() {
+    return Activation.Ranked.topK(
+        sae.k(),
+        sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof TrainingConfig that && values.equals(that.values);
+  }
+
+  @Override
+  public int hashCode() {
+    return values.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return values.toString();
+  }
+}

@@ -1,0 +1,183 @@
+package io.github.sae4j.options;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The options of something, one row each; whatever needs to know an option asks here. */
+public final class OptionTable {
+  private final Map<String, Option<?>> rows = new LinkedHashMap<>();
+  private final Map<String, Option<?>> byAnyName = new HashMap<>();
+
+  /** An empty table. */
+  public OptionTable() {}
+
+  /**
+   * Adds a row; for the class that holds the table.
+   *
+   * @param option the row
+   * @param <T> type of its values
+   * @return the row
+   * @throws IllegalArgumentException if one of its names is taken
+   */
+  public <T> Option<T> add(Option<T> option) {
+    for (String name : option.names()) {
+      if (byAnyName.put(name, option) != null) {
+        throw new IllegalArgumentException("two options are named " + name);
+      }
+    }
+    rows.put(option.name(), option);
+    return option;
+  }
+
+  /**
+   * All options, in the order in which files hold them.
+   *
+   * @return the rows
+   */
+  public List<Option<?>> options() {
+    return List.copyOf(rows.values());
+  }
+
+  /**
+   * Looks for an option.
+   *
+   * @param name any of its names, as {@code d_sae}, {@code d-sae}, {@code --d-sae} or {@code dSae}
+   * @return the option, if there is one
+   */
+  public Optional<Option<?>> find(String name) {
+    String dashed = name.startsWith("--") ? name.substring(2) : name;
+    return Optional.ofNullable(byAnyName.get(snakeCase(dashed.replace('-', '_'))));
+  }
+
+  /**
+   * An option that must be there.
+   *
+   * @param name any of its names, as for {@link #find}
+   * @return the option
+   * @throws ConfigException if there is none; names the nearest
+   */
+  public Option<?> expect(String name) {
+    return find(name)
+        .orElseThrow(
+            () -> new ConfigException(name, "no such option; the nearest is " + nearest(name)));
+  }
+
+  /**
+   * Reads values from several sources, later ones winning: for instance a file, then the command
+   * line. What none of them gives is the recipe's.
+   *
+   * @param recipe where the others start
+   * @param layers option names in any spelling and plain values: numbers, booleans, text, or null
+   * @return a value for each option
+   * @throws ConfigException if an option is unknown, given twice in one layer, or out of range, or
+   *     if of rivals none or several are given
+   */
+  public OptionValues read(Recipe recipe, List<? extends Map<String, ?>> layers) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    rows.forEach((name, option) -> values.put(name, option.startIn(recipe)));
+    for (Map<String, ?> layer : layers) {
+      apply(values, layer);
+    }
+    OptionValues read = new OptionValues(values);
+    expectOneOfRivals(read);
+    return read;
+  }
+
+  private void apply(Map<String, Object> values, Map<String, ?> layer) {
+    Map<String, Object> parsed = new LinkedHashMap<>();
+    layer.forEach(
+        (given, value) -> {
+          Option<?> option = expect(given);
+          if (parsed.put(option.name(), option.type().parse(option.name(), value)) != null) {
+            throw new ConfigException(
+                option.name(), "given twice, the second time as '" + given + "'");
+          }
+        });
+    for (String name : parsed.keySet()) {
+      if (isEmpty(parsed.get(name))) {
+        continue;
+      }
+      for (String rival : rows.get(name).rivals()) {
+        if (parsed.containsKey(rival) && !isEmpty(parsed.get(rival))) {
+          List<String> inOrder =
+              rows.keySet().stream().filter(List.of(name, rival)::contains).toList();
+          throw new ConfigException(
+              inOrder.getLast(), "cannot be given together with " + inOrder.getFirst());
+        }
+        values.put(rival, rows.get(rival).type().parse(rival, null));
+      }
+    }
+    values.putAll(parsed);
+  }
+
+  /** Of options that set the same thing one must be given. */
+  private void expectOneOfRivals(OptionValues values) {
+    for (Option<?> option : rows.values()) {
+      List<String> all = new ArrayList<>(List.of(option.name()));
+      all.addAll(option.rivals());
+      if (!option.rivals().isEmpty()
+          && all.stream().allMatch(name -> isEmpty(values.get(rows.get(name))))) {
+        throw new ConfigException(
+            option.name(), "expected one of " + String.join(", ", all) + ", got none of them");
+      }
+    }
+  }
+
+  private static boolean isEmpty(Object value) {
+    return OptionType.plain(value) == null;
+  }
+
+  /**
+   * The option that a mistyped name most likely means.
+   *
+   * @param name what was given
+   * @return the name with the fewest characters to change, in the spelling of files
+   */
+  public String nearest(String name) {
+    String plain = snakeCase((name.startsWith("--") ? name.substring(2) : name).replace('-', '_'));
+    String best = "";
+    int least = Integer.MAX_VALUE;
+    for (Option<?> option : rows.values()) {
+      for (String known : option.names()) {
+        int distance = editDistance(plain, known);
+        if (distance < least) {
+          least = distance;
+          best = known;
+        }
+      }
+    }
+    return best;
+  }
+
+  private static String snakeCase(String camelCase) {
+    StringBuilder snake = new StringBuilder();
+    for (char c : camelCase.toCharArray()) {
+      if (Character.isUpperCase(c) && !snake.isEmpty() && snake.charAt(snake.length() - 1) != '_') {
+        snake.append('_');
+      }
+      snake.append(Character.toLowerCase(c));
+    }
+    return snake.toString();
+  }
+
+  /** Levenshtein distance: the fewest characters to insert, delete or replace. */
+  private static int editDistance(String a, String b) {
+    int[] row = new int[b.length() + 1];
+    Arrays.setAll(row, j -> j);
+    for (int i = 1; i <= a.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= b.length(); j++) {
+        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
+        diagonal = row[j];
+        row[j] = Math.min(replaced, Math.min(row[j], row[j - 1]) + 1);
+      }
+    }
+    return row[b.length()];
+  }
+}
