@@ -8,8 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.FileTime;
-import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -70,19 +68,12 @@ class LauncherTest {
         ended.complaint());
   }
 
-  /** A checkout that is built, with a java that tells what it was started with. */
+  /** A release with a java that tells what it was started with. */
   private Path stub() throws IOException {
-    Path root = Files.createDirectories(home.resolve("checkout"));
+    Path root = Files.createDirectories(home.resolve("release"));
     Path launcher = Files.createDirectories(root.resolve("bin")).resolve("sae4j");
     Files.copy(LAUNCHER, launcher, StandardCopyOption.COPY_ATTRIBUTES);
-    written(root.resolve("pom.xml"), "");
-    for (String module : List.of("engine", "cli")) {
-      Files.createDirectories(root.resolve(module).resolve("src/main"));
-      written(root.resolve(module).resolve("pom.xml"), "");
-      Path target = Files.createDirectories(root.resolve(module).resolve("target"));
-      Path jar = written(target.resolve("sae4j-" + module + "-1.jar"), "");
-      Files.setLastModifiedTime(jar, FileTime.from(Instant.now().plusSeconds(3600)));
-    }
+    Files.createDirectories(root.resolve("lib"));
     Path java = Files.createDirectories(home.resolve("java/bin")).resolve("java");
     written(home.resolve("java/release"), "JAVA_VERSION=\"25.0.1\"\n");
     written(java, "#!/bin/sh\necho \"${LC_ALL-unset}\" >&2\n");

@@ -67,11 +67,15 @@ final class EvalCommand implements Callable<Integer> {
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
+    MachineMemory.now().expectRoomFor(sae, batchSize);
     try (Device device = choice.open();
         TopKSae trained = SaeCheckpoint.load(sae, device);
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
-      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));
+      ActivationSource chosen = rows(source);
+      input.report(quiet);
+      ActivationSource rows = input.finite(chosen);
+      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows);
       if (json) {
         CommandLineApp.print(spec, Json.line(metrics.toMap()));
       } else {

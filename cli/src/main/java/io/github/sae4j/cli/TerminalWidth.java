@@ -56,6 +56,7 @@ final class TerminalWidth {
   }
 
   /** The system's {@code ioctl}; null where there is none or native code may not be called. */
+  @SuppressWarnings("restricted") // asked for first
   private static MethodHandle find() {
     if (!TerminalWidth.class.getModule().isNativeAccessEnabled()) {
       return null;

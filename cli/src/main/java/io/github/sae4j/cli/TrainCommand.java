@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.TrainingConfig;
@@ -16,6 +17,7 @@ import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
@@ -60,8 +62,9 @@ final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
   static final String RESUME = "--resume-from-checkpoint";
 
-  private static final int MOST_EVALUATION_BYTES = 1 << 24;
   static final OptionFlags FLAGS = new OptionFlags(TrainingOptions.TABLE);
+
+  private static final int MOST_EVALUATION_BYTES = 1 << 24;
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -197,19 +200,25 @@ final class TrainCommand implements Callable<Integer> {
     if (fromPretrained == null) {
       TrainingConfig.fromLayers(layers); // complains before anything is opened
     }
+    if (fromPretrained != null) {
+      MachineMemory.now().expectRoomFor(fromPretrained, 0);
+    }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
-      TrainingData data =
-          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
+      TrainingData data = input.data(source, config.data().evalFraction());
+      input.report(quiet);
       if (dryRun) {
-        new DryRun(config, data, device).print(spec, json);
-        return ExitCode.DONE;
+        return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
+      }
+      Optional<String> tooLarge = MachineMemory.now().complaint(config, source.width(), device);
+      if (tooLarge.isPresent()) {
+        throw new ConfigException("memory", tooLarge.get());
       }
       RunFolder folder = new RunFolder(outputPath == null ? defaultPath() : outputPath);
       folder.expectNotForeign(); // before anything is measured
@@ -222,6 +231,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
+    folder
+        .damage()
+        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
     if (given.isPresent()) {
       Manifest.verify(given.get());
@@ -251,12 +263,12 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       TrainingData data =
-          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
+          input.resumedData(source, config.data().evalFraction(), folder.readConfig());
+      input.report(quiet);
       if (dryRun) {
-        new DryRun(config, data, device).print(spec, json);
-        return ExitCode.DONE;
+        return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
       }
       if (extend) {
         return run(folder, config, data, device, TrainingRun::extend);
@@ -296,7 +308,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, Object> now = inputs();
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "tensor", "mask")
+        && Stream.of("activations", "tensor", "mask", "on_bad_rows")
             .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
@@ -308,14 +320,21 @@ final class TrainCommand implements Callable<Integer> {
 
   private static Optional<Map<String, Object>> evaluation(RunFolder folder) throws IOException {
     return Files.exists(folder.evaluation())
-        ? Optional.of(Json.readObject(folder.evaluation(), MOST_EVALUATION_BYTES))
+        ? Optional.of(SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES))
         : Optional.empty();
   }
 
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
     if (Files.exists(folder.evaluation())) {
-      return true;
+      try {
+        SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
+        return true;
+      } catch (BadFileException e) {
+        System.err.println(
+            Terminal.harmless("sae4j: warning: " + e.getMessage() + "; it is made anew"));
+        return false;
+      }
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
@@ -340,8 +359,15 @@ final class TrainCommand implements Callable<Integer> {
     if (!quiet) {
       err.println(summary(config, data));
     }
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(config, data.training().width(), device);
+    if (tooLarge.isPresent()) {
+      throw new ConfigException("memory", tooLarge.get());
+    }
     TrainingRun.Outcome outcome;
     Optional<Metrics> evaluation;
+    Optional<StepRecord> last;
+    double fvu;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
@@ -355,6 +381,8 @@ final class TrainCommand implements Callable<Integer> {
               progress);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
+      last = progress.last();
+      fvu = progress.fvu();
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
@@ -367,6 +395,10 @@ final class TrainCommand implements Callable<Integer> {
       return signal;
     }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
+    if (!json && !quiet) {
+      ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
+          .forEach(line -> CommandLineApp.print(spec, line));
+    }
     return ExitCode.DONE;
   }
 
@@ -485,6 +517,7 @@ final class TrainCommand implements Callable<Integer> {
     record.put("versions", versions);
     record.put("device", device.name() + ", " + device.description());
     record.put("command_line", commandLine);
+    record.put("tensors", input.taken());
     record.put(RunFolder.OPTIONS, options);
     return record;
   }
@@ -496,6 +529,7 @@ final class TrainCommand implements Callable<Integer> {
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
+    putIfGiven(options, "on_bad_rows", input.onBadRows);
     return options;
   }
 

@@ -350,7 +350,11 @@ class TrainCommandTest {
     assertEquals(4L, result.get("steps"));
     Map<?, ?> memory = (Map<?, ?>) result.get("memory_bytes");
     assertEquals(24L * 24 * 10, memory.get("24 n d: weights and moments"));
-    assertTrue((double) result.get("estimated_seconds") > 0);
+    assertTrue((double) result.get("estimated_seconds_from") > 0);
+    assertTrue(
+        (double) result.get("estimated_seconds_from") < (double) result.get("estimated_seconds_to"));
+    assertEquals(true, result.get("fits"));
+    assertTrue((long) result.get("machine_bytes") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
     assertTrue(console.out().contains("time     about"), console.out());
     assertTrue(console.out().contains("steps    composed of kernels ("), console.out());
@@ -710,6 +714,27 @@ class TrainCommandTest {
     Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
     assertEquals("tiny", metadata.get("model_name"));
     assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
+  }
+
+  /** The demo must show a healthy SAE, and say what its numbers mean. */
+  @Test
+  void theSampleTrainsToAHealthySae() throws IOException {
+    assertEquals(
+        ExitCode.DONE, console.run("train", "--output-path", run, "--no-progress"), console::err);
+    Map<?, ?> metrics = Json.readObject(run.resolve("evaluation.json"), 1 << 20);
+    assertTrue((double) metrics.get("fvu") <= 0.22, console::out);
+    assertTrue((double) metrics.get("never_fired_fraction") <= 0.08, console::out);
+    List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
+    Map<?, ?> last =
+        (Map<?, ?>) Json.parse(run, lines.getLast().getBytes(StandardCharsets.UTF_8));
+    long dead = ((Number) last.get("sparsity/dead_features")).longValue();
+    assertTrue(dead <= 0.01 * (long) trainingSection().get("d_sae"), dead + " dead");
+    for (String said :
+        List.of("so much of the variance of rows that training never saw", "in training: the same",
+            "Dead: " + dead + " latents had not fired on any row of the last 250 steps",
+            "Never fired: " + metrics.get("never_fired") + " latents")) {
+      assertTrue(console.out().contains(said), console::out);
+    }
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.github.sae4j.checkpoint;
 
+import io.github.sae4j.format.DiskFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -77,7 +78,7 @@ public final class AtomicFolder {
       Files.createDirectory(fresh);
       content.write(fresh);
       Manifest.write(fresh);
-      Durable.forceFolder(fresh);
+      DiskFile.forceFolder(fresh);
       replace(own, fresh);
     } catch (Throwable e) {
       try {
@@ -93,7 +94,7 @@ public final class AtomicFolder {
     Path parent = own.getParent();
     if (!Files.exists(own)) {
       Files.move(fresh, own, StandardCopyOption.ATOMIC_MOVE);
-      Durable.forceFolder(parent);
+      DiskFile.forceFolder(parent);
       return;
     }
     Path old = aside(own, OLD);
@@ -104,7 +105,7 @@ public final class AtomicFolder {
       Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
       throw e;
     }
-    Durable.forceFolder(parent);
+    DiskFile.forceFolder(parent);
     Durable.deleteTree(old);
   }
 
@@ -128,7 +129,7 @@ public final class AtomicFolder {
         Durable.deleteTree(old);
       } else {
         Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
-        Durable.forceFolder(parent);
+        DiskFile.forceFolder(parent);
       }
     }
     for (Path fresh : startingWith(parent, "." + own.getFileName() + NEW)) {

@@ -9,15 +9,14 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
- * auto} takes the available kind of highest priority.
+ * auto} takes the kind of highest priority that can run and is not known to be slow here.
  *
- * <p>What was opened and why is logged at level {@code DEBUG}, once a device; that {@code auto} had
- * to pass over a faster kind is a {@code WARNING}, once for each.
+ * <p>What is opened, and why, is logged by {@link System.Logger} at level {@code DEBUG}, that a
+ * faster kind was passed over at level {@code WARNING}, each such line once in the life of a
+ * process.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
-
-  /** What was logged: a service that opens a device per request says it once. */
   private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
   private Devices() {}
@@ -53,7 +52,7 @@ public final class Devices {
     for (DeviceProvider provider : providers()) {
       if (provider.priority() >= 0) {
         for (DeviceInfo info : provider.devices()) {
-          if (info.available()) {
+          if (info.advisable()) {
             return info;
           }
         }
@@ -84,10 +83,14 @@ public final class Devices {
         if (auto) {
           warnOfBetter(providers, provider);
         }
-        String why = auto ? "chosen automatically: the fastest that can run here" : "as asked for";
-        logOnce(
+        say(
             System.Logger.Level.DEBUG,
-            "device " + device.name() + " (" + device.description() + "), " + why);
+            "device "
+                + device.name()
+                + " ("
+                + device.description()
+                + "), "
+                + (auto ? "chosen automatically: the fastest that can run here" : "as asked for"));
         return device;
       }
     }
@@ -108,17 +111,21 @@ public final class Devices {
     for (DeviceProvider provider : providers) {
       if (provider.priority() > chosen.priority()) {
         for (DeviceInfo info : provider.devices()) {
-          logOnce(
+          say(
               System.Logger.Level.WARNING,
-              "device " + info.name() + " cannot run: " + info.reason());
+              "device "
+                  + info.name()
+                  + (info.available() ? " is not taken: " : " cannot run: ")
+                  + info.reason());
         }
       }
     }
   }
 
-  private static void logOnce(System.Logger.Level level, String line) {
+  /** Logs a line once: a service that opens a device per request says it no more often. */
+  private static void say(System.Logger.Level level, String line) {
     if (LOG.isLoggable(level) && SAID.add(line)) {
-      LOG.log(level, line);
+      LOG.log(level, () -> line);
     }
   }
 
