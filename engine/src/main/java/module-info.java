@@ -6,7 +6,6 @@ module io.github.sae4j.engine {
   requires jdk.incubator.vector;
 
   exports io.github.sae4j.checkpoint;
-  exports io.github.sae4j.composed;
   exports io.github.sae4j.config;
   exports io.github.sae4j.data;
   exports io.github.sae4j.device;

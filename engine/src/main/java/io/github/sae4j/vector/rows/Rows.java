@@ -1,7 +1,6 @@
 package io.github.sae4j.vector.rows;
 
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.vector.gemm.Packing;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -31,6 +30,12 @@ public interface Rows {
    */
   void write(int row, int column, int count, float[] from, int at);
 
+  /** Copies part of a row into an array. */
+  static void copy(Matrix from, int row, int column, int count, float[] to, int at) {
+    MemorySegment.copy(
+        from.segment(), Matrix.FLOAT, from.rowOffset(row) + 4L * column, to, at, count);
+  }
+
   /** All rows of a matrix. */
   static Rows of(Matrix matrix) {
     return new OfMatrix(matrix, null);
@@ -55,7 +60,7 @@ public interface Rows {
   record Scaled(Matrix matrix, float factor) implements Rows {
     @Override
     public void read(int row, int column, int count, float[] to, int at) {
-      Packing.copyRow(matrix, row, column, count, to, at);
+      Rows.copy(matrix, row, column, count, to, at);
       for (int j = at; j < at + count; j++) {
         to[j] *= factor;
       }
