@@ -8,7 +8,7 @@ import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.TopKSae;
-import io.github.sae4j.training.ConfigException;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
 import java.io.IOException;

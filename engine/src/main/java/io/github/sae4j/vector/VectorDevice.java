@@ -292,7 +292,7 @@ public final class VectorDevice implements Device {
     }
     for (int i = 0; i < count; i++) {
       s.at[i] = i * padded;
-      Packing.copyRow(wDec, codes.index(b, slot + i), 0, wDec.cols(), s.b, i * padded);
+      Rows.copy(wDec, codes.index(b, slot + i), 0, wDec.cols(), s.b, i * padded);
       Arrays.fill(s.b, i * padded + wDec.cols(), (i + 1) * padded, 0f);
     }
   }
@@ -325,7 +325,7 @@ public final class VectorDevice implements Device {
               int place = index.place(p + j);
               s.c[j] = weights.get(Matrix.FLOAT, 4L * place);
               s.at[j] = j * padded;
-              Packing.copyRow(rows, index.row(p + j), 0, d, s.b, j * padded);
+              Rows.copy(rows, index.row(p + j), 0, d, s.b, j * padded);
               Arrays.fill(s.b, j * padded + d, (j + 1) * padded, 0f);
             }
             RowArithmetic.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
@@ -610,7 +610,7 @@ public final class VectorDevice implements Device {
   }
 
   private static void readPadded(Matrix from, int row, float[] to, int padded) {
-    Packing.copyRow(from, row, 0, from.cols(), to, 0);
+    Rows.copy(from, row, 0, from.cols(), to, 0);
     Arrays.fill(to, from.cols(), padded, 0f);
   }
 

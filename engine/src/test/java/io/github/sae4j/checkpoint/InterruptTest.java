@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.TopKSae;
@@ -28,8 +28,7 @@ class InterruptTest {
   @EveryDevice
   void savesAndLoadsAndKeepsTheFlag(Device device) throws IOException {
     SaeConfig config =
-        new SaeConfig(
-            D, N, 3, true, InputNormalization.NONE, Selection.RAW_THEN_RELU, Map.of("a", "b"));
+        new SaeConfig(D, N, 3, true, InputNormalization.NONE, Relu.AFTER, Map.of("a", "b"));
     Path folder = temp.resolve("sae");
     SaeWeights weights = SaeWeights.allocate(device, D, N);
     for (int i = 0; i < N; i++) {

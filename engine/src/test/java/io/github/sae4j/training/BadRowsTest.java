@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.MatrixSource;
@@ -21,6 +22,8 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
@@ -110,7 +113,7 @@ class BadRowsTest {
         TrainingData.of(
             new MatrixSource(rows, "rows"),
             Optional.empty(),
-            config.evalFraction(),
+            config.data().evalFraction(),
             onBadRows,
             List.of(removals));
     TrainingListener listener =
@@ -290,8 +293,8 @@ class BadRowsTest {
 
     Matrix all = rows;
     int left = ROWS - BAD.length;
-    RowOrder before = new RowOrder(config.seed(), 0, ROWS);
-    RowOrder after = new RowOrder(config.seed(), 0, left);
+    RowOrder before = new RowOrder(config.run().seed(), 0, ROWS);
+    RowOrder after = new RowOrder(config.run().seed(), 0, left);
     rows = memory.matrix(left, D_IN);
     int at = 0;
     for (int position = 0; position < ROWS; position++) {

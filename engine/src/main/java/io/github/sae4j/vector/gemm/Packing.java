@@ -4,7 +4,7 @@ import static io.github.sae4j.vector.runtime.Vectors.PANEL;
 import static io.github.sae4j.vector.runtime.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
-import java.lang.foreign.MemorySegment;
+import io.github.sae4j.vector.rows.Rows;
 import java.util.Arrays;
 
 /**
@@ -85,15 +85,9 @@ public final class Packing {
       int at) {
     for (int r = 0; r < count; r++) {
       int row = rowsOf == null ? first + r : rowsOf[first + r];
-      copyRow(weights, row, columns, depth, rows, r * depth);
+      Rows.copy(weights, row, columns, depth, rows, r * depth);
     }
     pack(rows, 0, depth, count, depth, PANEL, out, at);
-  }
-
-  /** Copies part of a row into an array. */
-  public static void copyRow(Matrix from, int row, int column, int count, float[] to, int at) {
-    MemorySegment.copy(
-        from.segment(), Matrix.FLOAT, from.rowOffset(row) + 4L * column, to, at, count);
   }
 
   /** Number of tiles that hold so many rows. */

@@ -7,7 +7,7 @@ import java.util.Arrays;
 
 /**
  * Sums over the rows of a batch, in blocks of 256 rows (numerics rules 5 and 6). Threads split the
- * columns, so the order of a column's sum is nobody's choice.
+ * columns, so the order of a column's sum never depends on scheduling.
  */
 public final class BatchSums {
   /** Most columns of one task: runs long enough for the prefetcher, sums that stay in L1. */

@@ -30,6 +30,12 @@ public interface Rows {
    */
   void write(int row, int column, int count, float[] from, int at);
 
+  /** Copies part of a row into an array. */
+  static void copy(Matrix from, int row, int column, int count, float[] to, int at) {
+    MemorySegment.copy(
+        from.segment(), Matrix.FLOAT, from.rowOffset(row) + 4L * column, to, at, count);
+  }
+
   /** All rows of a matrix. */
   static Rows of(Matrix matrix) {
     return new OfMatrix(matrix, null);
@@ -54,8 +60,7 @@ public interface Rows {
   record Scaled(Matrix matrix, float factor) implements Rows {
     @Override
     public void read(int row, int column, int count, float[] to, int at) {
-      MemorySegment.copy(
-          matrix.segment(), Matrix.FLOAT, matrix.rowOffset(row) + 4L * column, to, at, count);
+      Rows.copy(matrix, row, column, count, to, at);
       for (int j = at; j < at + count; j++) {
         to[j] *= factor;
       }

@@ -7,7 +7,7 @@ import javax.management.ObjectName;
 import javax.management.openmbean.CompositeData;
 
 /** The options that this JVM runs with, where it tells them. */
-final class VmFlags {
+public final class VmFlags {
   private VmFlags() {}
 
   /**
@@ -16,7 +16,7 @@ final class VmFlags {
    * @param name its name, without {@code -XX:}
    * @return its value; empty where this VM has no such option, or none that it tells
    */
-  static Optional<String> value(String name) {
+  public static Optional<String> value(String name) {
     // By name and not by type: jdk.management may be missing from a trimmed run-time image.
     try {
       Object option =

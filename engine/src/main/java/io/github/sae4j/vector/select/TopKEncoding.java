@@ -10,6 +10,7 @@ import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.vector.gemm.MicroKernels;
 import io.github.sae4j.vector.gemm.Packing;
+import io.github.sae4j.vector.rows.Rows;
 import io.github.sae4j.vector.runtime.WorkerPool;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -180,7 +181,7 @@ public final class TopKEncoding {
           int at = kept == null ? 0 : first * stride;
           int step = kept == null ? depth : stride;
           for (int r = 0; r < count; r++) {
-            Packing.copyRow(x, from + first + r, 0, depth, to, at + r * step);
+            Rows.copy(x, from + first + r, 0, depth, to, at + r * step);
             if (factor != 1f) {
               for (int j = 0; j < depth; j++) {
                 to[at + r * step + j] *= factor;
@@ -485,7 +486,7 @@ public final class TopKEncoding {
     int at = row / TILE * TILE * depth + row % TILE;
     for (int i = 0; i < spec.count(); i++) {
       int latent = spec.latents() == null ? i : spec.latents()[i];
-      Packing.copyRow(spec.wEnc(), latent, 0, depth, weights, 0);
+      Rows.copy(spec.wEnc(), latent, 0, depth, weights, 0);
       float sum = 0f;
       for (int p = 0; p < depth; p++) {
         sum = Math.fma(packed[at + p * TILE], weights[p], sum);

@@ -8,7 +8,7 @@ import java.util.Arrays;
  * The gradient by latent of codes: sums of rows of the batch over the samples that selected the
  * latent, in ascending order.
  *
- * @param codes codes, their gradients and their index by latent
+ * @param codes codes, their gradients, and both by latent
  * @param gradient gradient at the codes' reconstruction, {@code [rows, padded]}
  * @param memory holds the encoder's input
  */

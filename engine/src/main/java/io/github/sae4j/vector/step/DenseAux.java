@@ -9,7 +9,6 @@ import io.github.sae4j.numerics.Quickselect;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.vector.gemm.Gemm;
 import io.github.sae4j.vector.gemm.Gemm.Product;
-import io.github.sae4j.vector.gemm.Packing;
 import io.github.sae4j.vector.rows.BatchSums;
 import io.github.sae4j.vector.rows.RowArithmetic;
 import io.github.sae4j.vector.rows.Rows;
@@ -283,7 +282,7 @@ final class DenseAux implements AuxTerm.Method {
     float[] table = deltas[worker];
     float[] lanes = memory.workers[worker].lanes;
     for (int i = 0; i < count; i++) {
-      Packing.copyRow(state.wDec(), work.dead()[firstDead + i], 0, spec.dIn(), decoder, i * padded);
+      Rows.copy(state.wDec(), work.dead()[firstDead + i], 0, spec.dIn(), decoder, i * padded);
     }
     for (int b = from; b < to; b += SAMPLES) {
       int taken = Math.min(SAMPLES, to - b);

@@ -26,8 +26,8 @@ import io.github.sae4j.vector.select.TopKEncoding;
 
 /**
  * The training step in fused passes: encode and select; one pass per sample for decode, residual
- * and code gradients; the codes turned around; for each weight matrix one pass per latent for its
- * gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
+ * and code gradients; the codes sorted by latent; for each weight matrix one pass per latent for
+ * its gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
  * io.github.sae4j.composed.ComposedTrainingStep}, whose documentation gives the order of
  * operations.
  */

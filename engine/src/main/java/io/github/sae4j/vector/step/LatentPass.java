@@ -8,10 +8,10 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.vector.gemm.Packing;
 import io.github.sae4j.vector.rows.AdamRows;
 import io.github.sae4j.vector.rows.BatchSums;
 import io.github.sae4j.vector.rows.RowArithmetic;
+import io.github.sae4j.vector.rows.Rows;
 import io.github.sae4j.vector.runtime.Vectors;
 import io.github.sae4j.vector.runtime.WorkerPool;
 import java.lang.foreign.MemorySegment;
@@ -20,8 +20,8 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The passes over latents: gradient rows, projection, optimizer. A row is one thread's whole
- * business, so no atomics are needed; blocks of latents are claimed one by one, which evens out
+ * The passes over latents: gradient rows, projection, optimizer. A row is processed by exactly one
+ * thread, so no atomics are needed; blocks of latents are claimed one by one, which evens out
  * latents that fire very often.
  *
  * <p>Gradients are formed for one matrix at a time: the rows of the batch that one of them sums up
@@ -293,7 +293,7 @@ final class LatentPass {
   }
 
   private void readDecoder(int latent, StepScratch.Worker scratch) {
-    Packing.copyRow(state.wDec(), latent, 0, spec.dIn(), scratch.unit, 0);
+    Rows.copy(state.wDec(), latent, 0, spec.dIn(), scratch.unit, 0);
   }
 
   private void forEach(Latent latent) {

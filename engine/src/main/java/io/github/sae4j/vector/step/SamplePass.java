@@ -5,8 +5,8 @@ import static io.github.sae4j.vector.step.StepScratch.CHUNK;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.step.TrainingState;
-import io.github.sae4j.vector.gemm.Packing;
 import io.github.sae4j.vector.rows.RowArithmetic;
+import io.github.sae4j.vector.rows.Rows;
 import io.github.sae4j.vector.runtime.WorkerPool;
 import io.github.sae4j.vector.select.HeapCodes;
 
@@ -154,7 +154,7 @@ final class SamplePass {
     if (scales != null) {
       RowArithmetic.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
     }
-    Packing.copyRow(x, b, 0, spec.dIn(), scratch.x, 0);
+    Rows.copy(x, b, 0, spec.dIn(), scratch.x, 0);
     if (factor != 1f) {
       RowArithmetic.scale(scratch.x, 0, factor, scratch.x, 0, padded);
     }
@@ -238,7 +238,7 @@ final class SamplePass {
   private void loadDecoderRows(
       HeapCodes codes, int from, int count, StepScratch.Worker scratch, int place) {
     for (int i = 0; i < count; i++) {
-      Packing.copyRow(
+      Rows.copy(
           state.wDec(),
           codes.indices[from + i],
           0,
