@@ -108,6 +108,8 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
+    // Pairs stay pairs: a row that is not finite is an error here.
+    input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
           "targets", "expected the rows that the transcoder's output stands for, got none");
@@ -126,7 +128,6 @@ final class EvalCommand implements Callable<Integer> {
                 + outputs.width()
                 + "]");
       }
-      input.report(quiet);
       return evaluator.evaluate(rows(source), rows(outputs));
     }
   }
