@@ -4,16 +4,22 @@ import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.options.OptionTable;
 import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Where activations come from. */
 final class ActivationOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
   @Option(
       names = "--activations",
       arity = "1..*",
@@ -37,8 +43,16 @@ final class ActivationOptions {
     for (String path : activations) {
       // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
+        List<String> flags =
+            spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();
         throw new IllegalArgumentException(
-            "unknown option '" + path + "' (for a file of that name write './" + path + "')");
+            "unknown option '"
+                + path
+                + "'; the nearest is "
+                + OptionTable.nearest(path.split("=", 2)[0], flags)
+                + " (for a file of that name write './"
+                + path
+                + "')");
       }
     }
     return ActivationFiles.open(activations, Optional.ofNullable(tensor));
