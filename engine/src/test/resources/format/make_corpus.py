@@ -118,7 +118,6 @@ for name, content in {
     "shape-1000-dimensions": npy(described("(" + "1," * 1000 + ")")),
     "shape-float": npy(described("(2.0,)")),
     "shape-hexadecimal": npy(described("(0x2,)")),
-    "fortran-cube": npy(described("(2, 2, 2)", fortran="True"), bytes(32)),
     "object": npy(described("(1,)", "'|O'"), b"\x80\x04cos\nsystem\n."),
     "code": npy("__import__('os').system('true')"),
     "code-in-shape": npy(described("(__import__('os'),)")),

@@ -55,6 +55,30 @@ class ForbiddenCallsTest {
         .check(ENGINE);
   }
 
+  /** Streams and channels of {@link java.nio.file.Files} fail where a thread's flag is set. */
+  @Test
+  void filesAreTouchedInOneWay() {
+    noClasses()
+        .that(DescribedPredicate.not(resideInAPackage("io.github.sae4j.cli..")))
+        .and()
+        .doNotHaveFullyQualifiedName("io.github.sae4j.format.DiskFile")
+        .and()
+        .doNotHaveFullyQualifiedName("io.github.sae4j.checkpoint.RunLock")
+        .should()
+        .callMethodWhere(
+            describe(
+                "an interrupt closes what it opens",
+                call ->
+                    call.getTargetOwner().getName().equals("java.nio.channels.FileChannel")
+                        || call.getTargetOwner().getName().equals("java.nio.file.Files")
+                            && call.getName()
+                                .matches(
+                                    "(read(String|All).*|write.*|new.*(Channel|Stream|er)|lines)")
+                            && !call.getName().equals("newDirectoryStream")))
+        .because("DiskFile goes on where an interrupt closed its channel")
+        .check(ENGINE);
+  }
+
   @Test
   void onlyTheCommandLineEndsTheProcess() {
     noClasses()

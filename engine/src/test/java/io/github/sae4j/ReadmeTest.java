@@ -44,6 +44,17 @@ class ReadmeTest {
   }
 
   @Test
+  void theTrainingExampleIsTheOneOfTheConsumer() throws IOException {
+    String readme = Files.readString(Path.of("..", "README.md"));
+    String shown = readme.split("### Training from Java", -1)[1].split("```java\n", -1)[1];
+    String source =
+        Files.readString(
+            Path.of("../consumers/module-path/src/main/java/org/example/trainer/Train.java"));
+    String run = source.split("README shows begins.\n", -1)[1].split(" *// What the README", -1)[0];
+    assertEquals(run.stripTrailing().stripIndent(), shown.split("```", -1)[0].stripTrailing());
+  }
+
+  @Test
   void theExampleReconstructs() throws IOException {
     Path folder = Path.of("src", "test", "resources", "golden", "checkpoints", "saelens-topk");
     float[] activation = new float[40];

@@ -61,7 +61,11 @@ final class DevicesCommand implements Callable<Integer> {
               "%-12s %s%s",
               info.name(),
               info.description(),
-              info.available() ? "" : " (cannot run: " + info.reason() + ")"));
+              info.advisable()
+                  ? ""
+                  : (info.available() ? " (not taken by auto: " : " (cannot run: ")
+                      + info.reason()
+                      + ")"));
       if (info.available()) {
         RecipeSteps.of(info.name())
             .lines()

@@ -70,7 +70,10 @@ final class EvalCommand implements Callable<Integer> {
         TopKSae trained = SaeCheckpoint.load(sae, device);
         ActivationSource source = input.open()) {
       ActivationOptions.expectWidth(sae, trained, source);
-      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows(source));
+      ActivationSource chosen = rows(source);
+      input.report(quiet);
+      ActivationSource rows = input.finite(chosen);
+      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows);
       new MetricsReport(metrics).print(spec, json);
     }
     return ExitCode.DONE;

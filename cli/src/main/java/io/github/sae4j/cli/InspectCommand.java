@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.data.TensorScan;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.TensorFile;
@@ -44,6 +45,13 @@ final class InspectCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
+  @Option(
+      names = "--scan",
+      description = "Read every float tensor and name rows that are not finite; exit 3 if any.")
+  private boolean scan;
+
+  private long badRows;
+
   @Override
   public Integer call() throws IOException {
     Map<String, Object> found = describe(path, 0);
@@ -52,10 +60,10 @@ final class InspectCommand implements Callable<Integer> {
     } else {
       print(found, "");
     }
-    return ExitCode.DONE;
+    return badRows == 0 ? ExitCode.DONE : ExitCode.BAD_INPUT;
   }
 
-  private static Map<String, Object> describe(Path path, int depth) throws IOException {
+  private Map<String, Object> describe(Path path, int depth) throws IOException {
     if (Files.isDirectory(path)) {
       return describeFolder(path, depth);
     }
@@ -64,35 +72,49 @@ final class InspectCommand implements Callable<Integer> {
     }
     Map<String, Object> file = new LinkedHashMap<>();
     if (isJson(path)) {
-      file.put("json", Json.read(path, MOST_JSON_BYTES));
+      file.put("json", Json.finite(Json.readForeign(path, MOST_JSON_BYTES), Object::toString));
     } else {
       describeTensors(path, file);
     }
     return file;
   }
 
-  private static void describeTensors(Path path, Map<String, Object> file) throws IOException {
+  private void describeTensors(Path path, Map<String, Object> file) throws IOException {
     try (TensorFile tensors = TensorFile.open(path)) {
       if (!tensors.metadata().isEmpty()) {
         file.put("metadata", new LinkedHashMap<String, Object>(tensors.metadata()));
       }
       List<Object> list = new ArrayList<>();
+      Map<String, Object> scans = new LinkedHashMap<>();
       for (TensorInfo tensor : tensors.tensors()) {
         Map<String, Object> entry = new LinkedHashMap<>();
         entry.put("name", tensor.name());
         entry.put("type", tensor.type().name());
         entry.put("shape", new ArrayList<Object>(tensor.shape()));
+        if (scan) {
+          TensorScan.of(tensors, tensor)
+              .ifPresent(
+                  found -> {
+                    badRows += found.badRows();
+                    scans.put(tensor.name(), found.toMap());
+                  });
+        }
         list.add(entry);
       }
       file.put("tensors", list);
+      if (scan) {
+        file.put("scan", scans);
+      }
       if (!tensors.unreadable().isEmpty()) {
-        file.put("unreadable", new LinkedHashMap<String, Object>(tensors.unreadable()));
+        Map<String, Object> unreadable = new LinkedHashMap<>();
+        tensors.unreadable().forEach((name, tensor) -> unreadable.put(name, tensor.description()));
+        file.put("unreadable", unreadable);
       }
     }
   }
 
   /** JSON and tensor files of a folder and of the folders in it, as far as they can be read. */
-  private static Map<String, Object> describeFolder(Path folder, int depth) throws IOException {
+  private Map<String, Object> describeFolder(Path folder, int depth) throws IOException {
     Map<String, Object> found = new LinkedHashMap<>();
     List<Path> entries;
     try (Stream<Path> files = Files.list(folder)) {

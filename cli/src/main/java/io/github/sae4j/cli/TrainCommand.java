@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.TrainingConfig;
@@ -57,6 +58,8 @@ final class TrainCommand implements Callable<Integer> {
   static final String RESUME = "--resume-from-checkpoint";
 
   static final OptionFlags FLAGS = new OptionFlags(TrainingOptions.TABLE);
+
+  private static final int MOST_EVALUATION_BYTES = 1 << 24;
 
   private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
 
@@ -189,8 +192,8 @@ final class TrainCommand implements Callable<Integer> {
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
-      TrainingData data =
-          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
+      TrainingData data = input.data(source, config.data().evalFraction());
+      input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -205,6 +208,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
+    folder.damage().forEach(line -> System.err.println("sae4j: warning: " + line));
     if (folder.finished() && isEvaluated(folder)) {
       CommandLineApp.print(
           spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
@@ -234,7 +238,8 @@ final class TrainCommand implements Callable<Integer> {
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
         ActivationSource source = input.open()) {
       TrainingData data =
-          TrainingData.of(source, input.readMask(source), config.data().evalFraction());
+          input.resumedData(source, config.data().evalFraction(), folder.readConfig());
+      input.report(quiet);
       if (dryRun) {
         new DryRun(config, data, device).print(spec, json);
         return ExitCode.DONE;
@@ -247,7 +252,13 @@ final class TrainCommand implements Callable<Integer> {
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
     if (Files.exists(folder.evaluation())) {
-      return true;
+      try {
+        SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
+        return true;
+      } catch (BadFileException e) {
+        System.err.println("sae4j: warning: " + e.getMessage() + "; it is made anew");
+        return false;
+      }
     }
     Optional<Map<String, Object>> saved = folder.section(RunFolder.TRAINING, Optional.empty());
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
@@ -378,6 +389,7 @@ final class TrainCommand implements Callable<Integer> {
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
+    putIfGiven(options, "on_bad_rows", input.onBadRows);
     putIfGiven(options, "from_pretrained", absolute(fromPretrained));
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);
@@ -391,6 +403,7 @@ final class TrainCommand implements Callable<Integer> {
     record.put("versions", versions);
     record.put("device", device.name() + ", " + device.description());
     record.put("command_line", commandLine);
+    record.put("tensors", input.taken());
     record.put(RunFolder.OPTIONS, options);
     return record;
   }

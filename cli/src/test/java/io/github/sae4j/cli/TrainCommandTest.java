@@ -113,8 +113,7 @@ class TrainCommandTest {
     assertEquals(ExitCode.USAGE, console.run("train", "--activations", file, "--lr_warm-up", 1));
     assertTrue(console.err().contains("the nearest is --lr-warm-up-steps"), console::err);
     assertEquals(ExitCode.DONE, train(), console::err);
-    assertEquals(
-        ExitCode.USAGE, console.run("eval", "--sae", run, "--activations", file, "--jsn"));
+    assertEquals(ExitCode.USAGE, console.run("eval", "--sae", run, "--activations", file, "--jsn"));
     assertTrue(console.err().contains("the nearest is --json"), console::err);
   }
 

@@ -1,5 +1,6 @@
 package io.github.sae4j.checkpoint;
 
+import io.github.sae4j.format.DiskFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,7 +56,7 @@ public final class AtomicFolder {
       Files.createDirectory(fresh);
       content.write(fresh);
       Manifest.write(fresh);
-      Durable.forceFolder(fresh);
+      DiskFile.forceFolder(fresh);
       replace(own, fresh);
     } catch (Throwable e) {
       try {
@@ -71,7 +72,7 @@ public final class AtomicFolder {
     Path parent = own.getParent();
     if (!Files.exists(own)) {
       Files.move(fresh, own, StandardCopyOption.ATOMIC_MOVE);
-      Durable.forceFolder(parent);
+      DiskFile.forceFolder(parent);
       return;
     }
     Path old = aside(own, OLD);
@@ -82,7 +83,7 @@ public final class AtomicFolder {
       Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
       throw e;
     }
-    Durable.forceFolder(parent);
+    DiskFile.forceFolder(parent);
     Durable.deleteTree(old);
   }
 
@@ -106,7 +107,7 @@ public final class AtomicFolder {
         Durable.deleteTree(old);
       } else {
         Files.move(old, own, StandardCopyOption.ATOMIC_MOVE);
-        Durable.forceFolder(parent);
+        DiskFile.forceFolder(parent);
       }
     }
     for (Path fresh : startingWith(parent, "." + own.getFileName() + NEW)) {

@@ -3,9 +3,11 @@ package io.github.sae4j.checkpoint;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -72,18 +74,30 @@ public final class CheckpointStore implements AutoCloseable {
   }
 
   private Path write(Path folder, AtomicFolder.Content content) throws CheckpointException {
+    Object before = identity(folder);
     try {
       lock.check();
       AtomicFolder.write(folder, content);
       return folder;
     } catch (IOException e) {
-      throw new CheckpointException(folder, intact(), e);
+      // The new one may have taken the name and still not have reached the disk.
+      boolean renamed = !Objects.equals(before, identity(folder));
+      throw new CheckpointException(folder, intact(renamed ? folder : null), e);
     }
   }
 
-  private Optional<Path> intact() {
+  /** What tells a folder from another that takes its name; null where there is none. */
+  private static Object identity(Path folder) {
     try {
-      return newestValid(run).newest();
+      return Files.readAttributes(folder, BasicFileAttributes.class).fileKey();
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  private Optional<Path> intact(Path failed) {
+    try {
+      return newestValid(run, failed).newest();
     } catch (IOException e) {
       return Optional.empty();
     }
@@ -169,8 +183,15 @@ public final class CheckpointStore implements AutoCloseable {
    * @throws IOException if the folder cannot be read
    */
   public static Search newestValid(Path run) throws IOException {
+    return newestValid(run, null);
+  }
+
+  private static Search newestValid(Path run, Path passedOver) throws IOException {
     List<String> skipped = new ArrayList<>();
     for (Path folder : list(run).reversed()) {
+      if (folder.equals(passedOver)) {
+        continue;
+      }
       try {
         Manifest.verify(folder);
         return new Search(Optional.of(folder), List.copyOf(skipped));

@@ -27,6 +27,11 @@ final class ConfigFile {
     return new ConfigFile(path, Json.readObject(path, MAX_BYTES));
   }
 
+  /** The same of a file that Python may have written, with numbers that JSON has not. */
+  static ConfigFile readForeign(Path path) throws IOException {
+    return new ConfigFile(path, Json.readForeignObject(path, MAX_BYTES));
+  }
+
   Path path() {
     return path;
   }
@@ -58,7 +63,7 @@ final class ConfigFile {
 
   /** A finite number. */
   double number(String name) throws BadFileException {
-    if (!(members.get(name) instanceof Number number)) {
+    if (!(members.get(name) instanceof Number number) || !Double.isFinite(number.doubleValue())) {
       throw bad(name, "a number");
     }
     return number.doubleValue();

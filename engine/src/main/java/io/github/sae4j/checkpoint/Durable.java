@@ -1,9 +1,8 @@
 package io.github.sae4j.checkpoint;
 
-import java.io.File;
+import io.github.sae4j.format.DiskFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -35,16 +34,13 @@ public final class Durable {
     try {
       // One that a dead writer left; if it is a link, what it points to is not touched.
       Files.deleteIfExists(fresh);
-      try (FileChannel channel =
-          FileChannel.open(fresh, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
+      try (DiskFile content =
+          DiskFile.open(fresh, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        content.writeFully(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
+        content.force();
       }
       Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE);
-      forceFolder(file.toAbsolutePath().getParent());
+      DiskFile.forceFolder(file.toAbsolutePath().getParent());
     } catch (IOException e) {
       try {
         Files.deleteIfExists(fresh);
@@ -65,24 +61,7 @@ public final class Durable {
     }
     Files.createDirectories(folder);
     for (Path created : missing) {
-      forceFolder(created.getParent());
-    }
-  }
-
-  /** Returns when a file's content has reached the disk. */
-  static void forceFile(Path file) throws IOException {
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      channel.force(true);
-    }
-  }
-
-  /** Returns when a folder's entries (created, renamed, removed names) have reached the disk. */
-  static void forceFolder(Path folder) throws IOException {
-    if (File.separatorChar == '\\') {
-      return; // Windows opens no folder as a channel, and journals its names.
-    }
-    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-      channel.force(true);
+      DiskFile.forceFolder(created.getParent());
     }
   }
 

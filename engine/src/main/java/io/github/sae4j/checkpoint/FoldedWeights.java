@@ -32,9 +32,11 @@ final class FoldedWeights {
       writeDecoder(output, memory);
       float[] bEnc = weights.bEnc().toArray();
       folding.encoderBias(bEnc);
+      expectFinite("b_enc", bEnc, dSae);
       writeVector(output, "b_enc", memory.vector(dSae), bEnc);
       float[] bDec = weights.bDec().toArray();
       folding.decoderBias(bDec);
+      expectFinite("b_dec", bDec, dIn);
       writeVector(output, "b_dec", memory.vector(dIn), bDec);
     }
   }
@@ -52,6 +54,7 @@ final class FoldedWeights {
         long at = weights.wEnc().rowOffset(i) + (long) first * Float.BYTES;
         MemorySegment.copy(from, Matrix.FLOAT, at, part, 0, count);
         folding.encoder(i, part, 0, count);
+        expectFinite("W_enc", part, count);
         for (int j = 0; j < count; j++) {
           columns[j][i] = part[j];
         }
@@ -72,9 +75,23 @@ final class FoldedWeights {
       for (int i = 0; i < count; i++) {
         weights.wDec().read(first + i, 1, row, 0);
         folding.decoder(first + i, row, 0, dIn);
+        expectFinite("W_dec", row, dIn);
         block.write(i, 1, row, 0);
       }
       output.writeRows("W_dec", first, block.firstRows(count));
+    }
+  }
+
+  /** Finite weights may overflow once norms and the factor are in them; nobody could load those. */
+  private static void expectFinite(String name, float[] values, int count) throws IOException {
+    for (int i = 0; i < count; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new IOException(
+            name
+                + " holds "
+                + values[i]
+                + " once the normalisation factor and decoder norms are folded in");
+      }
     }
   }
 

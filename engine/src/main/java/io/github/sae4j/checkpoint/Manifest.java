@@ -1,10 +1,10 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -49,7 +49,7 @@ public final class Manifest {
       if (!Files.isRegularFile(file)) {
         throw new IllegalStateException(file + ": expected a regular file in a checkpoint");
       }
-      Durable.forceFile(file);
+      DiskFile.force(file);
       Map<String, Object> entry = new LinkedHashMap<>();
       entry.put("bytes", Files.size(file));
       entry.put("sha256", sha256(file));
@@ -59,8 +59,7 @@ public final class Manifest {
     manifest.put("manifest_version", VERSION);
     manifest.put("files", listed);
     Path path = folder.resolve(NAME);
-    Files.writeString(path, Json.pretty(manifest));
-    Durable.forceFile(path);
+    DiskFile.write(path, Json.pretty(manifest));
   }
 
   /**
@@ -110,9 +109,11 @@ public final class Manifest {
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every Java has SHA-256", e);
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+    try (DiskFile open = DiskFile.open(file, StandardOpenOption.READ)) {
       ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
-      while (channel.read(buffer) >= 0) {
+      long done = 0;
+      for (int got = open.read(buffer, 0); got >= 0; got = open.read(buffer, done)) {
+        done += got;
         digest.update(buffer.flip());
         buffer.clear();
       }

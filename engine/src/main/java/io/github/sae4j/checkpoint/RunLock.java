@@ -2,6 +2,7 @@ package io.github.sae4j.checkpoint;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.charset.StandardCharsets;
@@ -49,6 +50,28 @@ final class RunLock implements AutoCloseable {
         throw new IOException(run + ": this process is already writing to this run");
       }
     }
+    boolean interrupted = false;
+    try {
+      while (true) {
+        interrupted |= Thread.interrupted();
+        try {
+          return lock(run, folder);
+        } catch (ClosedByInterruptException e) {
+          continue; // the lock went with its channel
+        }
+      }
+    } catch (Throwable e) {
+      release(folder);
+      throw e;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** The channel is touched no more once it has the lock, or an interrupt would drop it. */
+  private static RunLock lock(Path run, Path folder) throws IOException {
     FileChannel channel = null;
     try {
       Path file = folder.resolve(NAME);
@@ -73,7 +96,6 @@ final class RunLock implements AutoCloseable {
       if (channel != null) {
         channel.close();
       }
-      release(folder);
       throw e;
     }
   }
@@ -96,8 +118,14 @@ final class RunLock implements AutoCloseable {
    * @throws IOException if it has vanished or was replaced
    */
   void check() throws IOException {
-    if (!Files.exists(file)) {
+    if (!Files.exists(folder)) {
       throw new IOException("the run's folder " + folder + " has vanished");
+    }
+    if (!Files.exists(file)) {
+      throw new IOException(
+          file
+              + " was removed: without it another process could write to this run too; the run can"
+              + " be resumed");
     }
     Object now = identity();
     if (identity != null && !identity.equals(now)) {

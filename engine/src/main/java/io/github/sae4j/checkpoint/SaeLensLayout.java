@@ -2,6 +2,7 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsOutput;
@@ -79,6 +80,9 @@ public final class SaeLensLayout {
           "constant_norm_rescale", InputNormalization.CONSTANT_NORM,
           "layer_norm", InputNormalization.LAYER_NORM);
 
+  /** SAELens drops factors that torch.allclose takes for ones. */
+  private static final double NEAR_ONE = 1e-5 + 1e-8;
+
   private SaeLensLayout() {}
 
   /** Whether the folder looks like this layout. */
@@ -87,7 +91,7 @@ public final class SaeLensLayout {
   }
 
   static TopKSae read(Path folder, Device device) throws IOException {
-    ConfigFile file = ConfigFile.read(folder.resolve(CONFIG));
+    ConfigFile file = ConfigFile.readForeign(folder.resolve(CONFIG));
     checkArchitecture(file);
     int dIn = file.count("d_in");
     int dSae = file.count("d_sae");
@@ -172,7 +176,7 @@ public final class SaeLensLayout {
       Matrix factors = memory.vector(Math.toIntExact(tensor.elements()));
       tensors.read(tensor, factors);
       for (float factor : factors.toArray()) {
-        if (factor != 1f) {
+        if (!(Math.abs(factor - 1.0) <= NEAR_ONE)) {
           throw new BadFileException(
               path, "scaling_factor: expected ones (no fine-tuned factors), found " + factor);
         }
@@ -225,7 +229,7 @@ public final class SaeLensLayout {
   private static float inputScale(Path folder) throws IOException {
     Path path = folder.resolve(SCALER);
     if (Files.exists(path)) {
-      ConfigFile file = ConfigFile.read(path);
+      ConfigFile file = ConfigFile.readForeign(path);
       if (file.has("scaling_factor")) {
         float factor = (float) file.number("scaling_factor");
         if (!(factor > 0) || !Float.isFinite(factor)) {
@@ -288,7 +292,7 @@ public final class SaeLensLayout {
    */
   public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
       throws IOException {
-    Files.writeString(folder.resolve(CONFIG), Json.pretty(members(config)));
+    DiskFile.write(folder.resolve(CONFIG), Json.pretty(members(config)));
     long d = config.dIn();
     long n = config.dSae();
     List<TensorInfo> tensors =
@@ -304,12 +308,18 @@ public final class SaeLensLayout {
     }
   }
 
+  @SuppressWarnings("unchecked") // a copy of a map of strings
+  private static Map<String, Object> finite(Map<String, Object> metadata) {
+    return (Map<String, Object>) Json.finite(metadata, number -> null);
+  }
+
   private static Map<String, Object> members(SaeConfig config) {
     Map<String, Object> metadata = new LinkedHashMap<>();
     metadata.put("sae_lens_version", VERSION);
-    metadata.put("sae_lens_training_version", VERSION);
+    metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
-    metadata.putAll(config.metadata());
+    // Read from Python's JSON it may hold NaN, which no strict reader would take from ours.
+    metadata.putAll(finite(config.metadata()));
     metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
     boolean reshaped = "hook_z".equals(metadata.remove(RESHAPE));
     Map<String, Object> members = new LinkedHashMap<>();

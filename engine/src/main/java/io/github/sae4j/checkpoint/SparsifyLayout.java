@@ -32,7 +32,7 @@ final class SparsifyLayout {
   }
 
   static TopKSae read(Path folder, Device device) throws IOException {
-    ConfigFile file = ConfigFile.read(folder.resolve(CONFIG));
+    ConfigFile file = ConfigFile.readForeign(folder.resolve(CONFIG));
     String activation = file.text("activation", "topk");
     if (!activation.equals("topk")) {
       throw new BadFileException(file.path(), "activation: expected topk, found " + activation);

@@ -1,6 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
@@ -92,7 +93,7 @@ public record TrainerState(
     members.put("config", config);
     members.put("data", data);
     members.put("extra", extra);
-    Files.writeString(folder.resolve(JSON), Json.pretty(members));
+    DiskFile.write(folder.resolve(JSON), Json.pretty(members));
   }
 
   /**

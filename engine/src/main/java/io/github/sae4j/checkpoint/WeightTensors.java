@@ -78,7 +78,7 @@ final class WeightTensors {
       target.read(r, 1, row, 0);
       int c = notFinite(row);
       if (c >= 0) {
-        throw bad(tensor, (long) r * row.length + c, row[c]);
+        throw bad(tensor, (long) r * row.length + c);
       }
     }
   }
@@ -101,7 +101,7 @@ final class WeightTensors {
           stored.read(j, 1, block[j], 0);
           int i = notFinite(block[j]);
           if (i >= 0) {
-            throw bad(tensor, (long) (first + j) * n + i, block[j][i]);
+            throw bad(tensor, (long) (first + j) * n + i);
           }
         }
         transpose(block, count, first, target);
@@ -137,9 +137,15 @@ final class WeightTensors {
     return -1;
   }
 
-  private BadFileException bad(TensorInfo tensor, long element, float value) {
+  private BadFileException bad(TensorInfo tensor, long element) throws IOException {
+    double stored = file.readDouble(tensor, element);
     return new BadFileException(
         file.path(),
-        tensor.name() + ": expected finite weights, element " + element + " is " + value);
+        tensor.name()
+            + ": expected finite weights, element "
+            + element
+            + " is "
+            + stored
+            + (Double.isFinite(stored) ? ", which does not fit f32 (at most 3.4e38)" : ""));
   }
 }

@@ -57,7 +57,8 @@ interface ComposedTerm {
   /**
    * Forms the term's gradients, from +0, and adds them to those of the terms before it.
    *
-   * @param total gradients so far; the first term overwrites them
+   * @param total gradients so far; the first term overwrites those of the four tensors that every
+   *     autoencoder has, those of others start at 0
    */
   void backward(Gradients total);
 

@@ -83,12 +83,13 @@ public final class ComposedTrainingStep implements TrainingStep {
       Losses losses = new Losses(pass, terms, withVariance);
       backward(pass, terms);
       observe(terms, firing.dead());
-      double norm = update.apply(gradients, learningRate, number);
+      double norm = update.apply(gradients, learningRate, number, scratch);
       return losses.report(firing, norm);
     }
   }
 
   private void backward(Pass pass, List<ComposedTerm> terms) {
+    gradients.clearOthers();
     terms.forEach(term -> term.backward(gradients));
     if (spec.forward().subtractBDec()) {
       Matrix throughInput = pass.scratch.vector(spec.shape().dIn());

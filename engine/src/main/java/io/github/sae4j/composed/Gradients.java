@@ -6,9 +6,13 @@ import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /** A gradient for each trained tensor of a state, by its name. */
 public final class Gradients {
+  private static final Set<String> COMMON =
+      Set.of(TrainingState.W_ENC, TrainingState.W_DEC, TrainingState.B_ENC, TrainingState.B_DEC);
+
   private final Map<String, Matrix> tensors = new LinkedHashMap<>();
 
   private Gradients() {}
@@ -31,6 +35,16 @@ public final class Gradients {
     gradients.tensors.put(TrainingState.B_ENC, memory.vector(latents));
     gradients.tensors.put(TrainingState.B_DEC, memory.vector(state.bDec().cols()));
     return gradients;
+  }
+
+  /** Sets the gradients of tensors that only some architectures have to 0, for terms to add to. */
+  void clearOthers() {
+    tensors.forEach(
+        (name, gradient) -> {
+          if (!COMMON.contains(name)) {
+            gradient.fill(0f);
+          }
+        });
   }
 
   /**

@@ -18,7 +18,7 @@ import io.github.sae4j.step.TrainingState;
  */
 final class Pass {
   /** Codes of a row for which there is room at first, where their number is not known. */
-  private static final int USUAL_LENGTH = 64;
+  static final int USUAL_LENGTH = 64;
 
   final Kernels device;
   final StepSpec spec;

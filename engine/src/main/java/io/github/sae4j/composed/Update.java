@@ -30,9 +30,10 @@ record Update(Kernels device, StepSpec spec, TrainingState state) {
    * @param gradients changed by projection
    * @param learningRate learning rate of the step
    * @param number number of the step, from 1
+   * @param scratch for row scalars
    * @return the global norm before clipping; NaN if the recipe does not clip
    */
-  double apply(Gradients gradients, double learningRate, long number) {
+  double apply(Gradients gradients, double learningRate, long number, OffHeap scratch) {
     normalizeDecoder(DecoderNormRule.When.AFTER_BACKWARD);
     if (spec.decoderNorm().projectGradient()) {
       device.projectRows(gradients.wDec(), state.wDec(), spec.decoderNorm().projectEpsilon());
@@ -41,7 +42,7 @@ record Update(Kernels device, StepSpec spec, TrainingState state) {
     Adam adam = optimizer.adam(learningRate, number);
     double norm = Double.NaN;
     if (optimizer.clips()) {
-      norm = norm(gradients);
+      norm = norm(gradients, scratch);
       adam = adam.clippedBy(optimizer.clip(norm));
     }
     for (Parameter parameter : state.parameters()) {
@@ -52,15 +53,13 @@ record Update(Kernels device, StepSpec spec, TrainingState state) {
     return norm;
   }
 
-  private double norm(Gradients gradients) {
+  private double norm(Gradients gradients, OffHeap scratch) {
     double squares = 0;
-    try (OffHeap scratch = device.openMemory()) {
-      for (Parameter parameter : state.parameters()) {
-        Matrix gradient = gradients.of(parameter.name());
-        Matrix rows = scratch.vector(gradient.rows());
-        device.rowDots(gradient, gradient, rows);
-        squares += Pass.sum(rows);
-      }
+    for (Parameter parameter : state.parameters()) {
+      Matrix gradient = gradients.of(parameter.name());
+      Matrix rows = scratch.vector(gradient.rows());
+      device.rowDots(gradient, gradient, rows);
+      squares += Pass.sum(rows);
     }
     return Math.sqrt(squares);
   }

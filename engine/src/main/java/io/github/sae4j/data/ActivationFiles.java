@@ -40,6 +40,8 @@ public final class ActivationFiles implements ActivationSource {
 
   private final List<Path> paths;
   private final List<TensorInfo> tensors;
+  private final Optional<String> name;
+  private final List<String> leftOut;
 
   /** First row of each file, then the number of all rows. */
   private final long[] starts;
@@ -50,7 +52,15 @@ public final class ActivationFiles implements ActivationSource {
   private final ConcurrentLinkedQueue<Matrix> scratch = new ConcurrentLinkedQueue<>();
 
   private ActivationFiles(
-      List<Path> paths, List<TensorInfo> tensors, long[] starts, int width, OpenFiles files) {
+      List<Path> paths,
+      List<TensorInfo> tensors,
+      Optional<String> name,
+      long[] starts,
+      int width,
+      OpenFiles files,
+      List<String> leftOut) {
+    this.name = name;
+    this.leftOut = leftOut;
     this.paths = paths;
     this.tensors = tensors;
     this.starts = starts;
@@ -66,16 +76,21 @@ public final class ActivationFiles implements ActivationSource {
    * Java's syntax, where {@code **}{@code /} may also stand for no folder. A file named twice
    * counts once. Order: by the names along the absolute path, compared as strings.
    *
-   * <p>Which tensor of a file: the named one; else the only tensor, which must be a float tensor of
-   * rank 2 or 3; else the only one of several that is; else the one of those called {@code
-   * activations}.
+   * <p>Links are followed; a folder or file whose name holds glob characters is taken as it is
+   * named where it exists. Files of a folder or glob that hold nothing but tokens, positions or
+   * masks (integers) are left out, which {@link #leftOut} says.
+   *
+   * <p>Which tensor of a file: the named one; else the one called {@code activations}; else the
+   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor that is named so
+   * and cannot be read is an error. All files must give a tensor of the same name, unless one was
+   * named here; an npy file has no names and fits any.
    *
    * @param specs files, folders and globs, at least one
    * @param tensorName the tensor's name in every file that names its tensors, if the user gave one
    * @return the open files; files without rows are left out
    * @throws IllegalArgumentException if {@code specs} is empty or holds what cannot be a path
    * @throws BadFileException if nothing matches, a file is malformed or has no fitting tensor,
-   *     files differ in width, or no file has any row
+   *     files differ in width or in the tensor they give, or no file has any row
    * @throws IOException if reading fails
    */
   public static ActivationFiles open(List<String> specs, Optional<String> tensorName)
@@ -88,7 +103,7 @@ public final class ActivationFiles implements ActivationSource {
     if (specs.isEmpty()) {
       throw new IllegalArgumentException("activations: expected at least one path, got none");
     }
-    Collection<Path> found = ActivationPaths.resolve(specs);
+    Collection<ActivationPaths.Found> found = ActivationPaths.resolve(specs);
     OpenFiles files = new OpenFiles(mostOpen);
     try {
       return describe(found, tensorName, files);
@@ -99,14 +114,26 @@ public final class ActivationFiles implements ActivationSource {
   }
 
   private static ActivationFiles describe(
-      Collection<Path> found, Optional<String> tensorName, OpenFiles files) throws IOException {
+      Collection<ActivationPaths.Found> found, Optional<String> tensorName, OpenFiles files)
+      throws IOException {
     List<Path> paths = new ArrayList<>();
     List<TensorInfo> tensors = new ArrayList<>();
+    List<String> leftOut = new ArrayList<>();
     long[] starts = new long[found.size() + 1];
     long rows = 0;
     Path first = null;
     int width = 0;
-    for (Path path : found) {
+    Path firstNamed = null;
+    String name = null;
+    for (ActivationPaths.Found file : found) {
+      Path path = file.path();
+      if (!file.named()) {
+        Optional<String> labels = files.labels(path, tensorName);
+        if (labels.isPresent()) {
+          leftOut.add(path + " is left out: it holds no activations but " + labels.get());
+          continue;
+        }
+      }
       ActivationTensor tensor = files.describe(path, tensorName);
       if (first == null) {
         first = path;
@@ -114,6 +141,23 @@ public final class ActivationFiles implements ActivationSource {
       } else if (tensor.width() != width) {
         throw new BadFileException(
             path, "has rows of width " + tensor.width() + ", but " + first + " has width " + width);
+      }
+      if (tensor.named()) {
+        String here = tensor.info().name();
+        if (firstNamed == null) {
+          firstNamed = path;
+          name = here;
+        } else if (!here.equals(name)) {
+          throw new BadFileException(
+              path,
+              "gives the tensor '"
+                  + here
+                  + "', but "
+                  + firstNamed
+                  + " gives '"
+                  + name
+                  + "': name one that all files have (--tensor), or train on each alone");
+        }
       }
       if (tensor.rows() == 0) {
         continue;
@@ -126,6 +170,12 @@ public final class ActivationFiles implements ActivationSource {
         throw new BadFileException(path, "expected at most " + MOST_ROWS + " rows in all");
       }
     }
+    if (first == null) {
+      throw new BadFileException(
+          found.iterator().next().path(),
+          "expected activations, found none; "
+              + String.join("; ", leftOut.stream().limit(3).toList()));
+    }
     if (rows == 0) {
       throw new BadFileException(
           first, "has no rows" + (found.size() == 1 ? "" : ", nor has any of the other files"));
@@ -134,9 +184,45 @@ public final class ActivationFiles implements ActivationSource {
     return new ActivationFiles(
         List.copyOf(paths),
         List.copyOf(tensors),
+        Optional.ofNullable(name),
         Arrays.copyOf(starts, paths.size() + 1),
         width,
-        files);
+        files,
+        List.copyOf(leftOut));
+  }
+
+  /**
+   * The tensor that was taken: its name where files name their tensors, with the element types and
+   * the number of files, so that a user can see what is trained on.
+   *
+   * @return for instance {@code 'resid_pre' F16, 3 files}; the name is left out for npy alone
+   */
+  public String tensorTaken() {
+    Optional<String> name = tensorName();
+    String count = paths.size() == 1 ? paths.getFirst().toString() : paths.size() + " files";
+    return (name.isPresent() ? "'" + name.get() + "' " : "")
+        + types()
+        + (paths.size() == 1 ? " " + tensors.getFirst().shape() : "")
+        + " of "
+        + count;
+  }
+
+  /**
+   * The name of the tensor that every file gave.
+   *
+   * @return the name; empty where all files are npy, which have no names
+   */
+  public Optional<String> tensorName() {
+    return name;
+  }
+
+  /**
+   * Files of folders and globs that hold tokens or masks and no activations.
+   *
+   * @return one line each; usually none
+   */
+  public List<String> leftOut() {
+    return leftOut;
   }
 
   /**
@@ -238,6 +324,14 @@ public final class ActivationFiles implements ActivationSource {
   }
 
   @Override
+  public double stored(long row, int column) throws IOException {
+    RowChecks.row(row, rows());
+    RowChecks.row(column, width);
+    int file = fileOf(row);
+    return files.stored(paths.get(file), tensors.get(file), (row - starts[file]) * width + column);
+  }
+
+  @Override
   public RowOrigin origin(long row) {
     RowChecks.row(row, rows());
     int file = fileOf(row);
@@ -246,15 +340,18 @@ public final class ActivationFiles implements ActivationSource {
 
   @Override
   public DataIdentity identity() throws IOException {
-    String types =
-        tensors.stream()
-            .map(tensor -> tensor.type().name())
-            .distinct()
-            .sorted()
-            .collect(Collectors.joining(","));
     List<String> layouts =
         tensors.stream().map(tensor -> tensor.type() + " " + tensor.shape()).toList();
-    return DataIdentity.sample(this, types, layouts, edges());
+    return DataIdentity.sample(this, types(), layouts, edges());
+  }
+
+  /** Element types as stored, sorted, joined by commas. */
+  private String types() {
+    return tensors.stream()
+        .map(tensor -> tensor.type().name())
+        .distinct()
+        .sorted()
+        .collect(Collectors.joining(","));
   }
 
   /** First and last rows of files, evenly chosen where there are many. */

@@ -2,21 +2,43 @@ package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.stream.Stream;
+import java.util.TreeSet;
+import java.util.regex.PatternSyntaxException;
 
-/** What a user writes for activations, a file, a folder or a glob, as files in path order. */
+/**
+ * What a user writes for activations, a file, a folder or a glob, as files in path order. Links are
+ * followed, to files and to folders; one that leads back to a folder above it ends there.
+ */
 final class ActivationPaths {
+  /**
+   * A file.
+   *
+   * @param path the file as the user would write it
+   * @param named whether the user named this very file; if not, it was found in a folder
+   */
+  record Found(Path path, boolean named) {}
+
   private static final List<String> SUFFIXES = List.of(".safetensors", ".npy", ".npz");
+  private static final List<String> TORCH = List.of(".pt", ".pth", ".bin", ".ckpt");
   private static final String KINDS = ".safetensors, .npy or .npz file";
 
   /** Name by name, so that the order does not depend on where '/' sorts among characters. */
@@ -36,24 +58,38 @@ final class ActivationPaths {
 
   /**
    * Resolves specifications to files, each once, in path order whatever the order of the
-   * specifications.
+   * specifications. A file that links reach by several names counts once, under the first of them.
    */
-  static Collection<Path> resolve(List<String> specs) throws IOException {
-    TreeMap<Path, Path> files = new TreeMap<>(PATH_ORDER);
+  static Collection<Found> resolve(List<String> specs) throws IOException {
+    TreeMap<Path, Found> files = new TreeMap<>(PATH_ORDER);
     for (String spec : specs) {
-      for (Path file : resolve(spec)) {
-        files.putIfAbsent(file.toAbsolutePath().normalize(), file);
+      for (Found file : resolve(spec)) {
+        files.merge(
+            file.path().toAbsolutePath().normalize(),
+            file,
+            (first, second) -> first.named() ? first : second);
       }
     }
+    Set<Path> real = new HashSet<>();
+    files.values().removeIf(file -> !real.add(real(file.path())));
     return files.values();
   }
 
-  private static List<Path> resolve(String spec) throws IOException {
+  private static Path real(Path file) {
+    try {
+      return file.toRealPath();
+    } catch (IOException e) {
+      return file.toAbsolutePath().normalize(); // opening it will say what is wrong
+    }
+  }
+
+  private static List<Found> resolve(String spec) throws IOException {
     Path path;
     try {
       path = Path.of(spec);
     } catch (InvalidPathException e) {
-      throw new IllegalArgumentException("activations: not a path: '" + spec + "'", e);
+      throw new IllegalArgumentException(
+          "activations: not a path: '" + spec + "'" + encoding(spec), e);
     }
     if (spec.isEmpty()) {
       throw new IllegalArgumentException("activations: expected a path, got an empty one");
@@ -62,7 +98,7 @@ final class ActivationPaths {
       return nonEmpty(path, find(path, 1, file -> true), "holds no ");
     }
     if (Files.exists(path)) {
-      return List.of(path);
+      return List.of(new Found(path, true));
     }
     int literal = literalNames(path);
     if (literal == path.getNameCount()) {
@@ -71,62 +107,128 @@ final class ActivationPaths {
     return glob(path, literal);
   }
 
-  /** How many leading names of the path hold no glob character. */
+  /** Java encodes names of files as the locale says; in plain C it has no letter beyond ASCII. */
+  private static String encoding(String spec) {
+    String names = System.getProperty("sun.jnu.encoding", "");
+    return spec.chars().allMatch(c -> c < 128)
+        ? ""
+        : " (this Java takes names of files to be in "
+            + names
+            + "; set LC_ALL=C.UTF-8 or start it with -Dsun.jnu.encoding=UTF-8)";
+  }
+
+  /**
+   * How many leading names of the path are plain: they hold no glob character, or they exist as
+   * they are written.
+   */
   private static int literalNames(Path path) {
     int names = 0;
     while (names < path.getNameCount()
-        && path.getName(names).toString().chars().noneMatch(c -> "*?[{".indexOf(c) >= 0)) {
+        && (isPlain(path.getName(names)) || Files.exists(front(path, names + 1)))) {
       names++;
     }
     return names;
   }
 
-  private static List<Path> glob(Path path, int literal) throws IOException {
-    Path base = path.getRoot() == null ? Path.of("") : path.getRoot();
-    if (literal > 0) {
-      base = base.resolve(path.subpath(0, literal));
-    }
+  private static boolean isPlain(Path name) {
+    return name.toString().chars().noneMatch(c -> "*?[{".indexOf(c) >= 0);
+  }
+
+  /** The root, if there is one, and the first names of a path. */
+  private static Path front(Path path, int names) {
+    Path root = path.getRoot() == null ? Path.of("") : path.getRoot();
+    return names == 0 ? root : root.resolve(path.subpath(0, names));
+  }
+
+  private static List<Found> glob(Path path, int literal) throws IOException {
+    Path base = front(path, literal);
     if (!Files.isDirectory(base)) {
       throw new BadFileException(path, "no folder '" + base + "' to look in");
     }
     String pattern = path.subpath(literal, path.getNameCount()).toString();
-    PathMatcher matcher = path.getFileSystem().getPathMatcher("glob:" + pattern);
-    // As in a shell, ** may stand for no folder at all; Java's wants at least one.
-    PathMatcher shorter = path.getFileSystem().getPathMatcher("glob:" + pattern.replace("**/", ""));
     int depth = pattern.contains("**") ? Integer.MAX_VALUE : path.getNameCount() - literal;
-    Path from = base;
-    return nonEmpty(
-        path,
-        find(
-            base,
-            depth,
-            file -> {
-              Path below = from.toString().isEmpty() ? file : from.relativize(file);
-              return matcher.matches(below) || shorter.matches(below);
-            }),
-        "matches no ");
+    List<Path> found = find(base, depth, below(base, matcher(path, pattern)));
+    if (found.isEmpty()) {
+      // Brackets and braces that match nothing are part of a name.
+      String escaped = pattern.replaceAll("[\\\\\\[\\]{}]", "\\\\$0");
+      found = find(base, depth, below(base, matcher(path, escaped)));
+    }
+    return nonEmpty(path, found, "matches no ");
+  }
+
+  /** As in a shell, {@code **} may stand for no folder at all; Java's wants at least one. */
+  private static PathMatcher matcher(Path path, String pattern) {
+    try {
+      PathMatcher matcher = path.getFileSystem().getPathMatcher("glob:" + pattern);
+      PathMatcher shorter =
+          path.getFileSystem().getPathMatcher("glob:" + pattern.replace("**/", ""));
+      return file -> matcher.matches(file) || shorter.matches(file);
+    } catch (PatternSyntaxException e) {
+      return file -> false; // a bracket that is never closed
+    }
+  }
+
+  private static PathMatcher below(Path base, PathMatcher matcher) {
+    return file -> matcher.matches(base.toString().isEmpty() ? file : base.relativize(file));
   }
 
   private static List<Path> find(Path folder, int depth, PathMatcher wanted) throws IOException {
-    try (Stream<Path> files = Files.walk(folder, depth)) {
-      return files
-          .filter(file -> isActivations(file) && wanted.matches(file) && Files.isRegularFile(file))
-          .toList();
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    }
+    List<Path> found = new ArrayList<>();
+    Files.walkFileTree(
+        folder,
+        EnumSet.of(FileVisitOption.FOLLOW_LINKS),
+        depth,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+            if (attributes.isRegularFile() && has(file, SUFFIXES) && wanted.matches(file)) {
+              found.add(file);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFileFailed(Path file, IOException failure)
+              throws IOException {
+            if (failure instanceof FileSystemLoopException) {
+              return FileVisitResult.CONTINUE;
+            }
+            throw failure;
+          }
+        });
+    return found;
   }
 
-  private static boolean isActivations(Path file) {
+  private static boolean has(Path file, List<String> suffixes) {
     String name = file.toString().toLowerCase(Locale.ROOT);
-    return SUFFIXES.stream().anyMatch(name::endsWith);
+    return suffixes.stream().anyMatch(name::endsWith);
   }
 
-  private static List<Path> nonEmpty(Path path, List<Path> files, String problem)
-      throws BadFileException {
+  private static List<Found> nonEmpty(Path path, List<Path> files, String problem)
+      throws IOException {
     if (files.isEmpty()) {
-      throw new BadFileException(path, problem + KINDS);
+      throw new BadFileException(path, problem + KINDS + torch(path).orElse(""));
     }
-    return files;
+    return files.stream().map(file -> new Found(file, false)).toList();
+  }
+
+  /** Files of PyTorch in a folder that has nothing else to offer. */
+  private static Optional<String> torch(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return Optional.empty();
+    }
+    TreeSet<String> names = new TreeSet<>();
+    try (var entries = Files.list(folder)) {
+      entries
+          .filter(file -> has(file, TORCH))
+          .forEach(file -> names.add(file.getFileName().toString()));
+    }
+    return names.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            "; '"
+                + names.getFirst()
+                + "' looks like a file of torch.save, which is not read: "
+                + "save tensors with safetensors.torch.save_file");
   }
 }

@@ -1,6 +1,7 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 
 /**
@@ -44,6 +45,23 @@ public interface ActivationSource extends AutoCloseable {
    * @throws IOException as for {@link #read}
    */
   void readRange(long first, int count, Matrix target) throws IOException;
+
+  /**
+   * A value as it is stored, before it became {@code f32}; for messages.
+   *
+   * @param row in {@code [0, rows)}
+   * @param column in {@code [0, width)}
+   * @return the value
+   * @throws IllegalArgumentException if row or column is out of range
+   * @throws IOException as for {@link #read}
+   */
+  default double stored(long row, int column) throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix one = memory.matrix(1, width());
+      readRange(row, 1, one);
+      return one.get(0, column);
+    }
+  }
 
   /**
    * Where a row came from.

@@ -3,7 +3,11 @@ package io.github.sae4j.data;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.format.UnreadableTensor;
+import io.github.sae4j.memory.ElementType;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -11,58 +15,135 @@ import java.util.stream.Collectors;
  * The tensor of a file that holds its activations.
  *
  * @param info its description, {@code [rows, d_in]} or {@code [seq, ctx, d_in]}
+ * @param named whether the file names its tensors; an npy file does not
  * @param rows rows with sequences flattened, possibly 0
  * @param width values in a row
  */
-record ActivationTensor(TensorInfo info, long rows, int width) {
+record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
   private static final String USUAL_NAME = "activations";
 
   /** Far above any model's, and low enough that a few rows fit into an array. */
   private static final int MOST_WIDTH = 1 << 24;
 
+  /** How many tensors a message lists. */
+  private static final int LISTED = 8;
+
   /**
-   * Chooses: the tensor of the given name, else the only float tensor of rank 2 or 3, else the one
-   * of those called {@code activations}. An npy file holds one tensor without a name: there the
-   * given name is not looked at.
+   * Chooses: the tensor of the given name, else the one called {@code activations}, else the only
+   * float tensor of rank 2 or 3. An npy file holds one tensor without a name: there the given name
+   * is not looked at.
+   *
+   * <p>A tensor that is named, by the user or by convention, and cannot be used is an error: what
+   * lies beside it (scales, means, positions) is no substitute. For the same reason the only float
+   * tensor is not taken where another could be meant: one of a type that cannot be read, or one of
+   * another type or rank that is larger.
    */
   static ActivationTensor choose(TensorFile file, Optional<String> name) throws BadFileException {
     List<TensorInfo> tensors = file.tensors();
-    if (name.isPresent() && !file.path().toString().endsWith(".npy")) {
+    if (name.isPresent() && !isNpy(file)) {
       return of(file, file.tensor(name.get()));
     }
-    if (tensors.size() == 1) {
+    boolean usual =
+        file.unreadable().containsKey(USUAL_NAME)
+            || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
+    if (usual) {
+      return of(file, file.tensor(USUAL_NAME));
+    }
+    if (tensors.size() == 1 && others(file).isEmpty()) {
       return of(file, tensors.getFirst());
     }
     List<TensorInfo> candidates = tensors.stream().filter(t -> isFloat(t) && hasRows(t)).toList();
-    if (candidates.size() == 1) {
-      return of(file, candidates.getFirst());
+    if (candidates.isEmpty()) {
+      throw new BadFileException(
+          file.path(),
+          "expected activations, a float tensor [rows, d_in] or [seq, ctx, d_in], got "
+              + listAll(file));
     }
-    for (TensorInfo candidate : candidates) {
-      if (candidate.name().equals(USUAL_NAME)) {
-        return of(file, candidate);
+    if (candidates.size() > 1) {
+      throw new BadFileException(
+          file.path(),
+          "which tensor holds the activations? Name one of " + list(candidates) + " (--tensor)");
+    }
+    TensorInfo only = candidates.getFirst();
+    List<String> meant = new ArrayList<>(others(file));
+    for (TensorInfo tensor : tensors) {
+      // Tokens and attention masks are integers; activations may have been quantised to bytes.
+      boolean values = isFloat(tensor) || tensor.type() == ElementType.U8;
+      if (values && !tensor.equals(only) && tensor.elements() > only.elements()) {
+        meant.add(layout(tensor) + " (expected a float tensor of rank 2 or 3)");
       }
     }
-    throw new BadFileException(
-        file.path(),
-        candidates.isEmpty()
-            ? "expected activations, a float tensor [rows, d_in] or [seq, ctx, d_in], got "
-                + (tensors.isEmpty() ? "no tensor at all" : list(tensors))
-            : "which tensor holds the activations? Name one of " + list(candidates));
+    if (!meant.isEmpty()) {
+      throw new BadFileException(
+          file.path(),
+          "which tensor holds the activations? "
+              + layout(only)
+              + " can be read, but "
+              + limited(meant)
+              + " may be meant and cannot; name the tensor to read (--tensor)");
+    }
+    return of(file, only);
+  }
+
+  /**
+   * What a file holds that lies beside activations and is none: tokens, positions, masks. Integers
+   * of one dimension, of whatever size, or of two where no activations are stored so.
+   *
+   * @return its tensors in words; empty if there may be activations in the file
+   */
+  static Optional<String> labels(TensorFile file) {
+    boolean onlyLabels =
+        !(file.tensors().isEmpty() && file.unreadable().isEmpty())
+            && file.tensors().stream().allMatch(ActivationTensor::isLabels)
+            && file.unreadable().values().stream().allMatch(ActivationTensor::isLabels);
+    return onlyLabels ? Optional.of(listAll(file)) : Optional.empty();
+  }
+
+  private static boolean isLabels(TensorInfo tensor) {
+    return switch (tensor.type()) {
+      case F64, F32, F16, BF16 -> false;
+      case U8 -> tensor.shape().size() < 2;
+      case I64, I32, BOOL -> tensor.shape().size() < 3;
+    };
+  }
+
+  /** An integer type as safetensors or numpy spell it. */
+  static boolean isLabels(UnreadableTensor tensor) {
+    return tensor.shape().size() < 2 && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]");
+  }
+
+  static boolean isNpy(TensorFile file) {
+    return file.path().toString().toLowerCase(Locale.ROOT).endsWith(".npy");
+  }
+
+  /** Tensors of two dimensions and more that cannot be read, in words. */
+  private static List<String> others(TensorFile file) {
+    return file.unreadable().values().stream()
+        .filter(tensor -> tensor.shape().size() > 1)
+        .map(UnreadableTensor::toString)
+        .toList();
+  }
+
+  /** Everything in a file that is or should be a tensor, in words. */
+  static String listAll(TensorFile file) {
+    List<String> all = new ArrayList<>();
+    file.tensors().forEach(tensor -> all.add(layout(tensor)));
+    file.unreadable().values().forEach(tensor -> all.add(tensor.toString()));
+    return all.isEmpty() ? "no tensor at all" : limited(all);
   }
 
   /** Tensors in words, the first few of them. */
   static String list(List<TensorInfo> tensors) {
-    int most = 8;
-    String names =
-        tensors.stream()
-            .limit(most)
-            .map(ActivationTensor::layout)
-            .collect(Collectors.joining("; "));
-    return tensors.size() <= most ? names : names + "; and " + (tensors.size() - most) + " more";
+    return limited(tensors.stream().map(ActivationTensor::layout).toList());
+  }
+
+  private static String limited(List<String> words) {
+    String first = words.stream().limit(LISTED).collect(Collectors.joining("; "));
+    return words.size() <= LISTED ? first : first + "; and " + (words.size() - LISTED) + " more";
   }
 
   /** A tensor in words, such as {@code 'activations' F16 [16384, 384]}. */
-  private static String layout(TensorInfo tensor) {
+  static String layout(TensorInfo tensor) {
     return "'" + tensor.name() + "' " + tensor.type() + " " + tensor.shape();
   }
 
@@ -81,10 +162,10 @@ record ActivationTensor(TensorInfo info, long rows, int width) {
       throw new BadFileException(
           file.path(), "expected rows of 1 to 2^24 values, got " + layout(tensor));
     }
-    return new ActivationTensor(tensor, tensor.elements() / width, (int) width);
+    return new ActivationTensor(tensor, !isNpy(file), tensor.elements() / width, (int) width);
   }
 
-  private static boolean isFloat(TensorInfo tensor) {
+  static boolean isFloat(TensorInfo tensor) {
     return switch (tensor.type()) {
       case F64, F32, F16, BF16 -> true;
       case I64, I32, U8, BOOL -> false;

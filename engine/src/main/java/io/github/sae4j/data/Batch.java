@@ -1,21 +1,31 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.memory.Matrix;
+import java.util.List;
 import java.util.function.IntFunction;
 
 /**
  * One batch of a stream.
  *
- * @param position stream position of the first row: rows served before this batch
+ * @param position stream position of the first place: places before this batch
+ * @param places places of the stream that the batch takes: its rows, and those left out
  * @param x activations {@code [rows, d_in]}, the caller's until the stream's next batch is asked
- *     for
+ *     for; without rows if all were left out
  * @param origins where each row of {@code x} came from; stays valid after {@code x} does not
+ * @param bad rows left out because they are not finite
+ * @param masked number of rows left out because they were masked after the stream was laid out
  */
-public record Batch(long position, Matrix x, IntFunction<RowOrigin> origins) {
+public record Batch(
+    long position,
+    int places,
+    Matrix x,
+    IntFunction<RowOrigin> origins,
+    List<BadRow> bad,
+    int masked) {
   /**
-   * Number of rows: the stream's batch size, fewer only at its very end.
+   * Number of rows: the stream's batch size, fewer at its very end and where rows are left out.
    *
-   * @return at least 1
+   * @return possibly 0
    */
   public int rows() {
     return x.rows();

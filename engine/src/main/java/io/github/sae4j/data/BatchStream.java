@@ -4,6 +4,9 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -11,12 +14,17 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
 
 /**
  * Shuffled batches without end. Each epoch is one {@link RowOrder} of the source's rows; epochs are
  * concatenated, and the stream's positions count rows from the first epoch's first. A stream may
  * start at any position at no cost, and serves the same rows there as one that came from position
  * 0.
+ *
+ * <p>Every row is checked as it is read, before anything is computed from it: one that is not
+ * finite is an error, or left out as {@link RowRules} say. Rows left out keep their place: their
+ * batch is shorter, possibly empty, and no other row moves.
  *
  * <p>A background thread reads the next batch while the caller uses the current one; two matrices
  * take turns. The source must hold still and stay open until the stream is closed. For one caller
@@ -27,6 +35,7 @@ public final class BatchStream implements AutoCloseable {
   private final long seed;
   private final int batchRows;
   private final long end;
+  private final RowRules rules;
   private final OffHeap memory;
   private final Matrix[] buffers;
   private final ExecutorService reader =
@@ -56,7 +65,23 @@ public final class BatchStream implements AutoCloseable {
    * @throws IllegalArgumentException if a number is out of range
    */
   public BatchStream(ActivationSource source, long seed, int batchRows, long start, long end) {
-    this(source, seed, batchRows, start, end, new OffHeap(), null);
+    this(source, seed, batchRows, start, end, RowRules.ALL);
+  }
+
+  /**
+   * The same, with rows left out.
+   *
+   * @param source rows to serve, such as {@link Split#training}
+   * @param seed the shuffle's seed
+   * @param batchRows rows of a batch, at least 1; may exceed the source's
+   * @param start position of the first row to serve, at least 0
+   * @param end position after the last row to serve, at least {@code start}
+   * @param rules which rows are left out
+   * @throws IllegalArgumentException if a number is out of range
+   */
+  public BatchStream(
+      ActivationSource source, long seed, int batchRows, long start, long end, RowRules rules) {
+    this(source, seed, batchRows, start, end, rules, new OffHeap(), null);
   }
 
   /**
@@ -72,7 +97,30 @@ public final class BatchStream implements AutoCloseable {
    */
   public BatchStream(
       ActivationSource source, long seed, long start, long end, Matrix first, Matrix second) {
-    this(source, seed, first.rows(), start, end, null, new Matrix[] {first, second});
+    this(source, seed, start, end, RowRules.ALL, first, second);
+  }
+
+  /**
+   * The same, with rows left out.
+   *
+   * @param source rows to serve, such as {@link Split#training}
+   * @param seed the shuffle's seed
+   * @param start position of the first row to serve, at least 0
+   * @param end position after the last row to serve, at least {@code start}
+   * @param rules which rows are left out
+   * @param first {@code [batchRows, d_in]}, at least one row
+   * @param second another of the same shape
+   * @throws IllegalArgumentException if a number is out of range or the shapes do not fit
+   */
+  public BatchStream(
+      ActivationSource source,
+      long seed,
+      long start,
+      long end,
+      RowRules rules,
+      Matrix first,
+      Matrix second) {
+    this(source, seed, first.rows(), start, end, rules, null, new Matrix[] {first, second});
   }
 
   private BatchStream(
@@ -81,6 +129,7 @@ public final class BatchStream implements AutoCloseable {
       int batchRows,
       long start,
       long end,
+      RowRules rules,
       OffHeap memory,
       Matrix[] buffers) {
     if (batchRows < 1) {
@@ -97,6 +146,7 @@ public final class BatchStream implements AutoCloseable {
     this.seed = seed;
     this.batchRows = batchRows;
     this.end = end;
+    this.rules = rules;
     this.memory = memory;
     this.position = start;
     this.buffers = buffers != null ? buffers : allocate();
@@ -116,12 +166,14 @@ public final class BatchStream implements AutoCloseable {
   }
 
   /**
-   * The next batch: rows {@code position} to {@code position + batchRows} of the stream. Waits for
-   * it to be read. The previous batch's matrix is filled anew from now on.
+   * The next batch: places {@code position} to {@code position + batchRows} of the stream. Waits
+   * for it to be read. The previous batch's matrix is filled anew from now on.
    *
    * @return the batch
    * @throws NoSuchElementException at the stream's end
    * @throws IllegalStateException if the stream is closed
+   * @throws BadRowException if a row is not finite and none are to be left out, now and at every
+   *     further call
    * @throws IOException if reading the batch failed, now and at every further call
    */
   public Batch next() throws IOException {
@@ -132,7 +184,7 @@ public final class BatchStream implements AutoCloseable {
       throw new NoSuchElementException("the batch stream ended at row " + end);
     }
     Batch batch = await();
-    position += batch.rows();
+    position += batch.places();
     turn = 1 - turn;
     upcoming = request(turn);
     return batch;
@@ -141,8 +193,8 @@ public final class BatchStream implements AutoCloseable {
   /**
    * Where the stream stands.
    *
-   * @return position of the next batch's first row: rows served so far, those before the start
-   *     included
+   * @return position of the next batch's first place: rows served or left out so far, those before
+   *     the start included
    */
   public long position() {
     return position;
@@ -219,27 +271,68 @@ public final class BatchStream implements AutoCloseable {
 
   private Batch readBatch(long from, Matrix x) throws IOException {
     long rows = source.rows();
-    long[] rowIds = new long[x.rows()];
+    int places = x.rows();
+    long[] rowIds = new long[places];
+    int[] kept = new int[places]; // places whose rows take part
+    int count = 0;
     long epoch = from / rows;
     RowOrder order = new RowOrder(seed, epoch, rows);
     long at = from % rows;
-    for (int i = 0; i < rowIds.length; i++) {
+    for (int i = 0; i < places; i++) {
       if (at == rows) {
         epoch++;
         order = new RowOrder(seed, epoch, rows);
         at = 0;
       }
-      rowIds[i] = order.at(at);
+      long row = order.at(at);
+      if (!rules.removed().test(row)) {
+        rowIds[count] = row;
+        kept[count] = i;
+        count++;
+      }
       at++;
     }
-    source.read(rowIds, rowIds.length, x);
-    return new Batch(from, x, row -> origin(from, rowIds.length, row));
+    source.read(rowIds, count, x);
+    int masked = places - count;
+    List<BadRow> bad = new ArrayList<>();
+    count = withoutBad(rowIds, kept, count, x, bad);
+    int rowsLeft = count;
+    // Computed anew, so that a batch keeps no list of its rows unless some are missing.
+    IntFunction<RowOrigin> origins =
+        count == places
+            ? row -> origin(from, rowsLeft, row, row)
+            : row -> origin(from, rowsLeft, row, row < 0 || row >= rowsLeft ? 0 : kept[row]);
+    return new Batch(from, places, x.firstRows(count), origins, List.copyOf(bad), masked);
   }
 
-  /** Computed anew, so that a batch keeps no list of its rows. */
-  private RowOrigin origin(long from, int count, int row) {
+  /** Moves rows up over those that are not finite; returns how many are left. */
+  private int withoutBad(long[] rowIds, int[] kept, int count, Matrix x, List<BadRow> bad)
+      throws IOException {
+    int[] bits = new int[x.cols()];
+    long rowBytes = (long) x.cols() * Float.BYTES;
+    int left = 0;
+    for (int i = 0; i < count; i++) {
+      int column = FiniteRows.badColumn(x, i, bits);
+      if (column >= 0) {
+        BadRow row = BadRow.of(source, rowIds[i], column);
+        if (rules.onBadRows() == OnBadRows.ERROR) {
+          throw new BadRowException(row);
+        }
+        bad.add(row);
+        continue;
+      }
+      if (left < i) {
+        MemorySegment.copy(x.segment(), x.rowOffset(i), x.segment(), x.rowOffset(left), rowBytes);
+        kept[left] = kept[i];
+      }
+      left++;
+    }
+    return left;
+  }
+
+  private RowOrigin origin(long from, int count, int row, int place) {
     RowChecks.row(row, count);
-    long at = from + row;
+    long at = from + place;
     RowOrder order = new RowOrder(seed, at / source.rows(), source.rows());
     return source.origin(order.at(at % source.rows()));
   }

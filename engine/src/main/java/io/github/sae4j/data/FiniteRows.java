@@ -1,54 +1,90 @@
 package io.github.sae4j.data;
 
-import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.function.IntFunction;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 
-/** Complains of activations that are not finite, by file and row. */
+/** Finds rows of activations that are not finite. */
 public final class FiniteRows {
   /** Rows of a source read at a time: a few megabytes. */
   private static final int READ_ROWS = 1024;
 
+  private static final ValueLayout.OfInt BITS = ValueLayout.JAVA_INT_UNALIGNED;
+  private static final int INFINITY = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
+
+  /** What a scan calls for every bad row, in order. */
+  @FunctionalInterface
+  public interface Finder {
+    /**
+     * A bad row was found.
+     *
+     * @param row its number in the source
+     * @param column column of its first value that is not finite
+     * @throws IOException to end the scan
+     */
+    void found(long row, int column) throws IOException;
+  }
+
+  /**
+   * The finite rows of a source.
+   *
+   * @param rows those rows, numbered anew; empty if there are none
+   * @param leftOut the others
+   */
+  public record Selected(Optional<ActivationSource> rows, LeftOut leftOut) {}
+
   private FiniteRows() {}
+
+  /**
+   * Looks for a value that is NaN or infinite.
+   *
+   * @param row values
+   * @return column of the first, or -1
+   */
+  public static int badColumn(float[] row) {
+    for (int j = 0; j < row.length; j++) {
+      if (!Float.isFinite(row[j])) {
+        return j;
+      }
+    }
+    return -1;
+  }
+
+  /** The same of a row of a matrix, through a scratch array of its width. */
+  static int badColumn(Matrix x, int row, int[] bits) {
+    MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
+    int top = 0;
+    for (int value : bits) {
+      top = Math.max(top, value & 0x7fffffff); // a maximum of integers runs in vectors
+    }
+    if (top < INFINITY) {
+      return -1;
+    }
+    int j = 0;
+    while ((bits[j] & 0x7fffffff) < INFINITY) {
+      j++;
+    }
+    return j;
+  }
 
   /**
    * Checks one row.
    *
    * @param row the activations
-   * @param origin where they came from
-   * @throws BadFileException if one is NaN or infinite
+   * @param source where they came from
+   * @param id the row's number in it
+   * @throws BadRowException if one is NaN or infinite
+   * @throws IOException if reading fails
    */
-  public static void expect(float[] row, RowOrigin origin) throws BadFileException {
-    for (int j = 0; j < row.length; j++) {
-      if (!Float.isFinite(row[j])) {
-        throw new BadFileException(
-            Path.of(origin.source()),
-            "row " + origin.row() + " holds " + row[j] + " at column " + j + ", expected a number");
-      }
-    }
-  }
-
-  /**
-   * Checks the rows of a batch.
-   *
-   * @param x the batch
-   * @param origins where each row came from
-   * @throws BadFileException if a row holds NaN or an infinity
-   */
-  public static void expect(Matrix x, IntFunction<RowOrigin> origins) throws BadFileException {
-    float[] row = new float[x.cols()];
-    for (int b = 0; b < x.rows(); b++) {
-      x.read(b, 1, row, 0);
-      float sum = 0; // NaN − NaN and ∞ − ∞ are NaN, every other difference is 0
-      for (float value : row) {
-        sum += value - value;
-      }
-      if (Float.isNaN(sum)) {
-        expect(row, origins.apply(b));
-      }
+  public static void expect(float[] row, ActivationSource source, long id) throws IOException {
+    int column = badColumn(row);
+    if (column >= 0) {
+      throw new BadRowException(BadRow.of(source, id, column));
     }
   }
 
@@ -56,19 +92,69 @@ public final class FiniteRows {
    * Reads all rows of a source once and checks them.
    *
    * @param source the rows
-   * @throws BadFileException if a row holds NaN or an infinity
+   * @throws BadRowException if a row holds NaN or an infinity
    * @throws IOException if reading fails
    */
   public static void expect(ActivationSource source) throws IOException {
+    scan(
+        source,
+        (row, column) -> {
+          throw new BadRowException(BadRow.of(source, row, column));
+        });
+  }
+
+  /**
+   * Reads all rows of a source once and looks for bad ones.
+   *
+   * @param source the rows
+   * @param finder told of each
+   * @throws IOException if reading fails
+   */
+  public static void scan(ActivationSource source, Finder finder) throws IOException {
     int most = (int) Math.min(READ_ROWS, source.rows());
+    int[] bits = new int[source.width()];
     try (OffHeap memory = new OffHeap()) {
       Matrix x = memory.matrix(most, source.width());
       for (long first = 0; first < source.rows(); first += most) {
         int count = (int) Math.min(most, source.rows() - first);
-        long start = first;
         source.readRange(first, count, x);
-        expect(x.firstRows(count), b -> source.origin(start + b));
+        for (int b = 0; b < count; b++) {
+          int column = badColumn(x, b, bits);
+          if (column >= 0) {
+            finder.found(first + b, column);
+          }
+        }
       }
     }
+  }
+
+  /**
+   * Reads all rows of a source once and leaves the bad ones out. Costs a bit for every row of the
+   * source where there are any.
+   *
+   * @param source the rows; stays its owner's
+   * @return a view of those that are finite
+   * @throws IOException if reading fails
+   */
+  public static Selected select(ActivationSource source) throws IOException {
+    List<Long> bad = new ArrayList<>();
+    LeftOut[] leftOut = {LeftOut.NONE};
+    scan(
+        source,
+        (row, column) -> {
+          bad.add(row);
+          leftOut[0] =
+              leftOut[0].named().size() < LeftOut.NAMED
+                  ? leftOut[0].and(List.of(BadRow.of(source, row, column)), 0)
+                  : new LeftOut(leftOut[0].bad() + 1, 0, leftOut[0].named());
+        });
+    if (bad.isEmpty()) {
+      return new Selected(Optional.of(source), LeftOut.NONE);
+    }
+    if (bad.size() == source.rows()) {
+      return new Selected(Optional.empty(), leftOut[0]);
+    }
+    RowMask mask = RowMask.without(source.rows(), bad);
+    return new Selected(Optional.of(mask.keptOf(source)), leftOut[0]);
   }
 }

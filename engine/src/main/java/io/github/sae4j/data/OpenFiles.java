@@ -3,13 +3,18 @@ package io.github.sae4j.data;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.format.UnreadableTensorException;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Files opened when needed, the least recently used closed again beyond a limit, so that thousands
@@ -27,12 +32,23 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  private final int limit;
+  private int limit;
   private final Map<Path, Handle> handles = new LinkedHashMap<>(16, 0.75f, true);
   private boolean closed;
 
   OpenFiles(int limit) {
-    this.limit = limit;
+    this.limit = Math.clamp(systemLimit() / 4, 1, limit);
+  }
+
+  /** How many files this process may have open, as Linux says; others have to be found out. */
+  private static long systemLimit() {
+    try (FileInputStream in = new FileInputStream("/proc/self/limits")) {
+      String limits = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+      Matcher open = Pattern.compile("Max open files +([0-9]{1,18}) ").matcher(limits);
+      return open.find() ? Long.parseLong(open.group(1)) : Long.MAX_VALUE;
+    } catch (IOException e) {
+      return Long.MAX_VALUE;
+    }
   }
 
   /** What the file holds. */
@@ -40,6 +56,35 @@ final class OpenFiles implements AutoCloseable {
     Handle handle = acquire(path);
     try {
       return ActivationTensor.choose(handle.file, tensorName);
+    } finally {
+      release(handle);
+    }
+  }
+
+  /** What a file holds beside activations, if that is all it holds and no named tensor. */
+  Optional<String> labels(Path path, Optional<String> tensorName) throws IOException {
+    try {
+      Handle handle = acquire(path);
+      try {
+        boolean asked =
+            tensorName.isPresent()
+                && handle.file.tensors().stream().anyMatch(t -> t.name().equals(tensorName.get()));
+        return asked ? Optional.empty() : ActivationTensor.labels(handle.file);
+      } finally {
+        release(handle);
+      }
+    } catch (UnreadableTensorException e) {
+      return ActivationTensor.isLabels(e.tensor())
+          ? Optional.of(e.tensor().toString())
+          : Optional.empty();
+    }
+  }
+
+  /** An element of a tensor that {@link #describe} gave, without rounding. */
+  double stored(Path path, TensorInfo tensor, long element) throws IOException {
+    Handle handle = acquire(path);
+    try {
+      return handle.file.readDouble(tensor, element);
     } finally {
       release(handle);
     }
@@ -87,18 +132,37 @@ final class OpenFiles implements AutoCloseable {
     }
     Handle handle = handles.get(path);
     if (handle == null) {
-      handle = new Handle(TensorFile.open(path));
+      handle = new Handle(open(path));
       handles.put(path, handle);
-      evict();
+      evict(1); // the newest, which is about to be used
     }
     handle.readers++;
     return handle;
   }
 
-  private void evict() throws IOException {
+  /** Where the system has no more handles to give, half of ours are given back. */
+  private TensorFile open(Path path) throws IOException {
+    while (true) {
+      try {
+        return TensorFile.open(path);
+      } catch (BadFileException e) {
+        throw e;
+      } catch (IOException e) {
+        int before = handles.size();
+        limit = before / 2;
+        evict(0);
+        limit = Math.max(1, limit);
+        if (handles.size() == before) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** Closes the least recently used files beyond the limit, but for so many of the newest. */
+  private void evict(int spared) throws IOException {
     Iterator<Map.Entry<Path, Handle>> eldest = handles.entrySet().iterator();
-    // The newest entry comes last and is about to be used.
-    for (int i = handles.size() - 1; i > 0 && handles.size() > limit; i--) {
+    for (int i = handles.size() - 1; i >= spared && handles.size() > limit; i--) {
       Handle handle = eldest.next().getValue();
       if (handle.readers == 0) {
         eldest.remove();

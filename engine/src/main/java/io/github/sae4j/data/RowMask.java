@@ -3,6 +3,7 @@ package io.github.sae4j.data;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.format.UnreadableTensor;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Rows that take no part: neither trained on nor held out. In a mask, <b>1 (true) excludes</b> the
@@ -23,6 +25,10 @@ public final class RowMask {
   private static final int READ_ROWS = 1 << 16;
   private static final long MOST_ROWS = (long) (Integer.MAX_VALUE - 8) * Long.SIZE;
 
+  private static final String USUAL_NAME = "mask";
+
+  private final String tensor;
+  private final Path file;
   private final long rows;
 
   /** Bit {@code r} is set if row {@code r} is kept. */
@@ -33,7 +39,9 @@ public final class RowMask {
 
   private final long keptRows;
 
-  private RowMask(long rows, long[] kept) {
+  private RowMask(long rows, long[] kept, String tensor, Path file) {
+    this.tensor = tensor;
+    this.file = file;
     this.rows = rows;
     this.kept = kept;
     keptBefore = new long[(kept.length + WORDS_PER_BLOCK - 1) / WORDS_PER_BLOCK];
@@ -61,23 +69,41 @@ public final class RowMask {
         keep(kept, row);
       }
     }
-    RowMask mask = new RowMask(excluded.length, kept);
+    RowMask mask = new RowMask(excluded.length, kept, "", null);
     if (mask.keptRows == 0) {
       throw new IllegalArgumentException("excluded: expected at least one row to keep, got none");
     }
     return mask;
   }
 
+  /** A mask that leaves out the given rows, some but not all. */
+  static RowMask without(long rows, Iterable<Long> excluded) {
+    long[] kept = words(rows);
+    for (long row = 0; row < rows; row++) {
+      keep(kept, row);
+    }
+    for (long row : excluded) {
+      kept[(int) (row >>> 6)] &= ~(1L << row);
+    }
+    return new RowMask(rows, kept, "", null);
+  }
+
+  /** The rows of a source that this mask keeps. */
+  ActivationSource keptOf(ActivationSource source) {
+    return new SelectedRows(source, keptRows, this::keptRow);
+  }
+
   /**
    * Reads a mask file: npy, npz or safetensors with one BOOL or U8 value a row, 1 to exclude it.
    * Any shape of that many elements will do, so {@code [seq, ctx]} fits activations of {@code [seq,
-   * ctx, d_in]}. With several such tensors in the file the one named {@code mask} is taken.
+   * ctx, d_in]}. A tensor named {@code mask} is the mask, whatever else the file holds; without one
+   * the only BOOL or U8 tensor is, if no other tensor has as many elements.
    *
    * @param file the file
    * @param rows rows of the activations it belongs to
    * @return the mask
-   * @throws BadFileException if the file has no such tensor, its length is not {@code rows}, a
-   *     value is neither 0 nor 1, or no row is kept
+   * @throws BadFileException if the file has no such tensor or the one named {@code mask} is of
+   *     another type, its length is not {@code rows}, a value is neither 0 nor 1, or no row is kept
    * @throws IOException if reading fails
    */
   public static RowMask read(Path file, long rows) throws IOException {
@@ -85,7 +111,7 @@ public final class RowMask {
       throw new IllegalArgumentException("rows: expected 1 to " + MOST_ROWS + ", got " + rows);
     }
     try (TensorFile tensors = TensorFile.open(file)) {
-      TensorInfo tensor = choose(tensors);
+      TensorInfo tensor = choose(tensors, rows);
       if (tensor.elements() != rows) {
         throw new BadFileException(
             file,
@@ -108,13 +134,31 @@ public final class RowMask {
           }
         }
       }
-      RowMask mask = new RowMask(rows, kept);
+      RowMask mask = new RowMask(rows, kept, ActivationTensor.layout(tensor), file);
       if (mask.keptRows == 0) {
         throw new BadFileException(
             file, "excludes all " + rows + " rows (1 excludes a row, 0 keeps it)");
       }
       return mask;
     }
+  }
+
+  /**
+   * The tensor that this mask was read from.
+   *
+   * @return for instance {@code 'mask' BOOL [512]}; empty for a mask from memory
+   */
+  public String tensor() {
+    return tensor;
+  }
+
+  /**
+   * The file that this mask was read from.
+   *
+   * @return its path; empty for a mask from memory
+   */
+  public Optional<Path> file() {
+    return Optional.ofNullable(file);
   }
 
   /**
@@ -190,25 +234,44 @@ public final class RowMask {
     return DataIdentity.hex(digest);
   }
 
-  private static TensorInfo choose(TensorFile file) throws IOException {
-    List<TensorInfo> candidates =
-        file.tensors().stream()
-            .filter(t -> t.type() == ElementType.BOOL || t.type() == ElementType.U8)
-            .toList();
-    if (candidates.size() == 1) {
-      return candidates.getFirst();
-    }
-    for (TensorInfo candidate : candidates) {
-      if (candidate.name().equals("mask")) {
-        return candidate;
+  private static TensorInfo choose(TensorFile file, long rows) throws IOException {
+    boolean usual =
+        file.unreadable().containsKey(USUAL_NAME)
+            || file.tensors().stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
+    if (usual && !ActivationTensor.isNpy(file)) {
+      TensorInfo named = file.tensor(USUAL_NAME);
+      if (!isMask(named)) {
+        throw new BadFileException(
+            file.path(),
+            "expected a mask of type BOOL or U8, got " + ActivationTensor.list(List.of(named)));
       }
+      return named;
     }
-    throw new BadFileException(
-        file.path(),
-        candidates.isEmpty()
-            ? "expected a mask of type BOOL or U8, got " + ActivationTensor.list(file.tensors())
-            : "expected one BOOL or U8 tensor or one named 'mask', got "
-                + ActivationTensor.list(candidates));
+    List<TensorInfo> candidates = file.tensors().stream().filter(RowMask::isMask).toList();
+    if (candidates.isEmpty()) {
+      throw new BadFileException(
+          file.path(), "expected a mask of type BOOL or U8, got " + ActivationTensor.listAll(file));
+    }
+    boolean another =
+        file.tensors().stream().anyMatch(tensor -> !isMask(tensor) && tensor.elements() == rows)
+            || file.unreadable().values().stream().anyMatch(tensor -> count(tensor) == rows);
+    if (candidates.size() > 1 || another) {
+      throw new BadFileException(
+          file.path(),
+          "which tensor is the mask? Expected one named '"
+              + USUAL_NAME
+              + "', got "
+              + ActivationTensor.listAll(file));
+    }
+    return candidates.getFirst();
+  }
+
+  private static boolean isMask(TensorInfo tensor) {
+    return tensor.type() == ElementType.BOOL || tensor.type() == ElementType.U8;
+  }
+
+  private static double count(UnreadableTensor tensor) {
+    return tensor.shape().stream().mapToDouble(Long::doubleValue).reduce(1, (a, b) -> a * b);
   }
 
   private static long[] words(long rows) {

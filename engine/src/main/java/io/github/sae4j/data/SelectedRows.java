@@ -53,6 +53,12 @@ final class SelectedRows implements ActivationSource {
   }
 
   @Override
+  public double stored(long row, int column) throws IOException {
+    RowChecks.row(row, rows);
+    return source.stored(sourceRow.applyAsLong(row), column);
+  }
+
+  @Override
   public RowOrigin origin(long row) {
     RowChecks.row(row, rows);
     return source.origin(sourceRow.applyAsLong(row));

@@ -1,5 +1,6 @@
 package io.github.sae4j.device;
 
+import io.github.sae4j.composed.ComposedMemory;
 import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.numerics.Guarantee;
@@ -61,14 +62,14 @@ public interface Device extends Kernels, AutoCloseable {
   }
 
   /**
-   * The memory that a compiled step, its state and its batches take, at most. Devices that do not
-   * know their own part give that of the state and the batches alone.
+   * The memory that a compiled step, its state and its batches take, at most. Of a composed step it
+   * is what the composition takes, without what a device's kernels hold.
    *
    * @param spec what a step computes
    * @return sizes by part
    */
   default MemoryPlan memoryPlan(StepSpec spec) {
-    return MemoryPlan.ofState(spec);
+    return ComposedMemory.of(spec);
   }
 
   /** Frees threads and device resources; a second call does nothing. */

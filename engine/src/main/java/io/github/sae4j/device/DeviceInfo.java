@@ -6,6 +6,16 @@ package io.github.sae4j.device;
  * @param name name to choose it by, for instance {@code cpu} or {@code tornado:0}
  * @param description one line: what it is
  * @param available whether it can run here
- * @param reason if not available, why, and what would help
+ * @param reason if not available, why, and what would help; if available, why the automatic choice
+ *     does not take it; else empty
  */
-public record DeviceInfo(String name, String description, boolean available, String reason) {}
+public record DeviceInfo(String name, String description, boolean available, String reason) {
+  /**
+   * Whether the automatic choice may take the device.
+   *
+   * @return true if it can run here, and nothing speaks against it
+   */
+  public boolean advisable() {
+    return available && reason.isEmpty();
+  }
+}

@@ -4,13 +4,18 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
- * auto} takes the available kind of highest priority and logs one line that says what and why.
+ * auto} takes the kind of highest priority that can run and is not known to be slow here. What is
+ * opened, and why, is logged by {@link System.Logger}, each such line once in the life of a
+ * process.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
+  private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
 
   private Devices() {}
 
@@ -45,7 +50,7 @@ public final class Devices {
     for (DeviceProvider provider : providers()) {
       if (provider.priority() >= 0) {
         for (DeviceInfo info : provider.devices()) {
-          if (info.available()) {
+          if (info.advisable()) {
             return info;
           }
         }
@@ -76,12 +81,14 @@ public final class Devices {
         if (auto) {
           warnOfBetter(providers, provider);
         }
-        LOG.log(
+        say(
             System.Logger.Level.INFO,
-            "device {0} ({1}), {2}",
-            device.name(),
-            device.description(),
-            auto ? "chosen automatically: the fastest that can run here" : "as asked for");
+            "device "
+                + device.name()
+                + " ("
+                + device.description()
+                + "), "
+                + (auto ? "chosen automatically: the fastest that can run here" : "as asked for"));
         return device;
       }
     }
@@ -102,13 +109,21 @@ public final class Devices {
     for (DeviceProvider provider : providers) {
       if (provider.priority() > chosen.priority()) {
         for (DeviceInfo info : provider.devices()) {
-          LOG.log(
+          say(
               System.Logger.Level.WARNING,
-              "device {0} cannot run: {1}",
-              info.name(),
-              info.reason());
+              "device "
+                  + info.name()
+                  + (info.available() ? " is not taken: " : " cannot run: ")
+                  + info.reason());
         }
       }
+    }
+  }
+
+  /** Logs a line once: a service that opens a device per request says it no more often. */
+  private static void say(System.Logger.Level level, String line) {
+    if (SAID.add(line)) {
+      LOG.log(level, () -> line);
     }
   }
 

@@ -115,7 +115,7 @@ public final class Evaluator {
           sum += row[j];
         }
         if (!Double.isFinite(sum)) {
-          FiniteRows.expect(row, source.origin(first + b));
+          FiniteRows.expect(row, source, first + b);
         }
         long done = first + b + 1;
         if (done % OrderedSums.BLOCK == 0 || done == source.rows()) {

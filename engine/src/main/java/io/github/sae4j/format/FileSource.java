@@ -3,35 +3,26 @@ package io.github.sae4j.format;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.Objects;
 
-/**
- * A regular file read by position. Reads use a {@link FileChannel}, which an interrupt of one
- * reading thread closes for all of them; here the channel is then opened again (refusing a file
- * that was replaced meanwhile), the read goes on, and the thread keeps its interrupt status.
- */
+/** A regular file read by position into segments, by many threads at once. */
 final class FileSource implements ByteSource, Closeable {
   /** The most a single read asks of the system. */
   private static final long MAX_READ = 1 << 30;
 
   private final Path path;
-  private final BasicFileAttributes opened;
-  private volatile FileChannel channel;
-  private boolean closed;
+  private final DiskFile file;
+  private final long size;
 
-  private FileSource(Path path, BasicFileAttributes opened, FileChannel channel) {
+  private FileSource(Path path, DiskFile file, long size) {
     this.path = path;
-    this.opened = opened;
-    this.channel = channel;
+    this.file = file;
+    this.size = size;
   }
 
   static FileSource open(Path path) throws IOException {
@@ -44,7 +35,13 @@ final class FileSource implements ByteSource, Closeable {
             "expected a regular file, got a "
                 + (attributes.isDirectory() ? "folder" : "special file"));
       }
-      return new FileSource(path, attributes, FileChannel.open(path, StandardOpenOption.READ));
+      DiskFile file = DiskFile.open(path, StandardOpenOption.READ);
+      try {
+        return new FileSource(path, file, file.size());
+      } catch (Throwable e) {
+        file.close();
+        throw e;
+      }
     } catch (NoSuchFileException e) {
       throw new BadFileException(path, "no such file", e);
     } catch (AccessDeniedException e) {
@@ -58,7 +55,7 @@ final class FileSource implements ByteSource, Closeable {
 
   /** Size in bytes when the file was opened. */
   long size() {
-    return opened.size();
+    return size;
   }
 
   @Override
@@ -66,56 +63,22 @@ final class FileSource implements ByteSource, Closeable {
     long done = 0;
     while (done < target.byteSize()) {
       long want = Math.min(MAX_READ, target.byteSize() - done);
-      int got = readOnce(target.asSlice(done, want).asByteBuffer(), position + done);
+      int got = file.read(target.asSlice(done, want).asByteBuffer(), position + done);
       if (got < 0) {
         throw new BadFileException(
             path,
             "ends early: expected a byte at position "
                 + (position + done)
                 + ", the file had "
-                + size()
+                + size
                 + " bytes when it was opened");
       }
       done += got;
     }
   }
 
-  private int readOnce(ByteBuffer buffer, long position) throws IOException {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        interrupted |= Thread.interrupted();
-        FileChannel current = channel;
-        try {
-          return current.read(buffer, position);
-        } catch (ClosedChannelException e) {
-          reopen(current);
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  private synchronized void reopen(FileChannel broken) throws IOException {
-    if (closed) {
-      throw new IllegalStateException(path + " is closed");
-    }
-    if (channel != broken) {
-      return;
-    }
-    BasicFileAttributes now = Files.readAttributes(path, BasicFileAttributes.class);
-    if (!Objects.equals(now.fileKey(), opened.fileKey()) || now.size() != opened.size()) {
-      throw new BadFileException(path, "was replaced or resized while it was being read");
-    }
-    channel = FileChannel.open(path, StandardOpenOption.READ);
-  }
-
   @Override
-  public synchronized void close() throws IOException {
-    closed = true;
-    channel.close();
+  public void close() throws IOException {
+    file.close();
   }
 }

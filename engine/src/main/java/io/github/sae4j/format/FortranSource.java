@@ -4,11 +4,12 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
- * Shows a column-major matrix as the bytes of its row-major twin. A read takes a run of every
- * column it touches, so reads of many rows are cheap and reads of a single row cost a seek a
- * column.
+ * Shows a column-major array as the bytes of its row-major twin. A row is what the first index
+ * selects; a column is one place in it, of whatever rank. A read takes a run of every column it
+ * touches, so reads of many rows are cheap and reads of a single row cost a seek a column.
  */
 final class FortranSource implements ByteSource {
   /** Rows of a tile: a run of this many elements is read from each column. */
@@ -26,6 +27,7 @@ final class FortranSource implements ByteSource {
   private final long start;
   private final long rows;
   private final long cols;
+  private final long[] inner;
   private final int size;
 
   /**
@@ -33,16 +35,31 @@ final class FortranSource implements ByteSource {
    *
    * @param source the column-major bytes
    * @param start position in it of the first element
-   * @param rows number of rows
-   * @param cols number of columns
+   * @param shape sizes, at least two, their product fits a {@code long}
    * @param size bytes of an element: 1, 2, 4 or 8
    */
-  FortranSource(ByteSource source, long start, long rows, long cols, int size) {
+  FortranSource(ByteSource source, long start, long[] shape, int size) {
     this.source = source;
     this.start = start;
-    this.rows = rows;
-    this.cols = cols;
     this.size = size;
+    rows = shape[0];
+    inner = Arrays.copyOfRange(shape, 1, shape.length);
+    cols = Arrays.stream(inner).reduce(1, (a, b) -> a * b);
+  }
+
+  /** Where a column of the row-major twin is stored: its indices with the first fastest. */
+  private long stored(long col) {
+    if (inner.length == 1) {
+      return col;
+    }
+    long stride = cols;
+    long place = 0;
+    for (int axis = inner.length - 1; axis >= 0; axis--) {
+      stride /= inner[axis];
+      place += col % inner[axis] * stride;
+      col /= inner[axis];
+    }
+    return place;
   }
 
   /** {@code position} and the target's size are multiples of the element size. */
@@ -79,7 +96,7 @@ final class FortranSource implements ByteSource {
         for (long c = 0; c < width; c += tileCols) {
           int wide = (int) Math.min(tileCols, width - c);
           for (int i = 0; i < wide; i++) {
-            long at = start + ((col + c + i) * rows + row + r) * size;
+            long at = start + (stored(col + c + i) * rows + row + r) * size;
             source.read(at, tile.asSlice((long) i * tileRows * size, (long) tall * size));
           }
           transpose(tile, tileRows, tall, wide, target, r * width + c, width);

@@ -7,13 +7,18 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.exc.StreamConstraintsException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +27,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /**
  * JSON (RFC 8259) to and from plain objects: {@code Map<String, Object>} in the order of the text,
@@ -32,8 +38,14 @@ import java.util.Map;
  * keys, no unpaired surrogates, at most {@value #MAX_DEPTH} levels. A number without fraction and
  * exponent is a {@code Long} and must fit one; any other is a finite {@code Double}.
  *
+ * <p>{@link #readForeign} takes what Python's {@code json} writes besides, for members that nobody
+ * needs must not stand in the way of those that somebody does: {@code NaN}, {@code Infinity},
+ * {@code -Infinity} and decimals beyond a double's range are {@code Double}s that are not finite,
+ * an integer beyond 64 bits is a {@code BigInteger}, an unpaired surrogate becomes U+FFFD.
+ *
  * <p>Writing takes the same objects and any {@link Byte}, {@link Short}, {@link Integer} or {@link
- * Float}; every double is written so that it reads back with the same bits.
+ * Float}; every double is written so that it reads back with the same bits. Doubles that are not
+ * finite are refused: see {@link #finite}.
  */
 public final class Json {
   /** Deepest nesting of objects and arrays, read or written. */
@@ -41,8 +53,11 @@ public final class Json {
 
   private static final int MAX_NUMBER = 1000;
 
-  // Field names of untrusted files must not fill the VM's string table. Lengths of strings are
-  // bounded by the size of the input.
+  /** A string costs some eight bytes a character while it is read: a quarter of the heap. */
+  private static final int MOST_TEXT =
+      Math.clamp(Runtime.getRuntime().maxMemory() / 32, 1 << 16, Integer.MAX_VALUE);
+
+  // Field names of untrusted files must not fill the VM's string table.
   private static final JsonFactory FACTORY =
       JsonFactory.builder()
           .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
@@ -51,10 +66,14 @@ public final class Json {
               StreamReadConstraints.builder()
                   .maxNestingDepth(MAX_DEPTH)
                   .maxNumberLength(MAX_NUMBER)
-                  .maxNameLength(Integer.MAX_VALUE)
-                  .maxStringLength(Integer.MAX_VALUE)
+                  .maxNameLength(MOST_TEXT)
+                  .maxStringLength(MOST_TEXT)
                   .build())
           .build();
+
+  /** What Python writes although it is no JSON. */
+  private static final JsonFactory FOREIGN =
+      FACTORY.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
   private Json() {}
 
@@ -68,6 +87,10 @@ public final class Json {
    * @throws IOException if reading fails
    */
   public static Object read(Path file, int maxBytes) throws IOException {
+    return parse(file, bytes(file, maxBytes));
+  }
+
+  private static byte[] bytes(Path file, int maxBytes) throws IOException {
     try (FileSource source = FileSource.open(file)) {
       if (source.size() > maxBytes) {
         throw new BadFileException(
@@ -75,8 +98,59 @@ public final class Json {
       }
       byte[] text = new byte[(int) source.size()];
       source.read(0, MemorySegment.ofArray(text));
-      return parse(file, text);
+      return text;
     }
+  }
+
+  /**
+   * Reads a file that holds one JSON value, as another program may have written it.
+   *
+   * @param file the file
+   * @param maxBytes the largest size to accept, in bytes
+   * @return the value, possibly with numbers that are not finite or not a {@code Long}
+   * @throws BadFileException if the file is missing, too large or not JSON even so
+   * @throws IOException if reading fails
+   */
+  public static Object readForeign(Path file, int maxBytes) throws IOException {
+    return parse(file, bytes(file, maxBytes), FOREIGN);
+  }
+
+  /**
+   * Reads a file that holds one JSON object, as another program may have written it.
+   *
+   * @param file the file
+   * @param maxBytes the largest size to accept, in bytes
+   * @return its members in the order of the file
+   * @throws BadFileException if the file is missing, too large or not a JSON object even so
+   * @throws IOException if reading fails
+   */
+  public static Map<String, Object> readForeignObject(Path file, int maxBytes) throws IOException {
+    return object(file, readForeign(file, maxBytes));
+  }
+
+  /**
+   * A value without numbers that JSON has not.
+   *
+   * @param value anything that {@link #readForeign} gives
+   * @param substitute stands for a double that is not finite
+   * @return a copy that can be written
+   */
+  public static Object finite(Object value, Function<Double, Object> substitute) {
+    return switch (value) {
+      case Map<?, ?> members -> {
+        Map<String, Object> copy = new LinkedHashMap<>();
+        members.forEach((key, member) -> copy.put((String) key, finite(member, substitute)));
+        yield copy;
+      }
+      case List<?> items -> {
+        List<Object> copy = new ArrayList<>();
+        items.forEach(item -> copy.add(finite(item, substitute)));
+        yield copy;
+      }
+      case Double number when !Double.isFinite(number) -> substitute.apply(number);
+      case null -> null;
+      default -> value;
+    };
   }
 
   /**
@@ -89,7 +163,10 @@ public final class Json {
    * @throws IOException if reading fails
    */
   public static Map<String, Object> readObject(Path file, int maxBytes) throws IOException {
-    Object value = read(file, maxBytes);
+    return object(file, read(file, maxBytes));
+  }
+
+  private static Map<String, Object> object(Path file, Object value) throws BadFileException {
     if (!(value instanceof Map<?, ?> members)) {
       throw new BadFileException(file, "expected a JSON object, got " + kind(value));
     }
@@ -107,10 +184,15 @@ public final class Json {
    * @throws BadFileException if the text is not strict JSON; the message gives line and column
    */
   public static Object parse(Path source, byte[] utf8) throws BadFileException {
-    try (JsonParser parser = FACTORY.createParser(decode(source, utf8))) {
+    return parse(source, utf8, FACTORY);
+  }
+
+  private static Object parse(Path source, byte[] utf8, JsonFactory factory)
+      throws BadFileException {
+    try (JsonParser parser = factory.createParser(decode(source, utf8))) {
       try {
         parser.nextToken();
-        Object value = value(source, parser);
+        Object value = value(source, parser, factory == FOREIGN, new ParseBudget(source));
         if (parser.nextToken() != null) {
           throw bad(source, parser, "expected the end of the text after the value");
         }
@@ -150,9 +232,15 @@ public final class Json {
     return write(value, true) + "\n";
   }
 
-  /** A strict parser for a text whose UTF-8 has been checked. */
-  static JsonParser parser(String text) throws IOException {
-    return FACTORY.createParser(text);
+  /**
+   * A strict parser that decodes as it goes.
+   *
+   * @param utf8 the text; bytes that are not UTF-8 are a {@link CharacterCodingException}, when
+   *     they are met
+   */
+  static JsonParser parser(InputStream utf8) throws IOException {
+    return FACTORY.createParser(
+        new InputStreamReader(utf8, StandardCharsets.UTF_8.newDecoder())); // one that reports
   }
 
   /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
@@ -168,9 +256,20 @@ public final class Json {
   static BadFileException bad(Path source, JacksonException e) {
     JsonLocation at = e.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    // Jackson's hints in parentheses speak of its own settings and objects.
+    // Jackson's hints speak of its own settings and objects.
     String problem =
-        e.getOriginalMessage().replaceFirst(" \\((start marker|from `|not recog).*", "");
+        e instanceof StreamConstraintsException
+            ? (e.getOriginalMessage().contains("nesting depth")
+                ? "expected a nesting depth of at most " + MAX_DEPTH
+                : e.getOriginalMessage().startsWith("Number")
+                    ? "expected a number of at most " + MAX_NUMBER + " digits"
+                    : "expected texts of at most "
+                        + MOST_TEXT
+                        + " characters, which is what the Java heap has room for (-Xmx)")
+            : e.getOriginalMessage()
+                .replaceFirst(" \\((start marker|from `|not recog).*", "")
+                .replaceFirst(": enable `.*", "")
+                .replaceFirst("(?s)\\s*\\(?`.*", "");
     return new BadFileException(source, "bad JSON" + place + ": " + problem, e);
   }
 
@@ -191,6 +290,24 @@ public final class Json {
     return text;
   }
 
+  private static String text(Path source, JsonParser parser, boolean foreign) throws IOException {
+    if (!foreign) {
+      return text(source, parser);
+    }
+    String text = parser.getText();
+    return hasUnpairedSurrogate(text) ? paired(text) : text;
+  }
+
+  private static String paired(String text) {
+    StringBuilder paired = new StringBuilder(text.length());
+    text.codePoints()
+        .forEach(
+            c ->
+                paired.appendCodePoint(
+                    c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xfffd : c));
+    return paired.toString();
+  }
+
   /** The integer under the parser. */
   static long integer(Path source, JsonParser parser) throws IOException {
     if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT) {
@@ -202,34 +319,44 @@ public final class Json {
     };
   }
 
-  private static Object value(Path source, JsonParser parser) throws IOException {
+  private static Object value(Path source, JsonParser parser, boolean foreign, ParseBudget budget)
+      throws IOException {
+    budget.spend(ParseBudget.VALUE);
     JsonToken token = parser.currentToken();
     return switch (token) {
       case null -> throw bad(source, parser, "expected a value, got the end of the text");
       case START_OBJECT -> {
         Map<String, Object> members = new LinkedHashMap<>();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
-          String key = text(source, parser);
+          String key = text(source, parser, foreign);
+          budget.spendText(key);
           if (members.containsKey(key)) {
             throw bad(source, parser, "duplicate key '" + key + "'");
           }
           parser.nextToken();
-          members.put(key, value(source, parser));
+          members.put(key, value(source, parser, foreign, budget));
         }
         yield members;
       }
       case START_ARRAY -> {
         List<Object> items = new ArrayList<>();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
-          items.add(value(source, parser));
+          items.add(value(source, parser, foreign, budget));
         }
         yield items;
       }
-      case VALUE_STRING -> text(source, parser);
-      case VALUE_NUMBER_INT -> integer(source, parser);
+      case VALUE_STRING -> {
+        String text = text(source, parser, foreign);
+        budget.spendText(text);
+        yield text;
+      }
+      case VALUE_NUMBER_INT ->
+          foreign && parser.getNumberType() == JsonParser.NumberType.BIG_INTEGER
+              ? parser.getBigIntegerValue()
+              : (Object) integer(source, parser);
       case VALUE_NUMBER_FLOAT -> {
         double number = parser.getDoubleValue();
-        if (Double.isInfinite(number)) {
+        if (!foreign && Double.isInfinite(number)) {
           throw bad(source, parser, "number does not fit a double");
         }
         yield number;
@@ -271,6 +398,7 @@ public final class Json {
       case Short number -> generator.writeNumber(number.longValue());
       case Integer number -> generator.writeNumber(number.longValue());
       case Long number -> generator.writeNumber(number);
+      case BigInteger number -> generator.writeNumber(number);
       case Float number -> generator.writeNumber(checked(number.doubleValue()));
       case Double number -> generator.writeNumber(checked(number));
       case Map<?, ?> members -> {

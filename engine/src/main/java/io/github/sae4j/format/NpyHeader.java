@@ -115,9 +115,6 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
     if (type() == null) {
       return "expected element type f8, f4, f2, i8, i4, u1 or b1, got '" + descr() + "'";
     }
-    if (fortranOrder() && shape().stream().filter(size -> size != 1).count() > 2) {
-      return "expected C order or at most two dimensions, got Fortran order and " + shape();
-    }
     return null;
   }
 
@@ -157,8 +154,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
               + present);
     }
     long[] wide = shape().stream().mapToLong(Long::longValue).filter(s -> s != 1).toArray();
-    if (fortranOrder() && wide.length == 2) {
-      ByteSource rows = new FortranSource(source, dataOffset(), wide[0], wide[1], type.bytes());
+    if (fortranOrder() && wide.length > 1 && info.elements() > 0) {
+      ByteSource rows = new FortranSource(source, dataOffset(), wide, type.bytes());
       return new StoredTensor(info, rows, 0, bigEndian());
     }
     return new StoredTensor(info, source, dataOffset(), bigEndian());

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Enumeration;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,7 +19,9 @@ import java.util.zip.ZipFile;
  *
  * <p>Members of {@code numpy.savez} (stored) are read in place. Members of {@code
  * numpy.savez_compressed} (deflated) are inflated into memory outside the heap when their elements
- * are first read, and kept until the file is closed. Names of members are never used as paths.
+ * are first read, and kept until the file is closed: at most 1 GiB for all open files together
+ * ({@code -Dsae4j.npzInflateBytes}). Beyond that they can be read from front to back, inflated on
+ * the way. Names of members are never used as paths.
  */
 public final class NpzFile {
   private NpzFile() {}
@@ -36,13 +37,16 @@ public final class NpzFile {
   public static TensorFile open(Path path) throws IOException {
     // Complains about a missing file, a folder or a pipe in the same words as the other formats.
     long fileSize;
+    ParseBudget budget = new ParseBudget(path);
     try (FileSource file = FileSource.open(path)) {
       fileSize = file.size();
+      // Java reads the directory as a whole, and makes a table of it.
+      budget.spend(2 * ZipDirectory.size(file));
     }
     try {
       ZipFile zip = new ZipFile(path.toFile());
       try {
-        return read(path, zip, fileSize);
+        return read(path, zip, fileSize, budget);
       } catch (Throwable e) {
         zip.close();
         throw e;
@@ -52,20 +56,23 @@ public final class NpzFile {
     }
   }
 
-  private static TensorFile read(Path path, ZipFile zip, long fileSize) throws IOException {
+  private static TensorFile read(Path path, ZipFile zip, long fileSize, ParseBudget budget)
+      throws IOException {
     List<NpzMember> members = new ArrayList<>();
     List<StoredTensor> tensors = new ArrayList<>();
-    Map<String, String> unreadable = new LinkedHashMap<>();
+    List<UnreadableTensor> unreadable = new ArrayList<>();
     Set<String> names = new HashSet<>();
     Enumeration<? extends ZipEntry> entries = zip.entries();
     while (entries.hasMoreElements()) {
       ZipEntry entry = entries.nextElement();
+      budget.spend(2 * ParseBudget.TENSOR);
+      budget.spendText(entry.getName());
       String name = NpyHeader.withoutSuffix(entry.getName());
       if (!names.add(name)) {
         throw new BadFileException(path, "duplicate member '" + name + "'");
       }
       if (name.equals(entry.getName())) {
-        unreadable.put(name, "not an npy array");
+        unreadable.add(new UnreadableTensor(name, "", List.of(), "not an npy array"));
         continue;
       }
       String what = "member '" + entry.getName() + "': ";
@@ -76,7 +83,7 @@ public final class NpzFile {
       if (obstacle == null) {
         tensors.add(header.tensor(path, what, name, member, member.size()));
       } else {
-        unreadable.put(name, obstacle);
+        unreadable.add(new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
       }
     }
     return new TensorFile(

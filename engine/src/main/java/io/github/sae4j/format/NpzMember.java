@@ -6,19 +6,36 @@ import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * A member of a zip file. A stored member is read in place; a deflated one can only be read from
+ * A member of a zip file. A stored member is read in place. A deflated one can only be read from
  * its start, so it is inflated as a whole, once, into memory outside the heap and checked against
- * its CRC.
+ * its CRC, as long as all that are held so together stay within a bound. Beyond it a member is
+ * inflated anew as it is read, from front to back in next to no memory; a reader that jumps back
+ * and forth would inflate it over and over, and is refused.
  */
 final class NpzMember implements ByteSource, AutoCloseable {
   /** Deflate codes at most 258 bytes in two bits: no member can truly grow by more than this. */
   private static final long MAX_RATIO = 1032;
+
+  /** Sets {@link #BOUND}, in bytes. */
+  static final String PROPERTY = "sae4j.npzInflateBytes";
+
+  /** What inflated members of all open files may hold together. */
+  static final long BOUND = Long.getLong(PROPERTY, 1L << 30);
+
+  /** How often a member may be inflated in vain before its reader is told. */
+  private static final int VAIN_PASSES = 4;
+
+  /** A read that skips no more than so many times its own size is not in vain. */
+  private static final int FAIR_SKIP = 64;
+
+  private static final AtomicLong HELD = new AtomicLong();
 
   private final Path path;
   private final ZipFile zip;
@@ -26,6 +43,18 @@ final class NpzMember implements ByteSource, AutoCloseable {
   private final long fileSize;
   private Arena arena;
   private MemorySegment inflated;
+
+  /** What is inflated as it is read, and how far that has come. */
+  private InputStream sequence;
+
+  private boolean closed;
+  private long reached;
+  private final CRC32 sequenceCrc = new CRC32();
+
+  /** Bytes inflated on the way to those that were asked for, and those. */
+  private long inflatedBytes;
+
+  private long askedBytes;
 
   /**
    * A member.
@@ -72,8 +101,85 @@ final class NpzMember implements ByteSource, AutoCloseable {
   public void read(long position, MemorySegment target) throws IOException {
     if (entry.getMethod() == ZipEntry.STORED) {
       stream(position, target);
-    } else {
+    } else if (hold()) {
       MemorySegment.copy(inflated(), position, target, 0, target.byteSize());
+    } else {
+      readInSequence(position, target);
+    }
+  }
+
+  /** Whether the member is held in memory, or may be from now on. */
+  private synchronized boolean hold() throws IOException {
+    if (arena != null) {
+      return true;
+    }
+    if (closed) {
+      throw new IllegalStateException(path + " is closed");
+    }
+    long size = size();
+    if (HELD.addAndGet(size) > BOUND) {
+      HELD.addAndGet(-size);
+      return false;
+    }
+    arena = Arena.ofShared();
+    return true;
+  }
+
+  private synchronized void readInSequence(long position, MemorySegment target) throws IOException {
+    try {
+      if (sequence == null || position < reached) {
+        if (sequence != null) {
+          sequence.close();
+        }
+        sequence = open();
+        reached = 0;
+        sequenceCrc.reset();
+      }
+      byte[] buffer = new byte[CHUNK];
+      inflatedBytes += position + target.byteSize() - reached;
+      askedBytes += target.byteSize();
+      expectForward();
+      while (reached < position) {
+        advance(buffer, (int) Math.min(buffer.length, position - reached));
+      }
+      for (long done = 0; done < target.byteSize(); ) {
+        int now = (int) Math.min(buffer.length, target.byteSize() - done);
+        advance(buffer, now);
+        MemorySegment.copy(MemorySegment.ofArray(buffer), 0, target, done, now);
+        done += now;
+      }
+    } catch (EOFException | ZipException e) {
+      throw broken(e);
+    }
+  }
+
+  private void advance(byte[] buffer, int count) throws IOException {
+    if (sequence.readNBytes(buffer, 0, count) < count) {
+      throw new EOFException("expected " + size() + " bytes");
+    }
+    sequenceCrc.update(buffer, 0, count);
+    reached += count;
+    if (reached == size() && sequenceCrc.getValue() != entry.getCrc()) {
+      throw new BadFileException(path, "member '" + entry.getName() + "': CRC does not match");
+    }
+  }
+
+  private void expectForward() throws BadFileException {
+    long size = size();
+    // Divided, not multiplied: sizes come from the file.
+    if (inflatedBytes / VAIN_PASSES > size && askedBytes < (inflatedBytes - 4 * size) / FAIR_SKIP) {
+      throw new BadFileException(
+          path,
+          "member '"
+              + entry.getName()
+              + "' is compressed, of "
+              + size
+              + " bytes, and more than the "
+              + BOUND
+              + " that are held inflated at a time: it can be read from front to back, not in any"
+              + " order. Save it with numpy.savez, or start Java with -D"
+              + PROPERTY
+              + "=BYTES");
     }
   }
 
@@ -92,13 +198,15 @@ final class NpzMember implements ByteSource, AutoCloseable {
   }
 
   private synchronized MemorySegment inflated() throws IOException {
+    if (closed) {
+      throw new IllegalStateException(path + " is closed");
+    }
     if (inflated == null) {
-      arena = Arena.ofShared();
       try {
         inflated = inflate(allocate(size()));
       } finally {
         if (inflated == null) {
-          arena.close();
+          release();
         }
       }
     }
@@ -124,8 +232,19 @@ final class NpzMember implements ByteSource, AutoCloseable {
   /** Frees what was inflated; reading it afterwards throws {@link IllegalStateException}. */
   @Override
   public synchronized void close() {
-    if (inflated != null && inflated.scope().isAlive()) {
-      arena.close();
+    closed = true;
+    if (arena != null) {
+      release();
+    }
+  }
+
+  private void release() {
+    arena.close();
+    arena = null;
+    try {
+      HELD.addAndGet(-size());
+    } catch (BadFileException e) {
+      throw new IllegalStateException("checked before", e);
     }
   }
 

@@ -5,9 +5,11 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,7 +24,8 @@ import java.util.Set;
 /**
  * The checked header of a safetensors file, with the rules of the reference implementation: at most
  * 100 MB of JSON, tensors laid end to end from the first byte after the header to the last byte of
- * the file, neither hole nor overlap, sizes equal to shape times element size.
+ * the file, neither hole nor overlap, sizes equal to shape times element size. The text is parsed
+ * as it is read; what it describes must fit a {@link ParseBudget}.
  */
 final class SafetensorsHeader {
   static final int MAX_HEADER = 100_000_000;
@@ -42,8 +45,9 @@ final class SafetensorsHeader {
 
   private final FileSource file;
   private final Path path;
+  private final ParseBudget budget;
   private final List<StoredTensor> tensors = new ArrayList<>();
-  private final Map<String, String> unreadable = new LinkedHashMap<>();
+  private final List<UnreadableTensor> unreadable = new ArrayList<>();
   private final Map<String, String> metadata = new LinkedHashMap<>();
   private final List<Entry> entries = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
@@ -51,6 +55,7 @@ final class SafetensorsHeader {
   private SafetensorsHeader(FileSource file) {
     this.file = file;
     this.path = file.path();
+    this.budget = new ParseBudget(path);
   }
 
   static SafetensorsHeader read(FileSource file) throws IOException {
@@ -63,7 +68,7 @@ final class SafetensorsHeader {
     return tensors;
   }
 
-  Map<String, String> unreadable() {
+  List<UnreadableTensor> unreadable() {
     return unreadable;
   }
 
@@ -95,24 +100,27 @@ final class SafetensorsHeader {
               + " bytes, there are "
               + (file.size() - 8));
     }
-    parse(text((int) length));
+    if (length > 0) {
+      file.read(8, MemorySegment.ofArray(lengthBytes).asSlice(0, 1));
+    }
+    if (length == 0 || lengthBytes[0] != '{') {
+      throw new BadFileException(path, "expected a safetensors header that starts with '{'");
+    }
+    try {
+      parse(new RangeStream(file, 8, length));
+    } catch (CharacterCodingException e) {
+      throw new BadFileException(path, "expected JSON in UTF-8, got bytes that are not", e);
+    }
     place(8 + length);
   }
 
-  private String text(int length) throws IOException {
-    byte[] bytes = new byte[length];
-    file.read(8, MemorySegment.ofArray(bytes));
-    if (length == 0 || bytes[0] != '{') {
-      throw new BadFileException(path, "expected a safetensors header that starts with '{'");
-    }
-    return Json.decode(path, bytes);
-  }
-
-  private void parse(String text) throws IOException {
+  private void parse(InputStream text) throws IOException {
     try (JsonParser parser = Json.parser(text)) {
       parser.nextToken();
       while (parser.nextToken() != JsonToken.END_OBJECT) {
         String name = Json.text(path, parser);
+        budget.spend(ParseBudget.TENSOR);
+        budget.spendText(name);
         if (!names.add(name)) {
           throw Json.bad(path, parser, "duplicate tensor '" + name + "'");
         }
@@ -138,9 +146,12 @@ final class SafetensorsHeader {
     expect(parser, JsonToken.START_OBJECT, "__metadata__: expected an object");
     while (parser.nextToken() != JsonToken.END_OBJECT) {
       String key = Json.text(path, parser);
+      budget.spendText(key);
       parser.nextToken();
       expect(parser, JsonToken.VALUE_STRING, "__metadata__: expected strings");
-      if (metadata.putIfAbsent(key, Json.text(path, parser)) != null) {
+      String value = Json.text(path, parser);
+      budget.spendText(value);
+      if (metadata.putIfAbsent(key, value) != null) {
         throw Json.bad(path, parser, "__metadata__: duplicate key '" + key + "'");
       }
     }
@@ -202,6 +213,7 @@ final class SafetensorsHeader {
       if (values.size() == most) {
         throw Json.bad(path, parser, what + ": expected at most " + most + " values");
       }
+      budget.spend(Long.BYTES * 4);
       values.add(value);
     }
     return values;
@@ -219,9 +231,12 @@ final class SafetensorsHeader {
     for (Entry entry : entries) {
       ElementType type = TYPES.get(entry.dtype());
       if (type == null) {
-        unreadable.put(
-            entry.name(),
-            "expected dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL, got " + entry.dtype());
+        unreadable.add(
+            new UnreadableTensor(
+                entry.name(),
+                entry.dtype(),
+                entry.shape(),
+                "expected dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL, got " + entry.dtype()));
         continue;
       }
       TensorInfo info;

@@ -5,6 +5,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}) or
@@ -26,7 +28,7 @@ public final class TensorFile implements Closeable {
   private final Path path;
   private final Map<String, StoredTensor> stored = new LinkedHashMap<>();
   private final List<TensorInfo> infos;
-  private final Map<String, String> unreadable;
+  private final Map<String, UnreadableTensor> unreadable = new LinkedHashMap<>();
   private final Map<String, String> metadata;
   private final Closeable source;
 
@@ -35,20 +37,20 @@ public final class TensorFile implements Closeable {
    *
    * @param path the file
    * @param tensors its tensors in the order of the file
-   * @param unreadable names of tensors left out and why
+   * @param unreadable tensors left out and why
    * @param metadata free text that the file carries
    * @param source what the tensors are read from, closed with this
    */
   TensorFile(
       Path path,
       List<StoredTensor> tensors,
-      Map<String, String> unreadable,
+      List<UnreadableTensor> unreadable,
       Map<String, String> metadata,
       Closeable source) {
     this.path = path;
     tensors.forEach(tensor -> stored.put(tensor.info().name(), tensor));
     this.infos = tensors.stream().map(StoredTensor::info).toList();
-    this.unreadable = Collections.unmodifiableMap(new LinkedHashMap<>(unreadable));
+    unreadable.forEach(tensor -> this.unreadable.put(tensor.name(), tensor));
     this.metadata = metadata;
     this.source = source;
   }
@@ -73,6 +75,9 @@ public final class TensorFile implements Closeable {
       file.read(0, MemorySegment.ofArray(start));
     }
     String name = path.getFileName().toString();
+    if (TorchFile.looksLike(path, start)) {
+      throw new BadFileException(path, TorchFile.ADVICE);
+    }
     if (NpyHeader.isMagic(start) || name.endsWith(".npy")) {
       return NpyFile.open(path);
     }
@@ -108,10 +113,10 @@ public final class TensorFile implements Closeable {
    * Tensors that the file holds and this library cannot read, for instance of an element type it
    * does not know. They are left out of {@link #tensors()}.
    *
-   * @return names and the reason each; usually empty
+   * @return by name, in the order of the file; usually empty
    */
-  public Map<String, String> unreadable() {
-    return unreadable;
+  public Map<String, UnreadableTensor> unreadable() {
+    return Collections.unmodifiableMap(unreadable);
   }
 
   /**
@@ -137,15 +142,20 @@ public final class TensorFile implements Closeable {
     if (tensor != null) {
       return tensor.info();
     }
-    String why = unreadable.get(name);
-    if (why != null) {
-      throw new BadFileException(path, "cannot read tensor '" + name + "': " + why);
+    UnreadableTensor other = unreadable.get(name);
+    if (other != null) {
+      throw new BadFileException(path, "cannot read tensor '" + name + "' " + other.description());
     }
+    int all = stored.size() + unreadable.size();
     String names =
-        stored.isEmpty()
+        all == 0
             ? "no tensors"
-            : stored.keySet().stream().limit(LISTED).collect(Collectors.joining(", "))
-                + (stored.size() > LISTED ? ", ... (" + stored.size() + " in all)" : "");
+            : Stream.concat(
+                        stored.keySet().stream(),
+                        unreadable.keySet().stream().map(each -> each + " (not readable)"))
+                    .limit(LISTED)
+                    .collect(Collectors.joining(", "))
+                + (all > LISTED ? ", ... (" + all + " in all)" : "");
     throw new BadFileException(path, "expected a tensor '" + name + "', the file has " + names);
   }
 
@@ -196,6 +206,29 @@ public final class TensorFile implements Closeable {
             type, tensor.bigEndian(), buffer, now, target, targetByte + done * Float.BYTES);
       }
     }
+  }
+
+  /**
+   * Reads one element without rounding it to {@code f32}; for messages about it.
+   *
+   * @param info one of {@link #tensors()}
+   * @param element its place in row-major order
+   * @return the value; of an I64 the nearest double
+   * @throws BadFileException if the file ends early
+   * @throws IOException if reading fails
+   */
+  public double readDouble(TensorInfo info, long element) throws IOException {
+    StoredTensor tensor = checked(info, element, 1);
+    if (info.type() != ElementType.F64) {
+      float[] value = new float[1];
+      readFloats(info, element, 1, MemorySegment.ofArray(value), 0);
+      return value[0];
+    }
+    byte[] bytes = new byte[Double.BYTES];
+    tensor.source().read(tensor.position() + element * Double.BYTES, MemorySegment.ofArray(bytes));
+    return ByteBuffer.wrap(bytes)
+        .order(tensor.bigEndian() ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN)
+        .getDouble();
   }
 
   /**

@@ -1,12 +1,13 @@
 package io.github.sae4j.memory;
 
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.nio.file.Files;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
@@ -87,16 +88,23 @@ public final class HugePages {
     }
   }
 
+  /** By a stream, not a channel: that would fail in a thread whose interrupt flag is set. */
+  private static String read(String setting) throws IOException {
+    try (FileInputStream in = new FileInputStream(SETTINGS.resolve(setting).toFile())) {
+      return new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+    }
+  }
+
   private static HugePages find() {
     if ("false".equals(System.getProperty(PROPERTY))) {
       return none("switched off by " + PROPERTY);
     }
     long pageBytes;
     try {
-      if (Files.readString(SETTINGS.resolve("enabled")).contains("[never]")) {
+      if (read("enabled").contains("[never]")) {
         return none("switched off in " + SETTINGS);
       }
-      pageBytes = Long.parseLong(Files.readString(SETTINGS.resolve("hpage_pmd_size")).strip());
+      pageBytes = Long.parseLong(read("hpage_pmd_size").strip());
     } catch (IOException | NumberFormatException e) {
       return none("no transparent huge pages on this system");
     }

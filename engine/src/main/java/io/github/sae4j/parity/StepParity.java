@@ -3,6 +3,12 @@ package io.github.sae4j.parity;
 import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Order;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Ranked.Scope;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
@@ -12,8 +18,11 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.function.UnaryOperator;
 
 /**
  * Runs training steps of every recipe, and of its variants, on the device and on the oracle, as the
@@ -144,6 +153,14 @@ final class StepParity {
     for (Variant variant : composed()) {
       results.add(compare(variant, Mode.COMPOSED));
     }
+    activations()
+        .forEach(
+            (name, activation) ->
+                results.add(
+                    compare(
+                        new Variant(Recipe.SAELENS, " " + name, List.of()),
+                        spec -> spec.withActivation(activation),
+                        Mode.COMPILED)));
     results.add(decay());
     return results;
   }
@@ -207,12 +224,23 @@ final class StepParity {
     }
   }
 
+  /** One of each kind that is not TopK. */
+  private static Map<String, Activation> activations() {
+    Map<String, Activation> all = new LinkedHashMap<>();
+    all.put("batchtopk", new Ranked(Scope.BATCH, K - 0.5, Order.VALUE, Relu.BEFORE));
+    all.put("abstopk", new Ranked(Scope.ROW, K, Order.MAGNITUDE, Relu.NONE));
+    all.put("groupmax", new Ranked(Scope.GROUP, K, Order.VALUE, Relu.AFTER));
+    all.put("relu", Threshold.RELU);
+    all.put("jumprelu", Threshold.jumpRelu(0.75f));
+    return all;
+  }
+
   private ParityResult compare(Variant variant, Mode mode) {
-    StepSpec spec =
-        variant
-            .config()
-            .stepSpec(D_IN, OptionalDouble.of(2.5))
-            .withInputFactor(variant.inputFactor());
+    return compare(variant, spec -> spec.withInputFactor(variant.inputFactor()), mode);
+  }
+
+  private ParityResult compare(Variant variant, UnaryOperator<StepSpec> change, Mode mode) {
+    StepSpec spec = change.apply(variant.config().stepSpec(D_IN, OptionalDouble.of(2.5)));
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
       TrainingState expected = start(expectedMemory, D_IN, D_SAE);

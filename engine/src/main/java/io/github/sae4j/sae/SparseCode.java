@@ -1,5 +1,8 @@
 package io.github.sae4j.sae;
 
+import java.util.Arrays;
+import java.util.StringJoiner;
+
 /**
  * The code of one row, on the heap.
  *
@@ -13,6 +16,33 @@ public record SparseCode(int[] indices, float[] values) {
       throw new IllegalArgumentException(
           "values: expected one for each of " + indices.length + " indices, got " + values.length);
     }
+  }
+
+  /** By content, as a value. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof SparseCode code
+        && Arrays.equals(indices, code.indices)
+        && Arrays.equals(values, code.values);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Arrays.hashCode(indices) + Arrays.hashCode(values);
+  }
+
+  /**
+   * The code in words.
+   *
+   * @return for instance {@code SparseCode{17: 0.42, 93: 1.5}}
+   */
+  @Override
+  public String toString() {
+    StringJoiner pairs = new StringJoiner(", ", "SparseCode{", "}");
+    for (int slot = 0; slot < indices.length; slot++) {
+      pairs.add(indices[slot] + ": " + values[slot]);
+    }
+    return pairs.toString();
   }
 
   /**

@@ -31,6 +31,16 @@ public record Forward(
   }
 
   /**
+   * The same with another activation.
+   *
+   * @param other how latents become active
+   * @return the changed forward pass
+   */
+  public Forward withActivation(Activation other) {
+    return new Forward(other, rescaleByDecoderNorm, subtractBDec, normalization, inputFactor);
+  }
+
+  /**
    * The same with another input factor.
    *
    * @param factor see {@code inputFactor}

@@ -47,6 +47,12 @@ public record StepSpec(
         shape.dOut());
     forward.activation().checkLatents(shape.dSae());
     Shapes.expect(
+        !(forward.activation() instanceof Activation.Threshold threshold)
+            || threshold.magnitude().isEmpty(),
+        "activation",
+        "one whose values are pre-activations: the gated form has no gradient yet",
+        forward.activation());
+    Shapes.expect(
         forward.activation().rowByRow() || shape.microBatchRows() == shape.rows(),
         "micro-batch rows",
         shape.rows() + " where latents of a whole batch compete",
@@ -62,6 +68,17 @@ public record StepSpec(
         "AuxK coefficient",
         "0 with input normalisation " + forward.normalization(),
         objective.find(AuxK.class).map(AuxK::weight).orElse(0.0));
+  }
+
+  /**
+   * The same step with another activation.
+   *
+   * @param activation how latents become active
+   * @return the changed step
+   */
+  public StepSpec withActivation(Activation activation) {
+    return new StepSpec(
+        shape, forward.withActivation(activation), objective, optimizer, deadLatents, decoderNorm);
   }
 
   /**

@@ -2,6 +2,8 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.RowRules;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
@@ -23,16 +25,19 @@ final class DataStatistics {
   private static final int MOST_BLOCK_ROWS = 1024;
 
   private final ActivationSource rows;
+  private final RowRules rules;
   private final int batchRows;
 
   /**
    * Statistics of training rows.
    *
    * @param rows rows to train on
+   * @param rules which of them are left out
    * @param batchRows rows of a training batch
    */
-  DataStatistics(ActivationSource rows, int batchRows) {
+  DataStatistics(ActivationSource rows, RowRules rules, int batchRows) {
     this.rows = rows;
+    this.rules = rules;
     this.batchRows = batchRows;
   }
 
@@ -55,7 +60,6 @@ final class DataStatistics {
           }
           norms.add(Math.sqrt(square));
           count[0]++;
-          return square;
         });
     double mean = norms.total() / count[0];
     return mean > 0 ? (float) (Math.sqrt(rows.width()) / mean) : 1f;
@@ -75,13 +79,10 @@ final class DataStatistics {
     forEachRow(
         VARIANCE_ROWS,
         row -> {
-          double sum = 0;
           for (int j = 0; j < mean.length; j++) {
             mean[j] += row[j] * factor;
-            sum += row[j];
           }
           count[0]++;
-          return sum;
         });
     for (int j = 0; j < mean.length; j++) {
       mean[j] /= count[0];
@@ -96,18 +97,14 @@ final class DataStatistics {
             square += difference * difference;
           }
           squares.add(square);
-          return square;
         });
     double variance = squares.total() / ((double) count[0] * mean.length);
     return variance > 0 ? 1 / variance : 1;
   }
 
-  /**
-   * Something done to each row; the array is filled anew for the next. Returns a number that is not
-   * finite if the row is not.
-   */
+  /** Something done to each row; the array is filled anew for the next. */
   private interface RowVisitor {
-    double visit(float[] row);
+    void visit(float[] row);
   }
 
   private void forEachRow(long wanted, RowVisitor visitor) throws IOException {
@@ -125,9 +122,15 @@ final class DataStatistics {
         left -= count;
         for (int r = 0; r < count; r++) {
           block.read(r, 1, row, 0);
-          if (!Double.isFinite(visitor.visit(row))) {
-            FiniteRows.expect(row, rows.origin(first + r));
+          if (rules.removed().test(first + r)) {
+            continue;
           }
+          if (rules.onBadRows() == OnBadRows.ERROR) {
+            FiniteRows.expect(row, rows, first + r);
+          } else if (FiniteRows.badColumn(row) >= 0) {
+            continue;
+          }
+          visitor.visit(row);
         }
       }
     }

@@ -5,7 +5,6 @@ import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
-import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -53,15 +52,22 @@ final class InitialState {
   /** The centre of the first batch, as the SAE will see it. */
   private void center(TrainingData data, float factor) throws IOException {
     long seed = config.data().shuffleSeed().orElse(config.run().seed());
-    int rows = (int) Math.min(config.rowsPerStep(), config.samples(data.training().rows()));
-    try (BatchStream stream = new BatchStream(data.training(), seed, rows, 0, rows);
+    long samples = config.samples(data.training().rows());
+    int rows = (int) Math.min(config.rowsPerStep(), samples);
+    try (BatchStream stream =
+            new BatchStream(data.training(), seed, rows, 0, samples, data.rules());
         OffHeap scratch = new OffHeap()) {
       Batch batch = stream.next();
+      while (batch.rows() == 0 && stream.hasNext()) {
+        batch = stream.next();
+      }
       Matrix x = batch.x();
-      FiniteRows.expect(x, batch::origin);
+      if (x.rows() == 0) {
+        return; // every row of the run is left out; no step will want a centre
+      }
       multiply(x, factor);
       InputNormalization normalization = config.data().normalizeActivations().inputNormalization();
-      normalization.apply(x, x, scratch.vector(rows), scratch.vector(rows));
+      normalization.apply(x, x, scratch.vector(x.rows()), scratch.vector(x.rows()));
       double[] center =
           config.start().bDecInitMethod() == BDecInit.MEAN
               ? Centers.mean(x)

@@ -1,12 +1,10 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
-import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -24,11 +22,13 @@ final class MetricsLog implements AutoCloseable {
   private static final int MOST_LINE_BYTES = 1 << 16;
 
   private final Path file;
-  private final FileChannel channel;
+  private final DiskFile log;
+  private long end;
 
-  private MetricsLog(Path file, FileChannel channel) {
+  private MetricsLog(Path file, DiskFile log, long end) {
     this.file = file;
-    this.channel = channel;
+    this.log = log;
+    this.end = end;
   }
 
   /**
@@ -43,19 +43,18 @@ final class MetricsLog implements AutoCloseable {
    */
   static MetricsLog open(Path file, long step, long size) throws IOException {
     long keep = Files.exists(file) ? lengthUpTo(file, step, size) : 0;
-    FileChannel channel =
-        FileChannel.open(
+    DiskFile log =
+        DiskFile.open(
             file,
             StandardOpenOption.CREATE,
             StandardOpenOption.WRITE,
             // A log that is a link to somebody's file must not cost them that file.
             LinkOption.NOFOLLOW_LINKS);
     try {
-      channel.truncate(keep);
-      channel.position(keep);
-      return new MetricsLog(file, channel);
+      log.truncate(keep);
+      return new MetricsLog(file, log, keep);
     } catch (IOException e) {
-      channel.close();
+      log.close();
       throw e;
     }
   }
@@ -63,16 +62,26 @@ final class MetricsLog implements AutoCloseable {
   /** Reads line by line: the log of a long run need not fit into memory. */
   private static long lengthUpTo(Path file, long step, long size) throws IOException {
     long keep = endsALine(file, size) ? size : 0;
-    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
-      in.skipNBytes(keep);
+    try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
+      ByteBuffer bytes = ByteBuffer.allocate(MOST_LINE_BYTES);
       ByteArrayOutputStream line = new ByteArrayOutputStream();
-      for (int next = in.read(); next >= 0 && line.size() <= MOST_LINE_BYTES; next = in.read()) {
-        if (next != '\n') {
-          line.write(next);
-        } else if (isWithin(file, line.toByteArray(), step)) {
-          keep += line.size() + 1;
-          line.reset();
-        } else {
+      long at = keep;
+      for (int got = in.read(bytes, at); got >= 0; got = in.read(bytes, at)) {
+        at += got;
+        bytes.flip();
+        while (bytes.hasRemaining()) {
+          byte next = bytes.get();
+          if (next != '\n') {
+            line.write(next);
+          } else if (isWithin(file, line.toByteArray(), step)) {
+            keep += line.size() + 1;
+            line.reset();
+          } else {
+            return keep;
+          }
+        }
+        bytes.clear();
+        if (line.size() > MOST_LINE_BYTES) {
           return keep;
         }
       }
@@ -85,9 +94,9 @@ final class MetricsLog implements AutoCloseable {
     if (size < 1 || size > Files.size(file)) {
       return false;
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+    try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
       ByteBuffer last = ByteBuffer.allocate(1);
-      return channel.read(last, size - 1) == 1 && last.get(0) == '\n';
+      return in.read(last, size - 1) == 1 && last.get(0) == '\n';
     }
   }
 
@@ -108,15 +117,14 @@ final class MetricsLog implements AutoCloseable {
    */
   void append(Map<String, Object> line) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap((Json.line(line) + "\n").getBytes(StandardCharsets.UTF_8));
-    long before = channel.position();
     try {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
+      int length = bytes.remaining();
+      log.writeFully(bytes, end);
+      end += length;
     } catch (IOException e) {
       IOException failure = cannotWrite(e);
       try {
-        channel.truncate(before); // the next line must not go on where this one broke off
+        log.truncate(end); // the next line must not go on where this one broke off
       } catch (IOException again) {
         failure.addSuppressed(again);
       }
@@ -127,7 +135,7 @@ final class MetricsLog implements AutoCloseable {
   /** Returns when all lines so far have reached the disk. */
   void force() throws IOException {
     try {
-      channel.force(true);
+      log.force();
     } catch (IOException e) {
       throw cannotWrite(e);
     }
@@ -138,12 +146,12 @@ final class MetricsLog implements AutoCloseable {
   }
 
   /** Bytes so far. */
-  long size() throws IOException {
-    return channel.size();
+  long size() {
+    return end;
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    log.close();
   }
 }

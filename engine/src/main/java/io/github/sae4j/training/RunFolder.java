@@ -1,15 +1,15 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.Manifest;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -27,6 +27,15 @@ public record RunFolder(Path path) {
 
   /** Member of {@code config.json}: the other options of the command. */
   public static final String OPTIONS = "options";
+
+  /** Member of {@code config.json}: rows left out since a step, given when the run was resumed. */
+  public static final String REMOVALS = "removals";
+
+  /** Member of {@code config.json}: size and hash of the log, once the run has ended. */
+  static final String LOG = "log";
+
+  /** Member of {@code config.json}: hash of the SAE that the run started from. */
+  static final String PRETRAINED = "pretrained_sha256";
 
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
@@ -122,10 +131,11 @@ public record RunFolder(Path path) {
    * Reads {@code config.json}.
    *
    * @return its members; empty if there is no such file
+   * @throws BadFileException if it is there and was damaged or edited
    * @throws IOException if it is there and cannot be read
    */
   public Map<String, Object> readConfig() throws IOException {
-    return Files.exists(config()) ? Json.readObject(config(), MOST_CONFIG_BYTES) : Map.of();
+    return Files.exists(config()) ? SealedJson.read(config(), MOST_CONFIG_BYTES) : Map.of();
   }
 
   /**
@@ -150,13 +160,41 @@ public record RunFolder(Path path) {
     return Optional.empty();
   }
 
+  /**
+   * Looks at the log of a finished run.
+   *
+   * @return one line if it is missing or was changed since the run ended; else none
+   * @throws IOException if a file cannot be read
+   */
+  public List<String> damage() throws IOException {
+    if (!(readConfig().get(LOG) instanceof Map<?, ?> log)
+        || !(log.get("bytes") instanceof Long bytes)) {
+      return List.of();
+    }
+    return RecordHashes.of(metrics(), bytes).equals(log.get("sha256"))
+        ? List.of()
+        : List.of(metrics() + " is missing or was changed since the run ended");
+  }
+
+  /** Notes what the log of a run that ends holds. */
+  void recordLog(long bytes) throws IOException {
+    Map<String, Object> config = new LinkedHashMap<>(readConfig());
+    if (!config.isEmpty()) {
+      Map<String, Object> log = new LinkedHashMap<>();
+      log.put("bytes", bytes);
+      log.put("sha256", RecordHashes.of(metrics(), bytes));
+      config.put(LOG, log);
+      writeConfig(config);
+    }
+  }
+
   /** Writes {@code evaluation.json} so that it is there whole or not at all. */
   void writeEvaluation(Map<String, Object> metrics) throws IOException {
-    Durable.write(evaluation(), Json.pretty(metrics));
+    SealedJson.write(evaluation(), metrics);
   }
 
   /** Writes {@code config.json} so that it is there whole or not at all. */
   void writeConfig(Map<String, Object> members) throws IOException {
-    Durable.write(config(), Json.pretty(members));
+    SealedJson.write(config(), members);
   }
 }

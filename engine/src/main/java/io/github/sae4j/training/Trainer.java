@@ -6,6 +6,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
@@ -18,6 +19,7 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -51,6 +53,8 @@ public final class Trainer implements AutoCloseable {
   private final BatchStream stream;
   private long stepsDone;
   private long samplesDone;
+  private long passedOver;
+  private LeftOut leftOut;
 
   /** Whether steps have run since the state was last brought up to date. */
   private boolean behind;
@@ -60,19 +64,22 @@ public final class Trainer implements AutoCloseable {
       TrainingData data,
       Device device,
       Measured measured,
-      long stepsDone,
+      Done done,
       Start start)
       throws IOException {
     int dIn = data.training().width();
     long samples = config.samples(data.training().rows());
     this.config = config;
     this.measured = measured;
-    this.stepsDone = stepsDone;
+    stepsDone = done.steps();
+    passedOver = done.passedOver();
+    leftOut = done.leftOut();
     spec =
         config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
     steps = config.steps(data.training().rows());
     learningRate = config.learningRate(spec.shape().dSae(), steps);
-    samplesDone = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()));
+    long position = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()));
+    samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
       state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
@@ -82,8 +89,9 @@ public final class Trainer implements AutoCloseable {
           new BatchStream(
               data.training(),
               config.data().shuffleSeed().orElse(config.run().seed()),
-              samplesDone,
+              position,
               samples,
+              data.rules(),
               memory.matrix(rows, dIn),
               memory.matrix(rows, dIn));
       step = device.compile(spec, state);
@@ -92,6 +100,15 @@ public final class Trainer implements AutoCloseable {
       throw e;
     }
   }
+
+  /**
+   * How far a run has come.
+   *
+   * @param steps steps done, those included whose batch lost all its rows
+   * @param passedOver how many of them that were: the optimizer has made so many steps fewer
+   * @param leftOut rows that had a place in the stream so far and took no part
+   */
+  public record Done(long steps, long passedOver, LeftOut leftOut) {}
 
   /** Gives a trainer its first or its saved state. */
   @FunctionalInterface
@@ -126,7 +143,7 @@ public final class Trainer implements AutoCloseable {
         data,
         device,
         measured,
-        0,
+        new Done(0, 0, LeftOut.NONE),
         state -> {
           InitialState initial = new InitialState(config, state);
           if (pretrained.isPresent()) {
@@ -144,7 +161,7 @@ public final class Trainer implements AutoCloseable {
    * @param data the same rows
    * @param device where steps run; must stay open
    * @param measured what was measured at the start
-   * @param stepsDone steps done
+   * @param done how far the other had come
    * @param saved gives weights, moments and counters after them
    * @return a trainer whose next step has the bits it would have had there
    * @throws IOException if reading fails
@@ -154,14 +171,15 @@ public final class Trainer implements AutoCloseable {
       TrainingData data,
       Device device,
       Measured measured,
-      long stepsDone,
+      Done done,
       Start saved)
       throws IOException {
-    return new Trainer(config, data, device, measured, stepsDone, saved);
+    return new Trainer(config, data, device, measured, done, saved);
   }
 
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
-    DataStatistics statistics = new DataStatistics(data.training(), config.rowsPerStep());
+    DataStatistics statistics =
+        new DataStatistics(data.training(), data.rules(), config.rowsPerStep());
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? statistics.normalizationFactor()
@@ -174,28 +192,37 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Runs one step.
+   * Runs one step. With gradient accumulation the rows that a step has left are cut into
+   * micro-batches anew, so that only the last is short. A batch that lost all its rows is passed
+   * over: the step is counted, the state and the optimizer's own count stay as they are, and the
+   * report has no rows.
    *
    * @param withVariance whether the batch's variance is wanted in the report
    * @return what came of it
    * @throws NoSuchElementException if the run is at its end
    * @throws DivergenceException if a pre-activation or the loss is not finite
-   * @throws io.github.sae4j.format.BadFileException if activations are not finite
-   * @throws IOException if reading fails
+   * @throws io.github.sae4j.data.BadRowException if a row is not finite and none are left out
+   * @throws IOException if reading fails; as with a bad row, the state is as it was before
    */
   public StepRecord step(boolean withVariance) throws IOException {
     double waited = stream.secondsWaited();
     Batch batch = stream.next();
     waited = stream.secondsWaited() - waited;
     long began = System.nanoTime();
-    Matrix x = batch.x();
+    leftOut = leftOut.and(batch.bad(), batch.masked());
     double rate = learningRate.at(stepsDone);
+    if (batch.rows() == 0) {
+      stepsDone++;
+      passedOver++;
+      return record(noRows(), rate, 0, waited);
+    }
+    Matrix x = batch.x();
     StepReport report;
     behind = true;
     try {
-      report = step.run(x, rate, stepsDone + 1, withVariance);
+      report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
-      FiniteRows.expect(x, batch::origin);
+      expectScaled(batch, e);
       throw new DivergenceException(
           String.format(
               "step %d: the pre-activation of latent %d is %s at %s, learning rate %s",
@@ -206,10 +233,50 @@ public final class Trainer implements AutoCloseable {
     stepsDone++;
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
-      FiniteRows.expect(x, batch::origin);
+      expectScaled(batch, null);
       throw diverged(batch, report.loss(), rate);
     }
+    return record(report, rate, seconds, waited);
+  }
+
+  /** What comes of a batch without rows: nothing is defined. */
+  private StepReport noRows() {
+    double[] undefined = new double[spec.objective().terms().size()];
+    Arrays.fill(undefined, Double.NaN);
+    return new StepReport(
+        0,
+        Double.NaN,
+        StepReport.losses(spec.objective(), undefined),
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        0,
+        0,
+        Double.NaN);
+  }
+
+  private StepRecord record(StepReport report, double rate, double seconds, double waited) {
     return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
+  }
+
+  /** Rows are finite as they are read; times the normalisation factor they may not be. */
+  private void expectScaled(Batch batch, NonFiniteException cause) {
+    float[] row = new float[batch.x().cols()];
+    for (int b = 0; b < batch.rows(); b++) {
+      batch.x().read(b, 1, row, 0);
+      for (int j = 0; j < row.length; j++) {
+        row[j] *= measured.normalizationFactor();
+      }
+      int column = FiniteRows.badColumn(row);
+      if (column >= 0) {
+        throw new DivergenceException(
+            String.format(
+                "step %d: %s: the value at column %d times the normalisation factor %s does not fit"
+                    + " f32",
+                stepsDone + 1, batch.origin(b), column, measured.normalizationFactor()),
+            cause);
+      }
+    }
   }
 
   private DivergenceException diverged(Batch batch, double loss, double rate) {
@@ -273,6 +340,25 @@ public final class Trainer implements AutoCloseable {
    */
   public long steps() {
     return steps;
+  }
+
+  /**
+   * How far this trainer has come, to {@link #resume} from.
+   *
+   * @return steps, and what took no part in them
+   */
+  public Done progress() {
+    return new Done(stepsDone, passedOver, leftOut);
+  }
+
+  /**
+   * Places of the shuffled stream that the steps so far have taken: rows trained on and rows left
+   * out.
+   *
+   * @return places
+   */
+  public long position() {
+    return samplesDone + leftOut.rows();
   }
 
   /**

@@ -2,23 +2,42 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.DataIdentity;
+import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowRules;
 import io.github.sae4j.data.Split;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
  * The rows of a run. The sources are views: closing them leaves the activations open.
  *
- * @param training rows to train on
- * @param heldOut rows kept out of training, if any
+ * @param training rows to train on, each with its place in the shuffled stream
+ * @param heldOut rows kept out of training, if any; without those that are left out
  * @param identity what the activations are, by which a resumed run knows them again
+ * @param rules which training rows leave their place empty
+ * @param removals masks that came after the run's rows were laid out
+ * @param heldOutLeftOut what the held-out rows lost
  */
 public record TrainingData(
-    ActivationSource training, Optional<ActivationSource> heldOut, DataIdentity identity) {
+    ActivationSource training,
+    Optional<ActivationSource> heldOut,
+    DataIdentity identity,
+    RowRules rules,
+    List<RowMask> removals,
+    LeftOut heldOutLeftOut) {
+
+  /** Copies the masks. */
+  public TrainingData {
+    removals = List.copyOf(removals);
+  }
 
   /**
-   * Splits activations.
+   * Splits activations. A row that is not finite will be an error when its turn comes.
    *
    * @param activations all rows; must stay open while the data is used
    * @param mask rows that take no part, if any
@@ -29,13 +48,91 @@ public record TrainingData(
   public static TrainingData of(
       ActivationSource activations, Optional<RowMask> mask, double evalFraction)
       throws IOException {
+    return of(activations, mask, evalFraction, OnBadRows.ERROR, List.of());
+  }
+
+  /**
+   * Splits activations. Where bad rows are skipped, the held-out rows are read once, to find
+   * theirs; bad rows to train on are found when their turn comes.
+   *
+   * @param activations all rows; must stay open while the data is used
+   * @param mask rows that take no part, if any: the shuffled order is one of the others
+   * @param evalFraction share of the others to hold out, in {@code [0, 1)}
+   * @param onBadRows what becomes of rows that are not finite
+   * @param removals further masks, given when the order was laid out already: rows that they
+   *     exclude leave their place in it
+   * @return the rows to train on and those held out
+   * @throws IllegalArgumentException if the activations have another number of rows than a mask
+   * @throws IOException if reading the activations fails
+   */
+  public static TrainingData of(
+      ActivationSource activations,
+      Optional<RowMask> mask,
+      double evalFraction,
+      OnBadRows onBadRows,
+      List<RowMask> removals)
+      throws IOException {
     Split split =
         mask.isPresent()
             ? Split.of(mask.get(), evalFraction)
             : Split.of(activations.rows(), evalFraction);
+    for (RowMask removal : removals) {
+      if (removal.rows() != activations.rows()) {
+        throw new IllegalArgumentException(
+            "removals: expected masks of "
+                + activations.rows()
+                + " rows, got one of "
+                + removal.rows());
+      }
+    }
+    Optional<ActivationSource> heldOut = split.heldOut(activations);
+    LeftOut leftOut = LeftOut.NONE;
+    if (heldOut.isPresent() && !removals.isEmpty()) {
+      boolean[] excluded = new boolean[Math.toIntExact(split.heldOutRows())];
+      int count = 0;
+      for (int i = 0; i < excluded.length; i++) {
+        excluded[i] = isRemoved(removals, split.heldOutRow(i));
+        count += excluded[i] ? 1 : 0;
+      }
+      leftOut = leftOut.and(List.of(), count);
+      heldOut =
+          count == excluded.length
+              ? Optional.empty()
+              : Optional.of(Split.of(RowMask.of(excluded), 0).training(heldOut.get()));
+    }
+    if (heldOut.isPresent() && onBadRows == OnBadRows.SKIP) {
+      FiniteRows.Selected finite = FiniteRows.select(heldOut.get());
+      heldOut = finite.rows();
+      leftOut = new LeftOut(finite.leftOut().bad(), leftOut.masked(), finite.leftOut().named());
+    }
+    RowRules rules =
+        new RowRules(
+            onBadRows,
+            removals.isEmpty()
+                ? RowRules.ALL.removed()
+                : row -> isRemoved(removals, split.trainingRow(row)));
     return new TrainingData(
         split.training(activations),
-        split.heldOut(activations),
-        activations.identity().withMask(mask));
+        heldOut,
+        activations.identity().withMask(mask),
+        rules,
+        removals,
+        leftOut);
+  }
+
+  private static boolean isRemoved(List<RowMask> removals, long row) {
+    for (RowMask removal : removals) {
+      if (removal.excluded(row)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Hashes of the masks that came later, for a run's records. */
+  List<String> removalHashes() {
+    List<String> hashes = new ArrayList<>();
+    removals.forEach(mask -> hashes.add(mask.sha256()));
+    return hashes;
   }
 }

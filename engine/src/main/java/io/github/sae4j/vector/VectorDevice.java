@@ -21,6 +21,22 @@ import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
+import io.github.sae4j.vector.gemm.Gemm;
+import io.github.sae4j.vector.gemm.Packing;
+import io.github.sae4j.vector.rows.AdamRows;
+import io.github.sae4j.vector.rows.BatchSums;
+import io.github.sae4j.vector.rows.RowArithmetic;
+import io.github.sae4j.vector.rows.Rows;
+import io.github.sae4j.vector.runtime.Vectors;
+import io.github.sae4j.vector.runtime.WorkerPool;
+import io.github.sae4j.vector.select.CodesByLatent;
+import io.github.sae4j.vector.select.HeapCodes;
+import io.github.sae4j.vector.select.PackedEncoder;
+import io.github.sae4j.vector.select.RowTopK;
+import io.github.sae4j.vector.select.TopKEncoding;
+import io.github.sae4j.vector.step.FusedMemoryPlan;
+import io.github.sae4j.vector.step.FusedSpec;
+import io.github.sae4j.vector.step.FusedTrainingStep;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -32,6 +48,9 @@ import java.util.Arrays;
 public final class VectorDevice implements Device {
   /** Rows a task of a row-wise kernel. */
   private static final int TASK = 16;
+
+  /** Rows of W_dec that are held in scratch at a time. */
+  private static final int CHUNK = 64;
 
   /** Rows encoded at a time by the kernel-level encoder. */
   private static final int ENCODE_ROWS = 4096;
@@ -57,10 +76,10 @@ public final class VectorDevice implements Device {
 
   private final WorkerPool pool;
   private final Scratch[] scratch;
-  private final Encoding encoding;
-  private final PanelProduct products;
+  private final TopKEncoding encoding;
+  private final Gemm products;
   private final BatchSums sums;
-  private final RowSelection rowSelection;
+  private final RowTopK rowSelection;
   private final ComposedEncoding composed;
   private float[] packed = {};
   private float[] bias = {};
@@ -69,7 +88,7 @@ public final class VectorDevice implements Device {
   private float[] totals = {};
   private int[] latents = {};
   private int[] rowStarts = {};
-  private final LatentIndex byLatent = new LatentIndex();
+  private final CodesByLatent byLatent = new CodesByLatent();
   private final HeapCodes codes = new HeapCodes();
   private volatile boolean closed;
 
@@ -83,10 +102,10 @@ public final class VectorDevice implements Device {
     pool = new WorkerPool(threads);
     scratch = new Scratch[threads];
     Arrays.setAll(scratch, i -> new Scratch());
-    encoding = new Encoding(pool);
-    products = new PanelProduct(pool);
+    encoding = new TopKEncoding(pool);
+    products = new Gemm(pool);
     sums = new BatchSums(pool);
-    rowSelection = new RowSelection(pool);
+    rowSelection = new RowTopK(pool);
     composed = new ComposedEncoding(this);
   }
 
@@ -149,8 +168,8 @@ public final class VectorDevice implements Device {
     int d = encoder.dIn();
     expect("x", x, x.rows(), d);
     expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
-    Encoding.Spec spec =
-        new Encoding.Spec(
+    TopKEncoding.Spec spec =
+        new TopKEncoding.Spec(
             encoder.wEnc(),
             null,
             bias = read(encoder.bEnc(), bias),
@@ -185,7 +204,7 @@ public final class VectorDevice implements Device {
     checkOpen();
     if (activation instanceof Ranked ranked && ranked.isTopK()) {
       ranked.checkLatents(encoder.dSae());
-      return new PackedEncoder(this, pool, encoder, ranked);
+      return new PackedEncoder(pool, encoder, ranked);
     }
     return Device.super.encoder(encoder, activation);
   }
@@ -223,19 +242,19 @@ public final class VectorDevice implements Device {
     float[] bias = bDec == null ? null : padded(bDec);
     forRows(
         codes.rows(),
-        StepMemory.CHUNK * padded,
+        CHUNK * padded,
         (b, s) -> {
           Arrays.fill(s.a, 0, padded, 0f);
-          for (int slot = 0; slot < codes.length(b); slot += StepMemory.CHUNK) {
-            int count = Math.min(StepMemory.CHUNK, codes.length(b) - slot);
+          for (int slot = 0; slot < codes.length(b); slot += CHUNK) {
+            int count = Math.min(CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
             for (int i = 0; i < count; i++) {
               s.c[i] = codes.value(b, slot + i);
             }
-            RowKernels.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
+            RowArithmetic.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
           if (bias != null) {
-            RowKernels.add(s.a, 0, bias, 0, padded);
+            RowArithmetic.add(s.a, 0, bias, 0, padded);
           }
           out.write(b, 1, s.a, 0);
         });
@@ -251,13 +270,13 @@ public final class VectorDevice implements Device {
     int padded = Vectors.padded(d);
     forRows(
         codes.rows(),
-        StepMemory.CHUNK * padded,
+        CHUNK * padded,
         (b, s) -> {
           readPadded(g, b, s.a, padded);
-          for (int slot = 0; slot < codes.length(b); slot += StepMemory.CHUNK) {
-            int count = Math.min(StepMemory.CHUNK, codes.length(b) - slot);
+          for (int slot = 0; slot < codes.length(b); slot += CHUNK) {
+            int count = Math.min(CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
-            RowKernels.dots(s.a, 0, s.b, count, padded, s.c, 0);
+            RowArithmetic.dots(s.a, 0, s.b, count, padded, s.c, 0);
             for (int i = 0; i < count; i++) {
               boolean open = !gated || codes.value(b, slot + i) > 0;
               out.set(0, codes.start(b) + slot + i, open ? s.c[i] : 0f);
@@ -268,12 +287,12 @@ public final class VectorDevice implements Device {
 
   private static void loadRows(
       SparseCodes codes, int b, int slot, int count, Matrix wDec, int padded, Scratch s) {
-    if (s.at.length < StepMemory.CHUNK) {
-      s.at = new int[StepMemory.CHUNK];
+    if (s.at.length < CHUNK) {
+      s.at = new int[CHUNK];
     }
     for (int i = 0; i < count; i++) {
       s.at[i] = i * padded;
-      Packing.copyRow(wDec, codes.index(b, slot + i), 0, wDec.cols(), s.b, i * padded);
+      Rows.copy(wDec, codes.index(b, slot + i), 0, wDec.cols(), s.b, i * padded);
       Arrays.fill(s.b, i * padded + wDec.cols(), (i + 1) * padded, 0f);
     }
   }
@@ -289,27 +308,27 @@ public final class VectorDevice implements Device {
       expectVector("coefficients", coefficients, codes.size());
     }
     codes.expectIndices(out.rows());
-    LatentIndex index = index(codes, out.rows());
+    CodesByLatent index = index(codes, out.rows());
     int padded = Vectors.padded(d);
     MemorySegment weights = coefficients == null ? codes.values() : coefficients.segment();
     forRows(
         out.rows(),
-        StepMemory.CHUNK * padded,
+        CHUNK * padded,
         (i, s) -> {
-          if (s.at.length < StepMemory.CHUNK) {
-            s.at = new int[StepMemory.CHUNK];
+          if (s.at.length < CHUNK) {
+            s.at = new int[CHUNK];
           }
           Arrays.fill(s.a, 0, padded, 0f);
-          for (int p = index.from(i); p < index.to(i); p += StepMemory.CHUNK) {
-            int count = Math.min(StepMemory.CHUNK, index.to(i) - p);
+          for (int p = index.from(i); p < index.to(i); p += CHUNK) {
+            int count = Math.min(CHUNK, index.to(i) - p);
             for (int j = 0; j < count; j++) {
               int place = index.place(p + j);
               s.c[j] = weights.get(Matrix.FLOAT, 4L * place);
               s.at[j] = j * padded;
-              Packing.copyRow(rows, index.row(p + j), 0, d, s.b, j * padded);
+              Rows.copy(rows, index.row(p + j), 0, d, s.b, j * padded);
               Arrays.fill(s.b, j * padded + d, (j + 1) * padded, 0f);
             }
-            RowKernels.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
+            RowArithmetic.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
           out.write(i, 1, s.a, 0);
         });
@@ -334,7 +353,7 @@ public final class VectorDevice implements Device {
     out.write(0, 1, total, 0);
   }
 
-  private LatentIndex index(SparseCodes codes, int count) {
+  private CodesByLatent index(SparseCodes codes, int count) {
     int size = codes.size();
     if (latents.length < size) {
       latents = new int[size];
@@ -360,7 +379,7 @@ public final class VectorDevice implements Device {
         (row, s) -> {
           readPadded(a, row, s.a, padded);
           readPadded(b, row, s.b, padded);
-          out.set(0, row, RowKernels.dot(s.a, 0, s.b, 0, padded));
+          out.set(0, row, RowArithmetic.dot(s.a, 0, s.b, 0, padded));
         });
   }
 
@@ -376,8 +395,8 @@ public final class VectorDevice implements Device {
         padded,
         (row, s) -> {
           readPadded(a, row, s.a, padded);
-          RowKernels.subtract(s.a, 0, middle, 0, s.a, 0, padded);
-          out.set(0, row, RowKernels.dot(s.a, 0, s.a, 0, padded));
+          RowArithmetic.subtract(s.a, 0, middle, 0, s.a, 0, padded);
+          out.set(0, row, RowArithmetic.dot(s.a, 0, s.a, 0, padded));
         });
   }
 
@@ -391,7 +410,7 @@ public final class VectorDevice implements Device {
         padded,
         (row, s) -> {
           readPadded(a, row, s.a, padded);
-          out.set(0, row, RowKernels.norm(s.a, 0, padded));
+          out.set(0, row, RowArithmetic.norm(s.a, 0, padded));
         });
   }
 
@@ -426,7 +445,7 @@ public final class VectorDevice implements Device {
         padded,
         (r, s) -> {
           readPadded(a, r, s.a, padded);
-          RowKernels.subtract(s.a, 0, subtrahend, 0, s.a, 0, padded);
+          RowArithmetic.subtract(s.a, 0, subtrahend, 0, s.a, 0, padded);
           out.write(r, 1, s.a, 0);
         });
   }
@@ -443,7 +462,7 @@ public final class VectorDevice implements Device {
         (r, s) -> {
           readPadded(a, r, s.a, padded);
           readPadded(b, r, s.b, padded);
-          RowKernels.subtract(s.a, 0, s.b, 0, s.a, 0, padded);
+          RowArithmetic.subtract(s.a, 0, s.b, 0, s.a, 0, padded);
           out.write(r, 1, s.a, 0);
         });
   }
@@ -459,7 +478,7 @@ public final class VectorDevice implements Device {
         (r, s) -> {
           readPadded(target, r, s.a, padded);
           readPadded(addend, r, s.b, padded);
-          RowKernels.add(s.a, 0, s.b, 0, padded);
+          RowArithmetic.add(s.a, 0, s.b, 0, padded);
           target.write(r, 1, s.a, 0);
         });
   }
@@ -473,7 +492,7 @@ public final class VectorDevice implements Device {
         padded,
         (r, s) -> {
           readPadded(a, r, s.a, padded);
-          RowKernels.scale(s.a, 0, factor, s.a, 0, padded);
+          RowArithmetic.scale(s.a, 0, factor, s.a, 0, padded);
           a.write(r, 1, s.a, 0);
         });
   }
@@ -490,9 +509,9 @@ public final class VectorDevice implements Device {
         (r, s) -> {
           readPadded(a, r, s.a, padded);
           if (shifts == null) {
-            RowKernels.scale(s.a, 0, factors.get(0, r), s.a, 0, padded);
+            RowArithmetic.scale(s.a, 0, factors.get(0, r), s.a, 0, padded);
           } else {
-            RowKernels.affine(s.a, 0, factors.get(0, r), shifts.get(0, r), a.cols());
+            RowArithmetic.affine(s.a, 0, factors.get(0, r), shifts.get(0, r), a.cols());
           }
           a.write(r, 1, s.a, 0);
         });
@@ -507,7 +526,7 @@ public final class VectorDevice implements Device {
         padded,
         (r, s) -> {
           readPadded(w, r, s.a, padded);
-          RowKernels.normalize(s.a, 0, epsilon, padded);
+          RowArithmetic.normalize(s.a, 0, epsilon, padded);
           w.write(r, 1, s.a, 0);
         });
   }
@@ -524,9 +543,9 @@ public final class VectorDevice implements Device {
           readPadded(gradient, r, s.a, padded);
           readPadded(w, r, s.b, padded);
           if (epsilon > 0) {
-            RowKernels.normalize(s.b, 0, epsilon, padded);
+            RowArithmetic.normalize(s.b, 0, epsilon, padded);
           }
-          RowKernels.project(s.a, 0, s.b, 0, padded);
+          RowArithmetic.project(s.a, 0, s.b, 0, padded);
           gradient.write(r, 1, s.a, 0);
         });
   }
@@ -556,7 +575,7 @@ public final class VectorDevice implements Device {
   @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
     return execution(spec).fused()
-        ? StepPlan.of(FusedSpec.of(spec), pool.size())
+        ? FusedMemoryPlan.of(FusedSpec.of(spec), pool.size())
         : Device.super.memoryPlan(spec);
   }
 
@@ -591,7 +610,7 @@ public final class VectorDevice implements Device {
   }
 
   private static void readPadded(Matrix from, int row, float[] to, int padded) {
-    Packing.copyRow(from, row, 0, from.cols(), to, 0);
+    Rows.copy(from, row, 0, from.cols(), to, 0);
     Arrays.fill(to, from.cols(), padded, 0f);
   }
 
@@ -599,7 +618,7 @@ public final class VectorDevice implements Device {
     return Arrays.copyOf(vector.toArray(), Vectors.padded(vector.cols()));
   }
 
-  void checkOpen() {
+  public void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device cpu is closed");
     }

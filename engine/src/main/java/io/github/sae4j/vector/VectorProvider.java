@@ -5,8 +5,11 @@ import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.DeviceProvider;
+import io.github.sae4j.vector.runtime.SlowVectors;
+import io.github.sae4j.vector.runtime.Width;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicBoolean;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -14,9 +17,13 @@ import jdk.incubator.vector.FloatVector;
  * be readable, so a VM started without it gets a reason and not a {@code NoClassDefFoundError}.
  */
 public final class VectorProvider implements DeviceProvider {
+  private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
+  private static final AtomicBoolean WARNED = new AtomicBoolean();
+
   private static final String MISSING =
       "the Java vector incubator module is not readable: pass '--add-modules"
           + " jdk.incubator.vector' to java for SIMD kernels";
+  private static final String SLOW = "its vector kernels are very slow here";
 
   /** For the service loader. */
   public VectorProvider() {}
@@ -34,10 +41,12 @@ public final class VectorProvider implements DeviceProvider {
   @Override
   public List<DeviceInfo> devices() {
     String problem = Width.moduleReadable() ? Loaded.problem(Width.wished()) : MISSING;
+    if (problem != null) {
+      return List.of(new DeviceInfo("cpu", "Vector API", false, problem));
+    }
+    String slow = SlowVectors.reason();
     return List.of(
-        problem == null
-            ? new DeviceInfo("cpu", Loaded.description(), true, "")
-            : new DeviceInfo("cpu", "Vector API", false, problem));
+        new DeviceInfo("cpu", Loaded.description(), true, slow == null ? "" : SLOW + ": " + slow));
   }
 
   @Override
@@ -55,6 +64,10 @@ public final class VectorProvider implements DeviceProvider {
     }
     if (problem != null) {
       throw new DeviceException("device cpu: " + problem);
+    }
+    String slow = SlowVectors.reason();
+    if (slow != null && WARNED.compareAndSet(false, true)) {
+      LOG.log(System.Logger.Level.WARNING, "device cpu: {0}: {1}", SLOW, slow);
     }
     return new VectorDevice(options.threads().orElse(Runtime.getRuntime().availableProcessors()));
   }

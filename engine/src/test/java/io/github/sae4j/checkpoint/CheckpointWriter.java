@@ -1,9 +1,12 @@
 package io.github.sae4j.checkpoint;
 
+import io.github.sae4j.format.DiskFile;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Random;
 
@@ -47,6 +50,19 @@ final class CheckpointWriter {
     for (int file = 0; file < FILES; file++) {
       try (OutputStream out = Files.newOutputStream(folder.resolve("part" + file))) {
         out.write(content(samples, file, bytes));
+      }
+    }
+  }
+
+  /** The same by the engine's own way of writing. */
+  static void fillUninterrupted(Path folder, long samples, int bytes) throws IOException {
+    for (int file = 0; file < FILES; file++) {
+      try (DiskFile out =
+          DiskFile.open(
+              folder.resolve("part" + file),
+              StandardOpenOption.CREATE_NEW,
+              StandardOpenOption.WRITE)) {
+        out.writeFully(ByteBuffer.wrap(content(samples, file, bytes)), 0);
       }
     }
   }

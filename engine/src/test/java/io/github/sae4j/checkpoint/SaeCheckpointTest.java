@@ -3,6 +3,7 @@ package io.github.sae4j.checkpoint;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -69,6 +70,109 @@ class SaeCheckpointTest {
         assertSameBits(sae, again);
         assertExpected(again, folder);
       }
+    }
+  }
+
+  private static final Path CASES = Path.of("src/test/resources/cases");
+
+  @ParameterizedTest
+  @ValueSource(strings = {"6-sae-nan-in-metadata", "6-sae-seed-2-64", "7-sae-scaling-near-1"})
+  void whatNobodyNeedsDoesNotStandInTheWay(String name) throws IOException {
+    try (TopKSae sae = SaeCheckpoint.load(CASES.resolve(name), device)) {
+      SaeCheckpoint.save(temp.resolve("copy"), sae);
+      // Written again it is JSON for every reader.
+      String config = Files.readString(temp.resolve("copy/cfg.json"));
+      assertFalse(config.contains("NaN") || config.contains("Infinity"), config);
+      try (TopKSae again = SaeCheckpoint.load(temp.resolve("copy"), device)) {
+        assertSameBits(sae, again);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'\"d_in\": 16', '\"d_in\": NaN', 'd_in: expected an integer from 1 to 2147483647, got NaN'",
+    "'\"k\": 4', '\"k\": 18446744073709551616', 'k: expected an integer from 1 to'",
+    "'\"d_sae\": 64', '\"d_sae\": Infinity', 'd_sae: expected an integer from 1 to'",
+  })
+  void whatIsNeededMustBeANumber(String was, String is, String said) throws IOException {
+    Path folder = Files.createDirectories(temp.resolve("sae"));
+    Path from = CASES.resolve("6-sae-nan-in-metadata");
+    Files.copy(from.resolve("sae_weights.safetensors"), folder.resolve("sae_weights.safetensors"));
+    String config = Files.readString(from.resolve("cfg.json"));
+    assertTrue(config.contains(was), config);
+    Files.writeString(folder.resolve("cfg.json"), config.replaceFirst(was, is));
+    String message =
+        assertThrows(BadFileException.class, () -> SaeCheckpoint.load(folder, device)).getMessage();
+    assertTrue(message.contains(said), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1.000009, true", "0.999991, true", "1.0001, false", "0.999, false"})
+  void factorsCountAsOnesAsSaeLensTakesThem(float factor, boolean read) throws IOException {
+    Path folder = Files.createDirectories(temp.resolve("sae"));
+    Path from = CASES.resolve("7-sae-scaling-near-1");
+    Files.copy(from.resolve("cfg.json"), folder.resolve("cfg.json"));
+    try (TensorFile file = SafetensorsFile.open(from.resolve("sae_weights.safetensors"));
+        OffHeap memory = new OffHeap()) {
+      SafetensorsWriter writer = new SafetensorsWriter();
+      for (TensorInfo tensor : file.tensors()) {
+        Matrix matrix = memory.vector((int) tensor.elements());
+        file.readFloats(tensor, 0, tensor.elements(), matrix.segment(), 0);
+        if (tensor.name().equals("scaling_factor")) {
+          matrix.set(0, 3, factor);
+        }
+        writer.tensor(
+            tensor.name(),
+            matrix,
+            ElementType.F32,
+            tensor.shape().stream().mapToLong(Long::longValue).toArray());
+      }
+      writer.write(folder.resolve("sae_weights.safetensors"));
+    }
+    if (read) {
+      SaeCheckpoint.load(folder, device).close();
+    } else {
+      assertThrows(BadFileException.class, () -> SaeCheckpoint.load(folder, device));
+    }
+  }
+
+  @Test
+  void weightsThatFoldingMakesInfiniteAreNotWritten() throws IOException {
+    try (TopKSae sae = SaeCheckpoint.load(CASES.resolve("7-sae-scaling-near-1"), device)) {
+      for (float factor : new float[] {Float.MAX_VALUE, Float.MIN_NORMAL / 1e6f}) {
+        Folding folding = Folding.of(sae.weights().wDec(), factor, false);
+        sae.weights().bDec().set(0, 0, 3);
+        sae.weights().wEnc().set(0, 0, 3);
+        Path folder = temp.resolve("folded");
+        Exception e =
+            assertThrows(
+                IOException.class,
+                () ->
+                    AtomicFolder.write(
+                        folder,
+                        inner -> SaeLensLayout.write(inner, sae.config(), sae.weights(), folding)));
+        assertTrue(e.getMessage().contains("folded in"), e.getMessage());
+        assertFalse(Files.exists(folder));
+      }
+    }
+  }
+
+  @Test
+  void weightsThatFoldingMakesInfiniteAreNotRead() throws IOException {
+    Path folder = Files.createDirectories(temp.resolve("sae"));
+    Path from = CASES.resolve("7-sae-scaling-near-1");
+    Files.copy(from.resolve("sae_weights.safetensors"), folder.resolve("sae_weights.safetensors"));
+    Map<String, Object> config = Json.readForeignObject(from.resolve("cfg.json"), 1 << 20);
+    config.put("normalize_activations", "expected_average_only_in");
+    Files.writeString(folder.resolve("cfg.json"), Json.pretty(config));
+    for (String factor : List.of("1e-44")) {
+      Files.writeString(
+          folder.resolve("activation_scaler.json"), "{\"scaling_factor\": " + factor + "}");
+      String message =
+          assertThrows(BadFileException.class, () -> SaeCheckpoint.load(folder, device))
+              .getMessage();
+      assertTrue(message.contains("stay finite"), message);
     }
   }
 
@@ -179,7 +283,10 @@ class SaeCheckpointTest {
     assertEquals("none", cfg.get("normalize_activations"));
     assertEquals("none", cfg.get("reshape_activations"));
     assertEquals(false, cfg.get("rescale_acts_by_decoder_norm"));
-    assertEquals("6.18.0", ((Map<?, ?>) cfg.get("metadata")).get("sae_lens_version"));
+    Map<?, ?> metadata = (Map<?, ?>) cfg.get("metadata");
+    assertEquals("6.18.0", metadata.get("sae_lens_version"));
+    assertTrue(metadata.containsKey("sae_lens_training_version"));
+    assertNull(metadata.get("sae_lens_training_version"), "SAELens did not train it");
     try (TensorFile file = SafetensorsFile.open(temp.resolve("sae/sae_weights.safetensors"))) {
       Map<String, List<Long>> shapes = new LinkedHashMap<>();
       for (TensorInfo tensor : file.tensors()) {

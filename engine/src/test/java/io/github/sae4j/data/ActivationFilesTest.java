@@ -129,7 +129,7 @@ class ActivationFilesTest {
   void filesOfAllKindsAreNumberedInPathOrder() throws IOException {
     Dump.npy(at("b.npy"), 10, 3, 4);
     Dump.safetensors(at("c.safetensors"), 13, 40, 4);
-    new Dump().add("x", ElementType.F16, 0, 10, 4).write(at("a.safetensors"));
+    new Dump().add("activations", ElementType.F16, 0, 10, 4).write(at("a.safetensors"));
     Dump.npz(at("d.npz"), 53, 7, 4);
     Files.writeString(at("README.txt"), "not activations");
     try (ActivationFiles files = open(folder)) {
@@ -312,6 +312,29 @@ class ActivationFilesTest {
       assertRows(files, 2 * count, 3);
       assertTrue(files.openFiles() <= 16, "open: " + files.openFiles());
     }
+  }
+
+  @Test
+  void fewHandlesAreEnoughWhateverTheSystemAllows() throws Exception {
+    int count = 500;
+    for (int i = 0; i < count; i++) {
+      Dump.npy(at("%05d.npy".formatted(i)), i, 1, 2);
+    }
+    List<String> command =
+        List.of(
+            "sh",
+            "-c",
+            "ulimit -n 32; exec \"$@\"",
+            "sh",
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:-UsePerfData",
+            "-cp",
+            System.getProperty("java.class.path"),
+            FewHandles.class.getName(),
+            folder.toString());
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals("sum " + (double) count * (count - 1) + ", 4 more\n", said);
   }
 
   @Test

@@ -112,6 +112,54 @@ class BatchStreamTest {
   }
 
   @Test
+  void rowsLeftOutLeaveTheirPlaces() throws IOException {
+    Matrix matrix = memory.matrix(23, 2);
+    for (int row = 0; row < 23; row++) {
+      matrix.set(row, 0, row);
+    }
+    MatrixSource clean = new MatrixSource(matrix, "clean");
+    List<Long> whole = served(clean, 7, 5, 0, 60);
+    Matrix spoilt = memory.matrix(23, 2);
+    spoilt.copyFrom(matrix);
+    spoilt.set(4, 1, Float.POSITIVE_INFINITY);
+    spoilt.set(9, 0, Float.NaN);
+    RowRules rules = new RowRules(OnBadRows.SKIP, row -> row == 11);
+    try (BatchStream stream =
+        new BatchStream(new MatrixSource(spoilt, "spoilt"), 7, 5, 0, 60, rules)) {
+      int places = 0;
+      while (stream.hasNext()) {
+        Batch batch = stream.next();
+        List<Long> expected = new ArrayList<>(whole.subList(places, places + batch.places()));
+        assertEquals(places, batch.position());
+        assertEquals(
+            expected.stream().filter(row -> row == 4 || row == 9).toList(),
+            batch.bad().stream().map(bad -> bad.origin().row()).toList());
+        assertEquals(expected.contains(11L) ? 1 : 0, batch.masked());
+        expected.removeAll(List.of(4L, 9L, 11L));
+        assertEquals(expected.size(), batch.rows());
+        for (int i = 0; i < batch.rows(); i++) {
+          assertEquals((long) expected.get(i), (long) batch.x().get(i, 0));
+          assertEquals(expected.get(i), batch.origin(i).row());
+        }
+        assertThrows(IllegalArgumentException.class, () -> batch.origin(batch.rows()));
+        places += batch.places();
+      }
+      assertEquals(60, places);
+    }
+  }
+
+  @Test
+  void aRowThatIsNotFiniteIsFoundBeforeItIsServed() throws IOException {
+    Matrix matrix = memory.matrix(23, 2);
+    matrix.set(4, 1, Float.NaN);
+    try (BatchStream stream = new BatchStream(new MatrixSource(matrix, "rows"), 7, 23, 0, 60)) {
+      var e = assertThrows(BadRowException.class, stream::next);
+      assertEquals(new RowOrigin("rows", 4), e.row().origin());
+      assertEquals(1, e.row().column());
+    }
+  }
+
+  @Test
   void seedsDiffer() throws IOException {
     MatrixSource source = numbered(100);
     assertNotEquals(served(source, 1, 10, 0, 100), served(source, 2, 10, 0, 100));

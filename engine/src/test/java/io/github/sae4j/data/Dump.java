@@ -53,6 +53,11 @@ final class Dump {
 
   /** Adds a tensor of the given bytes. */
   Dump add(String name, ElementType type, byte[] bytes, long... shape) {
+    return add(name, type.name(), bytes, shape);
+  }
+
+  /** Adds a tensor of any dtype. */
+  Dump add(String name, String type, byte[] bytes, long... shape) {
     header
         .append(header.isEmpty() ? "{" : ",")
         .append("\"%s\":{\"dtype\":\"%s\",\"shape\":[".formatted(name, type))

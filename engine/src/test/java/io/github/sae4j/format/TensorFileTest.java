@@ -59,6 +59,19 @@ class TensorFileTest {
   }
 
   @Test
+  void filesOfTorchAreCalledSo() throws IOException {
+    byte[] pickle = {(byte) 0x80, 2, '}', 'q', 0, '.'};
+    byte[] zip = NpzFileTest.zip(ZipEntry.STORED, "acts/data.pkl", pickle, "acts/data/0", NPY);
+    for (String name : List.of("a.pt", "a.bin", "a", "a.pth")) {
+      for (byte[] content : List.of(pickle, zip)) {
+        String message = refusal(name, content);
+        assertTrue(message.contains("is a file of torch.save"), message);
+        assertTrue(message.contains("safetensors.torch.save_file"), message);
+      }
+    }
+  }
+
+  @Test
   void aDescriptionKnowsItsSize() {
     assertEquals(24, new TensorInfo("a", ElementType.F64, List.of(3L, 1L)).bytes());
     assertEquals(1, new TensorInfo("a", ElementType.F64, List.of()).elements());

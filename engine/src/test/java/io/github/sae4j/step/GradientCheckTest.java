@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.composed.Gradients;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
@@ -85,6 +86,29 @@ class GradientCheckTest {
     }
   }
 
+  /** Rows of any length, codes of either sign, and latents of a whole batch that compete. */
+  @Test
+  void everyActivation() {
+    AuxK attached = new AuxK(0.75, 3, true, false, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS);
+    for (Activation activation :
+        List.of(
+            Ranked.topK(K, Ranked.Relu.NONE),
+            new Ranked(Ranked.Scope.ROW, K, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
+            new Ranked(Ranked.Scope.GROUP, 3, Ranked.Order.VALUE, Ranked.Relu.AFTER),
+            new Ranked(Ranked.Scope.BATCH, 1.7, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            Activation.Threshold.RELU,
+            Activation.Threshold.jumpRelu(0.4f))) {
+      for (Reconstruction.Measure loss : Reconstruction.Measure.values()) {
+        for (AuxK aux : new AuxK[] {NO_AUX, attached}) {
+          for (boolean bDec : BOTH) {
+            Switches switches = new Switches(Ranked.Relu.AFTER, false, bDec, false, ROWS);
+            check(spec(loss, aux, InputNormalization.NONE, switches).withActivation(activation));
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void accumulatedGradientsAreThoseOfTheWholeBatch() {
     AuxK aux = new AuxK(1, 3, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS);
@@ -142,7 +166,10 @@ class GradientCheckTest {
 
   private static void check(
       Reconstruction.Measure loss, AuxK aux, InputNormalization normalization, Switches switches) {
-    StepSpec spec = spec(loss, aux, normalization, switches);
+    check(spec(loss, aux, normalization, switches));
+  }
+
+  private static void check(StepSpec spec) {
     String what = "seed " + SEED + ", " + spec;
     try (Device device = new ScalarDevice();
         OffHeap memory = device.openMemory()) {
@@ -163,7 +190,7 @@ class GradientCheckTest {
               state,
               seen -> {
                 for (int b = 0; b < ROWS; b++) {
-                  for (int slot = 0; slot < K; slot++) {
+                  for (int slot = 0; slot < seen.codes().length(b); slot++) {
                     assertTrue(reference.selected(b, seen.codes().index(b, slot)), what);
                   }
                 }
@@ -178,10 +205,10 @@ class GradientCheckTest {
         StepReport report = step.run(x, 1e-3, 1, true);
         assertEquals(1, report.loss() / reference.total(weights), TOLERANCE, what);
         assertEquals(1, report.mainLoss() / reference.main(weights), TOLERANCE, what);
-        if (aux != null) {
+        if (spec.objective().find(AuxK.class).isPresent()) {
           assertEquals(1, report.loss(AuxK.class) / reference.aux(weights), TOLERANCE, what);
         }
-        if (switches.multi()) {
+        if (spec.objective().find(MultiTopK.class).isPresent()) {
           assertEquals(1, report.loss(MultiTopK.class) / reference.multi(weights), TOLERANCE, what);
         }
       }

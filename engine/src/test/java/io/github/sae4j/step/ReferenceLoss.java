@@ -1,5 +1,6 @@
 package io.github.sae4j.step;
 
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.objective.AuxK;
@@ -36,6 +37,7 @@ final class ReferenceLoss {
   private final AuxK aux;
   private final boolean[][] auxCodes;
   private final boolean[][] positive;
+  private final boolean passesNegatives;
   private final int deadCount;
   private final double[][] residual;
   private final double[] bDecAtBase;
@@ -59,30 +61,84 @@ final class ReferenceLoss {
     this.deadCount = (int) IntStream.range(0, n).filter(i -> dead[i]).count();
     this.residual = new double[rows][];
     this.bDecAtBase = base.bDec().clone();
+    double[][] ranked = new double[rows][];
     for (int b = 0; b < rows; b++) {
       double[] pre = preActivations(base, b);
-      double[] ranked = pre.clone();
+      ranked[b] = pre.clone();
       for (int i = 0; i < n; i++) {
         positive[b][i] = pre[i] > 0;
         if (spec.forward().rescaleByDecoderNorm()) {
-          ranked[i] *= Math.sqrt(dot(base.wDec()[i], base.wDec()[i]));
+          ranked[b][i] *= Math.sqrt(dot(base.wDec()[i], base.wDec()[i]));
         }
       }
-      Ranked ranking = (Ranked) spec.forward().activation();
-      boolean reluFirst = ranking.relu() == Ranked.Relu.BEFORE;
-      IntToDoubleFunction rank = i -> reluFirst ? Math.max(ranked[i], 0) : ranked[i];
-      main[b] = top(n, IntStream.range(0, n), (int) ranking.k(), rank);
-      multi[b] = top(n, IntStream.range(0, n), 4 * (int) ranking.k(), rank);
+    }
+    Activation activation = spec.forward().activation();
+    this.passesNegatives = activation instanceof Ranked found && found.relu() == Ranked.Relu.NONE;
+    select(activation, ranked, main);
+    if (spec.objective().find(MultiTopK.class).isPresent()) {
+      select(((Ranked) activation).withK(4 * ((Ranked) activation).k()), ranked, multi);
+    }
+    for (int b = 0; b < rows; b++) {
+      double[] ranks = ranked[b];
       auxCodes[b] =
           top(
               n,
               IntStream.range(0, n).filter(i -> dead[i]),
               aux == null ? 0 : aux.kAux(),
-              i -> aux != null && aux.relu() ? Math.max(ranked[i], 0) : ranked[i]);
+              i -> aux != null && aux.relu() ? Math.max(ranks[i], 0) : ranks[i]);
       double[] out = output(base, b, main[b]);
       int row = b;
       residual[b] = IntStream.range(0, out.length).mapToDouble(j -> x[row][j] - out[j]).toArray();
     }
+  }
+
+  /** Sets which latents each row takes. */
+  private static void select(Activation activation, double[][] ranked, boolean[][] selected) {
+    int n = ranked[0].length;
+    for (int b = 0; b < ranked.length; b++) {
+      double[] ranks = ranked[b];
+      selected[b] =
+          switch (activation) {
+            case Ranked row when row.scope() == Ranked.Scope.ROW ->
+                top(n, IntStream.range(0, n), (int) row.k(), i -> rank(row, ranks[i]));
+            case Ranked group when group.scope() == Ranked.Scope.GROUP -> {
+              boolean[] mask = new boolean[n];
+              int size = n / (int) group.k();
+              for (int from = 0; from < n; from += size) {
+                boolean[] one =
+                    top(n, IntStream.range(from, from + size), 1, i -> rank(group, ranks[i]));
+                for (int i = from; i < from + size; i++) {
+                  mask[i] = one[i];
+                }
+              }
+              yield mask;
+            }
+            case Ranked batch -> new boolean[n];
+            case Activation.Threshold threshold -> {
+              boolean[] mask = new boolean[n];
+              for (int i = 0; i < n; i++) {
+                mask[i] = ranks[i] > threshold.theta(i) && ranks[i] > 0;
+              }
+              yield mask;
+            }
+          };
+    }
+    if (activation instanceof Ranked batch && batch.scope() == Ranked.Scope.BATCH) {
+      boolean[] all =
+          top(
+              n * ranked.length,
+              IntStream.range(0, n * ranked.length),
+              (int) (batch.k() * ranked.length),
+              at -> rank(batch, ranked[at / n][at % n]));
+      for (int at = 0; at < all.length; at++) {
+        selected[at / n][at % n] = all[at];
+      }
+    }
+  }
+
+  private static double rank(Ranked by, double value) {
+    double ranked = by.order() == Ranked.Order.MAGNITUDE ? Math.abs(value) : value;
+    return by.relu() == Ranked.Relu.BEFORE ? Math.max(ranked, 0) : ranked;
   }
 
   /** Whether a latent is among a row's main codes. */
@@ -188,7 +244,7 @@ final class ReferenceLoss {
     double[] pre = preActivations(w, b);
     double[] out = w.bDec().clone();
     for (int i = 0; i < pre.length; i++) {
-      if (selection[i] && positive[b][i]) {
+      if (selection[i] && (positive[b][i] || passesNegatives)) {
         addTo(out, pre[i], w.wDec()[i]);
       }
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.RowRules;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -21,7 +22,7 @@ class DataStatisticsTest {
   }
 
   private static DataStatistics of(Matrix x, int batchRows) {
-    return new DataStatistics(new MatrixSource(x, "rows"), batchRows);
+    return new DataStatistics(new MatrixSource(x, "rows"), RowRules.ALL, batchRows);
   }
 
   @Test

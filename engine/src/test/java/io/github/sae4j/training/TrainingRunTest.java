@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
@@ -31,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +40,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,6 +48,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainingRunTest {
   private static final int D_IN = 12;
@@ -340,6 +344,7 @@ class TrainingRunTest {
   /** Sound by its checksums, and still no state that a run could be in. */
   @ParameterizedTest
   @CsvSource({
+    "'\"trainer_state_version\": 1', '\"trainer_state_version\": 2'",
     "'\"step\": 9', '\"step\": 8'",
     "'\"step\": 9', '\"step\": 31'",
     "'\"step\": 9', '\"step\": 9223372036854775807'",
@@ -362,7 +367,93 @@ class TrainingRunTest {
           Files.writeString(fresh.resolve("trainer_state.json"), state.replace(was, is));
         });
     Exception e = assertThrows(BadFileException.class, () -> resume("parts", config));
-    assertTrue(e.getMessage().startsWith(found + ": "), e.getMessage());
+    assertTrue(e.getMessage().startsWith(found.toString()), e.getMessage());
+  }
+
+  /** Before the first checkpoint it is all that a run has of itself. */
+  @Test
+  void aDigitThatFlippedInTheRecordIsNoticed() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    interrupt("parts", config, 1);
+    deleteTree(folder.resolve("parts/checkpoints"));
+    Path record = folder.resolve("parts/config.json");
+    String text = Files.readString(record);
+    for (String[] change :
+        new String[][] {{"\"seed\": 42", "\"seed\": 43"}, {"\"sha256\"", "\"sha257\""}}) {
+      assertTrue(text.contains(change[0]), text);
+      Files.writeString(record, text.replace(change[0], change[1]));
+      Exception e = assertThrows(BadFileException.class, () -> resume("parts", config));
+      assertTrue(e.getMessage().startsWith(record + ": "), e.getMessage());
+      assertTrue(e.getMessage().contains("checksum"), e.getMessage());
+    }
+    Files.writeString(record, text);
+    resume("parts", config);
+  }
+
+  @Test
+  void anotherSaeInThePlaceOfTheOneTheRunStartedFromIsNoticed() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    start("first", config);
+    start("second", config.with("seed", 43));
+    try (TopKSae first = SaeCheckpoint.load(folder.resolve("first"), device);
+        TopKSae second = SaeCheckpoint.load(folder.resolve("second"), device)) {
+      int[] done = {0};
+      run("tuned", config).start(Optional.of(first), () -> ++done[0] == 1);
+      deleteTree(folder.resolve("tuned/checkpoints"));
+      for (Optional<TopKSae> other : List.of(Optional.of(second), Optional.<TopKSae>empty())) {
+        Exception e =
+            assertThrows(
+                ConfigException.class,
+                () -> run("tuned", config).resume(Optional.empty(), other, NEVER));
+        assertTrue(e.getMessage().startsWith("from_pretrained: "), e.getMessage());
+      }
+      run("tuned", config).resume(Optional.empty(), Optional.of(first), NEVER);
+    }
+  }
+
+  @Test
+  void aLogThatWasDamagedOrRemovedIsSaid() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    Path log = folder.resolve("parts/metrics.jsonl");
+    interrupt("parts", config, 11);
+    String text = Files.readString(log);
+    int digit = text.indexOf("\"losses/overall_loss\":") + 24;
+    Files.writeString(log, text.substring(0, digit) + "7" + text.substring(digit + 1));
+    int[] done = {0};
+    run("parts", config).resume(Optional.empty(), Optional.empty(), () -> ++done[0] == 2);
+    String said = log + ": its lines up to step 11 are missing or were changed";
+    assertTrue(warnings.stream().anyMatch(w -> w.startsWith(said)), warnings::toString);
+    warnings.clear();
+    Files.delete(log);
+    resume("parts", config);
+    assertTrue(
+        warnings.getFirst().startsWith(log + ": its lines up to step 13"), warnings::toString);
+    RunFolder run = new RunFolder(folder.resolve("parts"));
+    assertEquals(List.of(), run.damage());
+    Files.writeString(log, "x");
+    assertEquals(List.of(log + " is missing or was changed since the run ended"), run.damage());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"final", "checkpoints/32"})
+  void aFolderThatHasLostItsRecordIsUsedAllTheSame(String left) throws IOException {
+    interrupt("parts", config(Recipe.SAELENS), 1);
+    start("whole", config(Recipe.SAELENS));
+    Path other = folder.resolve("other").resolve(left);
+    Files.createDirectories(other.getParent());
+    Path from = folder.resolve(left.equals("final") ? "whole" : "parts").resolve(left);
+    Files.move(from, other);
+    Exception e = assertThrows(ConfigException.class, () -> start("other", config(Recipe.SAELENS)));
+    assertTrue(e.getMessage().contains("holds a run already"), e.getMessage());
+    Manifest.verify(other);
+  }
+
+  private static void deleteTree(Path tree) throws IOException {
+    try (Stream<Path> files = Files.walk(tree)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
   }
 
   @Test
@@ -487,7 +578,10 @@ class TrainingRunTest {
     for (Recipe recipe : Recipe.values()) {
       TrainingConfig config = config(recipe).with("steps", 100).with("eval_fraction", 0);
       Exception e = assertThrows(BadFileException.class, () -> start(recipe.toString(), config));
-      assertEquals("rows: row 77 holds -Infinity at column 5, expected a number", e.getMessage());
+      assertTrue(
+          e.getMessage()
+              .startsWith("rows: row 77 holds -Infinity at column 5, expected a number; --on-bad"),
+          e.getMessage());
     }
   }
 

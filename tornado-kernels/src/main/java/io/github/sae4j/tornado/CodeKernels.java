@@ -30,9 +30,10 @@ final class CodeKernels {
     int row = i / d;
     int col = i - row * d;
     int live = flow.get(gate) != 0 ? 1 : 0;
-    if ((live & (row < flow.get(Flow.ROWS) ? 1 : 0)) == 1) {
+    live = live & (row < flow.get(Flow.ROWS) ? 1 : 0);
+    float sum = 0f;
+    if (live == 1) {
       int k = flow.get(codes);
-      float sum = 0f;
       for (int slot = 0; slot < k; slot++) {
         int at = row * capacity + slot;
         sum += values.get(at) * wDec.get(indices.get(at) * d + col);
@@ -40,6 +41,8 @@ final class CodeKernels {
       if (biased == 1) {
         sum = sum + bDec.get(col);
       }
+    }
+    if (live == 1) {
       out.set(i, sum);
     }
   }
@@ -60,7 +63,6 @@ final class CodeKernels {
       int capacity,
       int codes,
       int gated) {
-    float[] sums = context.allocateFloatLocalArray(RowKernels.GROUP);
     int item = context.localIdx;
     int lane = item % RowKernels.LANES;
     int i = context.groupIdx * RowKernels.ROWS_PER_GROUP + item / RowKernels.LANES;
@@ -83,7 +85,7 @@ final class CodeKernels {
         }
       }
     }
-    float total = RowKernels.join(context, sums, item, lane, sum);
+    float total = RowKernels.join(context, item, lane, sum);
     if ((live & (lane == 0 ? 1 : 0)) == 1) {
       out.set(at, total);
     }

@@ -22,6 +22,19 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 /**
  * A task graph under construction: arrays with their bounds checked, kernels with their grids.
  * Names of graphs are unique in the process, those of tasks in their graph, as TornadoVM asks.
+ *
+ * <p>Three rules for kernels, because of TornadoVM 5.2.0:
+ *
+ * <ul>
+ *   <li>A local array is known as such only in the method that allocates it; handed to a helper, it
+ *       is indexed as if it were a Java array, beyond its end. So no helper takes an array.
+ *   <li>OpenCL declares local arrays at the outermost scope of a kernel, so they are allocated
+ *       there, and a helper that allocates one is called there.
+ *   <li>The buffer of an array that one kernel writes and none both reads and writes is made for
+ *       writing only, although other kernels read it, which OpenCL leaves undefined. TornadoVM
+ *       takes a kernel's array for read as well where it is set at the very beginning of a branch,
+ *       before any other branch joins; so results are set in an {@code if} of their own.
+ * </ul>
  */
 final class KernelGraph {
   /** Work-items of a group of a kernel without barriers. */

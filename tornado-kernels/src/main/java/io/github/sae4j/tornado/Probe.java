@@ -1,7 +1,11 @@
 package io.github.sae4j.tornado;
 
+import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.scalar.ScalarDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -11,14 +15,21 @@ import java.util.function.IntUnaryOperator;
 import uk.ac.manchester.tornado.api.exceptions.TornadoDeviceFP64NotSupported;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Compares a device's arithmetic with the host's when it opens: exactness is earned, not assumed
  * (numerics rule 14). The operands are random, of all magnitudes, denormals and both zeros among
- * them.
+ * them. Arithmetic alone does not show whether work-items of a group can exchange values, so row
+ * sums, which pass through local memory and barriers, are compared as well.
  */
 final class Probe {
   private static final int SIZE = 1 << 14;
+
+  /** Rows and columns of the row sums: several groups, and neither the last one nor a row full. */
+  private static final int ROWS = 3 * RowKernels.ROWS_PER_GROUP + 5;
+
+  private static final int COLS = 2 * RowKernels.LANES + 7;
 
   private Probe() {}
 
@@ -52,6 +63,9 @@ final class Probe {
    */
   static Result run(Accelerator accelerator) {
     List<String> differing = new ArrayList<>(floats(accelerator));
+    if (!rowSumsAreExact(accelerator)) {
+      differing.add("row sums");
+    }
     boolean doubles = doublesAreExact(accelerator);
     Guarantee promise =
         differing.isEmpty()
@@ -120,6 +134,49 @@ final class Probe {
                       differ(
                           flushed.get(i), Math.abs(a.get(i)) < Float.MIN_NORMAL ? 0f : a.get(i)));
       return differing(unequal);
+    }
+  }
+
+  private static boolean rowSumsAreExact(Accelerator accelerator) {
+    SplittableRandom random = new SplittableRandom(2);
+    try (Launch launch = new Launch(accelerator);
+        Device host = new ScalarDevice();
+        OffHeap memory = host.openMemory()) {
+      Matrix left = memory.matrix(ROWS, COLS);
+      Matrix right = memory.matrix(ROWS, COLS);
+      for (int i = 0; i < ROWS * COLS; i++) {
+        left.set(i / COLS, i % COLS, operand(random, 0));
+        right.set(i / COLS, i % COLS, operand(random, 0));
+      }
+      FloatArray a = launch.input("a", left.size());
+      FloatArray b = launch.input("b", right.size());
+      FloatArray out = launch.output("sums", ROWS);
+      IntArray flow = launch.flow(ROWS, COLS, 0);
+      launch.send();
+      launch
+          .tasks()
+          .task(
+              launch.graph().rows("probeRows", ROWS),
+              RowKernels::rowDots,
+              launch.context(),
+              flow,
+              a,
+              b,
+              out,
+              COLS,
+              Flow.ROWS,
+              0,
+              Flow.ALWAYS);
+      launch.compile();
+      launch.run(List.of(left.segment(), right.segment()), List.of());
+      Matrix expected = memory.vector(ROWS);
+      host.rowDots(left, right, expected);
+      for (int row = 0; row < ROWS; row++) {
+        if (differ(out.get(row), expected.get(0, row)) != 0) {
+          return false;
+        }
+      }
+      return true;
     }
   }
 

@@ -21,29 +21,23 @@ final class RowKernels {
 
   private RowKernels() {}
 
-  /** Joins the lanes of each row by the halving tree; every lane of a row gets the sum. */
-  static float join(KernelContext context, float[] sums, int item, int lane, float mine) {
+  /**
+   * Joins the lanes of each row by the halving tree; every lane of a row gets the sum. All
+   * work-items of the group come here, outside of branches and loops: the local array is this
+   * helper's own, because TornadoVM 5.2.0 knows a local array only in the method that allocates it,
+   * and OpenCL wants it declared at the outermost scope of the kernel.
+   */
+  static float join(KernelContext context, int item, int lane, float mine) {
+    float[] sums = context.allocateFloatLocalArray(GROUP);
     sums[item] = mine;
     context.localBarrier();
-    if (lane < 8) {
-      sums[item] = sums[item] + sums[item + 8];
+    for (int half = LANES / 2; half > 0; half >>= 1) {
+      if (lane < half) {
+        sums[item] = sums[item] + sums[item + half];
+      }
+      context.localBarrier();
     }
-    context.localBarrier();
-    if (lane < 4) {
-      sums[item] = sums[item] + sums[item + 4];
-    }
-    context.localBarrier();
-    if (lane < 2) {
-      sums[item] = sums[item] + sums[item + 2];
-    }
-    context.localBarrier();
-    if (lane < 1) {
-      sums[item] = sums[item] + sums[item + 1];
-    }
-    context.localBarrier();
-    float total = sums[item - lane];
-    context.localBarrier();
-    return total;
+    return sums[item - lane];
   }
 
   /**
@@ -61,7 +55,6 @@ final class RowKernels {
       int rows,
       int root,
       int gate) {
-    float[] sums = context.allocateFloatLocalArray(GROUP);
     int item = context.localIdx;
     int lane = item % LANES;
     int row = context.groupIdx * ROWS_PER_GROUP + item / LANES;
@@ -73,11 +66,11 @@ final class RowKernels {
         sum += a.get(row * d + j) * b.get(row * d + j);
       }
     }
-    float total = join(context, sums, item, lane, sum);
+    float total = join(context, item, lane, sum);
+    if (root == 1) {
+      total = TornadoMath.sqrt(total);
+    }
     if ((live & (lane == 0 ? 1 : 0)) == 1) {
-      if (root == 1) {
-        total = TornadoMath.sqrt(total);
-      }
       out.set(row, total);
     }
   }
@@ -94,7 +87,6 @@ final class RowKernels {
       int d,
       int microRows,
       int gate) {
-    float[] sums = context.allocateFloatLocalArray(GROUP);
     int item = context.localIdx;
     int lane = item % LANES;
     int row = context.groupIdx * ROWS_PER_GROUP + item / LANES;
@@ -108,7 +100,7 @@ final class RowKernels {
         sum += difference * difference;
       }
     }
-    float total = join(context, sums, item, lane, sum);
+    float total = join(context, item, lane, sum);
     if ((live & (lane == 0 ? 1 : 0)) == 1) {
       out.set(row, total);
     }
@@ -123,7 +115,6 @@ final class RowKernels {
       int d,
       int rows,
       int gate) {
-    float[] sums = context.allocateFloatLocalArray(GROUP);
     int item = context.localIdx;
     int lane = item % LANES;
     int row = context.groupIdx * ROWS_PER_GROUP + item / LANES;
@@ -136,7 +127,7 @@ final class RowKernels {
         sum += value * value;
       }
     }
-    float total = join(context, sums, item, lane, sum);
+    float total = join(context, item, lane, sum);
     float divisor = TornadoMath.sqrt(total) + constants.get(0);
     if ((live & (divisor > 0f ? 1 : 0)) == 1) {
       for (int j = lane; j < d; j += LANES) {
@@ -161,22 +152,22 @@ final class RowKernels {
       int d,
       int rows,
       int scaled) {
-    float[] sums = context.allocateFloatLocalArray(GROUP);
     float[] factors = context.allocateFloatLocalArray(ROWS_PER_GROUP);
     int item = context.localIdx;
     int lane = item % LANES;
     int row = context.groupIdx * ROWS_PER_GROUP + item / LANES;
     int live = row < flow.get(rows) ? 1 : 0;
+    float square = 0f;
+    if ((live & scaled) == 1) {
+      for (int j = lane; j < d; j += LANES) {
+        float value = w.get(row * d + j);
+        square += value * value;
+      }
+    }
+    float norm = TornadoMath.sqrt(join(context, item, lane, square));
     float divisor = 1f;
     if (scaled == 1) {
-      float square = 0f;
-      if (live == 1) {
-        for (int j = lane; j < d; j += LANES) {
-          float value = w.get(row * d + j);
-          square += value * value;
-        }
-      }
-      divisor = TornadoMath.sqrt(join(context, sums, item, lane, square)) + constants.get(0);
+      divisor = norm + constants.get(0);
     }
     float sum = 0f;
     if (live == 1) {
@@ -186,7 +177,7 @@ final class RowKernels {
         sum += gradient.get(row * d + j) * unit;
       }
     }
-    float total = join(context, sums, item, lane, sum);
+    float total = join(context, item, lane, sum);
     // Through memory: g - u c in place of g + u (-c) would not become an fma.
     if (lane == 0) {
       factors[item / LANES] = -total;

@@ -97,7 +97,11 @@ final class ScalarKernels {
     // In long: a grid has more work-items than elements, so micro may be beyond the last one.
     long rest = rows - (long) micro * microRows;
     int count = rest < microRows ? (int) rest : microRows;
-    if (rest > 0) {
+    int live = rest > 0 ? 1 : 0;
+    float mainFactor = 0f;
+    float multiFactor = 0f;
+    float auxFactor = 0f;
+    if (live == 1) {
       int micros = (rows + microRows - 1) / microRows;
       int used = (count + ColumnKernels.BLOCK - 1) / ColumnKernels.BLOCK;
       double variance = 0;
@@ -111,9 +115,9 @@ final class ScalarKernels {
       if (loss == SCALED_MSE) {
         divisor = ((double) count * d) / constants.get(MSE_SCALE);
       }
-      mainFactors.set(micro, factor(constants.get(MAIN_WEIGHT), divisor, micros));
+      mainFactor = factor(constants.get(MAIN_WEIGHT), divisor, micros);
       if (multi == 1) {
-        multiFactors.set(micro, factor(constants.get(MULTI_WEIGHT), variance, micros));
+        multiFactor = factor(constants.get(MULTI_WEIGHT), variance, micros);
       }
       if (aux != NO_AUX) {
         double scale = 1;
@@ -130,8 +134,17 @@ final class ScalarKernels {
             normalizer = sum(residualBlocks, micro * blocks, used);
           }
         }
-        auxFactors.set(micro, factor(constants.get(AUX_WEIGHT) * scale, normalizer, micros));
+        auxFactor = factor(constants.get(AUX_WEIGHT) * scale, normalizer, micros);
       }
+    }
+    if (live == 1) {
+      mainFactors.set(micro, mainFactor);
+    }
+    if ((live & multi) == 1) {
+      multiFactors.set(micro, multiFactor);
+    }
+    if ((live & (aux != NO_AUX ? 1 : 0)) == 1) {
+      auxFactors.set(micro, auxFactor);
     }
   }
 
@@ -146,14 +159,19 @@ final class ScalarKernels {
       DoubleArray squaredNorm,
       FloatArray clip,
       int blocks) {
+    double total = 0;
+    float coefficient = 0f;
     if (context.globalIdx == 0) {
-      double total = sum(wEnc, 0, blocks) + sum(wDec, 0, blocks);
+      total = sum(wEnc, 0, blocks) + sum(wDec, 0, blocks);
       total = total + bEnc.get(0);
       total = total + bDec.get(0);
       double share =
           constants.get(CLIP_NORM) / (TornadoMath.sqrt(total) + constants.get(CLIP_EPSILON));
+      coefficient = (float) (share > 1 ? 1 : share);
+    }
+    if (context.globalIdx == 0) {
       squaredNorm.set(0, total);
-      clip.set(0, (float) (share > 1 ? 1 : share));
+      clip.set(0, coefficient);
     }
   }
 

@@ -143,11 +143,12 @@ final class SelectionKernels {
         indices.set(row * capacity + slot, slot);
         selected.set(row * capacity + slot, 0f);
       }
+      float value = values.get(base + bad);
+      float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
+      value = finite(value) == 1 ? ranked : value;
       if (lane == 0) {
-        float value = values.get(base + bad);
-        float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
         badIndex.set(row, bad);
-        badValue.set(row, finite(value) == 1 ? ranked : value);
+        badValue.set(row, value);
       }
       return;
     }
@@ -155,39 +156,41 @@ final class SelectionKernels {
       badIndex.set(row, -1);
     }
 
-    // Bisection. Above the least value fewer than k: then the least value is the k-th greatest.
-    int mine = 0;
-    for (int j = lane; j < n; j += GROUP) {
-      mine += rank(values, scale, map, base, j, mode, scaled, mapped) > lo ? 1 : 0;
-    }
-    int above = sum(context, counts, lane, mine);
-    float threshold = lo;
-    if (above >= k) {
-      threshold = hi;
-      int open = 1;
-      while (open == 1) {
-        // Halved first, so that it cannot overflow; strictly between lo and hi if any float is.
-        float middle = lo * 0.5f + hi * 0.5f;
-        int over = middle > lo ? 1 : 0;
-        int under = middle < hi ? 1 : 0;
-        open = over & under;
-        if (open == 1) {
-          mine = 0;
-          for (int j = lane; j < n; j += GROUP) {
-            mine += rank(values, scale, map, base, j, mode, scaled, mapped) > middle ? 1 : 0;
-          }
-          int count = sum(context, counts, lane, mine);
-          if (count >= k) {
-            lo = middle;
-          }
-          if (count <= k) {
-            hi = middle;
-          }
-          open = count == k ? 0 : 1;
-        }
-        threshold = hi;
+    // Bisection, from the least value on: if fewer than k are above it, it is the k-th greatest.
+    // The
+    // sum over the group is written out, because TornadoVM 5.2.0 knows a local array only in the
+    // method that allocates it.
+    float middle = lo;
+    int open = 1;
+    while (open == 1) {
+      int mine = 0;
+      for (int j = lane; j < n; j += GROUP) {
+        mine += rank(values, scale, map, base, j, mode, scaled, mapped) > middle ? 1 : 0;
       }
+      counts[lane] = mine;
+      context.localBarrier();
+      for (int half = GROUP / 2; half > 0; half >>= 1) {
+        if (lane < half) {
+          counts[lane] += counts[lane + half];
+        }
+        context.localBarrier();
+      }
+      int count = counts[0];
+      context.localBarrier();
+      if (count >= k) {
+        lo = middle;
+      }
+      if (count <= k) {
+        hi = middle;
+      }
+      // Halved first, so that it cannot overflow; strictly between lo and hi if any float is.
+      middle = lo * 0.5f + hi * 0.5f;
+      int over = middle > lo ? 1 : 0;
+      int under = middle < hi ? 1 : 0;
+      int unsettled = count == k ? 0 : 1;
+      open = over & under & unsettled;
     }
+    float threshold = hi;
 
     // Each work-item takes a run of columns: what it keeps follows what those before it keep.
     int share = (n + GROUP - 1) / GROUP;
@@ -268,21 +271,6 @@ final class SelectionKernels {
       ranked = ranked * scale.get(latent(map, j, mapped));
     }
     return ranked;
-  }
-
-  /** Sum over the group; every work-item gets it. */
-  private static int sum(KernelContext context, int[] counts, int lane, int mine) {
-    counts[lane] = mine;
-    context.localBarrier();
-    for (int half = GROUP / 2; half > 0; half >>= 1) {
-      if (lane < half) {
-        counts[lane] += counts[lane + half];
-      }
-      context.localBarrier();
-    }
-    int total = counts[0];
-    context.localBarrier();
-    return total;
   }
 
   /**

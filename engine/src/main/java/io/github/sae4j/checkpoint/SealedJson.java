@@ -1,0 +1,70 @@
+package io.github.sae4j.checkpoint;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * A JSON object that knows when it was changed: its last member {@value #SEAL} is the SHA-256 of
+ * the others, written on one line. One flipped digit in a run's records would give other weights,
+ * or other numbers, without a word.
+ */
+public final class SealedJson {
+  /** Name of the member that holds the checksum. */
+  public static final String SEAL = "sha256";
+
+  private SealedJson() {}
+
+  /**
+   * Writes an object so that it is there whole or not at all.
+   *
+   * @param file the file; one that is there is replaced
+   * @param members the object; a seal that it has is made anew
+   * @throws IOException if it cannot be written
+   */
+  public static void write(Path file, Map<String, Object> members) throws IOException {
+    Map<String, Object> sealed = new LinkedHashMap<>(members);
+    sealed.remove(SEAL);
+    sealed.put(SEAL, seal(sealed));
+    Durable.write(file, Json.pretty(sealed));
+  }
+
+  /**
+   * Reads an object and checks its seal.
+   *
+   * @param file the file
+   * @param maxBytes the largest size to accept, in bytes
+   * @return its members without the seal
+   * @throws BadFileException if the file is missing, no JSON object, without a seal or changed
+   * @throws IOException if reading fails
+   */
+  public static Map<String, Object> read(Path file, int maxBytes) throws IOException {
+    Map<String, Object> members = Json.readObject(file, maxBytes);
+    Object seal = members.remove(SEAL);
+    if (!seal(members).equals(seal)) {
+      throw new BadFileException(
+          file,
+          seal == null
+              ? "expected its checksum as the member " + SEAL + ", found none"
+              : "damaged or edited: its content does not match its checksum");
+    }
+    return members;
+  }
+
+  private static String seal(Map<String, Object> members) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update(Json.line(members).getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.sae4j.data;
+
+import java.io.IOException;
+import java.util.Objects;
+
+/**
+ * A row of activations with a value that is not a finite number of {@code f32}.
+ *
+ * @param origin the row
+ * @param column the first such value's place in it
+ * @param value the value as stored, before it became {@code f32}
+ */
+public record BadRow(RowOrigin origin, int column, double value) {
+  /** Refuses a missing origin. */
+  public BadRow {
+    Objects.requireNonNull(origin, "origin");
+  }
+
+  /** A row of a source whose value in that column has been found not to be finite. */
+  static BadRow of(ActivationSource source, long row, int column) throws IOException {
+    return new BadRow(source.origin(row), column, source.stored(row, column));
+  }
+
+  /**
+   * What is wrong with it, in words.
+   *
+   * @return for instance {@code holds NaN at column 5, expected a number}
+   */
+  public String problem() {
+    return Double.isFinite(value)
+        ? "holds " + value + " at column " + column + ", which does not fit f32 (at most 3.4e38)"
+        : "holds " + value + " at column " + column + ", expected a number";
+  }
+
+  @Override
+  public String toString() {
+    return origin + " " + problem();
+  }
+}

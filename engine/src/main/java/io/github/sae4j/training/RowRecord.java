@@ -1,0 +1,109 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.format.BadFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a checkpoint says of rows that took no part: the rules, since when they hold, and how many
+ * rows it were.
+ *
+ * @param onBadRows what becomes of bad rows
+ * @param removals rules that came while the run went on, in order
+ * @param leftOut rows that took no part so far
+ * @param passedOver batches that lost all their rows
+ */
+record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, long passedOver) {
+  static final String NAME = "rows";
+
+  /** Every row takes part, none was left out. */
+  static final RowRecord NONE = new RowRecord(OnBadRows.ERROR, List.of(), LeftOut.NONE, 0);
+
+  /**
+   * A rule that was added to a run.
+   *
+   * @param fromStep steps done before it held
+   * @param onBadRows what becomes of bad rows from then on
+   * @param masks hashes of all masks that remove rows from then on
+   */
+  record Removal(long fromStep, OnBadRows onBadRows, List<String> masks) {
+    Map<String, Object> toMap() {
+      Map<String, Object> map = new LinkedHashMap<>();
+      map.put("from_step", fromStep);
+      map.put("on_bad_rows", onBadRows.toString());
+      map.put("masks", new ArrayList<Object>(masks));
+      return map;
+    }
+  }
+
+  RowRecord {
+    removals = List.copyOf(removals);
+  }
+
+  /** Hashes of the masks that hold now. */
+  List<String> masks() {
+    return removals.isEmpty() ? List.of() : removals.getLast().masks();
+  }
+
+  Map<String, Object> toMap() {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("on_bad_rows", onBadRows.toString());
+    map.put("removals", new ArrayList<Object>(removals.stream().map(Removal::toMap).toList()));
+    map.put("bad", leftOut.bad());
+    map.put("masked", leftOut.masked());
+    map.put("named", new ArrayList<Object>(leftOut.named()));
+    map.put("batches_passed_over", passedOver);
+    return map;
+  }
+
+  /**
+   * Reads back what {@link #toMap} gave.
+   *
+   * @param file where it comes from, for messages
+   * @param value the member of that name, or null in a checkpoint of before rows could be left out
+   */
+  static RowRecord fromMap(Path file, Object value) throws BadFileException {
+    if (value == null) {
+      return NONE;
+    }
+    try {
+      Map<?, ?> map = (Map<?, ?>) value;
+      List<Removal> removals = new ArrayList<>();
+      for (Object each : (List<?>) map.get("removals")) {
+        Map<?, ?> removal = (Map<?, ?>) each;
+        removals.add(
+            new Removal(
+                (Long) removal.get("from_step"),
+                policy(removal.get("on_bad_rows")),
+                texts(removal.get("masks"))));
+      }
+      return new RowRecord(
+          policy(map.get("on_bad_rows")),
+          removals,
+          new LeftOut((Long) map.get("bad"), (Long) map.get("masked"), texts(map.get("named"))),
+          (Long) map.get("batches_passed_over"));
+    } catch (ClassCastException | NullPointerException | IllegalArgumentException e) {
+      throw new BadFileException(file, NAME + ": expected what a checkpoint says of its rows", e);
+    }
+  }
+
+  private static OnBadRows policy(Object name) {
+    for (OnBadRows each : OnBadRows.values()) {
+      if (each.toString().equals(name)) {
+        return each;
+      }
+    }
+    throw new IllegalArgumentException("on_bad_rows: " + name);
+  }
+
+  private static List<String> texts(Object list) {
+    List<String> texts = new ArrayList<>();
+    ((List<?>) list).forEach(each -> texts.add((String) each));
+    return texts;
+  }
+}

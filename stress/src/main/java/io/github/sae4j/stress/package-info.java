@@ -1,0 +1,2 @@
+/** Stress tests of what several threads share. */
+package io.github.sae4j.stress;
