@@ -342,7 +342,9 @@ final class TrainCommand implements Callable<Integer> {
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
-      layers.add(ConfigFile.read(configFile, spec, List.of()).training());
+      ConfigFile file = ConfigFile.read(configFile, spec, List.of());
+      file.warnings().forEach(line -> System.err.println("sae4j: warning: " + line));
+      layers.add(file.training());
     }
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));
   }

@@ -309,6 +309,16 @@ class CommandsTest {
   }
 
   @Test
+  void theListOfCommandsCutsNoDescription() {
+    assertEquals(ExitCode.DONE, console.run("--help"));
+    String list = console.out().split("Commands:")[1];
+    for (String last : List.of("sparse autoencoder", "activations", "runs", "devices found")) {
+      assertTrue(list.contains(last), last + " in " + list);
+    }
+    assertFalse(list.contains("..."), list);
+  }
+
+  @Test
   void noCommandOrAnUnknownOneIsAUsageError() {
     assertEquals(ExitCode.USAGE, console.run());
     assertEquals(ExitCode.USAGE, console.run("trian"));

@@ -101,6 +101,7 @@ final class StepParity {
         new Variant(
             Recipe.SAELENS, " rescale off", List.of("rescale_acts_by_decoder_norm", false)));
     all.add(new Variant(Recipe.SAELENS, " b_dec apart", List.of("apply_b_dec_to_input", false)));
+    all.add(new Variant(Recipe.SAELENS, " b_dec in AuxK", List.of("aux_b_dec", "included")));
     all.add(new Variant(Recipe.ELEUTHER, " multi", List.of("multi_topk", true)));
     all.add(
         new Variant(

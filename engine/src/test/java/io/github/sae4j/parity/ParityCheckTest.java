@@ -100,7 +100,8 @@ class ParityCheckTest {
         expected.add("step:" + recipe + variant);
       }
     }
-    for (String variant : List.of("constant_norm", "rescale off", "b_dec apart", "decay")) {
+    for (String variant :
+        List.of("constant_norm", "rescale off", "b_dec apart", "b_dec in AuxK", "decay")) {
       expected.add("step:saelens " + variant);
     }
     expected.add("step:eleuther multi");

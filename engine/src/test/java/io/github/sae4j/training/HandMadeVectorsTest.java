@@ -163,7 +163,7 @@ class HandMadeVectorsTest {
   void fixtureOfSaelens(Device device) {
     assertFixture(
         device,
-        fixture(Recipe.SAELENS),
+        fixture(Recipe.SAELENS).with("aux_b_dec", "included"),
         new Expected(
             24.82684634,
             29.90142765,
@@ -180,7 +180,7 @@ class HandMadeVectorsTest {
   void fixtureOfSparsify(Device device) {
     assertFixture(
         device,
-        fixture(Recipe.ELEUTHER),
+        fixture(Recipe.ELEUTHER).with("aux_b_dec", "included"),
         new Expected(
             1.833279575,
             0.738822741,
@@ -197,7 +197,7 @@ class HandMadeVectorsTest {
   void fixtureOfSparsifyWithoutBDecInAuxK(Device device) {
     assertFixture(
         device,
-        fixture(Recipe.ELEUTHER).with("aux_b_dec", false),
+        fixture(Recipe.ELEUTHER),
         new Expected(
             1.766636549,
             0.736740147,
