@@ -122,10 +122,10 @@ final class DryRun {
         spec,
         String.format(
             Locale.ROOT,
-            "time     about %s to %s: steps x 2 B d n operations at %.1f GFLOP/s, measured on a small"
-                + " encoder on %s, times %.1f to %.1f for the rest of a step; the first is what an"
-                + " idle machine would take, the second what this one takes as busy as it is now"
-                + " (%.1f GFLOP/s); waiting for files adds to it",
+            "time     about %s to %s: steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
+                + " small encoder on %s, times %.1f to %.1f for the rest of a step; the first is"
+                + " what an idle machine would take, the second what this one takes as busy as it"
+                + " is now (%.1f GFLOP/s); waiting for files adds to it",
             Durations.text(least),
             Durations.text(most),
             probeOperations() / speed.idleSeconds() * 1e-9,

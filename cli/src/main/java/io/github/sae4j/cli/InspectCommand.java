@@ -94,8 +94,7 @@ final class InspectCommand implements Callable<Integer> {
         entry.put("type", tensor.type().name());
         entry.put("shape", new ArrayList<Object>(tensor.shape()));
         if (scan) {
-          TensorScan.of(
-                  tensors, tensor, at -> reading.at(tensor.name(), at, tensor.elements()))
+          TensorScan.of(tensors, tensor, at -> reading.at(tensor.name(), at, tensor.elements()))
               .ifPresent(
                   found -> {
                     badRows += found.badRows();

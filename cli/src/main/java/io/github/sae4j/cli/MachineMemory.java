@@ -68,7 +68,9 @@ record MachineMemory(long bytes, long heapBytes) {
     }
     return Optional.of(
         (heap
-                ? "the run needs " + text(plan.heapBytes()) + " of Java heap, which may grow to "
+                ? "the run needs "
+                    + text(plan.heapBytes())
+                    + " of Java heap, which may grow to "
                     + text(heapBytes)
                 : "the run needs " + text(plan.bytes()) + " of memory, there are " + text(bytes))
             + (ways.isEmpty() ? "" : "; what fits: " + String.join(", or ", ways)));
@@ -133,8 +135,7 @@ record MachineMemory(long bytes, long heapBytes) {
     long rows = 2 * Matrix.FLOAT.byteSize() * width * batchRows;
     if (weights > bytes) {
       throw new ConfigException(
-          "sae",
-          folder + " needs " + text(weights) + " of memory, there are " + text(bytes));
+          "sae", folder + " needs " + text(weights) + " of memory, there are " + text(bytes));
     }
     if (weights + rows > bytes) {
       long fitting = Math.max(1, (bytes - weights) / Math.max(1, 2 * Float.BYTES * width));

@@ -127,8 +127,7 @@ final class Progress implements TrainingListener, AutoCloseable {
     rate.add(record.number(), time);
     if (bar != null) {
       now =
-          new ProgressLine(
-              record.number(), record.steps(), rate.stepsPerSecond(), figures(record));
+          new ProgressLine(record.number(), record.steps(), rate.stepsPerSecond(), figures(record));
       bar.stepTo(record.number());
     } else if (style == Style.LINES
         && (time - lastLine >= LINE_NANOS || record.number() == record.steps())) {

@@ -4,8 +4,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Steps per second of the last while. The first steps of a run are slow, before the JVM has compiled
- * them, and say nothing of how long the rest will take.
+ * Steps per second of the last while. The first steps of a run are slow, before the JVM has
+ * compiled them, and say nothing of how long the rest will take.
  */
 final class RecentRate {
   private static final long WINDOW_NANOS = 10_000_000_000L;

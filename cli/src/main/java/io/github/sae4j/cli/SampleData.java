@@ -22,8 +22,8 @@ final class SampleData {
 
   /**
    * What to train with where nothing else is said: some ten seconds on two cores, held-out FVU near
-   * 0.21. The window is short enough, and the run long enough after it, for AuxK to bring nearly all
-   * latents to life.
+   * 0.21. The window is short enough, and the run long enough after it, for AuxK to bring nearly
+   * all latents to life.
    */
   static Map<String, Object> defaults() {
     Map<String, Object> defaults = new LinkedHashMap<>();

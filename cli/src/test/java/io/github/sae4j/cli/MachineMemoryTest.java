@@ -79,8 +79,19 @@ class MachineMemoryTest {
     Path file = Activations.write(folder.resolve("a.safetensors"), 200, D_IN);
     Path run = folder.resolve("run");
     Object[] train = {
-      "train", "--activations", file, "--output-path", run, "--d-sae", 1_000_000_000, "--k", 4,
-      "--steps", 1, "--device", "scalar"
+      "train",
+      "--activations",
+      file,
+      "--output-path",
+      run,
+      "--d-sae",
+      1_000_000_000,
+      "--k",
+      4,
+      "--steps",
+      1,
+      "--device",
+      "scalar"
     };
     assertEquals(ExitCode.USAGE, console.run(train), console::err);
     assertTrue(console.err().contains("memory: the run needs "), console::err);
@@ -100,8 +111,7 @@ class MachineMemoryTest {
     Path file = Activations.write(folder.resolve("a.safetensors"), 200, 16);
     Path sae = Path.of("..", "engine", "src", "test", "resources", "cases", "3-sae-hook_z");
     int batch = Integer.MAX_VALUE;
-    int code =
-        console.run("eval", "--sae", sae, "--activations", file, "--batch-size", batch);
+    int code = console.run("eval", "--sae", sae, "--activations", file, "--batch-size", batch);
     assertEquals(ExitCode.USAGE, code, console::err);
     assertTrue(console.err().contains("what fits: --batch-size "), console::err);
     ConfigException e =

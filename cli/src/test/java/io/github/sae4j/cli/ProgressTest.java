@@ -52,8 +52,7 @@ class ProgressTest {
     "120, 123456, 1000000, 0.031, loss 1.234e+05 FVU 0.234 L0 128.0 dead 123456",
     "60, 1, 9, 4, loss 2.500 FVU 0.500 L0 32.0 dead 7"
   })
-  void theLineFitsWithAllFigures(
-      int columns, long step, long steps, double rate, String figures) {
+  void theLineFitsWithAllFigures(int columns, long step, long steps, double rate, String figures) {
     String line = new ProgressLine(step, steps, rate, figures).in(columns - 1);
     assertTrue(line.length() < columns, line);
     assertTrue(line.endsWith("  " + figures), line);
@@ -87,7 +86,8 @@ class ProgressTest {
     }
     String shown = bytes.toString(StandardCharsets.UTF_8);
     String narrow = shown.substring(0, shown.indexOf("41%"));
-    assertTrue(narrow.endsWith("\r\u001b[1A\u001b[J ") || narrow.endsWith("\r\u001b[2A\u001b[J "), shown);
+    assertTrue(
+        narrow.endsWith("\r\u001b[1A\u001b[J ") || narrow.endsWith("\r\u001b[2A\u001b[J "), shown);
     for (String drawn : shown.split("\u001b\\[J")) {
       int most = drawn.startsWith(" 41%") || drawn.startsWith("100%") ? 49 : 119;
       assertTrue(drawn.split("\r|\n")[0].length() <= most, drawn);

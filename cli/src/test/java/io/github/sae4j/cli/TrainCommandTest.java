@@ -352,7 +352,8 @@ class TrainCommandTest {
     assertEquals(24L * 24 * 10, memory.get("24 n d: weights and moments"));
     assertTrue((double) result.get("estimated_seconds_from") > 0);
     assertTrue(
-        (double) result.get("estimated_seconds_from") < (double) result.get("estimated_seconds_to"));
+        (double) result.get("estimated_seconds_from")
+            < (double) result.get("estimated_seconds_to"));
     assertEquals(true, result.get("fits"));
     assertTrue((long) result.get("machine_bytes") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
@@ -725,12 +726,13 @@ class TrainCommandTest {
     assertTrue((double) metrics.get("fvu") <= 0.22, console::out);
     assertTrue((double) metrics.get("never_fired_fraction") <= 0.08, console::out);
     List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
-    Map<?, ?> last =
-        (Map<?, ?>) Json.parse(run, lines.getLast().getBytes(StandardCharsets.UTF_8));
+    Map<?, ?> last = (Map<?, ?>) Json.parse(run, lines.getLast().getBytes(StandardCharsets.UTF_8));
     long dead = ((Number) last.get("sparsity/dead_features")).longValue();
     assertTrue(dead <= 0.01 * (long) trainingSection().get("d_sae"), dead + " dead");
     for (String said :
-        List.of("so much of the variance of rows that training never saw", "in training: the same",
+        List.of(
+            "so much of the variance of rows that training never saw",
+            "in training: the same",
             "Dead: " + dead + " latents had not fired on any row of the last 250 steps",
             "Never fired: " + metrics.get("never_fired") + " latents")) {
       assertTrue(console.out().contains(said), console::out);

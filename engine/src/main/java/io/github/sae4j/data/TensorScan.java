@@ -38,8 +38,8 @@ public record TensorScan(long rows, long badRows, List<String> first) {
    * @return what was found; empty for integers, which are always finite, and for empty tensors
    * @throws IOException if reading fails
    */
-  public static Optional<TensorScan> of(
-      TensorFile file, TensorInfo tensor, LongConsumer progress) throws IOException {
+  public static Optional<TensorScan> of(TensorFile file, TensorInfo tensor, LongConsumer progress)
+      throws IOException {
     if (!ActivationTensor.isFloat(tensor) || tensor.elements() == 0) {
       return Optional.empty();
     }

@@ -38,6 +38,7 @@ public record RunFolder(Path path) {
 
   /** Member of an extension: rows trained on before it. */
   static final String FROM_SAMPLES = "from_samples";
+
   /** Member of {@code config.json}: rows left out since a step, given when the run was resumed. */
   public static final String REMOVALS = "removals";
 

@@ -80,8 +80,7 @@ public final class Trainer implements AutoCloseable {
     learningRate = config.learningRate(spec.shape().dSae(), steps);
     long position =
         Math.min(
-            samples,
-            Math.multiplyExact(stepsDone, (long) spec.shape().rows()) - done.shortRows());
+            samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()) - done.shortRows());
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {

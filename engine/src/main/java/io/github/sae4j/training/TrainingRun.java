@@ -5,17 +5,17 @@ import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
-import io.github.sae4j.data.RowRules;
-import io.github.sae4j.config.BDecInit;
-import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowRules;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
@@ -87,6 +87,7 @@ public final class TrainingRun {
 
   /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
   private static final String INHERITED = "inherited_metadata";
+
   /** What a checkpoint calls the hash of the log that it was written with. */
   private static final String LOG_HASH = "metrics_sha256";
 
@@ -102,6 +103,7 @@ public final class TrainingRun {
 
   /** What the SAE that the run started from said of itself. */
   private Map<String, Object> inherited = Map.of();
+
   /** Which rows are left out, and since when. */
   private RowRecord rowRecord = RowRecord.NONE;
 
@@ -335,8 +337,7 @@ public final class TrainingRun {
             data,
             device,
             measured,
-            new Trainer.Done(
-                saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
+            new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
             state -> TrainerState.readTensors(from, state, Map.of()))) {
       expectPosition(from, saved, trainer);
       if (saved.samples() == settings.folder().extendedFrom()) {
@@ -513,8 +514,8 @@ public final class TrainingRun {
           String.format(
               Locale.ROOT,
               "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
-                  + " with b_dec at zeros the latents learn the mean first and most of them may die;"
-                  + " --b-dec-init-method geometric_median (or mean) starts there",
+                  + " with b_dec at zeros the latents learn the mean first and most of them may"
+                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
               Math.sqrt(offset.ratio()),
               offset.share() > 0.5
                   ? String.format(

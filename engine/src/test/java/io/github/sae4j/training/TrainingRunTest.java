@@ -10,6 +10,7 @@ import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
@@ -234,7 +235,8 @@ class TrainingRunTest {
     try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
       Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
       assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
-      assertEquals(Json.pretty(expected.toMap()), Files.readString(file));
+      assertEquals(
+          Json.pretty(expected.toMap()), Json.pretty(SealedJson.read(file, 1 << 20)));
     }
     // As after a kill between the SAE and its evaluation.
     String before = Files.readString(file);
