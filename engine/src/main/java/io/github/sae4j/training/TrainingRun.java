@@ -19,6 +19,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
@@ -347,8 +348,15 @@ public final class TrainingRun {
     }
   }
 
+  /** What JSON cannot say, as Python's NaN in free members, is null from here on. */
   private void inherit(Optional<SparseAutoencoder> pretrained) {
-    inherited = pretrained.map(sae -> sae.config().metadata().toMap()).orElse(Map.of());
+    inherited = new LinkedHashMap<>();
+    pretrained.ifPresent(
+        sae ->
+            sae.config()
+                .metadata()
+                .toMap()
+                .forEach((key, value) -> inherited.put(key, Json.finite(value, number -> null))));
   }
 
   private static Map<String, Object> inherited(TrainerState saved) {
