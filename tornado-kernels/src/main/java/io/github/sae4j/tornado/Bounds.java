@@ -23,8 +23,8 @@ final class Bounds {
   private static final List<String> WITHOUT_DIVISION =
       List.of(
           "product",
-          "encodeTopK",
-          "topK",
+          "encode",
+          "activate",
           "decode",
           "codeGradients",
           "accumulateByLatent",

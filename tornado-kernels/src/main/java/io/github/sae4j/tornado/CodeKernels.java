@@ -4,7 +4,11 @@ import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** What a sample does with its own codes. {@code capacity} is the row stride of codes. */
+/**
+ * What a sample does with its own codes. They lie in one of two ways: {@code capacity} codes apart,
+ * as many of them in every row as flow's slot {@code codes} says; or, if {@code capacity} is 0, row
+ * after row without gaps, rows of any length.
+ */
 final class CodeKernels {
   private CodeKernels() {}
 
@@ -12,10 +16,13 @@ final class CodeKernels {
    * Sparse decode, a work-item per element: one chain over the row's latents in ascending order,
    * b_dec added last if {@code biased} is 1 (rule 3). Works only if flow's slot {@code gate} is not
    * 0.
+   *
+   * @param starts where each row begins and the last one ends, if {@code capacity} is 0
    */
   static void decode(
       KernelContext context,
       IntArray flow,
+      IntArray starts,
       IntArray indices,
       FloatArray values,
       FloatArray wDec,
@@ -33,9 +40,13 @@ final class CodeKernels {
     live = live & (row < flow.get(Flow.ROWS) ? 1 : 0);
     float sum = 0f;
     if (live == 1) {
-      int k = flow.get(codes);
-      for (int slot = 0; slot < k; slot++) {
-        int at = row * capacity + slot;
+      int at = row * capacity;
+      int end = at + flow.get(codes);
+      if (capacity == 0) {
+        at = starts.get(row);
+        end = starts.get(row + 1);
+      }
+      for (; at < end; at++) {
         sum += values.get(at) * wDec.get(indices.get(at) * d + col);
       }
       if (biased == 1) {
@@ -50,10 +61,14 @@ final class CodeKernels {
   /**
    * Gradient of each code by lanes (rule 2): 16 work-items per code, 16 codes a group. Codes that
    * are not positive get +0 if {@code gated} is 1.
+   *
+   * @param rowOf if {@code capacity} is 0: row of each code, or -1 where there is none; its length
+   *     is in flow's slot {@code codes}
    */
   static void codeGradients(
       KernelContext context,
       IntArray flow,
+      IntArray rowOf,
       FloatArray g,
       FloatArray wDec,
       IntArray indices,
@@ -67,10 +82,17 @@ final class CodeKernels {
     int lane = item % RowKernels.LANES;
     int i = context.groupIdx * RowKernels.ROWS_PER_GROUP + item / RowKernels.LANES;
     int k = flow.get(codes);
-    int codeCount = flow.get(Flow.ROWS) * k;
-    int live = i < codeCount ? 1 : 0;
     int row = k > 0 ? i / k : 0;
     int at = row * capacity + i - row * k;
+    int live = i < flow.get(Flow.ROWS) * k ? 1 : 0;
+    if (capacity == 0) {
+      row = -1;
+      if (i < k) {
+        row = rowOf.get(i);
+      }
+      at = i;
+      live = row >= 0 ? 1 : 0;
+    }
     float sum = 0f;
     if (live == 1) {
       int open = 1;

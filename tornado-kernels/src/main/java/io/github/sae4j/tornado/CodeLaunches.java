@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado;
 
 import static io.github.sae4j.kernels.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expectVector;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
@@ -25,28 +26,30 @@ final class CodeLaunches {
     if (bDec != null) {
       expect("b_dec", bDec, 1, d);
     }
-    checkIndices(codes, wDec.rows());
+    codes.expectIndices(wDec.rows());
     if (rows == 0) {
       device.checkOpen();
       return;
     }
     boolean biased = bDec != null;
+    CodeRows layout = CodeRows.of(codes);
     List<MemorySegment> arguments = new ArrayList<>();
     arguments.add(codes.indices());
     arguments.add(codes.values());
+    arguments.add(layout.startsSegment());
+    arguments.add(layout.rowOfSegment());
     arguments.add(wDec.segment());
     if (biased) {
       arguments.add(bDec.segment());
     }
     device.run(
-        List.of("decode", rows, codes.k(), wDec.rows(), d, biased),
+        List.of("decode", rows, layout.room(), wDec.rows(), d, biased),
         launch -> {
-          IntArray indices = launch.inputIndices("indices", (long) rows * codes.k());
-          FloatArray values = launch.input("values", (long) rows * codes.k());
+          TransposeTasks.Codes sparse = layout.declare(launch);
           FloatArray weights = launch.input("W_dec", wDec.size());
           FloatArray bias = biased ? launch.input("b_dec", d) : weights;
           FloatArray result = launch.output("out", out.size());
-          IntArray flow = launch.flow(rows, wDec.rows(), codes.k());
+          IntArray flow = launch.flow(rows, wDec.rows(), layout.room());
           launch.send();
           launch
               .tasks()
@@ -55,14 +58,15 @@ final class CodeLaunches {
                   CodeKernels::decode,
                   launch.context(),
                   flow,
-                  indices,
-                  values,
+                  sparse.rowStarts(),
+                  sparse.indices(),
+                  sparse.values(),
                   weights,
                   bias,
                   result,
                   d,
-                  codes.k(),
-                  Flow.K,
+                  sparse.capacity(),
+                  sparse.slot(),
                   biased ? 1 : 0,
                   Flow.ALWAYS);
         },
@@ -74,52 +78,47 @@ final class CodeLaunches {
     int rows = codes.rows();
     int d = wDec.cols();
     expect("g", g, rows, d);
-    expect("out", out, rows, codes.k());
-    checkIndices(codes, wDec.rows());
-    if (rows == 0) {
+    expectVector("out", out, codes.size());
+    codes.expectIndices(wDec.rows());
+    if (codes.size() == 0) {
       device.checkOpen();
       return;
     }
+    CodeRows layout = CodeRows.of(codes);
     device.run(
-        List.of("codeGradients", rows, codes.k(), wDec.rows(), d, gated),
+        List.of("codeGradients", rows, layout.room(), wDec.rows(), d, gated),
         launch -> {
+          TransposeTasks.Codes sparse = layout.declare(launch);
           FloatArray gradient = launch.input("g", g.size());
           FloatArray weights = launch.input("W_dec", wDec.size());
-          IntArray indices = launch.inputIndices("indices", out.size());
-          FloatArray values = launch.input("values", out.size());
-          FloatArray result = launch.output("out", out.size());
-          IntArray flow = launch.flow(rows, wDec.rows(), codes.k());
+          FloatArray result = launch.output("out", layout.room());
+          IntArray flow = launch.flow(rows, wDec.rows(), layout.room());
           launch.send();
           launch
               .tasks()
               .task(
-                  launch.graph().rows("codeGradients", out.size()),
+                  launch.graph().rows("codeGradients", layout.room()),
                   CodeKernels::codeGradients,
                   launch.context(),
                   flow,
+                  sparse.rowOf(),
                   gradient,
                   weights,
-                  indices,
-                  values,
+                  sparse.indices(),
+                  sparse.values(),
                   result,
                   d,
-                  codes.k(),
-                  Flow.K,
+                  sparse.capacity(),
+                  sparse.slot(),
                   gated ? 1 : 0);
         },
-        List.of(g.segment(), wDec.segment(), codes.indices(), codes.values()),
-        List.of(out.segment()));
-  }
-
-  static void checkIndices(SparseCodes codes, int n) {
-    for (int row = 0; row < codes.rows(); row++) {
-      for (int slot = 0; slot < codes.k(); slot++) {
-        int index = codes.index(row, slot);
-        if (index < 0 || index >= n) {
-          throw new IllegalArgumentException(
-              "codes: expected indices in [0, " + n + "), got " + index + " in row " + row);
-        }
-      }
-    }
+        List.of(
+            codes.indices(),
+            codes.values(),
+            layout.startsSegment(),
+            layout.rowOfSegment(),
+            g.segment(),
+            wDec.segment()),
+        List.of(out.firstElements(codes.size()).segment()));
   }
 }

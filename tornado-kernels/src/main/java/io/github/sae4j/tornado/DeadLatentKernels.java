@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DeadLatentRule;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -13,7 +13,7 @@ final class DeadLatentKernels {
   /** Work-items of the kernel that lists the dead, one group. */
   static final int SCAN = 256;
 
-  /** Rules by which a latent fires, in the order of {@link StepSpec.Fired}. */
+  /** Rules by which a latent fires, in the order of {@link DeadLatentRule.Fired}. */
   static final int POSITIVE = 0;
 
   static final int SELECTED = 1;
@@ -64,7 +64,7 @@ final class DeadLatentKernels {
           fires = 1;
         }
         if (rule == ABOVE_THRESHOLD) {
-          fires = activation > StepSpec.FIRED_THRESHOLD ? 1 : 0;
+          fires = activation > DeadLatentRule.FIRED_THRESHOLD ? 1 : 0;
         }
         if (fires == 1) {
           fired.set(latent, 1);

@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DeadLatentRule.Counting;
+import io.github.sae4j.step.DeadLatentRule.Fired;
 
 /** Who fired, who is dead, and the list of the dead. */
 final class DeadLatentPhase {
@@ -28,12 +29,12 @@ final class DeadLatentPhase {
             a.k,
             Flow.K,
             a.norms == null ? 0 : 1,
-            switch (step.spec.fired()) {
+            switch (step.spec.deadLatents().fired()) {
               case POSITIVE -> DeadLatentKernels.POSITIVE;
               case SELECTED -> DeadLatentKernels.SELECTED;
               case ABOVE_THRESHOLD -> DeadLatentKernels.ABOVE_THRESHOLD;
             });
-    if (step.multi && step.spec.fired() == StepSpec.Fired.SELECTED) {
+    if (step.multi && step.spec.deadLatents().fired() == Fired.SELECTED) {
       step.tasks.task(
           step.graph.line("markSelected", a.rows),
           DeadLatentKernels::markSelected,
@@ -44,7 +45,8 @@ final class DeadLatentPhase {
           a.multiK,
           Flow.MULTI_K);
     }
-    boolean tokens = step.spec.counting().unit() == StepSpec.Counting.Unit.TOKENS;
+    Counting counting = step.spec.deadLatents().counting();
+    boolean tokens = counting.unit() == Counting.Unit.TOKENS;
     step.tasks
         .task(
             step.graph.line("countDead", a.n),
@@ -57,7 +59,7 @@ final class DeadLatentPhase {
             a.dead,
             a.n,
             tokens ? 1 : 0,
-            step.spec.counting().afterStep() ? 1 : 0)
+            counting.afterStep() ? 1 : 0)
         .task(
             step.graph.groups("listDead", 1, DeadLatentKernels.SCAN),
             DeadLatentKernels::listDead,

@@ -20,6 +20,15 @@ final class ElementKernels {
     }
   }
 
+  /** {@code out = a + row}, the same row for all. */
+  static void addRow(
+      KernelContext context, IntArray flow, FloatArray a, FloatArray row, FloatArray out, int d) {
+    int i = context.globalIdx;
+    if (i / d < flow.get(Flow.ROWS)) {
+      out.set(i, a.get(i) + row.get(i % d));
+    }
+  }
+
   /** {@code out = a - b}; out may be an operand. */
   static void subtract(
       KernelContext context, IntArray flow, FloatArray a, FloatArray b, FloatArray out, int d) {

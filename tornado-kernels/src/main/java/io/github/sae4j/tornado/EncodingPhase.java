@@ -11,7 +11,20 @@ final class EncodingPhase {
   }
 
   void addTasks() {
-    if (step.spec.applyBDecToInput()) {
+    if (step.spec.scales()) {
+      step.tasks.task(
+          step.graph.line("scale", (long) a.rows * a.d),
+          ElementKernels::scale,
+          step.context,
+          a.flow,
+          a.x,
+          a.inputFactor,
+          a.x,
+          a.d,
+          a.rows,
+          Flow.ALWAYS);
+    }
+    if (step.spec.step().forward().subtractBDec()) {
       step.tasks.task(
           step.graph.line("subtractRow", (long) a.rows * a.d),
           ElementKernels::subtractRow,
@@ -25,7 +38,7 @@ final class EncodingPhase {
     if (a.norms != null) {
       step.rowDots(a.wDec, a.norms, a.n, Flow.LATENTS, a.d, 1, Flow.ALWAYS);
     }
-    int mode = SelectionKernels.mode(step.spec.selection());
+    int mode = SelectionKernels.mode(step.spec.relu());
     EncodeTasks.Choice main = StepGraph.choice(a.codes, a.badIndex, a.badValue, mode);
     EncodeTasks.Encoder encoder = step.encoder(null, Flow.LATENTS);
     if (step.multi) {

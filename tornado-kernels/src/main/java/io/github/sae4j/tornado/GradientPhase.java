@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.objective.AuxK;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The gradients of weights and biases, term by term. */
@@ -29,9 +29,9 @@ final class GradientPhase {
           a.auxError,
           step.spec.aux().relu(),
           new TransposeTasks.Target(LatentKernels.ADDED_WHERE_MARKED, a.dead, Flow.DEAD),
-          step.spec.aux().bDec() != AuxSpec.BDec.EXCLUDED);
+          step.spec.aux().bDec() != AuxK.BDec.EXCLUDED);
     }
-    if (step.spec.applyBDecToInput()) {
+    if (step.spec.step().forward().subtractBDec()) {
       step.tasks.task(
           step.graph.line("subtractVectorProduct", a.d),
           ProductKernels::subtractVectorProduct,
@@ -55,6 +55,7 @@ final class GradientPhase {
         step.graph.rows("codeGradients", (long) a.rows * codes.capacity()),
         CodeKernels::codeGradients,
         step.context,
+        a.flow,
         a.flow,
         gradient,
         a.wDec,

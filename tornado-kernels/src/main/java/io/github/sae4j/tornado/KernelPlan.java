@@ -91,8 +91,8 @@ final class KernelPlan implements AutoCloseable {
   /**
    * Runs the graph once and waits for it.
    *
-   * @throws DeviceException if it fails; then nothing more runs in this process, unless it was
-   *     memory that lacked
+   * @throws DeviceException if it fails; then nothing more runs in this process, unless it ran out
+   *     of memory
    */
   void run() {
     checkOpen();

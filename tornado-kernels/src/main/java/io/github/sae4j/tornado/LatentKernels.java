@@ -11,6 +11,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * its place. A row holds a latent at most once, so its codes are counted and placed in parallel;
  * rows follow each other, so a latent's codes lie in ascending order of samples (numerics rule 4).
  *
+ * <p>Codes lie as those of {@link CodeKernels} do: {@code capacity} apart, or, if it is 0, row
+ * after row without gaps.
+ *
  * <p>In order: {@link #countCodes}, {@link #latentTotals}, {@link #latentStarts}, {@link
  * #placeCodes}, then {@link #accumulateByLatent} and {@link #sumByLatent}.
  */
@@ -45,10 +48,15 @@ final class LatentKernels {
     return Math.max(1, (rows + MOST_GROUPS - 1) / MOST_GROUPS);
   }
 
-  /** Counts a group's codes by latent: {@code table[group, latent]}. */
+  /**
+   * Counts a group's codes by latent: {@code table[group, latent]}.
+   *
+   * @param rowStarts where each row begins and the last one ends, if {@code capacity} is 0
+   */
   static void countCodes(
       KernelContext context,
       IntArray flow,
+      IntArray rowStarts,
       IntArray indices,
       IntArray table,
       int n,
@@ -66,8 +74,14 @@ final class LatentKernels {
     }
     context.globalBarrier();
     for (int row = from; row < to; row++) {
-      for (int slot = item; slot < k; slot += GROUP) {
-        int at = group * n + indices.get(row * capacity + slot);
+      int begin = row * capacity;
+      int end = begin + k;
+      if (capacity == 0) {
+        begin = rowStarts.get(row);
+        end = rowStarts.get(row + 1);
+      }
+      for (int code = begin + item; code < end; code += GROUP) {
+        int at = group * n + indices.get(code);
         table.set(at, table.get(at) + 1);
       }
       context.globalBarrier();
@@ -116,10 +130,15 @@ final class LatentKernels {
     }
   }
 
-  /** Puts the position of each code, {@code row * capacity + slot}, into its latent's run. */
+  /**
+   * Puts the position of each code into its latent's run.
+   *
+   * @param rowStarts as {@link #countCodes} has it
+   */
   static void placeCodes(
       KernelContext context,
       IntArray flow,
+      IntArray rowStarts,
       IntArray indices,
       IntArray table,
       IntArray starts,
@@ -135,11 +154,17 @@ final class LatentKernels {
     int from = group * groupRows;
     int to = from + groupRows < rows ? from + groupRows : rows;
     for (int row = from; row < to; row++) {
-      for (int slot = item; slot < k; slot += GROUP) {
-        int latent = indices.get(row * capacity + slot);
+      int begin = row * capacity;
+      int end = begin + k;
+      if (capacity == 0) {
+        begin = rowStarts.get(row);
+        end = rowStarts.get(row + 1);
+      }
+      for (int code = begin + item; code < end; code += GROUP) {
+        int latent = indices.get(code);
         int at = group * n + latent;
         int place = table.get(at);
-        entries.set(starts.get(latent) + place, row * capacity + slot);
+        entries.set(starts.get(latent) + place, code);
         table.set(at, place + 1);
       }
       context.globalBarrier();
@@ -150,10 +175,13 @@ final class LatentKernels {
    * Sparse outer products, a work-item per element of {@code [n, d]}: one chain over ascending
    * samples. It is written to {@code out}, or added to what is there ({@link #ADDED}), or added
    * only where {@code marked[latent]} is not 0 ({@link #ADDED_WHERE_MARKED}).
+   *
+   * @param rowOf row of each code, if {@code capacity} is 0
    */
   static void accumulateByLatent(
       KernelContext context,
       IntArray flow,
+      IntArray rowOf,
       IntArray starts,
       IntArray entries,
       FloatArray coefficients,
@@ -179,7 +207,13 @@ final class LatentKernels {
         int last = starts.get(latent + 1);
         for (int at = starts.get(latent); at < last; at++) {
           int entry = entries.get(at);
-          sum += coefficients.get(entry) * rows.get((entry / capacity) * d + col);
+          int row;
+          if (capacity == 0) {
+            row = rowOf.get(entry);
+          } else {
+            row = entry / capacity;
+          }
+          sum += coefficients.get(entry) * rows.get(row * d + col);
         }
         if (added != WRITTEN) {
           sum = out.get(i) + sum;

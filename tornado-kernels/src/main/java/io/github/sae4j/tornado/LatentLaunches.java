@@ -1,9 +1,11 @@
 package io.github.sae4j.tornado;
 
 import static io.github.sae4j.kernels.Shapes.expect;
+import static io.github.sae4j.kernels.Shapes.expectVector;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -24,22 +26,23 @@ final class LatentLaunches {
     expect("rows", rows, codes.rows(), d);
     expect("out", out, out.rows(), d);
     if (coefficients != null) {
-      expect("coefficients", coefficients, codes.rows(), codes.k());
+      expectVector("coefficients", coefficients, codes.size());
     }
-    CodeLaunches.checkIndices(codes, out.rows());
-    if (codes.rows() == 0) {
+    codes.expectIndices(out.rows());
+    if (codes.size() == 0) {
       device.checkOpen();
       out.fill(0f);
       return;
     }
+    CodeRows layout = CodeRows.of(codes);
     device.run(
-        List.of("accumulateByLatent", codes.rows(), codes.k(), out.rows(), d),
+        List.of("accumulateByLatent", codes.rows(), layout.room(), out.rows(), d),
         launch -> {
-          TransposeTasks.Codes transposed = codesOf(launch, codes);
+          TransposeTasks.Codes transposed = layout.declare(launch);
           FloatArray samples = launch.input("rows", rows.size());
           FloatArray result = launch.output("out", out.size());
-          TransposeTasks transposition = transposition(launch, codes, out.rows());
-          IntArray flow = launch.flow(codes.rows(), out.rows(), codes.k());
+          TransposeTasks transposition = transposition(launch, codes.rows(), layout, out.rows());
+          IntArray flow = launch.flow(codes.rows(), out.rows(), layout.room());
           launch.send();
           transposition.transpose(launch.graph(), flow, transposed);
           transposition.accumulate(
@@ -54,27 +57,30 @@ final class LatentLaunches {
         },
         List.of(
             codes.indices(),
-            coefficients == null ? codes.values() : coefficients.segment(),
+            coefficients == null ? codes.values() : perCode(coefficients, codes),
+            layout.startsSegment(),
+            layout.rowOfSegment(),
             rows.segment()),
         List.of(out.segment()));
   }
 
   void sumByLatent(SparseCodes codes, Matrix coefficients, Matrix out) {
-    expect("coefficients", coefficients, codes.rows(), codes.k());
+    expectVector("coefficients", coefficients, codes.size());
     expect("out", out, 1, out.cols());
-    CodeLaunches.checkIndices(codes, out.cols());
-    if (codes.rows() == 0) {
+    codes.expectIndices(out.cols());
+    if (codes.size() == 0) {
       device.checkOpen();
       out.fill(0f);
       return;
     }
+    CodeRows layout = CodeRows.of(codes);
     device.run(
-        List.of("sumByLatent", codes.rows(), codes.k(), out.cols()),
+        List.of("sumByLatent", codes.rows(), layout.room(), out.cols()),
         launch -> {
-          TransposeTasks.Codes transposed = codesOf(launch, codes);
+          TransposeTasks.Codes transposed = layout.declare(launch);
           FloatArray result = launch.output("out", out.size());
-          TransposeTasks transposition = transposition(launch, codes, out.cols());
-          IntArray flow = launch.flow(codes.rows(), out.cols(), codes.k());
+          TransposeTasks transposition = transposition(launch, codes.rows(), layout, out.cols());
+          IntArray flow = launch.flow(codes.rows(), out.cols(), layout.room());
           launch.send();
           transposition.transpose(launch.graph(), flow, transposed);
           transposition.sum(
@@ -84,23 +90,25 @@ final class LatentLaunches {
               result,
               TransposeTasks.Target.written(flow));
         },
-        List.of(codes.indices(), coefficients.segment()),
+        List.of(
+            codes.indices(),
+            perCode(coefficients, codes),
+            layout.startsSegment(),
+            layout.rowOfSegment()),
         List.of(out.segment()));
   }
 
-  private static TransposeTasks.Codes codesOf(Launch launch, SparseCodes codes) {
-    long size = (long) codes.rows() * codes.k();
-    return new TransposeTasks.Codes(
-        launch.inputIndices("indices", size), launch.input("values", size), codes.k(), Flow.K);
+  private static MemorySegment perCode(Matrix coefficients, SparseCodes codes) {
+    return coefficients.firstElements(codes.size()).segment();
   }
 
-  private static TransposeTasks transposition(Launch launch, SparseCodes codes, int n) {
+  private static TransposeTasks transposition(Launch launch, int rows, CodeRows layout, int n) {
     return new TransposeTasks(
-        launch.scratchInts("counts by latent", (long) TransposeTasks.groups(codes.rows()) * n),
+        launch.scratchInts("counts by latent", (long) TransposeTasks.groups(rows) * n),
         launch.scratchInts("totals by latent", n),
         launch.scratchInts("starts by latent", n + 1L),
-        launch.scratchInts("codes by latent", (long) codes.rows() * codes.k()),
-        codes.rows(),
+        launch.scratchInts("codes by latent", layout.room()),
+        rows,
         n);
   }
 }

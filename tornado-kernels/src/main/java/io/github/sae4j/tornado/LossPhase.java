@@ -44,7 +44,7 @@ final class LossPhase {
         a.d,
         step.spec.microBatchRows(),
         a.microBlocks,
-        switch (step.spec.loss()) {
+        switch (step.spec.objective().reconstruction().measure()) {
           case SQUARED_ERROR -> ScalarKernels.SQUARED_ERROR;
           case FVU -> ScalarKernels.FVU;
           case SCALED_MSE -> ScalarKernels.SCALED_MSE;
@@ -57,7 +57,7 @@ final class LossPhase {
               case TOTAL_VARIANCE -> ScalarKernels.AUX_BY_TOTAL_VARIANCE;
               case RESIDUAL_VARIANCE -> ScalarKernels.AUX_BY_RESIDUAL_VARIANCE;
             },
-        step.spec.aux().scaledByDead() ? 1 : 0);
+        step.aux && step.spec.aux().scaledByDead() ? 1 : 0);
   }
 
   private void centeredSquares(FloatArray rows, FloatArray out, DoubleArray blocks, int gate) {

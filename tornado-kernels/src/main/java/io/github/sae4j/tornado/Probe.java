@@ -36,11 +36,11 @@ final class Probe {
   /**
    * What the probe found.
    *
-   * @param promise what the device may promise
+   * @param guarantee what the device may promise
    * @param doubles whether it has doubles that can be relied on
    * @param differing names of the operations that differ from the host's
    */
-  record Result(Guarantee promise, boolean doubles, List<String> differing) {
+  record Result(Guarantee guarantee, boolean doubles, List<String> differing) {
     /**
      * For the device's description.
      *
@@ -67,11 +67,11 @@ final class Probe {
       differing.add("row sums");
     }
     boolean doubles = doublesAreExact(accelerator);
-    Guarantee promise =
+    Guarantee guarantee =
         differing.isEmpty()
             ? Guarantee.EXACT
             : new Guarantee(false, Bounds.whenDiffering(differing));
-    return new Result(promise, doubles, differing);
+    return new Result(guarantee, doubles, differing);
   }
 
   private static boolean doublesAreExact(Accelerator accelerator) {

@@ -1,7 +1,7 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.kernels.Selection;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.objective.AuxK;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The errors of every term: reconstructions minus the batch. */
@@ -24,14 +24,13 @@ final class ReconstructionPhase {
       subtractX(a.multiError);
     }
     if (step.aux) {
-      Selection selection = step.spec.aux().relu() ? Selection.RELU_FIRST : Selection.SIGNED;
+      Relu relu = step.spec.aux().relu() ? Relu.BEFORE : Relu.NONE;
       EncodeTasks.add(
           step.graph,
           step.encoder(a.deadList, Flow.DEAD),
-          StepGraph.choice(
-              a.auxCodes, a.auxBadIndex, a.auxBadValue, SelectionKernels.mode(selection)));
+          StepGraph.choice(a.auxCodes, a.auxBadIndex, a.auxBadValue, SelectionKernels.mode(relu)));
       step.firstBadRow(a.auxBadIndex, Flow.AUX_BAD_ROW, Flow.DEAD);
-      decode(a.auxCodes, a.auxError, step.spec.aux().bDec() == AuxSpec.BDec.INCLUDED, Flow.DEAD);
+      decode(a.auxCodes, a.auxError, step.spec.aux().bDec() == AuxK.BDec.INCLUDED, Flow.DEAD);
       step.add(a.auxError, a.error);
     }
   }
@@ -41,6 +40,7 @@ final class ReconstructionPhase {
         step.graph.line("decode", (long) a.rows * a.d),
         CodeKernels::decode,
         step.context,
+        a.flow,
         a.flow,
         codes.indices(),
         codes.values(),

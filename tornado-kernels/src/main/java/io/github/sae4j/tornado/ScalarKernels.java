@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Reconstruction;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
@@ -12,13 +13,13 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * double by the formulas of {@code StepSums}, so that a step never waits for the host.
  */
 final class ScalarKernels {
-  /** Main losses, in the order of {@link StepSpec.MainLoss}. */
+  /** Measures of the main term, in the order of {@link Reconstruction.Measure}. */
   static final int SQUARED_ERROR = 0;
 
   static final int FVU = 1;
   static final int SCALED_MSE = 2;
 
-  /** No AuxK term; else normalisers, 1 + the order of {@code AuxSpec.Normalizer}. */
+  /** No AuxK term; else normalisers, 1 + the order of {@link AuxK.Normalizer}. */
   static final int NO_AUX = 0;
 
   static final int AUX_BY_ROWS = 1;

@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -23,10 +23,10 @@ final class SelectionKernels {
   static final int SCAN = 256;
 
   /** Selected negatives become +0. */
-  static final int RAW_THEN_RELU = 0;
+  static final int RELU_AFTER = 0;
 
   /** Ranked by max(v, 0), and stored so. */
-  static final int RELU_FIRST = 1;
+  static final int RELU_BEFORE = 1;
 
   /** Stored with their sign. */
   static final int SIGNED = 2;
@@ -34,16 +34,16 @@ final class SelectionKernels {
   private SelectionKernels() {}
 
   /**
-   * The kernel's number of a selection.
+   * The kernel's number of a TopK activation.
    *
-   * @param selection how values are ranked and stored
+   * @param relu where values below 0 are cut
    * @return a mode as above
    */
-  static int mode(Selection selection) {
-    return switch (selection) {
-      case RAW_THEN_RELU -> RAW_THEN_RELU;
-      case RELU_FIRST -> RELU_FIRST;
-      case SIGNED -> SIGNED;
+  static int mode(Relu relu) {
+    return switch (relu) {
+      case AFTER -> RELU_AFTER;
+      case BEFORE -> RELU_BEFORE;
+      case NONE -> SIGNED;
     };
   }
 
@@ -157,9 +157,8 @@ final class SelectionKernels {
     }
 
     // Bisection, from the least value on: if fewer than k are above it, it is the k-th greatest.
-    // The
-    // sum over the group is written out, because TornadoVM 5.2.0 knows a local array only in the
-    // method that allocates it.
+    // The sum over the group is written out, because TornadoVM 5.2.0 knows a local array only in
+    // the method that allocates it.
     float middle = lo;
     int open = 1;
     while (open == 1) {
@@ -264,7 +263,7 @@ final class SelectionKernels {
       int scaled,
       int mapped) {
     float ranked = values.get(base + j);
-    if (mode == RELU_FIRST) {
+    if (mode == RELU_BEFORE) {
       ranked = ranked > 0f ? ranked : 0f;
     }
     if (scaled == 1) {

@@ -2,9 +2,9 @@ package io.github.sae4j.tornado;
 
 import static io.github.sae4j.kernels.Shapes.expect;
 
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;
@@ -24,16 +24,19 @@ final class SelectionLaunches {
     this.device = device;
   }
 
-  void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out) {
-    int rows = x.rows();
-    int d = encoder.dIn();
-    int n = encoder.dSae();
+  void encode(EncoderWeights encoder, Matrix x, Ranked topK, SparseCodes out) {
+    final int rows = x.rows();
+    final int d = encoder.dIn();
+    final int n = encoder.dSae();
+    final int k = (int) topK.k();
+    topK.checkLatents(n);
     expect("x", x, rows, d);
-    checkCodes(out, rows, n);
+    expect(out.rows() == rows, "codes", rows + " rows", out);
     if (rows == 0) {
       device.checkOpen();
       return;
     }
+    out.equalRows(k);
     boolean centered = encoder.bDec() != null;
     boolean scaled = encoder.rankScale() != null;
     int[] bad = new int[rows];
@@ -49,18 +52,18 @@ final class SelectionLaunches {
       arguments.add(encoder.rankScale().segment());
     }
     device.run(
-        List.of("encodeTopK", rows, d, n, out.k(), selection, centered, scaled),
+        List.of("encode", rows, d, n, topK, centered, scaled),
         launch -> {
           FloatArray batch = launch.input("x", x.size());
           FloatArray wEnc = launch.input("W_enc", encoder.wEnc().size());
           FloatArray bEnc = launch.input("b_enc", n);
           FloatArray bDec = centered ? launch.input("b_dec", d) : null;
           FloatArray scale = scaled ? launch.input("rank scale", n) : null;
-          EncodeTasks.Choice choice = choice(launch, rows, out.k(), selection);
+          EncodeTasks.Choice choice = choice(launch, rows, topK);
           FloatArray input = centered ? launch.scratch("x - b_dec", x.size()) : batch;
           FloatArray pre =
               launch.scratch("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
-          IntArray flow = launch.flow(rows, n, out.k());
+          IntArray flow = launch.flow(rows, n, k);
           launch.send();
           if (centered) {
             launch
@@ -90,10 +93,15 @@ final class SelectionLaunches {
     checkFinite(bad, badValue);
   }
 
-  void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out) {
-    int rows = values.rows();
-    int n = values.cols();
-    checkCodes(out, rows, n);
+  void activate(Matrix products, Matrix bias, Ranked topK, Matrix rankScale, SparseCodes out) {
+    final int rows = products.rows();
+    final int n = products.cols();
+    final int k = (int) topK.k();
+    topK.checkLatents(n);
+    expect(out.rows() == rows, "codes", rows + " rows", out);
+    if (bias != null) {
+      expect("bias", bias, 1, n);
+    }
     if (rankScale != null) {
       expect("rank scale", rankScale, 1, n);
     }
@@ -101,26 +109,51 @@ final class SelectionLaunches {
       device.checkOpen();
       return;
     }
+    out.equalRows(k);
+    boolean biased = bias != null;
     boolean scaled = rankScale != null;
     int[] bad = new int[rows];
     float[] badValue = new float[rows];
+    List<MemorySegment> arguments = new ArrayList<>();
+    arguments.add(products.segment());
+    if (biased) {
+      arguments.add(bias.segment());
+    }
+    if (scaled) {
+      arguments.add(rankScale.segment());
+    }
     device.run(
-        List.of("topK", rows, n, out.k(), selection, scaled),
+        List.of("activate", rows, n, topK, biased, scaled),
         launch -> {
-          FloatArray from = launch.input("values", values.size());
+          FloatArray from = launch.input("products", products.size());
+          FloatArray added = biased ? launch.input("bias", n) : null;
           FloatArray scale = scaled ? launch.input("rank scale", n) : null;
-          EncodeTasks.Choice choice = choice(launch, rows, out.k(), selection);
-          IntArray flow = launch.flow(rows, n, out.k());
+          EncodeTasks.Choice choice = choice(launch, rows, topK);
+          FloatArray pre = biased ? launch.scratch("pre-activations", products.size()) : from;
+          IntArray flow = launch.flow(rows, n, k);
           launch.send();
+          if (biased) {
+            launch
+                .tasks()
+                .task(
+                    launch.graph().line("addRow", products.size()),
+                    ElementKernels::addRow,
+                    launch.context(),
+                    flow,
+                    from,
+                    added,
+                    pre,
+                    n);
+          }
           EncodeTasks.select(
               launch.graph(),
               new EncodeTasks.Encoder(
-                  flow, null, null, null, scale, null, Flow.LATENTS, from, rows, n, 0),
+                  flow, null, null, null, scale, null, Flow.LATENTS, pre, rows, n, 0),
               choice,
               0,
               rows);
         },
-        scaled ? List.of(values.segment(), rankScale.segment()) : List.of(values.segment()),
+        arguments,
         List.of(
             out.indices(),
             out.values(),
@@ -129,7 +162,8 @@ final class SelectionLaunches {
     checkFinite(bad, badValue);
   }
 
-  private static EncodeTasks.Choice choice(Launch launch, int rows, int k, Selection selection) {
+  private static EncodeTasks.Choice choice(Launch launch, int rows, Ranked topK) {
+    int k = (int) topK.k();
     long codes = (long) rows * k;
     return new EncodeTasks.Choice(
         launch.outputIndices("indices", codes),
@@ -137,7 +171,7 @@ final class SelectionLaunches {
         launch.outputIndices("first bad latent", rows),
         launch.updated("its value", rows),
         k,
-        SelectionKernels.mode(selection),
+        SelectionKernels.mode(topK.relu()),
         Flow.K);
   }
 
@@ -147,11 +181,5 @@ final class SelectionLaunches {
         throw new NonFiniteException(row, bad[row], badValue[row]);
       }
     }
-  }
-
-  /** Requires codes of so many rows, and no more of them than there are latents. */
-  static void checkCodes(SparseCodes out, int rows, int n) {
-    expect(out.rows() == rows, "codes", rows + " rows", out);
-    expect(out.k() <= n, "codes", "k at most " + n, out);
   }
 }

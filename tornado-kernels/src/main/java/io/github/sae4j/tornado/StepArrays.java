@@ -1,10 +1,10 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.step.AuxSpec;
-import io.github.sae4j.step.ComposedTrainingStep;
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.step.DeadLatentRule.Counting;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
 import java.util.ArrayList;
 import java.util.List;
@@ -61,6 +61,7 @@ final class StepArrays {
   final FloatArray outShifts;
 
   // Constants.
+  final FloatArray inputFactor;
   final FloatArray normEpsilon;
   final FloatArray projectEpsilon;
   final DoubleArray constants;
@@ -122,16 +123,16 @@ final class StepArrays {
   private final List<TornadoNativeArray> kept = new ArrayList<>();
   private final List<TornadoNativeArray> fetched = new ArrayList<>();
 
-  StepArrays(KernelGraph graph, StepSpec spec, TrainingState on) {
+  StepArrays(KernelGraph graph, GraphSpec spec, TrainingState on) {
     this.graph = graph;
-    rows = spec.maxRows();
+    rows = spec.rows();
     d = spec.dIn();
     n = spec.dSae();
     k = spec.k();
-    boolean aux = spec.aux().coefficient() > 0;
-    boolean multi = spec.multiTopK();
-    multiK = multi ? spec.multiK() : 0;
-    auxK = aux ? Math.min(spec.aux().kAux(), n) : 0;
+    final boolean aux = spec.aux() != null;
+    final boolean multi = spec.multi() != null;
+    multiK = spec.multiK();
+    auxK = spec.auxK();
     int microRows = spec.microBatchRows();
     micros = (rows + microRows - 1) / microRows;
     microBlocks = ColumnKernels.blocks(microRows);
@@ -142,42 +143,49 @@ final class StepArrays {
     wDec = state("W_dec", on.wDec());
     bEnc = state("b_enc", on.bEnc());
     bDec = state("b_dec", on.bDec());
-    wEncM = state("W_enc.m", on.wEncM());
-    wEncV = state("W_enc.v", on.wEncV());
-    wDecM = state("W_dec.m", on.wDecM());
-    wDecV = state("W_dec.v", on.wDecV());
-    bEncM = state("b_enc.m", on.bEncM());
-    bEncV = state("b_enc.v", on.bEncV());
-    bDecM = state("b_dec.m", on.bDecM());
-    bDecV = state("b_dec.v", on.bDecV());
+    Parameter encoder = on.parameter(TrainingState.W_ENC);
+    Parameter decoder = on.parameter(TrainingState.W_DEC);
+    Parameter encoderBias = on.parameter(TrainingState.B_ENC);
+    Parameter decoderBias = on.parameter(TrainingState.B_DEC);
+    wEncM = state("W_enc.m", encoder.m());
+    wEncV = state("W_enc.v", encoder.v());
+    wDecM = state("W_dec.m", decoder.m());
+    wDecV = state("W_dec.v", decoder.v());
+    bEncM = state("b_enc.m", encoderBias.m());
+    bEncV = state("b_enc.v", encoderBias.v());
+    bDecM = state("b_dec.m", decoderBias.m());
+    bDecV = state("b_dec.v", decoderBias.v());
     sinceFired = in(state, graph.longs("counters of dead latents", n));
 
     flow = in(sent, graph.added(Flow.of(rows, n, k)));
     fetched.add(flow);
     adam = in(sent, graph.floats("Adam's constants", AdamKernels.CONSTANTS));
     x = in(sent, graph.floats("x", batch));
-    boolean normalizes = spec.normalization() != InputNormalization.NONE;
+    boolean normalizes = spec.normalizes();
     normalized = normalizes ? in(sent, graph.floats("normalised x", batch)) : null;
     outScales = normalizes ? in(sent, graph.floats("scales of rows", rows)) : null;
     outShifts = normalizes ? in(sent, graph.floats("shifts of rows", rows)) : null;
 
+    inputFactor = scratch("input factor", 1);
+    inputFactor.set(0, spec.step().forward().inputFactor());
     normEpsilon = scratch("norm epsilon", 1);
-    normEpsilon.set(0, spec.decoderNormEpsilon());
+    normEpsilon.set(0, spec.decoderNorm().epsilon());
     projectEpsilon = scratch("projection epsilon", 1);
-    projectEpsilon.set(0, spec.projectEpsilon());
+    projectEpsilon.set(0, spec.decoderNorm().projectEpsilon());
     constants = in(kept, graph.doubles("constants", ScalarKernels.CONSTANTS));
     constants.set(ScalarKernels.MAIN_WEIGHT, 2);
-    constants.set(ScalarKernels.MULTI_WEIGHT, 2 * StepSpec.MULTI_TOP_K_WEIGHT);
-    constants.set(ScalarKernels.AUX_WEIGHT, 2 * spec.aux().coefficient());
-    constants.set(ScalarKernels.MSE_SCALE, spec.mseScale());
-    constants.set(ScalarKernels.AUX_K, spec.aux().kAux());
-    constants.set(ScalarKernels.CLIP_NORM, spec.clipNorm().orElse(0));
-    constants.set(ScalarKernels.CLIP_EPSILON, ComposedTrainingStep.CLIP_EPSILON);
+    constants.set(ScalarKernels.MULTI_WEIGHT, multi ? 2 * spec.multi().weight() : 0);
+    constants.set(ScalarKernels.AUX_WEIGHT, aux ? 2 * spec.aux().weight() : 0);
+    constants.set(ScalarKernels.MSE_SCALE, spec.objective().reconstruction().mseScale());
+    constants.set(ScalarKernels.AUX_K, aux ? spec.aux().kAux() : 0);
+    constants.set(ScalarKernels.CLIP_NORM, spec.optimizer().clipNorm().orElse(0));
+    constants.set(ScalarKernels.CLIP_EPSILON, Optimizer.CLIP_EPSILON);
     counting = in(kept, graph.longs("counting", 2));
-    long window = spec.counting().window();
+    Counting rule = spec.deadLatents().counting();
+    long window = rule.window();
     // since >= window is since > window - 1.
-    counting.set(0, spec.counting().inclusive() ? window - 1 : window);
-    counting.set(1, spec.counting().restart());
+    counting.set(0, rule.inclusive() ? window - 1 : window);
+    counting.set(1, rule.restart());
 
     badIndex = in(fetched, graph.ints("bad latents", rows));
     badValue = in(fetched, graph.floats("bad values", rows));
@@ -196,9 +204,9 @@ final class StepArrays {
     kept.add(distances);
     multiSquares = multi ? in(fetched, graph.floats("squared Multi-TopK errors", rows)) : null;
     auxSquares = aux ? in(fetched, graph.floats("squared AuxK errors", rows)) : null;
-    boolean residual = aux && spec.aux().normalizer() == AuxSpec.Normalizer.RESIDUAL_VARIANCE;
+    boolean residual = aux && spec.aux().normalizer() == AuxK.Normalizer.RESIDUAL_VARIANCE;
     residualDistances = residual ? in(fetched, graph.floats("residual distances", rows)) : null;
-    boolean clips = spec.clipNorm().isPresent();
+    boolean clips = spec.optimizer().clips();
     squaredNorm = clips ? in(fetched, graph.doubles("squared gradient norm", 1)) : null;
     // Only formed while latents are dead.
     if (aux) {
@@ -208,8 +216,10 @@ final class StepArrays {
       kept.add(residualDistances);
     }
 
-    input = spec.applyBDecToInput() ? scratch("x - b_dec", batch) : normalizes ? normalized : x;
-    norms = spec.rescaleByDecoderNorm() ? scratch("decoder norms", n) : null;
+    boolean centers = spec.step().forward().subtractBDec();
+    input = centers ? scratch("x - b_dec", batch) : normalizes ? normalized : x;
+    boolean rescales = spec.step().forward().rescaleByDecoderNorm();
+    norms = rescales ? scratch("decoder norms", n) : null;
     pre = scratch("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
     codes = codes("codes", k, Flow.K);
     multiCodes = multi ? codes("Multi-TopK codes", multiK, Flow.MULTI_K) : null;
@@ -306,7 +316,9 @@ final class StepArrays {
         scratchInts("indices of " + what, size),
         scratch("values of " + what, size),
         capacity,
-        slot);
+        slot,
+        flow,
+        flow);
   }
 
   private static <T extends TornadoNativeArray> T in(List<TornadoNativeArray> list, T array) {

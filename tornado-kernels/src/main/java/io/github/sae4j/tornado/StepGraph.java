@@ -1,6 +1,5 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.StepSpec;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
@@ -12,22 +11,22 @@ final class StepGraph {
   final KernelGraph graph;
   final TaskGraph tasks;
   final KernelContext context;
-  final StepSpec spec;
+  final GraphSpec spec;
   final StepArrays arrays;
 
-  /** Whether the recipe has an AuxK term, a Multi-TopK term. */
+  /** Whether the objective has an AuxK term, a Multi-TopK term. */
   final boolean aux;
 
   final boolean multi;
 
-  StepGraph(KernelGraph graph, StepSpec spec, StepArrays arrays) {
+  StepGraph(KernelGraph graph, GraphSpec spec, StepArrays arrays) {
     this.graph = graph;
     this.tasks = graph.tasks();
     this.context = graph.context();
     this.spec = spec;
     this.arrays = arrays;
-    this.aux = arrays.auxK > 0;
-    this.multi = arrays.multiK > 0;
+    this.aux = spec.aux() != null;
+    this.multi = spec.multi() != null;
   }
 
   /** The recipe's encoder, of all latents or of those that a map lists. */

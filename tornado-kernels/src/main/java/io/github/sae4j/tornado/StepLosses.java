@@ -1,10 +1,13 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.StepReport;
-import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.StepSums;
+import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
@@ -12,10 +15,10 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
  * order of {@code ComposedTrainingStep} (numerics rule 6).
  */
 final class StepLosses {
-  private final StepSpec spec;
+  private final GraphSpec spec;
   private final StepArrays a;
 
-  StepLosses(StepSpec spec, StepArrays arrays) {
+  StepLosses(GraphSpec spec, StepArrays arrays) {
     this.spec = spec;
     this.a = arrays;
   }
@@ -29,24 +32,18 @@ final class StepLosses {
   StepReport report(boolean withVariance) {
     final int rows = a.flow.get(Flow.ROWS);
     final int dead = a.flow.get(Flow.DEAD);
-    final boolean aux = a.auxK > 0 && dead > 0;
+    final boolean auxActs = spec.aux() != null && dead > 0;
     final boolean needsVariance =
-        withVariance
-            || needsVariance(spec)
-            || (aux && spec.aux().normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE);
-    final double auxScale = StepSums.auxScale(spec.aux(), dead);
-    double mainLoss = 0;
-    double multiLoss = 0;
-    double auxLoss = 0;
+        withVariance || spec.needsVariance() || (auxActs && spec.aux().needsVariance());
+    List<Term> terms = spec.objective().terms();
+    double[] losses = new double[terms.size()];
     double totalVariance = needsVariance ? 0 : Double.NaN;
     OrderedSums.Blocks squaredError = new OrderedSums.Blocks();
     OrderedSums.Blocks rowExplained = new OrderedSums.Blocks();
     int micros = 0;
     for (int from = 0; from < rows; from += spec.microBatchRows()) {
       int to = Math.min(from + spec.microBatchRows(), rows);
-      int count = to - from;
       micros++;
-      double squares = sum(a.rowSquares, from, to);
       for (int row = from; row < to; row++) {
         squaredError.add(a.rowSquares.get(row));
       }
@@ -58,41 +55,21 @@ final class StepLosses {
           rowExplained.add(StepSums.explained(a.rowSquares.get(row), a.distances.get(row)));
         }
       }
-      double divisor =
-          switch (spec.loss()) {
-            case SQUARED_ERROR -> count;
-            case FVU -> variance;
-            case SCALED_MSE -> (double) count * spec.dIn() / spec.mseScale();
-          };
-      mainLoss += StepSums.ratio(squares, divisor);
-      if (spec.multiTopK()) {
-        multiLoss += StepSums.ratio(sum(a.multiSquares, from, to), variance);
-      }
-      if (aux) {
-        double normalizer =
-            switch (spec.aux().normalizer()) {
-              case ROWS -> count;
-              case TOTAL_VARIANCE -> variance;
-              case RESIDUAL_VARIANCE -> sum(a.residualDistances, from, to);
-            };
-        auxLoss += auxScale * StepSums.ratio(sum(a.auxSquares, from, to), normalizer);
+      for (int i = 0; i < losses.length; i++) {
+        losses[i] += loss(terms.get(i), from, to, variance, dead);
       }
     }
-    mainLoss /= micros;
-    auxLoss /= micros;
-    multiLoss /= micros;
+    for (int i = 0; i < losses.length; i++) {
+      losses[i] /= micros;
+    }
     long active = 0;
     for (int row = 0; row < rows; row++) {
       active += a.rowActive.get(row);
     }
     return new StepReport(
         rows,
-        mainLoss
-            + spec.aux().coefficient() * auxLoss
-            + (spec.multiTopK() ? StepSpec.MULTI_TOP_K_WEIGHT * multiLoss : 0),
-        mainLoss,
-        auxLoss,
-        multiLoss,
+        spec.objective().total(losses),
+        StepReport.losses(spec.objective(), losses),
         squaredError.total(),
         totalVariance,
         needsVariance ? rowExplained.total() / rows : Double.NaN,
@@ -101,14 +78,21 @@ final class StepLosses {
         a.squaredNorm == null ? Double.NaN : Math.sqrt(a.squaredNorm.get(0)));
   }
 
-  /**
-   * Whether a step's main terms need the batch's variance.
-   *
-   * @param spec the step
-   * @return true if so, whatever the caller asks for
-   */
-  static boolean needsVariance(StepSpec spec) {
-    return spec.loss() == StepSpec.MainLoss.FVU || spec.multiTopK();
+  /** The value of a term in the rows of a micro-batch. */
+  private double loss(Term term, int from, int to, double variance, int dead) {
+    return switch (term) {
+      case Reconstruction main ->
+          StepSums.ratio(
+              sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
+      case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
+      case AuxK aux -> {
+        if (dead == 0) {
+          yield 0;
+        }
+        double divisor = aux.divisor(to - from, variance, () -> sum(a.residualDistances, from, to));
+        yield aux.scale(dead) * StepSums.ratio(sum(a.auxSquares, from, to), divisor);
+      }
+    };
   }
 
   private static double sum(FloatArray values, int from, int to) {

@@ -1,9 +1,7 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
-import io.github.sae4j.step.StepSpec;
 import java.util.List;
 
 /** What a training step takes on the device, and once more on the host. */
@@ -17,10 +15,10 @@ final class StepMemory {
    * @param spec the step
    * @return sizes by part
    */
-  static MemoryPlan of(StepSpec spec) {
+  static MemoryPlan of(GraphSpec spec) {
     long state = state(spec);
     long scratch = scratch(spec);
-    return MemoryPlan.ofState(spec)
+    return MemoryPlan.ofState(spec.step())
         .plus(
             List.of(
                 new Part("on the device: weights, moments, counters", state, false),
@@ -28,32 +26,29 @@ final class StepMemory {
                 new Part("the host's side of the latter", scratch, false)));
   }
 
-  private static long state(StepSpec spec) {
+  private static long state(GraphSpec spec) {
     long n = spec.dSae();
     long d = spec.dIn();
     return 12 * (2 * n * d + n + d) + 8 * n;
   }
 
-  private static long scratch(StepSpec spec) {
+  private static long scratch(GraphSpec spec) {
     long n = spec.dSae();
     long d = spec.dIn();
-    int rows = spec.maxRows();
+    int rows = spec.rows();
     long micros = (rows + spec.microBatchRows() - 1) / spec.microBatchRows();
-    boolean aux = spec.aux().coefficient() > 0;
-    long multiK = spec.multiTopK() ? spec.multiK() : 0;
-    long auxK = aux ? Math.min(spec.aux().kAux(), n) : 0;
-    long most = Math.max(spec.k(), Math.max(multiK, auxK));
+    long most = Math.max(spec.k(), Math.max(spec.multiK(), spec.auxK()));
     // x, error and g; then what the recipe adds.
     int batches =
         3
-            + (spec.normalization() == InputNormalization.NONE ? 0 : 1)
-            + (spec.applyBDecToInput() ? 1 : 0)
-            + (spec.multiTopK() ? 1 : 0)
-            + (aux ? 1 : 0);
+            + (spec.normalizes() ? 1 : 0)
+            + (spec.step().forward().subtractBDec() ? 1 : 0)
+            + (spec.multi() != null ? 1 : 0)
+            + (spec.aux() != null ? 1 : 0);
     long gradients = 4 * (2 * n * d + n + d);
     long preActivations = 4 * n * EncodeTasks.tileRows(rows, spec.dSae());
     // Indices and values of each term, then code gradients and transposed codes of one.
-    long codes = 8 * rows * (spec.k() + multiK + auxK + most);
+    long codes = 8 * rows * ((long) spec.k() + spec.multiK() + spec.auxK() + most);
     long byLatent = 4 * n * (TransposeTasks.groups(rows) + 8L);
     long byRow = 4L * rows * 12;
     long sums =
@@ -77,7 +72,7 @@ final class StepMemory {
    * @param spec the step
    * @return bytes, at most
    */
-  static long onDevice(StepSpec spec) {
+  static long onDevice(GraphSpec spec) {
     return state(spec) + scratch(spec);
   }
 }

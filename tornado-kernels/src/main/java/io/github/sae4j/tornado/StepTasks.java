@@ -1,6 +1,6 @@
 package io.github.sae4j.tornado;
 
-import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.DecoderNormRule;
 
 /**
  * Writes a training step down as tasks, in the order of {@code ComposedTrainingStep}, which defines
@@ -18,22 +18,22 @@ final class StepTasks {
    * @param spec the step
    * @param arrays its arrays
    */
-  static void add(KernelGraph graph, StepSpec spec, StepArrays arrays) {
+  static void add(KernelGraph graph, GraphSpec spec, StepArrays arrays) {
     StepGraph step = new StepGraph(graph, spec, arrays);
-    normalizeDecoder(step, StepSpec.DecoderNorm.BEFORE_FORWARD);
+    normalizeDecoder(step, DecoderNormRule.When.BEFORE_FORWARD);
     new EncodingPhase(step).addTasks();
     new DeadLatentPhase(step).addTasks();
     new ReconstructionPhase(step).addTasks();
     new LossPhase(step).addTasks();
     new GradientPhase(step).addTasks();
-    normalizeDecoder(step, StepSpec.DecoderNorm.AFTER_BACKWARD);
+    normalizeDecoder(step, DecoderNormRule.When.AFTER_BACKWARD);
     new UpdatePhase(step).addTasks();
-    normalizeDecoder(step, StepSpec.DecoderNorm.AFTER_STEP);
+    normalizeDecoder(step, DecoderNormRule.When.AFTER_STEP);
   }
 
-  private static void normalizeDecoder(StepGraph step, StepSpec.DecoderNorm when) {
-    if (step.spec.decoderNorm() == when) {
-      boolean before = when == StepSpec.DecoderNorm.BEFORE_FORWARD;
+  private static void normalizeDecoder(StepGraph step, DecoderNormRule.When when) {
+    if (step.spec.decoderNorm().when() == when) {
+      boolean before = when == DecoderNormRule.When.BEFORE_FORWARD;
       step.tasks.task(
           step.graph.rows("normalizeRows", step.arrays.n),
           RowKernels::normalizeRows,

@@ -1,16 +1,19 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.ComposedEncoding;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.HostActivation;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
-import io.github.sae4j.step.ComposedTrainingStep;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -38,6 +41,7 @@ final class TornadoDevice implements Device {
   private final ColumnLaunches columns;
   private final ElementLaunches elements = new ElementLaunches(this);
   private final AdamLaunches optimizer = new AdamLaunches(this);
+  private final ComposedEncoding encoding = new ComposedEncoding(this);
   private boolean closed;
 
   /**
@@ -79,19 +83,32 @@ final class TornadoDevice implements Device {
   }
 
   @Override
-  public void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out) {
-    selections.encodeTopK(encoder, x, selection, out);
-  }
-
-  @Override
-  public synchronized Encoder encoder(EncoderWeights encoder, Selection selection) {
+  public void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out) {
     checkOpen();
-    return new TornadoEncoder(this, accelerator, encoder, selection);
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      selections.encode(encoder, x, ranked, out);
+    } else {
+      encoding.encode(encoder, x, activation, out);
+    }
   }
 
   @Override
-  public void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out) {
-    selections.topK(values, selection, rankScale, out);
+  public synchronized Encoder encoder(EncoderWeights encoder, Activation activation) {
+    checkOpen();
+    return activation instanceof Ranked ranked && ranked.isTopK()
+        ? new TornadoEncoder(this, accelerator, encoder, ranked)
+        : Device.super.encoder(encoder, activation);
+  }
+
+  @Override
+  public void activate(
+      Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
+    checkOpen();
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      selections.activate(products, bias, ranked, rankScale, out);
+    } else {
+      HostActivation.apply(products, bias, activation, rankScale, out);
+    }
   }
 
   @Override
@@ -180,11 +197,15 @@ final class TornadoDevice implements Device {
   }
 
   @Override
+  public StepExecution execution(StepSpec spec) {
+    return GraphSpec.execution(spec, probe.doubles());
+  }
+
+  @Override
   public synchronized TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    if (!probe.doubles()) {
-      // Without doubles the host has to add between kernels, so a step cannot be one graph.
-      return new ComposedTrainingStep(this, spec, state);
+    if (!execution(spec).fused()) {
+      return Device.super.compile(spec, state);
     }
     // A step needs the memory more than kernels that may be compiled again.
     launches.close();
@@ -193,15 +214,22 @@ final class TornadoDevice implements Device {
 
   @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
-    return StepMemory.of(spec);
+    return execution(spec).fused()
+        ? StepMemory.of(GraphSpec.of(spec))
+        : Device.super.memoryPlan(spec);
   }
 
   @Override
-  public synchronized void close() {
-    if (!closed) {
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
       closed = true;
       launches.close();
     }
+    // Outside the lock, which an encoding takes for each of its kernels.
+    encoding.close();
   }
 
   /**

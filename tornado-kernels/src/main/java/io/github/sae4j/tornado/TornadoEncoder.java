@@ -1,9 +1,9 @@
 package io.github.sae4j.tornado;
 
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
@@ -15,9 +15,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
- * An encoder whose weights stay on the device between calls. It is compiled for a number of rows
- * and of codes at the first call, and again when more rows or another k come; batches of more than
- * {@link #MOST_ROWS} rows go in pieces.
+ * A TopK encoder whose weights stay on the device between calls. It is compiled for a number of
+ * rows at the first call, and again when more rows come; batches of more than {@link #MOST_ROWS}
+ * rows go in pieces.
  */
 final class TornadoEncoder implements Encoder {
   private static final int MOST_ROWS = 4096;
@@ -26,6 +26,7 @@ final class TornadoEncoder implements Encoder {
   private final Accelerator accelerator;
   private final int d;
   private final int n;
+  private final int k;
   private final int mode;
   private final FloatArray wEnc;
   private final FloatArray bEnc;
@@ -35,12 +36,14 @@ final class TornadoEncoder implements Encoder {
   private boolean closed;
 
   TornadoEncoder(
-      TornadoDevice device, Accelerator accelerator, EncoderWeights weights, Selection selection) {
+      TornadoDevice device, Accelerator accelerator, EncoderWeights weights, Ranked topK) {
     this.device = device;
     this.accelerator = accelerator;
     d = weights.dIn();
     n = weights.dSae();
-    mode = SelectionKernels.mode(selection);
+    topK.checkLatents(n);
+    k = (int) topK.k();
+    mode = SelectionKernels.mode(topK.relu());
     // On arrays of our own: later changes of the weights must not be seen.
     KernelGraph limits = new KernelGraph(accelerator);
     wEnc = copied(limits.floats("W_enc", weights.wEnc().size()), weights.wEnc());
@@ -57,18 +60,16 @@ final class TornadoEncoder implements Encoder {
     return array;
   }
 
-  /** The graph for a number of rows and of codes, and the arrays that travel. */
+  /** The graph for a number of rows, and the arrays that travel. */
   private final class Compiled {
     final int rows;
-    final int k;
     final IntArray flow;
     final FloatArray x;
     final EncodeTasks.Choice choice;
     final KernelPlan plan;
 
-    Compiled(int rows, int k) {
+    Compiled(int rows) {
       this.rows = rows;
-      this.k = k;
       KernelGraph graph = new KernelGraph(accelerator);
       long codes = (long) rows * k;
       flow = graph.added(Flow.of(rows, n, k));
@@ -142,24 +143,25 @@ final class TornadoEncoder implements Encoder {
   @Override
   public void encode(Matrix x, SparseCodes out) {
     Shapes.expect("x", x, x.rows(), d);
-    SelectionLaunches.checkCodes(out, x.rows(), n);
+    Shapes.expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     synchronized (device) {
       device.checkOpen();
       if (closed) {
         throw new IllegalStateException("this encoder of " + device.name() + " is closed");
       }
+      out.equalRows(k);
       for (int from = 0; from < x.rows(); from += MOST_ROWS) {
         int count = Math.min(MOST_ROWS, x.rows() - from);
-        fitting(count, out.k()).encode(x.rows(from, count), out.rows(from, count), from);
+        fitting(count).encode(x.rows(from, count), out.rows(from, count), from);
       }
     }
   }
 
-  private Compiled fitting(int rows, int k) {
-    if (compiled == null || compiled.rows < rows || compiled.k != k) {
+  private Compiled fitting(int rows) {
+    if (compiled == null || compiled.rows < rows) {
       int capacity = compiled == null ? rows : Math.max(rows, compiled.rows);
       free();
-      compiled = new Compiled(capacity, k);
+      compiled = new Compiled(capacity);
     }
     return compiled;
   }

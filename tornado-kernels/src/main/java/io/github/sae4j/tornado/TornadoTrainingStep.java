@@ -1,12 +1,11 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.kernels.Adam;
-import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.step.AuxSpec;
+import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -28,12 +27,14 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  */
 final class TornadoTrainingStep implements TrainingStep {
   private final TornadoDevice device;
-  private final StepSpec spec;
+  private final GraphSpec spec;
   private final TrainingState state;
   private final StepArrays arrays;
   private final StepLosses losses;
   private final KernelPlan plan;
   private final OffHeap memory;
+  private final ScalarDevice host = new ScalarDevice();
+  private final Matrix scaled;
   private final Matrix normalized;
   private final Matrix outScales;
   private final Matrix outShifts;
@@ -41,10 +42,10 @@ final class TornadoTrainingStep implements TrainingStep {
   private boolean closed;
 
   TornadoTrainingStep(
-      TornadoDevice device, Accelerator accelerator, StepSpec spec, TrainingState state) {
-    Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
+      TornadoDevice device, Accelerator accelerator, StepSpec step, TrainingState state) {
+    Shapes.expect("W_enc", state.wEnc(), step.shape().dSae(), step.shape().dIn());
     this.device = device;
-    this.spec = spec;
+    this.spec = GraphSpec.of(step);
     this.state = state;
     KernelGraph graph = new KernelGraph(accelerator);
     this.arrays = new StepArrays(graph, spec, state);
@@ -54,26 +55,23 @@ final class TornadoTrainingStep implements TrainingStep {
     arrays.fetch();
     this.plan = graph.compile();
     this.memory = device.openMemory();
-    boolean normalizes = spec.normalization() != InputNormalization.NONE;
-    this.normalized = normalizes ? memory.matrix(spec.maxRows(), spec.dIn()) : null;
-    this.outScales = normalizes ? memory.vector(spec.maxRows()) : null;
-    this.outShifts = normalizes ? memory.vector(spec.maxRows()) : null;
+    boolean normalizes = spec.normalizes();
+    this.scaled = normalizes && spec.scales() ? memory.matrix(spec.rows(), spec.dIn()) : null;
+    this.normalized = normalizes ? memory.matrix(spec.rows(), spec.dIn()) : null;
+    this.outScales = normalizes ? memory.vector(spec.rows()) : null;
+    this.outShifts = normalizes ? memory.vector(spec.rows()) : null;
   }
 
   @Override
   public StepReport run(Matrix x, double learningRate, long number, boolean withVariance) {
-    Shapes.expect(
-        x.rows() >= 1 && x.rows() <= spec.maxRows() && x.cols() == spec.dIn(),
-        "x",
-        "1 to " + spec.maxRows() + " rows of width " + spec.dIn(),
-        x.shape());
+    spec.step().shape().expectBatch(x);
     synchronized (device) {
       checkOpen();
       if (!resident) {
         sendState();
       }
       sendBatch(x);
-      Adam adam = Adam.of(spec.beta1(), spec.beta2(), spec.adamEpsilon(), learningRate, number);
+      Adam adam = spec.optimizer().adam(learningRate, number);
       copy(MemorySegment.ofArray(AdamKernels.constants(adam)), arrays.adam);
       steer(x.rows(), withVariance);
       plan.run();
@@ -92,10 +90,8 @@ final class TornadoTrainingStep implements TrainingStep {
   }
 
   private void steer(int rows, boolean withVariance) {
-    boolean auxMayAsk =
-        spec.aux().coefficient() > 0
-            && spec.aux().normalizer() == AuxSpec.Normalizer.TOTAL_VARIANCE;
-    boolean variance = withVariance || StepLosses.needsVariance(spec) || auxMayAsk;
+    boolean auxMayAsk = spec.aux() != null && spec.aux().needsVariance();
+    boolean variance = withVariance || spec.needsVariance() || auxMayAsk;
     arrays.flow.init(0);
     arrays.flow.set(Flow.ALWAYS, 1);
     arrays.flow.set(Flow.GOOD, 1);
@@ -103,7 +99,7 @@ final class TornadoTrainingStep implements TrainingStep {
     arrays.flow.set(Flow.VARIANCE, variance ? 1 : 0);
     arrays.flow.set(Flow.LATENTS, spec.dSae());
     arrays.flow.set(Flow.K, spec.k());
-    arrays.flow.set(Flow.MULTI_K, spec.multiTopK() ? spec.multiK() : 0);
+    arrays.flow.set(Flow.MULTI_K, spec.multiK());
   }
 
   private void sendBatch(Matrix x) {
@@ -112,11 +108,22 @@ final class TornadoTrainingStep implements TrainingStep {
       Matrix out = normalized.firstRows(x.rows());
       Matrix scales = outScales.firstElements(x.rows());
       Matrix shifts = outShifts.firstElements(x.rows());
-      spec.normalization().apply(x, out, scales, shifts);
+      spec.step().forward().normalization().apply(factorApplied(x), out, scales, shifts);
       copy(out.segment(), arrays.normalized);
       copy(scales.segment(), arrays.outScales);
       copy(shifts.segment(), arrays.outShifts);
     }
+  }
+
+  /** The batch times the input factor, which the graph forms for itself where nothing else does. */
+  private Matrix factorApplied(Matrix x) {
+    if (scaled == null) {
+      return x;
+    }
+    Matrix copy = scaled.firstRows(x.rows());
+    copy.copyFrom(x);
+    host.scale(copy, spec.step().forward().inputFactor());
+    return copy;
   }
 
   private void sendState() {
@@ -174,6 +181,7 @@ final class TornadoTrainingStep implements TrainingStep {
       if (!closed) {
         closed = true;
         memory.close();
+        host.close();
         plan.close();
       }
     }

@@ -10,7 +10,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * @param table {@code [groups, n]}
  * @param totals {@code [n]}
  * @param starts {@code [n + 1]}
- * @param entries {@code [rows * capacity]} for the largest capacity
+ * @param entries room for the codes of a batch
  * @param rows most rows of a batch
  * @param n number of latents
  */
@@ -18,17 +18,28 @@ record TransposeTasks(
     IntArray table, IntArray totals, IntArray starts, IntArray entries, int rows, int n) {
 
   /**
-   * Codes of a batch.
+   * Codes of a batch, in one of two layouts.
    *
-   * @param indices {@code [rows, capacity]}
-   * @param values {@code [rows, capacity]}
-   * @param capacity most codes of a row
-   * @param slot slot of the number of codes of a row
+   * @param indices latents
+   * @param values their values, in the same order
+   * @param capacity codes from the begin of a row to the next, or 0 for rows of any length that lie
+   *     without gaps
+   * @param slot slot of the number of codes of a row; of the length of the arrays, if {@code
+   *     capacity} is 0
+   * @param rowStarts {@code [rows + 1]}, where each row begins and the last one ends; any array
+   *     unless {@code capacity} is 0
+   * @param rowOf row of each code, -1 beyond the last one; any array unless {@code capacity} is 0
    */
-  record Codes(IntArray indices, FloatArray values, int capacity, int slot) {}
+  record Codes(
+      IntArray indices,
+      FloatArray values,
+      int capacity,
+      int slot,
+      IntArray rowStarts,
+      IntArray rowOf) {}
 
   /**
-   * How sums meet what is in their array.
+   * Whether sums overwrite or accumulate.
    *
    * @param added a mode of {@link LatentKernels}
    * @param marked which latents are marked; any array if the mode does not ask
@@ -74,6 +85,7 @@ record TransposeTasks(
             LatentKernels::countCodes,
             graph.context(),
             flow,
+            codes.rowStarts(),
             codes.indices(),
             table,
             n,
@@ -100,6 +112,7 @@ record TransposeTasks(
             LatentKernels::placeCodes,
             graph.context(),
             flow,
+            codes.rowStarts(),
             codes.indices(),
             table,
             starts,
@@ -116,11 +129,11 @@ record TransposeTasks(
    * @param graph where
    * @param flow steering integers
    * @param codes the codes transposed last
-   * @param coefficients {@code [rows, capacity]}
+   * @param coefficients one of each code, as its values lie
    * @param samples {@code [rows, d]}
    * @param out {@code [n, d]}
    * @param d columns
-   * @param target how they meet what is there
+   * @param target whether they overwrite or accumulate
    */
   void accumulate(
       KernelGraph graph,
@@ -138,6 +151,7 @@ record TransposeTasks(
             LatentKernels::accumulateByLatent,
             graph.context(),
             flow,
+            codes.rowOf(),
             starts,
             entries,
             coefficients,
@@ -156,9 +170,9 @@ record TransposeTasks(
    *
    * @param graph where
    * @param flow steering integers
-   * @param coefficients {@code [rows, capacity]}
+   * @param coefficients one of each code, as its values lie
    * @param out {@code [n]}
-   * @param target how they meet what is there
+   * @param target whether they overwrite or accumulate
    */
   void sum(
       KernelGraph graph, IntArray flow, FloatArray coefficients, FloatArray out, Target target) {

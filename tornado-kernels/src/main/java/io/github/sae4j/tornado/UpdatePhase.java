@@ -18,7 +18,7 @@ final class UpdatePhase {
   }
 
   private void projectAndClip() {
-    if (step.spec.projectGradient()) {
+    if (step.spec.decoderNorm().projectGradient()) {
       step.tasks.task(
           step.graph.rows("projectRows", a.n),
           RowKernels::projectRows,
@@ -29,7 +29,7 @@ final class UpdatePhase {
           a.projectEpsilon,
           a.d,
           Flow.LATENTS,
-          step.spec.projectEpsilon() > 0 ? 1 : 0);
+          step.spec.decoderNorm().projectEpsilon() > 0 ? 1 : 0);
     }
     if (a.squaredNorm != null) {
       int blocks = ColumnKernels.blocks(a.n);

@@ -1,7 +1,6 @@
 package io.github.sae4j.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -47,16 +46,33 @@ final class Bits {
   static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
     SparseCodes codes = memory.codes(rows, k);
     for (int row = 0; row < rows; row++) {
-      int taken = 0;
-      for (int index = 0; taken < k; index++) {
-        // As many as are wanted of those left.
-        if (random.nextInt(n - index) < k - taken) {
-          float value = random.nextInt(4) == 0 ? 0f : random.nextFloat() - 0.2f;
-          codes.set(row, taken++, index, value);
-        }
-      }
+      row(codes, random, row, k, n);
     }
     return codes;
+  }
+
+  /** The same with rows of 0 to {@code most} codes; the first row is empty, the last one full. */
+  static SparseCodes ragged(OffHeap memory, SplittableRandom random, int rows, int most, int n) {
+    SparseCodes codes = memory.codes(rows, most);
+    for (int row = 0; row < rows; row++) {
+      int k = row + 1 == rows ? most : row == 0 ? 0 : random.nextInt(most + 1);
+      row(codes, random, row, k, n);
+    }
+    return codes;
+  }
+
+  private static void row(SparseCodes codes, SplittableRandom random, int row, int k, int n) {
+    int[] latents = new int[k];
+    float[] values = new float[k];
+    int taken = 0;
+    for (int index = 0; taken < k; index++) {
+      // As many as are wanted of those left.
+      if (random.nextInt(n - index) < k - taken) {
+        latents[taken] = index;
+        values[taken++] = random.nextInt(4) == 0 ? 0f : random.nextFloat() - 0.2f;
+      }
+    }
+    codes.setRow(row, k, latents, values, 0);
   }
 
   static Matrix copy(OffHeap memory, Matrix source) {
@@ -81,8 +97,10 @@ final class Bits {
   }
 
   static void assertSame(String what, SparseCodes expected, SparseCodes got) {
+    assertEquals(expected.rows(), got.rows(), what);
     for (int row = 0; row < expected.rows(); row++) {
-      for (int slot = 0; slot < expected.k(); slot++) {
+      assertEquals(expected.length(row), got.length(row), what + " row " + row);
+      for (int slot = 0; slot < expected.length(row); slot++) {
         String at = what + " row " + row + ", slot " + slot;
         assertEquals(expected.index(row, slot), got.index(row, slot), at);
         assertEquals(
@@ -91,6 +109,5 @@ final class Bits {
             at);
       }
     }
-    assertTrue(expected.rows() == got.rows() && expected.k() == got.k(), what);
   }
 }

@@ -3,7 +3,7 @@ package io.github.sae4j.tornado;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.numerics.Guarantee;
 import java.lang.reflect.Method;
 import java.util.List;
@@ -20,7 +20,7 @@ class BoundsTest {
   @Test
   void everyKernelOfADeviceHasAnEntry() {
     Set<String> kernels =
-        Stream.of(Device.class.getDeclaredMethods())
+        Stream.of(Kernels.class.getDeclaredMethods())
             .filter(method -> method.getReturnType() == void.class)
             .map(Method::getName)
             .filter(name -> !name.equals("close") && !name.contains("$"))

@@ -5,7 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -111,9 +112,9 @@ class IndexLogicTest {
     try (OffHeap memory = new OffHeap()) {
       Matrix values = Bits.tied(memory, random, rows, n);
       FloatArray in = FloatArray.fromArray(values.toArray());
-      for (Selection selection : Selection.values()) {
+      for (Relu relu : Relu.values()) {
         SparseCodes expected = memory.codes(rows, k);
-        ORACLE.topK(values, selection, null, expected);
+        ORACLE.activate(values, null, Ranked.topK(k, relu), null, expected);
         IntArray flow = Flow.of(rows, n, k);
         IntArray indices = new IntArray(rows * k);
         FloatArray selected = new FloatArray(rows * k);
@@ -137,7 +138,7 @@ class IndexLogicTest {
                     k,
                     0,
                     rows,
-                    SelectionKernels.mode(selection),
+                    SelectionKernels.mode(relu),
                     Flow.LATENTS,
                     Flow.K,
                     0,
@@ -171,7 +172,8 @@ class IndexLogicTest {
           groups,
           LatentKernels.GROUP,
           context ->
-              LatentKernels.countCodes(context, flow, indices, table, n, k, groupRows, Flow.K));
+              LatentKernels.countCodes(
+                  context, flow, flow, indices, table, n, k, groupRows, Flow.K));
       WorkItems.line(
           (n + 63) / 64,
           64,
@@ -183,7 +185,7 @@ class IndexLogicTest {
           LatentKernels.GROUP,
           context ->
               LatentKernels.placeCodes(
-                  context, flow, indices, table, starts, entries, n, k, groupRows, Flow.K));
+                  context, flow, flow, indices, table, starts, entries, n, k, groupRows, Flow.K));
       int[] byLatent = new int[rows * k];
       int at = 0;
       for (int latent = 0; latent < n; latent++) {
@@ -196,6 +198,145 @@ class IndexLogicTest {
       }
       assertEquals(rows * k, starts.get(n));
       assertArrayEquals(byLatent, entries.toHeapArray());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"2,3,9", "70,6,9", "66,65,65"})
+  void rowsOfAnyLengthAreReadWhereTheyLie(int rows, int most, int n) {
+    int d = 2;
+    try (OffHeap memory = new OffHeap()) {
+      SparseCodes codes = Bits.ragged(memory, random, rows, most, n);
+      int size = codes.size();
+      int room = CodeRows.room(size);
+      IntArray starts = new IntArray(rows + 1);
+      IntArray rowOf = new IntArray(room);
+      IntArray indices = new IntArray(room);
+      FloatArray values = new FloatArray(room);
+      rowOf.init(-1);
+      indices.init(Integer.MAX_VALUE);
+      for (int row = 0; row < rows; row++) {
+        starts.set(row + 1, codes.start(row + 1));
+        for (int slot = 0; slot < codes.length(row); slot++) {
+          rowOf.set(codes.start(row) + slot, row);
+          indices.set(codes.start(row) + slot, codes.index(row, slot));
+          values.set(codes.start(row) + slot, random.nextInt(-8, 9));
+        }
+      }
+      int groups = TransposeTasks.groups(rows);
+      int groupRows = LatentKernels.rowsPerGroup(rows);
+      IntArray flow = Flow.of(rows, n, room);
+      IntArray table = new IntArray(groups * n);
+      IntArray totals = new IntArray(n);
+      IntArray latentStarts = new IntArray(n + 1);
+      IntArray entries = new IntArray(room);
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.countCodes(
+                  context, flow, starts, indices, table, n, 0, groupRows, Flow.K));
+      WorkItems.line(
+          (n + 63) / 64,
+          64,
+          context -> LatentKernels.latentTotals(context, table, totals, n, groups));
+      WorkItems.line(
+          1,
+          LatentKernels.SCAN,
+          context -> LatentKernels.latentStarts(context, totals, latentStarts, n));
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.placeCodes(
+                  context,
+                  flow,
+                  starts,
+                  indices,
+                  table,
+                  latentStarts,
+                  entries,
+                  n,
+                  0,
+                  groupRows,
+                  Flow.K));
+      FloatArray samples = integers(rows * d);
+      FloatArray sums = new FloatArray(n * d);
+      WorkItems.line(
+          (n * d + 63) / 64,
+          64,
+          context ->
+              LatentKernels.accumulateByLatent(
+                  context,
+                  flow,
+                  rowOf,
+                  latentStarts,
+                  entries,
+                  values,
+                  samples,
+                  sums,
+                  flow,
+                  n,
+                  d,
+                  0,
+                  LatentKernels.WRITTEN,
+                  Flow.ALWAYS));
+      FloatArray weights = integers(n * d);
+      FloatArray decoded = new FloatArray(rows * d);
+      WorkItems.line(
+          (rows * d + 63) / 64,
+          64,
+          context ->
+              CodeKernels.decode(
+                  context,
+                  flow,
+                  starts,
+                  indices,
+                  values,
+                  weights,
+                  weights,
+                  decoded,
+                  d,
+                  0,
+                  Flow.K,
+                  0,
+                  Flow.ALWAYS));
+      FloatArray gradients = new FloatArray(room);
+      gradients.init(99f);
+      WorkItems.line(
+          (room + RowKernels.ROWS_PER_GROUP - 1) / RowKernels.ROWS_PER_GROUP,
+          RowKernels.GROUP,
+          context ->
+              CodeKernels.codeGradients(
+                  context, flow, rowOf, samples, weights, indices, values, gradients, d, 0, Flow.K,
+                  0));
+      assertEquals(size, latentStarts.get(n));
+      float[] expectedSums = new float[n * d];
+      float[] expectedRows = new float[rows * d];
+      for (int p = 0; p < size; p++) {
+        float dot = 0f;
+        for (int col = 0; col < d; col++) {
+          float weight = weights.get(indices.get(p) * d + col);
+          float sample = samples.get(rowOf.get(p) * d + col);
+          expectedSums[indices.get(p) * d + col] += values.get(p) * sample;
+          expectedRows[rowOf.get(p) * d + col] += values.get(p) * weight;
+          dot += sample * weight;
+        }
+        assertEquals(dot, gradients.get(p), "gradient " + p);
+      }
+      assertArrayEquals(expectedSums, sums.toHeapArray());
+      assertArrayEquals(expectedRows, decoded.toHeapArray());
+      for (int p = size; p < room; p++) {
+        assertEquals(99f, gradients.get(p), "gradient " + p + " is beyond the codes");
+      }
+    }
+  }
+
+  @Test
+  void roomForCodesIsLittleMoreThanTheyTake() {
+    for (int codes : new int[] {0, 1, 16, 17, 1000, 123_456, Integer.MAX_VALUE - 8}) {
+      int room = CodeRows.room(codes);
+      assertTrue(room >= codes && room <= codes + Math.max(16L, codes / 8), codes + ": " + room);
     }
   }
 

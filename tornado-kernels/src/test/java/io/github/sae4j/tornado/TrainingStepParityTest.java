@@ -3,6 +3,7 @@ package io.github.sae4j.tornado;
 import static io.github.sae4j.tornado.Bits.assertSame;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,8 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -36,11 +39,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Twenty steps of every recipe, as one task graph, against the oracle's composed step: reports,
  * weights, moments and counters bit by bit. Latents die after two steps, so that AuxK acts, and
- * half of them start out of reach, so that they do die. On Oclgrind three steps, smaller batches.
+ * half of them start out of reach, so that they do die. On Oclgrind two steps, smaller batches.
  */
 @ExtendWith(Oclgrind.class)
 class TrainingStepParityTest {
-  private static final int STEPS = Oclgrind.ON ? 3 : 20;
+  private static final int STEPS = Oclgrind.ON ? 2 : 20;
   private static final int SHORT_EVERY = Oclgrind.ON ? 2 : 4;
   private static final int D_IN = 19;
   private static final int D_SAE = 67;
@@ -90,10 +93,11 @@ class TrainingStepParityTest {
       SplittableRandom random = new SplittableRandom(5);
       try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
           TrainingStep step = tornado.compile(spec, got)) {
+        assertTrue(tornado.execution(spec).fused(), () -> tornado.execution(spec).toString());
         assertInstanceOf(TornadoTrainingStep.class, step);
         for (int t = 1; t <= STEPS; t++) {
           // Some batches are short, the last one too: nothing of a longer one may be seen.
-          int rows = t % SHORT_EVERY == 0 ? spec.maxRows() * 2 / 3 - t : spec.maxRows();
+          int rows = t % SHORT_EVERY == 0 ? spec.shape().rows() * 2 / 3 - t : spec.shape().rows();
           Matrix x = Bits.random(memory, random, rows, D_IN);
           StepReport want = oracleStep.run(x, 1e-2 / t, t, t % 3 == 0);
           StepReport have = step.run(x, 1e-2 / t, t, t % 3 == 0);
@@ -115,6 +119,42 @@ class TrainingStepParityTest {
       assertArrayEquals(expected.sinceFired(), got.sinceFired());
     }
     assertTrue(deadSeen > 0, "no latent died, so AuxK was not tested");
+  }
+
+  static Stream<Activation> otherActivations() {
+    return Stream.of(
+        Activation.Threshold.RELU,
+        new Ranked(Ranked.Scope.BATCH, 2.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+        Ranked.topK(K, Ranked.Relu.NONE));
+  }
+
+  @ParameterizedTest
+  @MethodSource("otherActivations")
+  void whatIsNoTaskGraphIsComposedOfKernels(Activation activation) {
+    StepSpec spec =
+        spec(Recipe.DICTIONARY_LEARNING, List.of())
+            .withActivation(activation)
+            .withInputFactor(0.7f);
+    assertFalse(tornado.execution(spec).fused(), () -> tornado.execution(spec).toString());
+    try (OffHeap memory = new OffHeap()) {
+      TrainingState expected = start(memory);
+      TrainingState got = start(memory);
+      SplittableRandom random = new SplittableRandom(9);
+      try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
+          TrainingStep step = tornado.compile(spec, got)) {
+        for (int t = 1; t <= Math.min(STEPS, 5); t++) {
+          Matrix x = Bits.random(memory, random, BATCH, D_IN);
+          assertEquals(
+              oracleStep.run(x, 1e-2 / t, t, true), step.run(x, 1e-2 / t, t, true), "step " + t);
+        }
+        step.synchronize();
+      }
+      for (int i = 0; i < expected.tensors().size(); i++) {
+        TrainingState.Named tensor = expected.tensors().get(i);
+        assertSame(tensor.name(), tensor.matrix(), got.tensors().get(i).matrix());
+      }
+      assertArrayEquals(expected.sinceFired(), got.sinceFired());
+    }
   }
 
   @Test
@@ -190,7 +230,7 @@ class TrainingStepParityTest {
   @ParameterizedTest
   @MethodSource("recipes")
   void theMemoryPlanIsKept(Recipe recipe, List<Object> options) {
-    StepSpec spec = spec(recipe, options);
+    GraphSpec spec = GraphSpec.of(spec(recipe, options));
     Accelerator accelerator = Accelerator.all().getFirst();
     KernelGraph graph = new KernelGraph(accelerator);
     try (OffHeap memory = new OffHeap()) {
@@ -226,7 +266,8 @@ class TrainingStepParityTest {
     for (int i = 0; i < options.size(); i += 2) {
       config = config.with((String) options.get(i), options.get(i + 1));
     }
-    return config.stepSpec(D_IN, OptionalDouble.of(2.5));
+    // Every recipe on scaled rows: the factor comes before all else.
+    return config.stepSpec(D_IN, OptionalDouble.of(2.5)).withInputFactor(1.3f);
   }
 
   private static TrainingState start(OffHeap memory) {
