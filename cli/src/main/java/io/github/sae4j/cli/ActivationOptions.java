@@ -9,7 +9,7 @@ import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionTable;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
 import java.io.IOException;
@@ -178,7 +178,7 @@ final class ActivationOptions {
   }
 
   /** Checks that rows are as wide as an SAE's input. */
-  static void expectWidth(Path folder, TopKSae sae, ActivationSource source)
+  static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
       throws BadFileException {
     int dIn = sae.config().dIn();
     if (source.width() != dIn) {

@@ -13,7 +13,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
@@ -419,7 +419,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The SAE to start from, if there is one, and the options that follow from it. */
-  private record Pretrained(Optional<TopKSae> sae) implements AutoCloseable {
+  private record Pretrained(Optional<SparseAutoencoder> sae) implements AutoCloseable {
     static Pretrained load(Path folder, Device device) throws IOException {
       return new Pretrained(
           folder == null ? Optional.empty() : Optional.of(SaeCheckpoint.load(folder, device)));
@@ -430,7 +430,7 @@ final class TrainCommand implements Callable<Integer> {
       sae.ifPresent(
           trained -> {
             options.put("d_sae", trained.config().dSae());
-            options.put("k", trained.config().k());
+            trained.config().activation().fixedLength().ifPresent(k -> options.put("k", k));
             options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
             options.put(
                 "normalize_activations",
@@ -441,7 +441,7 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public void close() {
-      sae.ifPresent(TopKSae::close);
+      sae.ifPresent(SparseAutoencoder::close);
     }
   }
 }

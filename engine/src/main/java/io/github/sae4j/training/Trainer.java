@@ -13,7 +13,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -135,7 +135,10 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static Trainer start(
-      TrainingConfig config, TrainingData data, Device device, Optional<TopKSae> pretrained)
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Optional<SparseAutoencoder> pretrained)
       throws IOException {
     Measured measured = measure(config, data);
     return new Trainer(

@@ -3,7 +3,6 @@ package io.github.sae4j.training;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
-import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
@@ -17,11 +16,13 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -125,7 +126,8 @@ public final class TrainingRun {
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
-  public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
+  public Outcome start(Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
+      throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (settings.folder().used()) {
         throw new ConfigException(
@@ -165,7 +167,7 @@ public final class TrainingRun {
    * @throws IOException if reading or writing fails
    */
   public Outcome resume(
-      Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
+      Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (checkpoint.isPresent()) {
@@ -213,7 +215,7 @@ public final class TrainingRun {
   }
 
   /** A run without a checkpoint starts again from the SAE that it started from, and no other. */
-  private void expectSamePretrained(Optional<TopKSae> pretrained) throws IOException {
+  private void expectSamePretrained(Optional<SparseAutoencoder> pretrained) throws IOException {
     Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
     Object now = pretrained.map(RecordHashes::of).orElse(null);
     if (!Objects.equals(saved, now)) {
@@ -469,7 +471,7 @@ public final class TrainingRun {
   /** Evaluates what a user would load, on the rows that training never saw. */
   private Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
-      try (TopKSae trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
+      try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
         Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
@@ -585,19 +587,15 @@ public final class TrainingRun {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        new SaeConfig(
-            weights.dIn(),
-            weights.dSae(),
-            config.sae().k(),
-            config.sae().applyBDecToInput(),
-            config.data().normalizeActivations().inputNormalization(),
-            config.activation().relu(),
-            metadata);
+        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
+            .withBDecApplied(config.sae().applyBDecToInput())
+            .with(config.data().normalizeActivations().inputNormalization())
+            .with(SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    SaeLensLayout.write(folder, sae, weights, folding);
+    SaeLensWriter.write(folder, sae, weights, folding);
   }
 }

@@ -23,7 +23,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -230,7 +230,7 @@ class TrainingRunTest {
         TrainingData.of(
             new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
     Path file = new RunFolder(folder.resolve("run")).evaluation();
-    try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
+    try (SparseAutoencoder trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
       Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
       assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
       assertEquals(Json.pretty(expected.toMap()), Files.readString(file));
@@ -395,12 +395,13 @@ class TrainingRunTest {
     TrainingConfig config = config(Recipe.SAELENS);
     start("first", config);
     start("second", config.with("seed", 43));
-    try (TopKSae first = SaeCheckpoint.load(folder.resolve("first"), device);
-        TopKSae second = SaeCheckpoint.load(folder.resolve("second"), device)) {
+    try (SparseAutoencoder first = SaeCheckpoint.load(folder.resolve("first"), device);
+        SparseAutoencoder second = SaeCheckpoint.load(folder.resolve("second"), device)) {
       int[] done = {0};
       run("tuned", config).start(Optional.of(first), () -> ++done[0] == 1);
       deleteTree(folder.resolve("tuned/checkpoints"));
-      for (Optional<TopKSae> other : List.of(Optional.of(second), Optional.<TopKSae>empty())) {
+      for (Optional<SparseAutoencoder> other :
+          List.of(Optional.of(second), Optional.<SparseAutoencoder>empty())) {
         Exception e =
             assertThrows(
                 ConfigException.class,
@@ -601,7 +602,8 @@ class TrainingRunTest {
   }
 
   private double fvu(String name) throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
+    try (SparseAutoencoder sae =
+        SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
       Matrix out = memory.matrix(ROWS, D_IN);
       sae.reconstruct(rows, out);
       double[] mean = Centers.mean(rows);
@@ -623,7 +625,7 @@ class TrainingRunTest {
     start("first", config);
     double before = fvu("first");
     for (String normalization : List.of("none", "expected_average_only_in")) {
-      try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
         TrainingConfig gentle =
             config.with("steps", 1).with("lr", 1e-9).with("normalize_activations", normalization);
         run(normalization, gentle).start(Optional.of(sae), NEVER);
@@ -635,7 +637,7 @@ class TrainingRunTest {
   @Test
   void fineTuningRefusesAnSaeOfAnotherShape() throws IOException {
     start("first", config(Recipe.SAELENS));
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
       Exception e =
           assertThrows(
               ConfigException.class,
