@@ -57,8 +57,16 @@ final class ActivationOptions {
   private ActivationFiles files;
   private RowMask rowMask;
 
-  ActivationSource open() throws IOException {
+  /**
+   * Opens them.
+   *
+   * @param quiet whether to keep to itself how far reading has come
+   */
+  ActivationSource open(boolean quiet) throws IOException {
     for (String path : activations) {
+      if (path.isBlank()) {
+        throw new ConfigException("activations", "expected a path, got '" + path + "'");
+      }
       // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
         List<String> flags =
@@ -74,14 +82,16 @@ final class ActivationOptions {
       }
     }
     files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    return files;
+    return quiet ? files : Reading.toStderr().of(files);
   }
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
   void report(boolean quiet) {
-    files.leftOut().forEach(line -> System.err.println("sae4j: warning: " + line));
+    files
+        .leftOut()
+        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      taken().forEach((what, which) -> System.err.println(what + ": " + which));
+      taken().forEach((what, which) -> System.err.println(Terminal.harmless(what + ": " + which)));
     }
   }
 

@@ -9,6 +9,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -81,12 +82,17 @@ final class EvalCommand implements Callable<Integer> {
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
+    MachineMemory.now().expectRoomFor(sae, batchSize);
     try (Device device = choice.open();
         SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = metrics(trained, source);
-      new MetricsReport(metrics).print(spec, json);
+      if (json) {
+        CommandLineApp.print(spec, Json.line(metrics.toMap()));
+      } else {
+        MetricsReport.print(spec, metrics.toMap());
+      }
       LoadCheck.warnings(trained.config(), metrics).forEach(LOG::warning);
     }
     return ExitCode.DONE;
@@ -102,6 +108,8 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
+    // Pairs stay pairs: a row that is not finite is an error here.
+    input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
           "targets", "expected the rows that the transcoder's output stands for, got none");
@@ -120,7 +128,6 @@ final class EvalCommand implements Callable<Integer> {
                 + outputs.width()
                 + "]");
       }
-      input.report(quiet);
       return evaluator.evaluate(rows(source), rows(outputs));
     }
   }

@@ -76,6 +76,8 @@ final class InspectCommand implements Callable<Integer> {
       description = "Read every float tensor and name rows that are not finite; exit 3 if any.")
   private boolean scan;
 
+  private final Reading reading = Reading.toStderr();
+
   private long badRows;
 
   @Override
@@ -117,7 +119,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> check(SparseAutoencoder sae) throws IOException {
-    try (ActivationSource source = input.open()) {
+    try (ActivationSource source = input.open(json)) {
       ActivationOptions.expectWidth(path, sae, source);
       Map<String, Object> found = new LinkedHashMap<>();
       if (sae.config().transcoder()) {
@@ -169,7 +171,7 @@ final class InspectCommand implements Callable<Integer> {
         entry.put("type", tensor.type().name());
         entry.put("shape", new ArrayList<Object>(tensor.shape()));
         if (scan) {
-          TensorScan.of(tensors, tensor)
+          TensorScan.of(tensors, tensor, at -> reading.at(tensor.name(), at, tensor.elements()))
               .ifPresent(
                   found -> {
                     badRows += found.badRows();
@@ -255,13 +257,13 @@ final class InspectCommand implements Callable<Integer> {
 
   /**
    * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
-   * with control characters is quoted, so that it does nothing to a terminal.
+   * with characters that would have to be escaped is quoted, so that the escapes can be told.
    */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
-    boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
+    boolean plain = value instanceof String text && Terminal.isHarmless(text);
     return plain ? value.toString() : Json.line(value);
   }
 }

@@ -33,8 +33,7 @@ public final class JsonObject {
   }
 
   /**
-   * Reads a file that holds one JSON object, which Python may have written: NaN, Infinity and long
-   * integers are read where nothing asks for them.
+   * Reads a file that holds one JSON object.
    *
    * @param path the file, of at most {@value #MAX_BYTES} bytes
    * @return its members
@@ -42,6 +41,19 @@ public final class JsonObject {
    * @throws IOException if reading fails
    */
   public static JsonObject read(Path path) throws IOException {
+    return new JsonObject(path, Json.readObject(path, MAX_BYTES));
+  }
+
+  /**
+   * Reads a file that holds one JSON object and that Python may have written, with numbers that
+   * JSON has not.
+   *
+   * @param path the file, of at most {@value #MAX_BYTES} bytes
+   * @return its members
+   * @throws BadFileException if it is missing or holds anything else
+   * @throws IOException if reading fails
+   */
+  public static JsonObject readForeign(Path path) throws IOException {
     return new JsonObject(path, Json.readForeignObject(path, MAX_BYTES));
   }
 
@@ -110,7 +122,7 @@ public final class JsonObject {
    */
   public double number(String name) throws BadFileException {
     if (!(members.get(name) instanceof Number number) || !Double.isFinite(number.doubleValue())) {
-      throw bad(name, "a finite number");
+      throw bad(name, "a number");
     }
     return number.doubleValue();
   }

@@ -107,6 +107,8 @@ public final class TorchFile implements Closeable {
     Optional<Map<String, Object>> header;
     try (FileSource file = FileSource.open(path)) {
       size = file.size();
+      // Java reads the directory as a whole, and makes a table of it.
+      new ParseBudget(path).spend(2 * ZipDirectory.size(file));
       byte[] start = new byte[(int) Math.min(512, size)];
       file.read(0, MemorySegment.ofArray(start));
       refuseOthers(path, start);
@@ -383,7 +385,7 @@ public final class TorchFile implements Closeable {
       }
       ElementType type = TYPES.get(tensor.storage().type());
       String obstacle =
-          type == null ? "element type " + tensor.storage().type() : obstacle(tensor, name, type);
+          type == null ? "an element type that is not read" : obstacle(tensor, name, type);
       if (obstacle != null) {
         unreadable.add(
             new UnreadableTensor(name, tensor.storage().type(), tensor.shape(), obstacle));
@@ -463,15 +465,26 @@ public final class TorchFile implements Closeable {
       if (contiguous) {
         return new StoredTensor(info, source, start, bigEndian);
       }
-      if (strides.equals(List.of(1L, shape.getFirst()))) {
-        ByteSource rows =
-            new FortranSource(source, start, new long[] {shape.get(0), shape.get(1)}, type.bytes());
+      if (isColumnMajor(shape, strides)) {
+        long[] sizes = shape.stream().mapToLong(Long::longValue).toArray();
+        ByteSource rows = new FortranSource(source, start, sizes, type.bytes());
         return new StoredTensor(info, rows, 0, bigEndian);
       }
       StridedSource view =
           new StridedSource(path, source, start, span, shape, strides, type.bytes());
       views.add(view);
       return new StoredTensor(info, view, 0, bigEndian);
+    }
+
+    private static boolean isColumnMajor(List<Long> shape, List<Long> strides) {
+      long expected = 1;
+      for (int i = 0; i < shape.size(); i++) {
+        if (strides.get(i) != expected) {
+          return false;
+        }
+        expected *= shape.get(i);
+      }
+      return true;
     }
 
     private BadFileException bad(String problem) {

@@ -47,7 +47,7 @@ final class LlamaScopeLayout implements Layout {
       Optional<Path> path = files.weights(name);
       if (path.isPresent()) {
         Path folder = path.get().toAbsolutePath().getParent().getParent();
-        JsonObject config = JsonObject.read(folder.resolve(CONFIG));
+        JsonObject config = JsonObject.readForeign(folder.resolve(CONFIG));
         WeightTensors tensors = new WeightTensors(SafetensorsFile.open(path.get()));
         try {
           return Optional.of(blueprint(config, tensors, options));

@@ -47,7 +47,7 @@ final class LlamascopiumLayout implements Layout {
     if (path.isEmpty() || files.has(SaeLensLayout.CONFIG) || !files.has(CONFIG)) {
       return Optional.empty();
     }
-    JsonObject config = JsonObject.read(files.folder().resolve(CONFIG));
+    JsonObject config = JsonObject.readForeign(files.folder().resolve(CONFIG));
     if (!config.has("act_fn") || !config.has("expansion_factor")) {
       return Optional.empty();
     }
@@ -249,13 +249,14 @@ final class LlamascopiumLayout implements Layout {
     }
 
     private static void fold(SaeWeights weights, float[] scales, boolean norms) {
+      // Norms first: they are those that training saw.
+      if (norms) {
+        Folding.of(weights.wDec(), 1f, true).apply(weights);
+      }
       if (scales != null) {
         Rescaling.multiply(weights.wEnc(), scales[0]);
         Rescaling.divide(weights.wDec(), scales[1]);
         Rescaling.divide(weights.bDec(), scales[1]);
-      }
-      if (norms) {
-        Folding.of(weights.wDec(), 1f, true).apply(weights);
       }
     }
   }

@@ -96,6 +96,8 @@ final class SaeFiles {
 
   /** A JSON object of the folder, if the file is there. */
   Optional<JsonObject> json(String name) throws IOException {
-    return has(name) ? Optional.of(JsonObject.read(folder().resolve(name))) : Optional.empty();
+    return has(name)
+        ? Optional.of(JsonObject.readForeign(folder().resolve(name)))
+        : Optional.empty();
   }
 }

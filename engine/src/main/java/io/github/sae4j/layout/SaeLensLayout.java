@@ -38,6 +38,10 @@ final class SaeLensLayout implements Layout {
   static final String CONFIG = "cfg.json";
   static final String WEIGHTS = "sae_weights.safetensors";
   private static final String SCALER = "activation_scaler.json";
+
+  /** SAELens drops factors that torch.allclose takes for ones. */
+  private static final double NEAR_ONE = 1e-5 + 1e-8;
+
   private static final String AVERAGE = "expected_average_only_in";
 
   /** Rows are flat here, so that it changes nothing, but SAELens needs it back. */
@@ -101,16 +105,13 @@ final class SaeLensLayout implements Layout {
     }
   }
 
-  /** SAELens drops factors that torch.allclose takes for ones. */
-  private static final double NEAR_ONE = 1e-5 + 1e-8;
-
   @Override
   public Optional<Blueprint> read(SaeFiles files, ReadOptions options) throws IOException {
     Optional<Path> path = files.weights(WEIGHTS);
     if (path.isEmpty() || !files.has(CONFIG) && files.has("config.json")) {
       return Optional.empty();
     }
-    JsonObject cfg = JsonObject.read(files.folder().resolve(CONFIG));
+    JsonObject cfg = JsonObject.readForeign(files.folder().resolve(CONFIG));
     Architecture architecture = architecture(cfg, options);
     WeightTensors tensors = new WeightTensors(SafetensorsFile.open(path.get()));
     try {

@@ -39,7 +39,7 @@ final class SentenceTransformersLayout implements Layout {
     if (folder.isEmpty()) {
       return Optional.empty();
     }
-    JsonObject config = JsonObject.read(folder.get().resolve(CONFIG));
+    JsonObject config = JsonObject.readForeign(folder.get().resolve(CONFIG));
     WeightTensors tensors = new WeightTensors(SafetensorsFile.open(folder.get().resolve(WEIGHTS)));
     try {
       return Optional.of(blueprint(config, tensors, options));
@@ -55,7 +55,7 @@ final class SentenceTransformersLayout implements Layout {
       return module(folder);
     }
     boolean named = files.weights(WEIGHTS).isPresent() && files.has(CONFIG);
-    return named && JsonObject.read(folder.resolve(CONFIG)).has("hidden_dim")
+    return named && JsonObject.readForeign(folder.resolve(CONFIG)).has("hidden_dim")
         ? Optional.of(folder)
         : Optional.empty();
   }

@@ -46,7 +46,7 @@ final class SparsifyLayout implements Layout {
     if (path.isEmpty()) {
       return Optional.empty();
     }
-    JsonObject cfg = JsonObject.read(files.folder().resolve(CONFIG));
+    JsonObject cfg = JsonObject.readForeign(files.folder().resolve(CONFIG));
     expectKnown(cfg);
     WeightTensors tensors = new WeightTensors(SafetensorsFile.open(path.get()));
     try {

@@ -588,7 +588,8 @@ class SaeCheckpointTest {
 
   @Test
   void aFolderWithoutAnSaeSaysWhatWasExpected() throws IOException {
-    assertBad(temp, "sae_weights.safetensors) or sparsify (cfg.json and sae.safetensors)");
+    assertBad(
+        temp, "sae_weights.safetensors), sparsify (cfg.json and sae.safetensors), Gemma Scope");
     assertBad(temp.resolve("missing"), "expected an SAE's folder or file, found nothing");
     Path file = Files.createFile(temp.resolve("file"));
     assertBad(file, "found none of them");

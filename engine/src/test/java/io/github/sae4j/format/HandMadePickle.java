@@ -10,15 +10,15 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /** Pickles written instruction by instruction, and the archives that torch.save puts them in. */
-final class HandMadePickle {
+public final class HandMadePickle {
   private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
 
   /** Begins with the instruction for protocol 2. */
-  HandMadePickle() {
+  public HandMadePickle() {
     op(0x80, 2);
   }
 
-  HandMadePickle op(int... codes) {
+  public HandMadePickle op(int... codes) {
     for (int code : codes) {
       bytes.write(code);
     }
@@ -26,12 +26,12 @@ final class HandMadePickle {
   }
 
   /** Instructions of one letter each. */
-  HandMadePickle ops(String codes) {
+  public HandMadePickle ops(String codes) {
     bytes.writeBytes(codes.getBytes(StandardCharsets.ISO_8859_1));
     return this;
   }
 
-  HandMadePickle text(String value) {
+  public HandMadePickle text(String value) {
     byte[] utf8 = value.getBytes(StandardCharsets.UTF_8);
     op('X');
     bytes.writeBytes(HandMade.ints(utf8.length));
@@ -40,17 +40,17 @@ final class HandMadePickle {
   }
 
   /** LONG1 of eight bytes. */
-  HandMadePickle number(long value) {
+  public HandMadePickle number(long value) {
     op(0x8a, 8);
     bytes.writeBytes(HandMade.longs(value));
     return this;
   }
 
-  HandMadePickle global(String module, String name) {
+  public HandMadePickle global(String module, String name) {
     return ops("c" + module + "\n" + name + "\n");
   }
 
-  HandMadePickle tuple(long... values) {
+  public HandMadePickle tuple(long... values) {
     op('(');
     for (long value : values) {
       number(value);
@@ -59,7 +59,7 @@ final class HandMadePickle {
   }
 
   /** The reference to a storage: {@code type} as torch names the class. */
-  HandMadePickle storage(String type, String key, long elements) {
+  public HandMadePickle storage(String type, String key, long elements) {
     return op('(')
         .text("storage")
         .global("torch", type)
@@ -70,7 +70,7 @@ final class HandMadePickle {
   }
 
   /** A tensor by {@code _rebuild_tensor_v2}. */
-  HandMadePickle tensor(
+  public HandMadePickle tensor(
       String type, String key, long elements, long offset, long[] shape, long[] strides) {
     return global("torch._utils", "_rebuild_tensor_v2")
         .op('(')
@@ -83,12 +83,12 @@ final class HandMadePickle {
         .ops(")RtR");
   }
 
-  byte[] end() {
+  public byte[] end() {
     return op('.').bytes.toByteArray();
   }
 
   /** A dictionary of one tensor named {@code w}. */
-  static byte[] one(String type, long elements, long offset, long[] shape, long[] strides) {
+  public static byte[] one(String type, long elements, long offset, long[] shape, long[] strides) {
     return new HandMadePickle()
         .op('}')
         .text("w")
@@ -98,11 +98,11 @@ final class HandMadePickle {
   }
 
   /** An archive of a pickle and storages {@code data/0}, {@code data/1} and so on. */
-  static byte[] archive(byte[] pickle, byte[]... storages) {
+  public static byte[] archive(byte[] pickle, byte[]... storages) {
     return archive("little", pickle, storages);
   }
 
-  static byte[] archive(String byteOrder, byte[] pickle, byte[]... storages) {
+  public static byte[] archive(String byteOrder, byte[] pickle, byte[]... storages) {
     Object[] members = new Object[4 + 2 * storages.length];
     members[0] = "some/data.pkl";
     members[1] = pickle;
@@ -116,7 +116,7 @@ final class HandMadePickle {
   }
 
   /** A zip of stored members: names and contents in turn. */
-  static byte[] zip(Object... members) {
+  public static byte[] zip(Object... members) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     try (ZipOutputStream zip = new ZipOutputStream(out)) {
       for (int i = 0; i < members.length; i += 2) {
@@ -136,7 +136,7 @@ final class HandMadePickle {
     return out.toByteArray();
   }
 
-  static Path file(Path folder, byte[] content) throws IOException {
+  public static Path file(Path folder, byte[] content) throws IOException {
     return Files.write(folder.resolve("some.pt"), content);
   }
 }
