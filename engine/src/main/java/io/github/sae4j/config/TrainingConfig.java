@@ -36,7 +36,7 @@ public final class TrainingConfig {
 
   private final OptionValues values;
   private final RunOptions run;
-  private final SaeOptions sae;
+  private final AutoencoderOptions sae;
   private final DataOptions data;
   private final LossOptions loss;
   private final AuxKOptions auxK;
@@ -48,7 +48,7 @@ public final class TrainingConfig {
   private TrainingConfig(OptionValues values) {
     this.values = values;
     run = RunOptions.of(values);
-    sae = SaeOptions.of(values);
+    sae = AutoencoderOptions.of(values);
     data = DataOptions.of(values);
     loss = LossOptions.of(values);
     auxK = AuxKOptions.of(values);
@@ -163,7 +163,7 @@ public final class TrainingConfig {
    *
    * @return the options
    */
-  public SaeOptions sae() {
+  public AutoencoderOptions sae() {
     return sae;
   }
 

@@ -14,7 +14,7 @@ import java.util.OptionalInt;
  * @param rescaleActsByDecoderNorm rank by pre-activation times decoder norm
  * @param applyBDecToInput encode x − b_dec instead of x
  */
-public record SaeOptions(
+public record AutoencoderOptions(
     OptionalInt dSae,
     OptionalDouble expansionFactor,
     int k,
@@ -22,8 +22,8 @@ public record SaeOptions(
     boolean rescaleActsByDecoderNorm,
     boolean applyBDecToInput) {
 
-  static SaeOptions of(OptionValues values) {
-    return new SaeOptions(
+  static AutoencoderOptions of(OptionValues values) {
+    return new AutoencoderOptions(
         values.get(TrainingOptions.D_SAE),
         values.get(TrainingOptions.EXPANSION_FACTOR),
         values.get(TrainingOptions.K),
