@@ -2,9 +2,9 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.layout.ReadOptions;
-import io.github.sae4j.layout.SaeLensWriter;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.internal.layout.ReadOptions;
+import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;

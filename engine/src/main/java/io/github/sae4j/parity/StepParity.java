@@ -1,8 +1,8 @@
 package io.github.sae4j.parity;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Order;

@@ -5,10 +5,10 @@ import static io.github.sae4j.training.GoldenCase.distance;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
-import io.github.sae4j.composed.Observation;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
+import io.github.sae4j.internal.composed.Observation;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;

@@ -4,12 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
-import io.github.sae4j.composed.Gradients;
-import io.github.sae4j.composed.Observation;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
+import io.github.sae4j.internal.composed.Gradients;
+import io.github.sae4j.internal.composed.Observation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;

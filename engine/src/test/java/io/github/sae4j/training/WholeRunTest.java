@@ -4,11 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
-import io.github.sae4j.vector.VectorDevice;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

@@ -2,10 +2,10 @@ package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.Guarantee;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.tornado.graph.CompiledKernel;
 import io.github.sae4j.tornado.kernels.ProbeKernels;
 import io.github.sae4j.tornado.kernels.RowKernels;

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.tornado.graph.CodeRows;
 import io.github.sae4j.tornado.graph.KernelGraph;
 import io.github.sae4j.tornado.graph.TransposeTasks;

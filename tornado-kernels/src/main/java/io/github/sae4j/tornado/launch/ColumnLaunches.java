@@ -3,8 +3,8 @@ package io.github.sae4j.tornado.launch;
 import static io.github.sae4j.kernels.Shapes.expect;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.tornado.graph.KernelRunner;
 import io.github.sae4j.tornado.kernels.ColumnKernels;
 import io.github.sae4j.tornado.kernels.StepControl;

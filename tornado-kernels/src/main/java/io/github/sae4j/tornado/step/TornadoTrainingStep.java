@@ -1,11 +1,11 @@
 package io.github.sae4j.tornado.step;
 
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
