@@ -9,6 +9,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.internal.format.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -78,12 +79,17 @@ final class EvalCommand implements Callable<Integer> {
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
+    MachineMemory.now().expectRoomFor(sae, batchSize);
     try (Device device = choice.open();
         SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = metrics(trained, source);
-      new MetricsReport(metrics).print(spec, json);
+      if (json) {
+        CommandLineApp.print(spec, Json.line(metrics.toMap()));
+      } else {
+        MetricsReport.print(spec, metrics.toMap());
+      }
       LoadCheck.warnings(trained.config(), metrics)
           .forEach(line -> System.err.println("sae4j: warning: " + line));
     }

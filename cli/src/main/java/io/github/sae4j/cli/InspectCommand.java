@@ -12,10 +12,11 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.format.TensorFile;
+import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.layout.SaeReader;
+import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,6 +74,8 @@ final class InspectCommand implements Callable<Integer> {
       description = "Read every float tensor and name rows that are not finite; exit 3 if any.")
   private boolean scan;
 
+  private final Reading reading = Reading.toStderr();
+
   private long badRows;
 
   @Override
@@ -97,7 +100,7 @@ final class InspectCommand implements Callable<Integer> {
   /** What an SAE is and, on activations, whether it can be what its files declare. */
   private Object describeSae(Path sae) throws IOException {
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
-      SaeReader.Loaded loaded = SaeReader.read(sae, device, open.read());
+      LoadedSae loaded = SaeReader.read(sae, device, open.read());
       try (SparseAutoencoder opened = loaded.sae()) {
         Map<String, Object> report = SaeReport.of(loaded);
         if (!input.activations.isEmpty()) {
@@ -114,7 +117,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> check(SparseAutoencoder sae) throws IOException {
-    try (ActivationSource source = input.open()) {
+    try (ActivationSource source = input.open(json)) {
       ActivationOptions.expectWidth(path, sae, source);
       Map<String, Object> found = new LinkedHashMap<>();
       if (sae.config().transcoder()) {
@@ -166,7 +169,7 @@ final class InspectCommand implements Callable<Integer> {
         entry.put("type", tensor.type().name());
         entry.put("shape", new ArrayList<Object>(tensor.shape()));
         if (scan) {
-          TensorScan.of(tensors, tensor)
+          TensorScan.of(tensors, tensor, at -> reading.at(tensor.name(), at, tensor.elements()))
               .ifPresent(
                   found -> {
                     badRows += found.badRows();
@@ -252,13 +255,13 @@ final class InspectCommand implements Callable<Integer> {
 
   /**
    * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
-   * with control characters is quoted, so that it does nothing to a terminal.
+   * with characters that would have to be escaped is quoted, so that the escapes can be told.
    */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
-    boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
+    boolean plain = value instanceof String text && Terminal.isHarmless(text);
     return plain ? value.toString() : Json.line(value);
   }
 }

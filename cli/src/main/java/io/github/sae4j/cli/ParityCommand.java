@@ -3,7 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.format.Json;
 import io.github.sae4j.parity.ParityCheck;
 import io.github.sae4j.parity.ParityReport;
 import java.util.concurrent.Callable;
@@ -52,8 +52,7 @@ final class ParityCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Device oracle = Devices.open(against, DeviceOptions.DEFAULT)) {
       ParityReport report = ParityCheck.run(device, oracle, seed, steps);
-      CommandLineApp.print(
-          spec, json ? Json.line(report.toMap()) : report.toString().stripTrailing());
+      CommandLineApp.printLines(spec, json ? Json.line(report.toMap()) : report.toString());
       return report.kept() ? ExitCode.DONE : ExitCode.FAILURE;
     }
   }

@@ -7,7 +7,7 @@ import io.github.sae4j.kernels.Activation.Ranked.Order;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Ranked.Scope;
 import io.github.sae4j.kernels.Activation.Threshold;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.WeightSummary;
@@ -22,7 +22,7 @@ final class SaeReport {
   private SaeReport() {}
 
   /** The description, for people and programs alike. */
-  static Map<String, Object> of(SaeReader.Loaded loaded) {
+  static Map<String, Object> of(LoadedSae loaded) {
     SaeConfig config = loaded.sae().config();
     SaeWeights weights = loaded.sae().weights();
     Map<String, Object> report = new LinkedHashMap<>();

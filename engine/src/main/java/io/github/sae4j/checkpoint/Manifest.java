@@ -1,9 +1,9 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.DiskFile;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.JsonObject;
+import io.github.sae4j.internal.format.DiskFile;
+import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.format.JsonObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -2,18 +2,19 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.layout.ReadOptions;
-import io.github.sae4j.layout.SaeLensWriter;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.LoadedSae;
+import io.github.sae4j.sae.ReadOptions;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A trained SAE on disk. Reads every layout that {@link SaeReader} knows and the folders of runs,
- * writes SAELens's.
+ * A trained SAE on disk. Reads every published layout that is known and the folders of runs, writes
+ * SAELens's.
  */
 public final class SaeCheckpoint {
   private SaeCheckpoint() {}
@@ -42,8 +43,7 @@ public final class SaeCheckpoint {
    * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
    * @throws IOException if reading fails
    */
-  public static SaeReader.Loaded read(Path path, Device device, ReadOptions options)
-      throws IOException {
+  public static LoadedSae read(Path path, Device device, ReadOptions options) throws IOException {
     if (!Files.exists(path)) {
       throw new BadFileException(path, "expected an SAE's folder or file, found nothing");
     }

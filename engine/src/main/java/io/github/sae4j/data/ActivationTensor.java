@@ -1,9 +1,9 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
-import io.github.sae4j.format.UnreadableTensor;
+import io.github.sae4j.internal.format.TensorFile;
+import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.format.UnreadableTensor;
 import io.github.sae4j.memory.ElementType;
 import java.util.ArrayList;
 import java.util.List;

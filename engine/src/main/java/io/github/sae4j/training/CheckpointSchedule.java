@@ -1,10 +1,11 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.options.ConfigException;
+import java.math.BigInteger;
 
 /**
- * When a run writes a checkpoint, and how many it keeps. The last step writes none: the finished
- * SAE takes its place. Checkpoints change nothing that is computed.
+ * When a run writes a checkpoint, and how many it keeps. After the last step it writes one whatever
+ * stands here, from which the run can be made longer. Checkpoints change nothing that is computed.
  *
  * @param every a checkpoint each so many steps; 0 for none
  * @param evenly so many checkpoints at even distances over the run; 0 for none
@@ -36,7 +37,8 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
    * @param steps steps of the whole run
    * @param secondsSince time since the last checkpoint, or since the start
    * @return true after step i·steps/(evenly + 1) for each i from 1 to {@code evenly}, rounded down,
-   *     after each multiple of {@code every}, and when the last one is too old
+   *     after each multiple of {@code every}, and when the last one is too old; false for the last
+   *     step, which has its own
    */
   public boolean due(long step, long steps, double secondsSince) {
     if (step < 1 || step >= steps) {
@@ -51,7 +53,11 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
 
   /** Number of i in 1..evenly with floor(i steps / (evenly + 1)) <= step. */
   private long shares(long step, long steps) {
-    long count = Math.ceilDiv(Math.multiplyExact(step + 1, evenly + 1), steps) - 1;
-    return Math.min(count, evenly);
+    // More than one a step is one a step; below that only absurdly long runs pass 64 bits.
+    long shares = Math.min(evenly, steps) + 1;
+    BigInteger product = BigInteger.valueOf(step + 1).multiply(BigInteger.valueOf(shares));
+    BigInteger all = BigInteger.valueOf(steps);
+    long count = product.add(all).subtract(BigInteger.ONE).divide(all).longValueExact() - 1;
+    return Math.min(count, shares - 1);
   }
 }
