@@ -1,7 +1,7 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.TorchFile;
 import io.github.sae4j.internal.layout.ReadOptions.Choice;
+import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.sae.SaeConfig;
 import java.io.IOException;
