@@ -8,11 +8,11 @@ import io.github.sae4j.memory.SparseCodes;
 import java.util.SplittableRandom;
 
 /** Random operands, and equality of bits. */
-final class Bits {
+public final class Bits {
   private Bits() {}
 
   /** Normal-like numbers, with a few zeros of both signs and denormals among them. */
-  static Matrix random(OffHeap memory, SplittableRandom random, int rows, int cols) {
+  public static Matrix random(OffHeap memory, SplittableRandom random, int rows, int cols) {
     Matrix matrix = memory.matrix(rows, cols);
     for (int i = 0; i < rows; i++) {
       for (int j = 0; j < cols; j++) {
@@ -31,7 +31,7 @@ final class Bits {
   }
 
   /** Few distinct values, so that most are tied. */
-  static Matrix tied(OffHeap memory, SplittableRandom random, int rows, int cols) {
+  public static Matrix tied(OffHeap memory, SplittableRandom random, int rows, int cols) {
     Matrix matrix = memory.matrix(rows, cols);
     float[] values = {-1f, -0f, 0f, 0.5f, 1f};
     for (int i = 0; i < rows; i++) {
@@ -43,7 +43,7 @@ final class Bits {
   }
 
   /** Codes with distinct ascending indices in [0, n); some values 0 or negative. */
-  static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
+  public static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
     SparseCodes codes = memory.codes(rows, k);
     for (int row = 0; row < rows; row++) {
       row(codes, random, row, k, n);
@@ -52,7 +52,8 @@ final class Bits {
   }
 
   /** The same with rows of 0 to {@code most} codes; the first row is empty, the last one full. */
-  static SparseCodes ragged(OffHeap memory, SplittableRandom random, int rows, int most, int n) {
+  public static SparseCodes ragged(
+      OffHeap memory, SplittableRandom random, int rows, int most, int n) {
     SparseCodes codes = memory.codes(rows, most);
     for (int row = 0; row < rows; row++) {
       int k = row + 1 == rows ? most : row == 0 ? 0 : random.nextInt(most + 1);
@@ -75,13 +76,13 @@ final class Bits {
     codes.setRow(row, k, latents, values, 0);
   }
 
-  static Matrix copy(OffHeap memory, Matrix source) {
+  public static Matrix copy(OffHeap memory, Matrix source) {
     Matrix copy = memory.matrix(source.rows(), source.cols());
     copy.copyFrom(source);
     return copy;
   }
 
-  static void assertSame(String what, Matrix expected, Matrix got) {
+  public static void assertSame(String what, Matrix expected, Matrix got) {
     for (int i = 0; i < expected.rows(); i++) {
       for (int j = 0; j < expected.cols(); j++) {
         int want = Float.floatToRawIntBits(expected.get(i, j));
@@ -96,7 +97,7 @@ final class Bits {
     }
   }
 
-  static void assertSame(String what, SparseCodes expected, SparseCodes got) {
+  public static void assertSame(String what, SparseCodes expected, SparseCodes got) {
     assertEquals(expected.rows(), got.rows(), what);
     for (int row = 0; row < expected.rows(); row++) {
       assertEquals(expected.length(row), got.length(row), what + " row " + row);

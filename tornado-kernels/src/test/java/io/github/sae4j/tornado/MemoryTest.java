@@ -12,6 +12,9 @@ import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.tornado.graph.KernelGraph;
+import io.github.sae4j.tornado.graph.KernelPlan;
+import io.github.sae4j.tornado.runtime.Accelerator;
 import org.junit.jupiter.api.Test;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
