@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,6 +66,64 @@ class LauncherTest {
             + home
             + " is no TornadoVM SDK: it has no readable tornado-argfile\n",
         ended.complaint());
+  }
+
+  /** A release with a java that tells what it was started with. */
+  private Path stub() throws IOException {
+    Path root = Files.createDirectories(home.resolve("release"));
+    Path launcher = Files.createDirectories(root.resolve("bin")).resolve("sae4j");
+    Files.copy(LAUNCHER, launcher, StandardCopyOption.COPY_ATTRIBUTES);
+    Files.createDirectories(root.resolve("lib"));
+    Path java = Files.createDirectories(home.resolve("java/bin")).resolve("java");
+    written(home.resolve("java/release"), "JAVA_VERSION=\"25.0.1\"\n");
+    written(java, "#!/bin/sh\necho \"${LC_ALL-unset}\" >&2\n");
+    assertTrue(java.toFile().setExecutable(true));
+    return launcher;
+  }
+
+  private String localeOf(Map<String, String> environment) throws Exception {
+    ProcessBuilder builder = new ProcessBuilder(stub().toString(), "devices");
+    for (String name : List.of("LC_ALL", "LC_CTYPE", "LANG", "TORNADOVM_HOME")) {
+      builder.environment().remove(name);
+    }
+    builder.environment().put("HOME", home.toString());
+    builder.environment().put("SAE4J_JAVA_HOME", home.resolve("java").toString());
+    builder.environment().putAll(environment);
+    Process process = builder.redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    String told = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), told);
+    deleteStub();
+    return told.strip();
+  }
+
+  private void deleteStub() throws IOException {
+    try (Stream<Path> all = Files.walk(home)) {
+      for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+        if (!path.equals(home)) {
+          Files.delete(path);
+        }
+      }
+    }
+  }
+
+  /** The JVM would take ASCII for the names of files. */
+  @Test
+  void withoutALocaleThatSpeaksUtf8OneIsTaken() throws Exception {
+    for (Map<String, String> environment :
+        List.<Map<String, String>>of(
+            Map.of(),
+            Map.of("LC_ALL", "C"),
+            Map.of("LANG", "POSIX"),
+            Map.of("LC_ALL", "xx_XX.UTF-8"))) { // not installed, as en_US.UTF-8 in many containers
+      assertTrue(
+          localeOf(environment).matches("C\\.UTF-8|C\\.utf8|en_US\\.UTF-8"), "" + environment);
+    }
+  }
+
+  @Test
+  void aLocaleThatSpeaksUtf8StaysAsItIs() throws Exception {
+    assertEquals("unset", localeOf(Map.of("LANG", "C.UTF-8")));
+    assertEquals("C.UTF-8", localeOf(Map.of("LC_ALL", "C.UTF-8")));
   }
 
   private static void assertNeedsAnSdk(Ended ended) {

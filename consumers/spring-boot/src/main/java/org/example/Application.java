@@ -4,7 +4,7 @@ import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -28,17 +28,16 @@ public class Application {
   }
 
   @Bean
-  TopKSae sae(@Value("${sae}") Path folder, Device device) throws IOException {
+  SparseAutoencoder sae(@Value("${sae}") Path folder, Device device) throws IOException {
     return SaeCheckpoint.load(folder, device);
   }
 
   @Bean
-  CommandLineRunner demonstration(TopKSae sae, Device device) {
+  CommandLineRunner demonstration(SparseAutoencoder sae, Device device) {
     return args -> {
       float[] activation = new float[sae.config().dIn()];
       Arrays.fill(activation, 0.5f);
-      System.out.println(
-          device.name() + " " + Arrays.toString(sae.encode(activation).indices()));
+      System.out.println(device.name() + " " + Arrays.toString(sae.encode(activation).indices()));
       if (!device.name().equals("cpu")) {
         throw new IllegalStateException("expected the SIMD kernels, got " + device.name());
       }

@@ -7,8 +7,8 @@ import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.SparseCode;
-import io.github.sae4j.sae.TopKSae;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,9 +23,9 @@ class ReadmeTest {
   // The README's example begins.
   private static float[] example(Path folder, float[] activation) throws IOException {
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT);
-        TopKSae sae = SaeCheckpoint.load(folder, device)) {
-      SparseCode code = sae.encode(activation); // k latents, ascending, and how active they are
-      float[] reconstruction = sae.decode(code);
+        SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
+      SparseCode code = sae.encode(activation); // the active latents, ascending, and how active
+      float[] reconstruction = sae.decode(code, activation);
       System.out.println(Arrays.toString(code.indices()));
       return reconstruction;
     }

@@ -7,8 +7,8 @@ import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
 import java.io.IOException;
@@ -51,8 +51,16 @@ final class ActivationOptions {
   private ActivationFiles files;
   private RowMask rowMask;
 
-  ActivationSource open() throws IOException {
+  /**
+   * Opens them.
+   *
+   * @param quiet whether to keep to itself how far reading has come
+   */
+  ActivationSource open(boolean quiet) throws IOException {
     for (String path : activations) {
+      if (path.isBlank()) {
+        throw new ConfigException("activations", "expected a path, got '" + path + "'");
+      }
       // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
         throw new IllegalArgumentException(
@@ -60,14 +68,16 @@ final class ActivationOptions {
       }
     }
     files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    return files;
+    return quiet ? files : Reading.toStderr().of(files);
   }
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
   void report(boolean quiet) {
-    files.leftOut().forEach(line -> System.err.println("sae4j: warning: " + line));
+    files
+        .leftOut()
+        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      taken().forEach((what, which) -> System.err.println(what + ": " + which));
+      taken().forEach((what, which) -> System.err.println(Terminal.harmless(what + ": " + which)));
     }
   }
 
@@ -164,7 +174,7 @@ final class ActivationOptions {
   }
 
   /** Checks that rows are as wide as an SAE's input. */
-  static void expectWidth(Path folder, TopKSae sae, ActivationSource source)
+  static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
       throws BadFileException {
     int dIn = sae.config().dIn();
     if (source.width() != dIn) {

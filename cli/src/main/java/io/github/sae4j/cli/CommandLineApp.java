@@ -4,22 +4,53 @@ import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.logging.Formatter;
+import java.util.logging.Handler;
 import java.util.logging.Level;
+import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import picocli.CommandLine;
 
 /** The commands put together, and how their failures become one line and an exit code. */
 public final class CommandLineApp {
-  /** Kept, or the logging system forgets its level. */
+  /** Kept, or the logging system forgets their levels. */
   private static final Logger LOG = Logger.getLogger("io.github.sae4j");
+
+  /** Which device was opened is a detail to a program, and news to a person. */
+  private static final Logger DEVICES = Logger.getLogger("io.github.sae4j.device");
 
   private static final String TRAIN = "train";
 
   private CommandLineApp() {}
+
+  /**
+   * Runs a command as the process's own: its results must reach stdout.
+   *
+   * @param args the command line
+   * @return the exit code
+   */
+  public static int main(String... args) {
+    StandardOutput output = StandardOutput.install();
+    Optional<String> damaged =
+        LocaleEncoding.complaint(args, System.getProperty("user.dir"), LocaleEncoding.current());
+    if (damaged.isPresent()) {
+      System.err.println("sae4j: " + Terminal.harmless(damaged.get()));
+      return ExitCode.USAGE;
+    }
+    int code = run(args);
+    System.out.flush();
+    Optional<String> lost = output.complaint();
+    if (lost.isEmpty()) {
+      return code;
+    }
+    System.err.println("sae4j: " + lost.get());
+    return code == ExitCode.DONE ? ExitCode.FAILURE : code;
+  }
 
   /**
    * Runs a command.
@@ -37,6 +68,10 @@ public final class CommandLineApp {
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
+    app.registerConverter(Path.class, CommandLineApp::path);
+    app.setOut(new PrintWriter(System.out, true, StandardOutput.charset()));
+    app.setErr(new PrintWriter(System.err, true, StandardOutput.charset()));
+    app.setCaseInsensitiveEnumValuesAllowed(true);
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);
@@ -50,6 +85,18 @@ public final class CommandLineApp {
               + e.getMessage()
               + "; train --dry-run says what a run needs");
       return ExitCode.FAILURE;
+    }
+  }
+
+  /** A path from the line; an empty one, as of an unset variable, would mean the current folder. */
+  static Path path(String text) {
+    if (text.isBlank()) {
+      throw new CommandLine.TypeConversionException("expected a path, got '" + text + "'");
+    }
+    try {
+      return Path.of(text);
+    } catch (InvalidPathException e) {
+      throw new CommandLine.TypeConversionException(LocaleEncoding.noPath(text));
     }
   }
 
@@ -79,7 +126,12 @@ public final class CommandLineApp {
     return all;
   }
 
+  /** An option's value; an empty one is left to the parser, which complains of it. */
   private static Optional<String> value(List<String> args, String option) {
+    return find(args, option).filter(value -> !value.isBlank());
+  }
+
+  private static Optional<String> find(List<String> args, String option) {
     for (int i = 0; i < args.size(); i++) {
       if (args.get(i).startsWith(option + "=")) {
         return Optional.of(args.get(i).substring(option.length() + 1));
@@ -109,18 +161,36 @@ public final class CommandLineApp {
   /** Silences all but warnings. */
   static void quiet() {
     LOG.setLevel(Level.WARNING);
+    DEVICES.setLevel(Level.WARNING);
   }
 
   private static void logOnOneLine() {
-    if (System.getProperty("java.util.logging.config.file") == null) {
-      System.setProperty("java.util.logging.SimpleFormatter.format", "sae4j: %5$s%n");
+    if (System.getProperty("java.util.logging.config.file") != null) {
+      return;
+    }
+    LOG.setLevel(null);
+    DEVICES.setLevel(Level.FINE);
+    for (Handler handler : Logger.getLogger("").getHandlers()) {
+      handler.setLevel(Level.ALL);
+      handler.setFormatter(
+          new Formatter() {
+            @Override
+            public String format(LogRecord line) {
+              return "sae4j: " + Terminal.harmless(formatMessage(line)) + System.lineSeparator();
+            }
+          });
     }
   }
 
-  /** Prints a line of result. */
+  /** Prints a line of result; nothing in it steers a terminal. */
   static void print(CommandLine.Model.CommandSpec spec, String line) {
     PrintWriter out = spec.commandLine().getOut();
-    out.println(line);
+    out.println(Terminal.harmless(line));
     out.flush();
+  }
+
+  /** Prints several lines. */
+  static void printLines(CommandLine.Model.CommandSpec spec, String text) {
+    text.lines().forEach(line -> print(spec, line));
   }
 }

@@ -40,6 +40,16 @@ final class DeviceChoice {
     return Devices.open(device, new DeviceOptions(optional(threads), optional(vectorBits)));
   }
 
+  /** Threads among which the device divides its work; 0 where that is not the CPU's. */
+  int parallelism() {
+    String kind = device.split(":", 2)[0];
+    return switch (kind) {
+      case "scalar" -> 1;
+      case TORNADO -> 0;
+      default -> threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+    };
+  }
+
   private static OptionalInt optional(Integer value) {
     return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }

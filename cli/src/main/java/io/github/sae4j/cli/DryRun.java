@@ -20,7 +20,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 
 /** What a run would be: its configuration, the memory and, roughly, the time it would take. */
@@ -30,17 +32,26 @@ final class DryRun {
   /** The rest of a step over its encoder, where no latent is dead. */
   private static final double STEP_OVER_ENCODER = 1.3;
 
+  /** The same where many are, and memory is slow. */
+  private static final double STEP_OVER_ENCODER_AT_MOST = 2.5;
+
   private static final int PROBE_ROWS = 512;
   private static final int PROBE_LATENTS = 4096;
-  private static final double PROBE_SECONDS = 1;
 
   private final TrainingConfig config;
   private final TrainingData data;
   private final Device device;
   private final StepSpec step;
+  private final int parallelism;
   private final long steps;
 
-  DryRun(TrainingConfig config, TrainingData data, Device device) {
+  /**
+   * A run that will not be.
+   *
+   * @param parallelism threads that the device divides its work among; 0 if it does not use the CPU
+   */
+  DryRun(TrainingConfig config, TrainingData data, Device device, int parallelism) {
+    this.parallelism = parallelism;
     this.config = config;
     this.data = data;
     this.device = device;
@@ -49,7 +60,12 @@ final class DryRun {
     steps = config.steps(data.training().rows());
   }
 
-  void print(CommandSpec spec, boolean json) {
+  /**
+   * Prints it.
+   *
+   * @return the exit code: bad usage if the machine has not the memory
+   */
+  int print(CommandSpec spec, boolean json) {
     Map<String, Object> found = new LinkedHashMap<>();
     found.put("training", config.with("d_sae", step.shape().dSae()).toMap());
     found.put("d_in", step.shape().dIn());
@@ -61,17 +77,24 @@ final class DryRun {
     found.put("step_reason", execution.reason());
     Map<String, Long> memory = memory(device.memoryPlan(step));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
-    double rate = encoderRate();
-    double seconds = steps * 2.0 * step.shape().rows() * size() / rate * STEP_OVER_ENCODER;
-    found.put("encoder_flops_per_second", rate);
-    found.put("estimated_seconds", seconds);
+    MachineMemory machine = MachineMemory.now();
+    Optional<String> tooLarge = machine.complaint(config, step.shape().dIn(), device);
+    found.put("machine_bytes", machine.bytes());
+    found.put("fits", tooLarge.isEmpty());
+    EncoderSpeed speed = EncoderSpeed.measure(this::probe, parallelism);
+    double work = steps * 2.0 * step.shape().rows() * size() / probeOperations();
+    double least = work * speed.idleSeconds() * STEP_OVER_ENCODER;
+    double most = work * speed.busySeconds() * STEP_OVER_ENCODER_AT_MOST;
+    found.put("encoder_flops_per_second", probeOperations() / speed.idleSeconds());
+    found.put("estimated_seconds_from", least);
+    found.put("estimated_seconds_to", most);
     List<String> warnings = ConfigWarnings.of(config, steps);
     found.put("warnings", new ArrayList<Object>(warnings));
     if (json) {
       CommandLineApp.print(spec, Json.line(found));
-      return;
+      return verdict(tooLarge);
     }
-    CommandLineApp.print(spec, Json.pretty(found.get("training")).stripTrailing());
+    CommandLineApp.printLines(spec, Json.pretty(found.get("training")));
     CommandLineApp.print(
         spec,
         String.format(
@@ -92,14 +115,31 @@ final class DryRun {
         spec,
         String.format(
             Locale.ROOT,
-            "time     about %s: steps x 2 B d n operations at %.1f GFLOP/s, measured now on a small"
-                + " encoder on %s, times %.1f for the rest of a step; dead latents and waiting for"
-                + " files add to it",
-            Durations.text(seconds),
-            rate * 1e-9,
+            "%12.1f MiB  of the machine or its container, %.1f MiB of them for the Java heap",
+            machine.bytes() / (double) MEBI,
+            machine.heapBytes() / (double) MEBI));
+    CommandLineApp.print(
+        spec,
+        String.format(
+            Locale.ROOT,
+            "time     about %s to %s: steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
+                + " small encoder on %s, times %.1f to %.1f for the rest of a step; the first is"
+                + " what an idle machine would take, the second what this one takes as busy as it"
+                + " is now (%.1f GFLOP/s); waiting for files adds to it",
+            Durations.text(least),
+            Durations.text(most),
+            probeOperations() / speed.idleSeconds() * 1e-9,
             device.name(),
-            STEP_OVER_ENCODER));
-    warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
+            STEP_OVER_ENCODER,
+            STEP_OVER_ENCODER_AT_MOST,
+            probeOperations() / speed.busySeconds() * 1e-9));
+    warnings.forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    return verdict(tooLarge);
+  }
+
+  private static int verdict(Optional<String> tooLarge) {
+    tooLarge.ifPresent(line -> System.err.println("sae4j: memory: " + line));
+    return tooLarge.isPresent() ? ExitCode.USAGE : ExitCode.DONE;
   }
 
   private long size() {
@@ -115,25 +155,29 @@ final class DryRun {
     return memory;
   }
 
-  /** Operations a second of a small encoder, the best of repeated runs over about a second. */
-  private double encoderRate() {
-    int latents = Math.min(step.shape().dSae(), PROBE_LATENTS);
-    int rows = Math.min(step.shape().rows(), PROBE_ROWS);
+  private int probeLatents() {
+    return Math.min(step.shape().dSae(), PROBE_LATENTS);
+  }
+
+  private int probeRows() {
+    return Math.min(step.shape().rows(), PROBE_ROWS);
+  }
+
+  private double probeOperations() {
+    return 2.0 * probeRows() * probeLatents() * step.shape().dIn();
+  }
+
+  /** Lends a small encoder, which runs once each time. */
+  private void probe(Consumer<Runnable> measuring) {
+    int latents = probeLatents();
     try (OffHeap memory = device.openMemory()) {
-      Matrix x = random(memory.matrix(rows, step.shape().dIn()), 0);
+      Matrix x = random(memory.matrix(probeRows(), step.shape().dIn()), 0);
       Matrix w = random(memory.matrix(latents, step.shape().dIn()), x.size());
-      Ranked topK = config.activation();
-      topK = topK.withK(Math.min(topK.k(), latents));
-      SparseCodes codes = memory.codes(rows, (int) topK.k());
+      Ranked all = config.activation();
+      Ranked topK = all.withK(Math.min(all.k(), latents));
+      SparseCodes codes = memory.codes(probeRows(), (int) topK.k());
       EncoderWeights encoder = new EncoderWeights(w, memory.vector(latents), null, null);
-      double best = Double.POSITIVE_INFINITY;
-      long began = System.nanoTime();
-      do {
-        long start = System.nanoTime();
-        device.encode(encoder, x, topK, codes);
-        best = Math.min(best, (System.nanoTime() - start) * 1e-9);
-      } while ((System.nanoTime() - began) * 1e-9 < PROBE_SECONDS);
-      return 2.0 * rows * latents * step.shape().dIn() / best;
+      measuring.accept(() -> device.encode(encoder, x, topK, codes));
     }
   }
 

@@ -1,18 +1,23 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.options.ConfigException;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.logging.Logger;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -27,16 +32,27 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     abbreviateSynopsis = true)
 final class EvalCommand implements Callable<Integer> {
+  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
+
   @Spec private CommandSpec spec;
 
   @Option(
       names = "--sae",
       required = true,
       paramLabel = "DIR",
-      description = "The SAE: a run, its final folder, SAELens's or sparsify's layout.")
+      description = "The SAE: a run, an SAE's folder or file in any layout that inspect knows.")
   private Path sae;
 
+  @Mixin private SaeOptions open = new SaeOptions();
+
   @Mixin private ActivationOptions input = new ActivationOptions();
+
+  @Option(
+      names = "--targets",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description = "What a transcoder's outputs stand for, row by row: [rows, d_out].")
+  private List<String> targets = List.of();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
 
@@ -66,17 +82,54 @@ final class EvalCommand implements Callable<Integer> {
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
+    MachineMemory.now().expectRoomFor(sae, batchSize);
     try (Device device = choice.open();
-        TopKSae trained = SaeCheckpoint.load(sae, device);
-        ActivationSource source = input.open()) {
+        SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
+        ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
-      ActivationSource chosen = rows(source);
-      input.report(quiet);
-      ActivationSource rows = input.finite(chosen);
-      Metrics metrics = new Evaluator(trained, batchSize).evaluate(rows);
-      new MetricsReport(metrics).print(spec, json);
+      Metrics metrics = metrics(trained, source);
+      if (json) {
+        CommandLineApp.print(spec, Json.line(metrics.toMap()));
+      } else {
+        MetricsReport.print(spec, metrics.toMap());
+      }
+      LoadCheck.warnings(trained.config(), metrics).forEach(LOG::warning);
     }
     return ExitCode.DONE;
+  }
+
+  private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {
+    Evaluator evaluator = new Evaluator(trained, batchSize);
+    if (!trained.config().transcoder()) {
+      if (!targets.isEmpty()) {
+        throw new ConfigException("targets", "an autoencoder reconstructs its input, got targets");
+      }
+      ActivationSource chosen = rows(source);
+      input.report(quiet);
+      return evaluator.evaluate(input.finite(chosen));
+    }
+    // Pairs stay pairs: a row that is not finite is an error here.
+    input.report(quiet);
+    if (targets.isEmpty()) {
+      throw new ConfigException(
+          "targets", "expected the rows that the transcoder's output stands for, got none");
+    }
+    try (ActivationSource outputs = ActivationFiles.open(targets, Optional.empty())) {
+      if (outputs.width() != trained.config().dOut() || outputs.rows() != source.rows()) {
+        throw new ConfigException(
+            "targets",
+            "expected ["
+                + source.rows()
+                + ", "
+                + trained.config().dOut()
+                + "], got ["
+                + outputs.rows()
+                + ", "
+                + outputs.width()
+                + "]");
+      }
+      return evaluator.evaluate(rows(source), rows(outputs));
+    }
   }
 
   /** The rows that a mask leaves, or those of them that training would hold out. */

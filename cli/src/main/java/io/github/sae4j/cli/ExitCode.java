@@ -16,6 +16,9 @@ final class ExitCode {
   /** The device that was asked for cannot run, or failed. */
   static final int DEVICE = 4;
 
+  /** Stopped by SIGHUP: the terminal has closed. */
+  static final int HUNG_UP = 129;
+
   /** Stopped by SIGINT. */
   static final int INTERRUPTED = 130;
 

@@ -5,14 +5,15 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.training.DivergenceException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.util.HashSet;
 import java.util.Set;
-import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -23,12 +24,12 @@ final class Failures {
   static int badUsage(CommandLine.ParameterException problem, String[] args) {
     CommandLine command = problem.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + firstLine(message(problem, args)));
+    err.println("sae4j: " + Terminal.harmless(firstLine(message(problem, args))));
     String nearest = suggestion(problem);
     err.println(
         nearest.isEmpty()
             ? "sae4j: see '" + command.getCommandSpec().qualifiedName() + " --help'"
-            : "sae4j: did you mean " + nearest + "?");
+            : "sae4j: did you mean " + Terminal.harmless(nearest) + "?");
     err.flush();
     return ExitCode.USAGE;
   }
@@ -60,10 +61,20 @@ final class Failures {
             ? problem.getCause()
             : problem;
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + harmless(describe(cause)));
+    err.println("sae4j: " + Terminal.harmless(describe(cause)));
     CommandLine root = command.getParent() == null ? command : command.getParent();
     if (root.<RootCommand>getCommand().stacktrace) {
-      cause.printStackTrace(err);
+      StringWriter trace = new StringWriter();
+      cause.printStackTrace(new PrintWriter(trace));
+      trace
+          .toString()
+          .lines()
+          .map(
+              line ->
+                  line.startsWith("\t")
+                      ? "\t" + Terminal.harmless(line.strip())
+                      : Terminal.harmless(line))
+          .forEach(err::println);
     }
     err.flush();
     return code(cause);
@@ -86,21 +97,12 @@ final class Failures {
       case FileAlreadyExistsException e -> message + ": exists already";
       case FileSystemException e -> message;
       case IOException e -> message.isEmpty() ? e.getClass().getSimpleName() : message;
+      case InvalidPathException e -> LocaleEncoding.noPath(e.getInput());
       case IllegalArgumentException e -> message;
       case DeviceException e -> message;
       case DivergenceException e -> message;
       default -> problem.getClass().getName() + ": " + message + " (--stacktrace shows where)";
     };
-  }
-
-  /** Messages quote what files hold: nothing in them may steer a terminal. */
-  private static String harmless(String line) {
-    return line.codePoints().anyMatch(Character::isISOControl)
-        ? line.codePoints()
-            .mapToObj(
-                c -> Character.isISOControl(c) ? "\\u%04x".formatted(c) : Character.toString(c))
-            .collect(Collectors.joining())
-        : line;
   }
 
   private static String firstLine(String message) {

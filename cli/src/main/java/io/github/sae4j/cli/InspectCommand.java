@@ -1,10 +1,22 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.Split;
 import io.github.sae4j.data.TensorScan;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.LoadCheck;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,9 +25,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.logging.Logger;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -24,9 +39,15 @@ import picocli.CommandLine.Spec;
 /** {@code sae4j inspect}. */
 @Command(
     name = "inspect",
-    description = "Shows what is in a file or folder: tensors, shapes, types, configuration, runs.",
+    description = {
+      "Shows what is in a file or folder: tensors, shapes, types, configuration, runs.",
+      "Of an SAE, in any layout that is published: family, activation, normalisation, norms; with"
+          + " --activations also L0 and FVU beside what the files declare."
+    },
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
+  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
+
   private static final int MOST_JSON_BYTES = 1 << 24;
 
   /** A folder may hold thousands of shards. */
@@ -39,8 +60,13 @@ final class InspectCommand implements Callable<Integer> {
 
   @Parameters(
       paramLabel = "PATH",
-      description = "A tensor file (safetensors, npy, npz), an SAE, a checkpoint, a run, a folder.")
+      description =
+          "A tensor file (safetensors, npy, npz, torch), an SAE, a checkpoint, a run, a folder.")
   private Path path;
+
+  @Mixin private SaeOptions open = new SaeOptions();
+
+  @Mixin private ActivationOptions input = new ActivationOptions();
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -50,17 +76,70 @@ final class InspectCommand implements Callable<Integer> {
       description = "Read every float tensor and name rows that are not finite; exit 3 if any.")
   private boolean scan;
 
+  private final Reading reading = Reading.toStderr();
+
   private long badRows;
 
   @Override
   public Integer call() throws IOException {
-    Map<String, Object> found = describe(path, 0);
+    Map<String, Object> found = new LinkedHashMap<>();
+    Path trained = path.resolve(CheckpointStore.FINAL);
+    boolean run = Files.isDirectory(trained) && SaeReader.isAt(trained);
+    if (Files.exists(path) && (SaeReader.isAt(path) || run)) {
+      found.put("sae", describeSae(run ? trained : path));
+    } else if (!input.activations.isEmpty()) {
+      throw new BadFileException(path, "expected an SAE to try on activations, found none");
+    }
+    found.putAll(describe(path, 0));
     if (json) {
       CommandLineApp.print(spec, Json.line(found));
     } else {
       print(found, "");
     }
     return badRows == 0 ? ExitCode.DONE : ExitCode.BAD_INPUT;
+  }
+
+  /** What an SAE is and, on activations, whether it can be what its files declare. */
+  private Object describeSae(Path sae) throws IOException {
+    try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
+      SaeReader.Loaded loaded = SaeReader.read(sae, device, open.read());
+      try (SparseAutoencoder opened = loaded.sae()) {
+        Map<String, Object> report = SaeReport.of(loaded);
+        if (!input.activations.isEmpty()) {
+          report.put("on_activations", check(opened));
+        }
+        return report;
+      }
+    } catch (BadFileException e) {
+      if (!input.activations.isEmpty()) {
+        throw e;
+      }
+      return e.getMessage();
+    }
+  }
+
+  private Map<String, Object> check(SparseAutoencoder sae) throws IOException {
+    try (ActivationSource source = input.open(json)) {
+      ActivationOptions.expectWidth(path, sae, source);
+      Map<String, Object> found = new LinkedHashMap<>();
+      if (sae.config().transcoder()) {
+        found.put("fvu", "of a transcoder: sae4j eval --targets says it");
+        return found;
+      }
+      Optional<RowMask> mask = input.readMask(source);
+      ActivationSource rows = mask.isPresent() ? Split.of(mask.get(), 0).training(source) : source;
+      Metrics metrics = new Evaluator(sae).evaluate(rows);
+      found.put("rows", metrics.rows());
+      found.put("l0", metrics.l0());
+      LoadCheck.declaredL0(sae.config()).ifPresent(l0 -> found.put("declared_l0", l0));
+      found.put("fvu", Double.isFinite(metrics.fvu()) ? metrics.fvu() : null);
+      List<String> warnings = LoadCheck.warnings(sae.config(), metrics);
+      if (!warnings.isEmpty()) {
+        found.put("warnings", List.<Object>copyOf(warnings));
+      }
+      warnings.forEach(LOG::warning);
+      return found;
+    }
   }
 
   private Map<String, Object> describe(Path path, int depth) throws IOException {
@@ -92,7 +171,7 @@ final class InspectCommand implements Callable<Integer> {
         entry.put("type", tensor.type().name());
         entry.put("shape", new ArrayList<Object>(tensor.shape()));
         if (scan) {
-          TensorScan.of(tensors, tensor)
+          TensorScan.of(tensors, tensor, at -> reading.at(tensor.name(), at, tensor.elements()))
               .ifPresent(
                   found -> {
                     badRows += found.badRows();
@@ -148,7 +227,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private static boolean isTensors(Path path) {
     String name = path.toString().toLowerCase(Locale.ROOT);
-    return Stream.of(".safetensors", ".npy", ".npz").anyMatch(name::endsWith);
+    return Stream.of(".safetensors", ".npy", ".npz", ".pt", ".pth").anyMatch(name::endsWith);
   }
 
   private void print(Object value, String indent) {
@@ -178,13 +257,13 @@ final class InspectCommand implements Callable<Integer> {
 
   /**
    * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
-   * with control characters is quoted, so that it does nothing to a terminal.
+   * with characters that would have to be escaped is quoted, so that the escapes can be told.
    */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
-    boolean plain = value instanceof String text && text.chars().noneMatch(Character::isISOControl);
+    boolean plain = value instanceof String text && Terminal.isHarmless(text);
     return plain ? value.toString() : Json.line(value);
   }
 }

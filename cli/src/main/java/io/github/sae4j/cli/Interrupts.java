@@ -4,12 +4,17 @@ import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * SIGINT and SIGTERM while something should be finished in good order: the first is noted, the
- * second ends the process at once. Outside, the JVM's own handling holds.
+ * SIGINT, SIGTERM and SIGHUP while something should be finished in good order: the first is noted,
+ * a second SIGINT or SIGTERM ends the process at once. Outside, the JVM's own handling holds.
+ *
+ * <p>SIGHUP comes when a terminal closes, often twice (from the kernel and from the shell) and
+ * around a SIGTERM, with nobody there who means it: it never ends the process at once. Where it is
+ * ignored from the start, as under {@code nohup}, it stays so; the JDK sees to that.
  *
  * <p>The JDK's only interface to signals is {@code sun.misc.Signal}, which javac warns of whenever
  * it is named; it is therefore called by reflection. Where it is missing, signals keep ending the
@@ -17,6 +22,7 @@ import java.util.function.Consumer;
  */
 final class Interrupts implements AutoCloseable {
   private final AtomicInteger exitCode = new AtomicInteger();
+  private final AtomicBoolean asked = new AtomicBoolean();
   private final Map<Object, Object> previous = new LinkedHashMap<>();
 
   private Interrupts() {}
@@ -31,6 +37,7 @@ final class Interrupts implements AutoCloseable {
     Interrupts interrupts = new Interrupts();
     interrupts.handle("INT", ExitCode.INTERRUPTED, onFirst);
     interrupts.handle("TERM", ExitCode.TERMINATED, onFirst);
+    interrupts.handle("HUP", ExitCode.HUNG_UP, onFirst);
     return interrupts;
   }
 
@@ -46,7 +53,7 @@ final class Interrupts implements AutoCloseable {
   /**
    * The exit code that belongs to the first signal.
    *
-   * @return 130 or 143; 0 if none has come
+   * @return 129, 130 or 143; 0 if none has come
    */
   int exitCode() {
     return exitCode.get();
@@ -57,10 +64,11 @@ final class Interrupts implements AutoCloseable {
         (proxy, method, arguments) -> {
           switch (method.getName()) {
             case "handle" -> {
+              if (code != ExitCode.HUNG_UP && !asked.compareAndSet(false, true)) {
+                Runtime.getRuntime().halt(code);
+              }
               if (exitCode.compareAndSet(0, code)) {
                 onFirst.accept("SIG" + name);
-              } else {
-                Runtime.getRuntime().halt(code);
               }
               return null;
             }

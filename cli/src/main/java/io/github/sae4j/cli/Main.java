@@ -29,7 +29,7 @@ public final class Main {
    */
   public static void main(String[] args) throws IOException, ReflectiveOperationException {
     if (isPresent("picocli.CommandLine")) {
-      System.exit(CommandLineApp.run(args));
+      System.exit(CommandLineApp.main(args));
     }
     List<URL> classPath = besideTheJar();
     if (classPath.isEmpty()) {
@@ -80,7 +80,7 @@ public final class Main {
       Thread.currentThread().setContextClassLoader(loader);
       Class<?> app = Class.forName(CommandLineApp.class.getName(), true, loader);
       try {
-        System.exit((int) app.getMethod("run", String[].class).invoke(null, (Object) args));
+        System.exit((int) app.getMethod("main", String[].class).invoke(null, (Object) args));
       } catch (InvocationTargetException e) {
         throw new IllegalStateException(e.getCause());
       }

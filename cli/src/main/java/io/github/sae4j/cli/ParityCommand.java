@@ -52,8 +52,7 @@ final class ParityCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Device oracle = Devices.open(against, DeviceOptions.DEFAULT)) {
       ParityReport report = ParityCheck.run(device, oracle, seed, steps);
-      CommandLineApp.print(
-          spec, json ? Json.line(report.toMap()) : report.toString().stripTrailing());
+      CommandLineApp.printLines(spec, json ? Json.line(report.toMap()) : report.toString());
       return report.kept() ? ExitCode.DONE : ExitCode.FAILURE;
     }
   }

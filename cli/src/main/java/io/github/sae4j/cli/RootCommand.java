@@ -22,8 +22,8 @@ import picocli.CommandLine.Spec;
           + " of a command.",
       "Results go to stdout, progress and logs to stderr.",
       "Exit codes: 0 done, 1 I/O failure, divergence or a broken promise of parity, 2 usage,",
-      "3 bad input, 4 device, 130 stopped by SIGINT, 143 stopped by SIGTERM (training writes a"
-          + " checkpoint first)."
+      "3 bad input, 4 device, 129 stopped by SIGHUP, 130 by SIGINT, 143 by SIGTERM (training writes"
+          + " a checkpoint first)."
     })
 final class RootCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

@@ -12,14 +12,17 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
 import io.github.sae4j.options.ConfigException;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -28,9 +31,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -80,6 +85,14 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "RUN|CHECKPOINT",
       description = "Goes on with an interrupted run; alone is enough.")
   private Path resume;
+
+  @Option(
+      names = "--extend",
+      description =
+          "With "
+              + RESUME
+              + ": makes a finished run longer, by more --epochs, --steps or --training-samples.")
+  private boolean extend;
 
   @Option(
       names = CONFIG,
@@ -169,6 +182,9 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private int fresh() throws IOException {
+    if (extend) {
+      throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
+    }
     List<Map<String, ?>> layers = new ArrayList<>();
     if (input.activations.isEmpty()) {
       Path sample =
@@ -184,9 +200,12 @@ final class TrainCommand implements Callable<Integer> {
     if (fromPretrained == null) {
       TrainingConfig.fromLayers(layers); // complains before anything is opened
     }
+    if (fromPretrained != null) {
+      MachineMemory.now().expectRoomFor(fromPretrained, 0);
+    }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
@@ -195,10 +214,14 @@ final class TrainCommand implements Callable<Integer> {
       TrainingData data = input.data(source, config.data().evalFraction());
       input.report(quiet);
       if (dryRun) {
-        new DryRun(config, data, device).print(spec, json);
-        return ExitCode.DONE;
+        return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
+      }
+      Optional<String> tooLarge = MachineMemory.now().complaint(config, source.width(), device);
+      if (tooLarge.isPresent()) {
+        throw new ConfigException("memory", tooLarge.get());
       }
       RunFolder folder = new RunFolder(outputPath == null ? defaultPath() : outputPath);
+      folder.expectNotForeign(); // before anything is measured
       return run(folder, config, data, device, (run, stop) -> run.start(pretrained.sae(), stop));
     }
   }
@@ -208,12 +231,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
-    folder.damage().forEach(line -> System.err.println("sae4j: warning: " + line));
-    if (folder.finished() && isEvaluated(folder)) {
-      CommandLineApp.print(
-          spec, "the run is finished; its SAE is " + folder.trained() + ", nothing is left to do");
-      return ExitCode.DONE;
-    }
+    folder
+        .damage()
+        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
     if (given.isPresent()) {
       Manifest.verify(given.get());
@@ -230,23 +250,78 @@ final class TrainCommand implements Callable<Integer> {
                         folder.path(), "holds neither config.json nor a valid checkpoint")));
     addGiven(layers);
     TrainingConfig config = TrainingConfig.fromLayers(layers);
+    if (!extend && folder.finished()) {
+      expectAsFinished(folder, config, newest);
+      if (isEvaluated(folder) && !otherInput(folder)) {
+        report(folder, evaluation(folder), "The run is finished, nothing is left to do.");
+        return ExitCode.DONE;
+      }
+    }
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path; the run's config.json has none");
     }
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open()) {
+        ActivationSource source = input.open(quiet)) {
       TrainingData data =
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
       input.report(quiet);
       if (dryRun) {
-        new DryRun(config, data, device).print(spec, json);
-        return ExitCode.DONE;
+        return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
+      }
+      if (extend) {
+        return run(folder, config, data, device, TrainingRun::extend);
       }
       return run(
           folder, config, data, device, (run, stop) -> run.resume(given, pretrained.sae(), stop));
     }
+  }
+
+  /** Options that a finished run can no longer heed are refused, not passed over. */
+  private void expectAsFinished(RunFolder folder, TrainingConfig config, Optional<Path> checkpoint)
+      throws IOException {
+    List<String> differences = new ArrayList<>(folder.differences(config, checkpoint));
+    Map<?, ?> before = recorded(folder);
+    Map<String, Object> now = metadata();
+    putIfGiven(now, "from_pretrained", absolute(fromPretrained));
+    now.forEach(
+        (option, value) -> {
+          Object was = before.get(option);
+          if (!value.toString().equals(String.valueOf(was))) {
+            differences.add(option + " was " + was + ", is now " + value);
+          }
+        });
+    if (!differences.isEmpty()) {
+      throw new ConfigException(
+          "resume_from_checkpoint",
+          folder.path()
+              + " is finished, and options differ from it: "
+              + String.join("; ", differences)
+              + " (--extend makes a finished run longer)");
+    }
+  }
+
+  /** Whether activations were named that the run's record does not name: they are looked into. */
+  private boolean otherInput(RunFolder folder) throws IOException {
+    Map<?, ?> before = recorded(folder);
+    Map<String, Object> now = inputs();
+    return !before.isEmpty()
+        && !input.activations.isEmpty()
+        && Stream.of("activations", "tensor", "mask", "on_bad_rows")
+            .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
+  }
+
+  private static Map<?, ?> recorded(RunFolder folder) throws IOException {
+    return folder.readConfig().get(RunFolder.OPTIONS) instanceof Map<?, ?> options
+        ? options
+        : Map.of();
+  }
+
+  private static Optional<Map<String, Object>> evaluation(RunFolder folder) throws IOException {
+    return Files.exists(folder.evaluation())
+        ? Optional.of(SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES))
+        : Optional.empty();
   }
 
   /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
@@ -256,7 +331,8 @@ final class TrainCommand implements Callable<Integer> {
         SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
         return true;
       } catch (BadFileException e) {
-        System.err.println("sae4j: warning: " + e.getMessage() + "; it is made anew");
+        System.err.println(
+            Terminal.harmless("sae4j: warning: " + e.getMessage() + "; it is made anew"));
         return false;
       }
     }
@@ -283,8 +359,15 @@ final class TrainCommand implements Callable<Integer> {
     if (!quiet) {
       err.println(summary(config, data));
     }
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(config, data.training().width(), device);
+    if (tooLarge.isPresent()) {
+      throw new ConfigException("memory", tooLarge.get());
+    }
     TrainingRun.Outcome outcome;
     Optional<Metrics> evaluation;
+    Optional<StepRecord> last;
+    double fvu;
     int signal;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
@@ -298,28 +381,49 @@ final class TrainCommand implements Callable<Integer> {
               progress);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
+      last = progress.last();
+      fvu = progress.fvu();
       signal = interrupts.exitCode();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
-      err.println("sae4j: stopped; to go on: sae4j train " + RESUME + " " + folder.path());
+      err.println(
+          Terminal.harmless(
+              "sae4j: stopped; to go on: sae4j train " + RESUME + " " + Shell.word(folder.path())));
+      if (json) {
+        CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
+      }
       return signal;
     }
-    report(folder, evaluation);
+    report(folder, evaluation.map(Metrics::toMap), "Training is done.");
+    if (!json && !quiet) {
+      ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
+          .forEach(line -> CommandLineApp.print(spec, line));
+    }
     return ExitCode.DONE;
   }
 
-  private void report(RunFolder folder, Optional<Metrics> evaluation) {
-    if (!json) {
-      CommandLineApp.print(spec, "The SAE is " + folder.trained());
-      CommandLineApp.print(spec, "The run is " + folder.path());
+  private void report(RunFolder folder, Optional<Map<String, Object>> metrics, String outcome) {
+    if (json) {
+      CommandLineApp.print(spec, Json.line(result(folder, true, metrics)));
+      return;
     }
-    evaluation.ifPresent(
-        metrics -> {
-          if (!json) {
-            CommandLineApp.print(spec, "On the rows held out of training:");
-          }
-          new MetricsReport(metrics).print(spec, json);
-        });
+    CommandLineApp.print(spec, outcome);
+    CommandLineApp.print(spec, "The SAE is " + folder.trained());
+    CommandLineApp.print(spec, "The run is " + folder.path());
+    if (metrics.isPresent()) {
+      CommandLineApp.print(spec, "On the rows held out of training:");
+      MetricsReport.print(spec, metrics.get());
+    }
+  }
+
+  /** What {@code --json} prints, however the run ended. */
+  private static Map<String, Object> result(
+      RunFolder folder, boolean finished, Optional<Map<String, Object>> metrics) {
+    Map<String, Object> result = new LinkedHashMap<>();
+    result.put("run", folder.path().toString());
+    result.put("sae", finished ? folder.trained().toString() : null);
+    result.put("metrics", metrics.orElse(null));
+    return result;
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {
@@ -342,7 +446,8 @@ final class TrainCommand implements Callable<Integer> {
     err.println(
         "sae4j: "
             + signal
-            + ": finishing the step and writing a checkpoint; again to stop at once");
+            + ": finishing the step and writing a checkpoint"
+            + (signal.equals("SIGHUP") ? "" : "; again to stop at once"));
   }
 
   private Progress.Style style() {
@@ -361,10 +466,27 @@ final class TrainCommand implements Callable<Integer> {
         keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 
-  private Path defaultPath() {
+  /** A new folder for a run that was given none; runs of one second get numbers. */
+  private Path defaultPath() throws IOException {
     String name = Path.of(input.activations.getFirst()).getFileName().toString();
     String plain = name.replaceAll("\\.[a-z]+$", "").replaceAll("[^A-Za-z0-9._-]+", "-");
-    return Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP));
+    return claim(Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP)));
+  }
+
+  /** Creates a folder of a name that nobody had before, not even in the same instant. */
+  static Path claim(Path wanted) throws IOException {
+    Files.createDirectories(wanted.toAbsolutePath().getParent());
+    for (int number = 1; ; number++) {
+      Path name =
+          number == 1
+              ? wanted
+              : wanted.resolveSibling(wanted.getFileName().toString() + "-" + number);
+      try {
+        return Files.createDirectory(name);
+      } catch (FileAlreadyExistsException e) {
+        continue; // taken
+      }
+    }
   }
 
   private Map<String, Object> metadata() {
@@ -381,13 +503,7 @@ final class TrainCommand implements Callable<Integer> {
     versions.put("sae4j", Version.current());
     versions.put("java", Runtime.version().toString());
     versions.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-    Map<String, Object> options = new LinkedHashMap<>();
-    options.put(
-        "activations",
-        input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    putIfGiven(options, "tensor", input.tensor);
-    putIfGiven(options, "mask", absolute(input.mask));
-    putIfGiven(options, "on_bad_rows", input.onBadRows);
+    Map<String, Object> options = inputs();
     putIfGiven(options, "from_pretrained", absolute(fromPretrained));
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);
@@ -406,6 +522,17 @@ final class TrainCommand implements Callable<Integer> {
     return record;
   }
 
+  private Map<String, Object> inputs() {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put(
+        "activations",
+        input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    putIfGiven(options, "tensor", input.tensor);
+    putIfGiven(options, "mask", absolute(input.mask));
+    putIfGiven(options, "on_bad_rows", input.onBadRows);
+    return options;
+  }
+
   private static String absolute(Path path) {
     return path == null ? null : path.toAbsolutePath().toString();
   }
@@ -417,7 +544,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** The SAE to start from, if there is one, and the options that follow from it. */
-  private record Pretrained(Optional<TopKSae> sae) implements AutoCloseable {
+  private record Pretrained(Optional<SparseAutoencoder> sae) implements AutoCloseable {
     static Pretrained load(Path folder, Device device) throws IOException {
       return new Pretrained(
           folder == null ? Optional.empty() : Optional.of(SaeCheckpoint.load(folder, device)));
@@ -428,7 +555,7 @@ final class TrainCommand implements Callable<Integer> {
       sae.ifPresent(
           trained -> {
             options.put("d_sae", trained.config().dSae());
-            options.put("k", trained.config().k());
+            trained.config().activation().fixedLength().ifPresent(k -> options.put("k", k));
             options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
             options.put(
                 "normalize_activations",
@@ -439,7 +566,7 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public void close() {
-      sae.ifPresent(TopKSae::close);
+      sae.ifPresent(SparseAutoencoder::close);
     }
   }
 }

@@ -38,12 +38,13 @@ class SignalTest {
     children.forEach(Process::destroyForcibly);
   }
 
-  private Process start(List<String> arguments) throws IOException {
+  private Process start(List<String> arguments, String... wrapper) throws IOException {
     List<String> command = new ArrayList<>();
     if (Files.exists(Path.of("/proc/self/status"))) {
       // A shell's background jobs ignore SIGINT, and so would a child of ours.
-      command.addAll(List.of("env", "--default-signal=INT,TERM"));
+      command.addAll(List.of("env", "--default-signal=INT,TERM,HUP"));
     }
+    command.addAll(List.of(wrapper));
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(Main.class.getName());
@@ -61,7 +62,7 @@ class SignalTest {
     return folder.resolve("log");
   }
 
-  private Process startRun() throws IOException {
+  private Process startRun(String... wrapper) throws IOException {
     return start(
         List.of(
             "train",
@@ -73,7 +74,8 @@ class SignalTest {
             "--k=2",
             "--device=scalar",
             "--log-every=1",
-            "--checkpoint-every=" + STEPS));
+            "--checkpoint-every=" + STEPS),
+        wrapper);
   }
 
   /** Waits until the child has logged something on top of, or in place of, what was there. */
@@ -109,7 +111,7 @@ class SignalTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"INT, 130", "TERM, 143"})
+  @CsvSource({"INT, 130", "TERM, 143", "HUP, 129"})
   void aSignalEndsTheRunAfterACheckpointFromWhichItGoesOn(String signal, int code)
       throws IOException, InterruptedException {
     Process first = startRun();
@@ -129,6 +131,32 @@ class SignalTest {
     assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
     assertEquals(code, second.exitValue(), this::text);
     assertTrue(checkpointedStep() > step);
+  }
+
+  /** As when a terminal closes: the kernel sends one, the shell another, and systemd its own. */
+  @Test
+  void furtherHangUpsAndTheFirstTermDoNotCostTheCheckpoint() throws Exception {
+    Process child = startRun();
+    awaitMetrics(child, 0);
+    for (String signal : List.of("STOP", "HUP", "HUP", "TERM", "HUP", "CONT")) {
+      send(signal, child); // all at once: stopped, it sees none of them before the last
+    }
+    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(List.of(129, 143).contains(child.exitValue()), this::text);
+    assertTrue(checkpointedStep() > 0);
+  }
+
+  @Test
+  void nohupKeepsItsPromise() throws Exception {
+    Process child = startRun("nohup");
+    awaitMetrics(child, 0);
+    send("HUP", child);
+    awaitMetrics(child, logged());
+    awaitMetrics(child, logged());
+    assertTrue(child.isAlive(), this::text);
+    send("TERM", child);
+    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertEquals(143, child.exitValue(), this::text);
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.format.Json;
@@ -12,6 +13,7 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.Recipe;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,8 +22,11 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +36,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainCommandTest {
+  private static final Path CASES = Path.of("..", "engine", "src", "test", "resources", "cases");
+
   @TempDir private Path folder;
   private final Console console = new Console();
   private Path file;
@@ -115,7 +122,10 @@ class TrainCommandTest {
   @Test
   void theResultIsOneJsonObject() throws IOException {
     assertEquals(ExitCode.DONE, train("--json", true), console::err);
-    Map<?, ?> result = resultAsJson();
+    Map<?, ?> all = resultAsJson();
+    assertEquals(run.toString(), all.get("run"));
+    assertEquals(run.resolve("final").toString(), all.get("sae"));
+    Map<?, ?> result = (Map<?, ?>) all.get("metrics");
     for (String name :
         List.of(
             "fvu",
@@ -128,6 +138,22 @@ class TrainCommandTest {
       assertTrue(result.get(name) instanceof Number, name);
     }
     assertEquals(10L, result.get("rows"));
+  }
+
+  @Test
+  void thereIsAnObjectWhereNothingWasHeldOutOrLeftToDo() throws IOException {
+    assertEquals(ExitCode.DONE, train("--json", true, "--eval-fraction", 0), console::err);
+    Map<?, ?> result = resultAsJson();
+    assertEquals(run.resolve("final").toString(), result.get("sae"));
+    assertTrue(result.containsKey("metrics"));
+    assertEquals(null, result.get("metrics"));
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run, "--json"));
+    assertEquals(result, resultAsJson());
+    run = folder.resolve("second");
+    train("--json", true);
+    result = resultAsJson();
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run, "--json"));
+    assertEquals(result, resultAsJson());
   }
 
   @Test
@@ -324,7 +350,12 @@ class TrainCommandTest {
     assertEquals(4L, result.get("steps"));
     Map<?, ?> memory = (Map<?, ?>) result.get("memory_bytes");
     assertEquals(24L * 24 * 10, memory.get("24 n d: weights and moments"));
-    assertTrue((double) result.get("estimated_seconds") > 0);
+    assertTrue((double) result.get("estimated_seconds_from") > 0);
+    assertTrue(
+        (double) result.get("estimated_seconds_from")
+            < (double) result.get("estimated_seconds_to"));
+    assertEquals(true, result.get("fits"));
+    assertTrue((long) result.get("machine_bytes") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
     assertTrue(console.out().contains("time     about"), console.out());
     assertTrue(console.out().contains("steps    composed of kernels ("), console.out());
@@ -336,7 +367,7 @@ class TrainCommandTest {
   @Test
   void aDryRunOfARunToResumeTrainsNothing() throws IOException {
     train("--checkpoint-every", 1);
-    Files.move(run.resolve("final"), folder.resolve("moved"));
+    loseTheEnd();
     int code = console.run("train", "--resume-from-checkpoint", run, "--dry-run");
     assertEquals(ExitCode.DONE, code, console::err);
     assertFalse(Files.exists(run.resolve("final")));
@@ -346,7 +377,93 @@ class TrainCommandTest {
   void aFinishedRunSaysSo() {
     train();
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--steps, 5, steps was 4, is now 5",
+    "--epochs, 5, epochs was null, is now 5.0",
+    "--k, 9, k was 2, is now 9",
+    "--lr, 0.5, lr was 3.0E-4, is now 0.5",
+    "--hook-name, other, hook_name was null, is now other"
+  })
+  void aFinishedRunRefusesOtherOptions(String option, String value, String said)
+      throws IOException {
+    train();
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    int code = console.run("train", "--resume-from-checkpoint", run, option, value);
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains(said), console::err);
+    assertTrue(console.err().contains(run + " is finished"), console::err);
+    Files.delete(run.resolve("evaluation.json")); // and so it does without its evaluation
+    code = console.run("train", "--resume-from-checkpoint", run, option, value);
+    assertEquals(ExitCode.USAGE, code, console::err);
+    code = console.run("train", "--resume-from-checkpoint", run, "--log-every", 3, "--threads", 1);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+  }
+
+  @Test
+  void aFinishedRunRefusesOtherActivations() throws IOException {
+    train();
+    Path other = Activations.write(folder.resolve("b.safetensors"), 100, 10);
+    int code = console.run("train", "--resume-from-checkpoint", run, "--activations", other);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    assertTrue(console.err().contains("the activations differ from the run's"), console::err);
+  }
+
+  @Test
+  void aFinishedRunIsMadeLonger() throws IOException {
+    train("--steps", 9, "--log-every", 1);
+    byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    String log = withoutTimes(Files.readString(run.resolve("metrics.jsonl")));
+    String evaluation = Files.readString(run.resolve("evaluation.json"));
+    run = folder.resolve("second");
+    train("--log-every", 1);
+    int code = console.run("train", "--resume-from-checkpoint", run, "--extend", "--steps", 9);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(
+        console
+            .err()
+            .contains("goes on after step 4 to step 9; learning rate 0.0003000 at step 5 and"),
+        console::err);
+    assertArrayEquals(whole, Files.readAllBytes(run.resolve("final/sae_weights.safetensors")));
+    assertEquals(log, withoutTimes(Files.readString(run.resolve("metrics.jsonl"))));
+    assertEquals(evaluation, Files.readString(run.resolve("evaluation.json")));
+    assertEquals(9L, trainingSection().get("steps"));
+    assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
+    assertTrue(console.out().contains("The run is finished"), console.out());
+  }
+
+  @Test
+  void onlyAFinishedRunIsMadeLongerAndOnlyLonger() throws IOException {
+    assertEquals(ExitCode.USAGE, train("--extend", true), console::err);
+    train("--checkpoint-every", 1);
+    assertEquals(ExitCode.USAGE, extend("--steps", 4), console::err);
+    assertTrue(
+        console.err().contains("expected steps, epochs or training_samples beyond the run's 4"),
+        console::err);
+    assertEquals(ExitCode.USAGE, extend("--steps", 9, "--lr", 0.5), console::err);
+    assertTrue(console.err().contains("lr was 3.0E-4, is now 0.5"), console::err);
+    assertFalse(console.err().contains("steps was"), console::err);
+    loseTheEnd();
+    assertEquals(ExitCode.USAGE, extend("--steps", 9), console::err);
+    assertTrue(console.err().contains("is not finished; resume it as it is"), console::err);
+  }
+
+  private int extend(Object... options) {
+    List<Object> args = new ArrayList<>(List.of("train", "--resume-from-checkpoint", run));
+    args.add("--extend");
+    args.addAll(List.of(options));
+    return console.run(args.toArray());
+  }
+
+  /** Leaves the run as if it had died before its last step. */
+  private void loseTheEnd() throws IOException {
+    Files.move(run.resolve("final"), folder.resolve("lost final"));
+    Path last = CheckpointStore.list(run).getLast();
+    Files.move(last, folder.resolve("lost checkpoint"));
   }
 
   /** As after a kill between the last checkpoint and the last line. */
@@ -366,7 +483,7 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, train("--eval-fraction", 0), console::err);
     Files.delete(file);
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
   }
 
   @Test
@@ -384,7 +501,7 @@ class TrainCommandTest {
     train("--eval-fraction", 0);
     Files.delete(file);
     assertEquals(ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run));
-    assertTrue(console.out().contains("the run is finished"), console.out());
+    assertTrue(console.out().contains("The run is finished"), console.out());
   }
 
   @Test
@@ -392,6 +509,58 @@ class TrainCommandTest {
     train();
     assertEquals(ExitCode.USAGE, train(), console::err);
     assertTrue(console.err().contains("holds a run already"), console::err);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"metrics.jsonl", "evaluation.json", ".x.new-y", "config.json"})
+  void aFolderOfSomebodyElseIsNotTrainedInto(String name) throws IOException {
+    Path theirs = Files.writeString(Files.createDirectory(run).resolve(name), "{}");
+    assertEquals(ExitCode.USAGE, train(), console::err);
+    assertTrue(
+        console.err().contains("output_path: " + run + " is not empty and no run's folder, it"),
+        console::err);
+    assertEquals("{}", Files.readString(theirs));
+    Files.delete(theirs);
+    assertEquals(ExitCode.DONE, train(), console::err);
+  }
+
+  /** As the jobs of an array do. */
+  @Test
+  void runsOfOneSecondGetFoldersOfTheirOwn() {
+    Path wanted = folder.resolve("runs/a-20260101-120000");
+    Set<Path> claimed = ConcurrentHashMap.newKeySet();
+    IntStream.range(0, 64)
+        .parallel()
+        .forEach(
+            i -> {
+              try {
+                claimed.add(TrainCommand.claim(wanted));
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+            });
+    assertEquals(64, claimed.size());
+    assertTrue(claimed.contains(wanted) && claimed.contains(folder.resolve(wanted + "-64")));
+  }
+
+  /** As of an unset variable of a shell: it would mean the folder the user is in. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--output-path",
+        "--resume-from-checkpoint",
+        "--config",
+        "--from-pretrained",
+        "--mask",
+        "--activations"
+      })
+  void anEmptyPathIsBadUsage(String option) {
+    assertEquals(ExitCode.USAGE, train(option, ""), console::err);
+    assertTrue(console.err().contains("expected a path, got ''"), console::err);
+    assertEquals(ExitCode.USAGE, console.run("inspect", ""), console::err);
+    assertEquals(
+        ExitCode.USAGE, console.run("eval", "--sae", "", "--activations", file), console::err);
+    assertFalse(Files.exists(run));
   }
 
   @Test
@@ -406,8 +575,7 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, train("--checkpoint-every", 1, "--keep-checkpoints", 2));
     byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
     String log = withoutTimes(Files.readString(run.resolve("metrics.jsonl")));
-    Path moved = folder.resolve("moved");
-    Files.move(run.resolve("final"), moved);
+    loseTheEnd();
     int refused = console.run("train", "--resume-from-checkpoint", run, "--lr", "0.5");
     assertEquals(ExitCode.USAGE, refused, console::err);
     assertTrue(console.err().contains("lr was 3.0E-4, is now 0.5"), console::err);
@@ -420,8 +588,8 @@ class TrainCommandTest {
   void aRunThatWasMovedGoesOnWithActivationsThatWereMoved() throws IOException {
     assertEquals(ExitCode.DONE, train("--checkpoint-every", 3), console::err);
     byte[] whole = Files.readAllBytes(run.resolve("final/sae_weights.safetensors"));
+    loseTheEnd();
     Path moved = Files.move(run, folder.resolve("moved"));
-    Files.move(moved.resolve("final"), folder.resolve("final"));
     Path there = Files.move(file, folder.resolve("b.safetensors"));
     int code = console.run("train", "--resume-from-checkpoint", moved);
     assertEquals(ExitCode.BAD_INPUT, code, console::err);
@@ -446,6 +614,56 @@ class TrainCommandTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(24L, trainingSection().get("d_sae"));
     assertEquals(2L, trainingSection().get("k"));
+  }
+
+  @Test
+  void aFineTunedSaeSaysWhereItBelongsAsBefore() throws IOException {
+    Path before = CASES.resolve("3-sae-hook_z");
+    Activations.write(file, 200, 16);
+    Object[] options = {
+      "--from-pretrained", before, "--d-sae", null, "--k", null, "--checkpoint-every", 1
+    };
+    assertEquals(ExitCode.DONE, train(options), console::err);
+    Path saved = run.resolve("final/cfg.json");
+    Map<?, ?> config = Json.readObject(saved, 1 << 20);
+    assertEquals("hook_z", config.get("reshape_activations"));
+    Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
+    assertEquals("blocks.3.attn.hook_z", metadata.get("hook_name"));
+    assertEquals("gpt2-small", metadata.get("model_name"));
+    assertEquals(3L, metadata.get("hook_layer"));
+    assertEquals(128L, metadata.get("context_size"));
+    assertEquals("x", metadata.get("dataset_path"));
+    assertEquals(32L, metadata.get("n_training_samples"));
+    // So does the SAE of a run that was interrupted and knows the first SAE no more.
+    String whole = Files.readString(saved);
+    loseTheEnd();
+    int code = console.run("train", "--resume-from-checkpoint", run);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(whole, Files.readString(saved));
+  }
+
+  @Test
+  void optionsReplaceWhatAnSaeSaidOfItself() throws IOException {
+    Activations.write(file, 200, 16);
+    Path before = CASES.resolve("3-sae-hook_z");
+    int code =
+        train(
+            "--from-pretrained",
+            before,
+            "--d-sae",
+            null,
+            "--k",
+            null,
+            "--hook-name",
+            "other",
+            "--hook-layer",
+            5);
+    assertEquals(ExitCode.DONE, code, console::err);
+    Map<?, ?> config = Json.readObject(run.resolve("final/cfg.json"), 1 << 20);
+    Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
+    assertEquals("other", metadata.get("hook_name"));
+    assertEquals(5L, metadata.get("hook_layer"));
+    assertEquals("gpt2-small", metadata.get("model_name"));
   }
 
   @Test
@@ -497,6 +715,28 @@ class TrainCommandTest {
     Map<?, ?> metadata = (Map<?, ?>) config.get("metadata");
     assertEquals("tiny", metadata.get("model_name"));
     assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
+  }
+
+  /** The demo must show a healthy SAE, and say what its numbers mean. */
+  @Test
+  void theSampleTrainsToAHealthySae() throws IOException {
+    assertEquals(
+        ExitCode.DONE, console.run("train", "--output-path", run, "--no-progress"), console::err);
+    Map<?, ?> metrics = Json.readObject(run.resolve("evaluation.json"), 1 << 20);
+    assertTrue((double) metrics.get("fvu") <= 0.22, console::out);
+    assertTrue((double) metrics.get("never_fired_fraction") <= 0.08, console::out);
+    List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
+    Map<?, ?> last = (Map<?, ?>) Json.parse(run, lines.getLast().getBytes(StandardCharsets.UTF_8));
+    long dead = ((Number) last.get("sparsity/dead_features")).longValue();
+    assertTrue(dead <= 0.01 * (long) trainingSection().get("d_sae"), dead + " dead");
+    for (String said :
+        List.of(
+            "so much of the variance of rows that training never saw",
+            "in training: the same",
+            "Dead: " + dead + " latents had not fired on any row of the last 250 steps",
+            "Never fired: " + metrics.get("never_fired") + " latents")) {
+      assertTrue(console.out().contains(said), console::out);
+    }
   }
 
   @Test

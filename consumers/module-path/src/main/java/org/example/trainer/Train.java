@@ -30,7 +30,7 @@ public final class Train {
           new TrainingRun.Settings(run, CheckpointSchedule.DEFAULT, false, 10, Map.of(), Map.of());
       new TrainingRun(settings, config, data, device, TrainingListener.NONE)
           .start(Optional.empty(), () -> false); // An SAE to go on from; whether to stop early.
-      try (TopKSae sae = SaeCheckpoint.load(run.trained(), device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(run.trained(), device)) {
         System.out.println(new Evaluator(sae).evaluate(data.heldOut().orElseThrow()).toMap());
       }
     }

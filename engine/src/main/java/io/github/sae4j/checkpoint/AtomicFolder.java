@@ -8,6 +8,9 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -17,11 +20,17 @@ import java.util.stream.Stream;
  * the instant between two renames) the old one aside, which {@link #recover} puts back.
  *
  * <p>Temporary names start with a dot and the folder's name: {@code .final.new-…}, {@code
- * .final.old-…}. One writer at a time for each folder.
+ * .final.old-…}, each with a random UUID behind it. Only such names are cleared up, so that what
+ * somebody else called {@code .x.new-y} is let be. One writer at a time for each folder.
  */
 public final class AtomicFolder {
   private static final String NEW = ".new-";
   private static final String OLD = ".old-";
+
+  /** A folder's name between the dot and what {@link #aside} puts behind it. */
+  private static final Pattern ASIDE =
+      Pattern.compile(
+          "\\.(.+)\\.(?:new|old)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
 
   private AtomicFolder() {}
 
@@ -38,13 +47,26 @@ public final class AtomicFolder {
   }
 
   /**
-   * Writes a folder, replacing one that is there.
+   * Writes a folder, replacing one that was written in the same way.
    *
    * @param target the folder; its parent is created if missing
    * @param content fills it
-   * @throws IOException if writing fails; the folder is then as it was before
+   * @throws IOException if a folder is there that is not empty and has no {@link Manifest}, for it
+   *     is somebody else's, or if writing fails; the folder is then as it was before
    */
   public static void write(Path target, Content content) throws IOException {
+    if (Files.isDirectory(target) && !Manifest.isIn(target) && !isEmpty(target)) {
+      throw new IOException(
+          target
+              + " holds files and no "
+              + Manifest.NAME
+              + " of ours: it would be replaced with all that is in it; choose another folder");
+    }
+    writeOwn(target, content);
+  }
+
+  /** Writes a folder that is ours by its place, whatever became of its manifest. */
+  static void writeOwn(Path target, Content content) throws IOException {
     Path own = target.toAbsolutePath().normalize();
     if (Files.exists(own) && !Files.isDirectory(own)) {
       throw new IOException(target + ": expected a folder or nothing, found a file");
@@ -115,18 +137,23 @@ public final class AtomicFolder {
     }
   }
 
-  /** Does the same for every folder of a parent that writers left something of. */
-  static void recoverAll(Path parent) throws IOException {
+  /** Does the same for every folder of a parent, of these names, that writers left something of. */
+  static void recoverAll(Path parent, Predicate<String> names) throws IOException {
     if (!Files.isDirectory(parent)) {
       return;
     }
     for (Path left : startingWith(parent, ".")) {
-      String name = left.getFileName().toString();
-      int end = Math.max(name.lastIndexOf(NEW), name.lastIndexOf(OLD));
-      if (end > 1) {
-        recover(parent.resolve(name.substring(1, end)));
+      Matcher name = ASIDE.matcher(left.getFileName().toString());
+      if (name.matches() && names.test(name.group(1))) {
+        recover(parent.resolve(name.group(1)));
       }
     }
+  }
+
+  /** Whether a name is that of a folder's stand-in, under construction or put aside. */
+  static boolean isAside(String name, String folder) {
+    Matcher matcher = ASIDE.matcher(name);
+    return matcher.matches() && matcher.group(1).equals(folder);
   }
 
   private static Path aside(Path own, String kind) {
@@ -137,11 +164,18 @@ public final class AtomicFolder {
     List<Path> found = new ArrayList<>();
     try (Stream<Path> entries = Files.list(parent)) {
       for (Path entry : (Iterable<Path>) entries.sorted()::iterator) {
-        if (entry.getFileName().toString().startsWith(prefix) && Files.isDirectory(entry)) {
+        String name = entry.getFileName().toString();
+        if (name.startsWith(prefix) && ASIDE.matcher(name).matches() && Files.isDirectory(entry)) {
           found.add(entry);
         }
       }
     }
     return found;
+  }
+
+  private static boolean isEmpty(Path folder) throws IOException {
+    try (Stream<Path> entries = Files.list(folder)) {
+      return entries.findAny().isEmpty();
+    }
   }
 }

@@ -1,5 +1,7 @@
 package io.github.sae4j.checkpoint;
 
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,6 +9,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -19,6 +22,9 @@ import java.util.stream.Stream;
 public final class CheckpointStore implements AutoCloseable {
   /** Name of the trained SAE's folder. */
   public static final String FINAL = "final";
+
+  /** Name of the file that says what a run is. */
+  public static final String CONFIG = "config.json";
 
   private static final String CHECKPOINTS = "checkpoints";
 
@@ -35,19 +41,73 @@ public final class CheckpointStore implements AutoCloseable {
    *
    * @param run the run's folder, created if missing
    * @return the store; the caller closes it
-   * @throws IOException if another process writes to this run, or the folder cannot be written
+   * @throws IOException if the folder is {@linkplain #foreign somebody else's}, another process
+   *     writes to this run, or the folder cannot be written
    */
   public static CheckpointStore open(Path run) throws IOException {
+    Optional<String> foreign = foreign(run);
+    if (foreign.isPresent()) {
+      throw new IOException(foreign.get());
+    }
     Durable.createFolders(run);
     RunLock lock = RunLock.acquire(run);
     try {
-      AtomicFolder.recoverAll(run);
-      AtomicFolder.recoverAll(run.resolve(CHECKPOINTS));
+      AtomicFolder.recoverAll(run, FINAL::equals);
+      AtomicFolder.recoverAll(run.resolve(CHECKPOINTS), CheckpointStore::isCheckpoint);
       return new CheckpointStore(run, lock);
     } catch (Throwable e) {
       lock.close();
       throw e;
     }
+  }
+
+  /**
+   * Whether a folder is one that a run must not be kept in, because files of somebody else could be
+   * lost there: it holds something, and neither {@code config.json} nor a checkpoint, a trained SAE
+   * or a lock says that a run was started in it. A folder with a lock and nothing else of a run may
+   * hold nothing but that.
+   *
+   * @param run a folder, or nothing yet
+   * @return why it must not be used, naming what it holds; empty if it may be
+   * @throws IOException if it cannot be read
+   */
+  public static Optional<String> foreign(Path run) throws IOException {
+    if (!Files.isDirectory(run) || carriesRecord(run)) {
+      return Optional.empty();
+    }
+    boolean ours = RunLock.isIn(run);
+    try (Stream<Path> entries = Files.list(run)) {
+      return entries
+          .map(entry -> entry.getFileName().toString())
+          .filter(name -> !(ours && isOfARunThatBegins(name)))
+          .sorted()
+          .findFirst()
+          .map(name -> run + " is not empty and no run's folder, it holds '" + name + "'");
+    }
+  }
+
+  private static boolean carriesRecord(Path run) throws IOException {
+    if (Manifest.isIn(run.resolve(FINAL))) {
+      return true;
+    }
+    for (Path checkpoint : list(run)) {
+      if (Manifest.isIn(checkpoint)) {
+        return true;
+      }
+    }
+    try {
+      return JsonObject.read(run.resolve(CONFIG)).members().get("training") instanceof Map;
+    } catch (BadFileException e) {
+      return false; // missing, damaged, or that of another program
+    }
+  }
+
+  /** What lies in a folder before {@code config.json} does, or once nothing else is left of it. */
+  private static boolean isOfARunThatBegins(String name) {
+    return name.equals(RunLock.NAME)
+        || name.equals(CHECKPOINTS)
+        || name.equals(Durable.fresh(CONFIG))
+        || AtomicFolder.isAside(name, FINAL);
   }
 
   /**
@@ -77,7 +137,7 @@ public final class CheckpointStore implements AutoCloseable {
     Object before = identity(folder);
     try {
       lock.check();
-      AtomicFolder.write(folder, content);
+      AtomicFolder.writeOwn(folder, content);
       return folder;
     } catch (IOException e) {
       // The new one may have taken the name and still not have reached the disk.
@@ -143,7 +203,7 @@ public final class CheckpointStore implements AutoCloseable {
     }
     try (Stream<Path> entries = Files.list(parent)) {
       return entries
-          .filter(entry -> entry.getFileName().toString().matches("[0-9]{1,18}"))
+          .filter(entry -> isCheckpoint(entry.getFileName().toString()))
           .filter(Files::isDirectory)
           .sorted(Comparator.comparingLong(CheckpointStore::samples))
           .toList();
@@ -161,6 +221,10 @@ public final class CheckpointStore implements AutoCloseable {
     return parent != null && parent.endsWith(CHECKPOINTS)
         ? Optional.of(parent.getParent())
         : Optional.empty();
+  }
+
+  private static boolean isCheckpoint(String name) {
+    return name.matches("[0-9]{1,18}");
   }
 
   private static long samples(Path folder) {

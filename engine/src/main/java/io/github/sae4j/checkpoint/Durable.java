@@ -30,7 +30,7 @@ public final class Durable {
    * @throws IOException if it cannot be written, naming the file; it is then as it was before
    */
   public static void write(Path file, String text) throws IOException {
-    Path fresh = file.resolveSibling("." + file.getFileName() + ".new");
+    Path fresh = file.resolveSibling(fresh(file.getFileName().toString()));
     try {
       // One that a dead writer left; if it is a link, what it points to is not touched.
       Files.deleteIfExists(fresh);
@@ -49,6 +49,11 @@ public final class Durable {
       }
       throw new IOException("cannot write " + file + ": " + reason(e), e);
     }
+  }
+
+  /** Under which name a file is written before it takes its own. */
+  static String fresh(String name) {
+    return "." + name + ".new";
   }
 
   /** Creates a folder with those above it, each of them there after a power cut. */

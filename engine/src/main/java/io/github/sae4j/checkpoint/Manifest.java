@@ -3,6 +3,7 @@ package io.github.sae4j.checkpoint;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.format.JsonObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -72,17 +73,17 @@ public final class Manifest {
    */
   public static void verify(Path folder) throws IOException {
     Path path = folder.resolve(NAME);
-    ConfigFile manifest = ConfigFile.read(path);
+    JsonObject manifest = JsonObject.read(path);
     if (manifest.natural("manifest_version") != VERSION) {
       throw manifest.bad("manifest_version", Long.toString(VERSION));
     }
-    ConfigFile listed = manifest.inside("files");
+    JsonObject listed = manifest.inside("files");
     for (String name : listed.members().keySet()) {
       // A name that is a path could make us read files elsewhere.
       if (name.isEmpty() || name.contains("/") || name.contains("\\") || name.contains("\0")) {
         throw new BadFileException(path, "files: expected plain file names, got '" + name + "'");
       }
-      ConfigFile entry = listed.inside(name);
+      JsonObject entry = listed.inside(name);
       Path file = folder.resolve(name);
       if (!Files.isRegularFile(file)) {
         throw new BadFileException(file, "listed in " + NAME + " and missing");

@@ -19,7 +19,12 @@ import java.util.Set;
  * with the process, however it dies. The file stays.
  */
 final class RunLock implements AutoCloseable {
-  private static final String NAME = ".lock";
+  static final String NAME = ".lock";
+
+  /** How the file begins, so that it is known for ours. */
+  private static final String MARK = "sae4j pid ";
+
+  private static final int MOST_BYTES = 64;
 
   // POSIX drops all locks of a process on a file when it closes any channel on it, so a second
   // attempt within this VM must not even open the file.
@@ -88,9 +93,9 @@ final class RunLock implements AutoCloseable {
         throw new IOException(
             run + ": another process" + holder(channel) + " is writing to this run");
       }
-      byte[] pid = Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.UTF_8);
+      String text = MARK + ProcessHandle.current().pid() + "\n";
       channel.truncate(0);
-      channel.write(ByteBuffer.wrap(pid), 0);
+      channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
       return new RunLock(folder, file, channel);
     } catch (Throwable e) {
       if (channel != null) {
@@ -100,12 +105,38 @@ final class RunLock implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether a writer of ours has been in a folder. An empty file counts: a writer may be about to
+   * fill it.
+   */
+  static boolean isIn(Path run) throws IOException {
+    Path file = run.resolve(NAME);
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    boolean held;
+    synchronized (HELD) {
+      held = HELD.contains(run.toRealPath());
+    }
+    if (held) {
+      return true; // opened here, it would lose its lock
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      return channel.size() == 0 || read(channel).startsWith(MARK);
+    }
+  }
+
+  private static String read(FileChannel channel) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(MOST_BYTES);
+    channel.read(buffer, 0);
+    return new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
+  }
+
   /** What the holder wrote of itself, for people; it need not be true. */
   private static String holder(FileChannel channel) {
     try {
-      ByteBuffer buffer = ByteBuffer.allocate(20);
-      channel.read(buffer, 0);
-      String pid = new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
+      String text = read(channel).strip();
+      String pid = text.startsWith(MARK) ? text.substring(MARK.length()) : "";
       return pid.matches("[0-9]+") ? " (pid " + pid + ")" : "";
     } catch (IOException e) {
       return "";

@@ -2,37 +2,57 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.layout.ReadOptions;
+import io.github.sae4j.layout.SaeLensWriter;
+import io.github.sae4j.layout.SaeReader;
 import io.github.sae4j.sae.Folding;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * A trained SAE on disk. Reads the layouts of SAELens ({@link SaeLensLayout}) and of EleutherAI's
- * sparsify, writes the former.
+ * A trained SAE on disk. Reads every layout that {@link SaeReader} knows and the folders of runs,
+ * writes SAELens's.
  */
 public final class SaeCheckpoint {
   private SaeCheckpoint() {}
 
   /**
-   * Loads an SAE into a device's memory. Nothing in the folder is trusted: shapes, types and values
+   * Loads an SAE into a device's memory. Nothing in the files is trusted: shapes, types and values
    * are checked, and so are the checksums where the folder has a {@link Manifest}.
    *
-   * @param folder an SAE's folder, or a run's folder that has one in {@code final}
+   * @param path an SAE's folder or file, or a run's folder that has one in {@code final}
    * @param device will run it, and must stay open as long
    * @return the SAE; the caller closes it
-   * @throws BadFileException if a file is missing, damaged or not of a TopK SAE
+   * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
    * @throws IOException if reading fails
    */
-  public static TopKSae load(Path folder, Device device) throws IOException {
-    Path inner = locate(folder);
+  public static SparseAutoencoder load(Path path, Device device) throws IOException {
+    return read(path, device, ReadOptions.NONE).sae();
+  }
+
+  /**
+   * Loads an SAE into a device's memory, and says what its files are.
+   *
+   * @param path an SAE's folder or file, or a run's folder that has one in {@code final}
+   * @param device will run it, and must stay open as long
+   * @param options what the files may leave open
+   * @return the SAE, which the caller closes, and its description
+   * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
+   * @throws IOException if reading fails
+   */
+  public static SaeReader.Loaded read(Path path, Device device, ReadOptions options)
+      throws IOException {
+    if (!Files.exists(path)) {
+      throw new BadFileException(path, "expected an SAE's folder or file, found nothing");
+    }
+    Path trained = path.resolve(CheckpointStore.FINAL);
+    Path inner = Files.isDirectory(trained) && !SaeReader.isAt(path) ? trained : path;
     if (Manifest.isIn(inner)) {
       Manifest.verify(inner);
     }
-    return SaeLensLayout.isIn(inner)
-        ? SaeLensLayout.read(inner, device)
-        : SparsifyLayout.read(inner, device);
+    return SaeReader.read(inner, device, options);
   }
 
   /**
@@ -41,33 +61,12 @@ public final class SaeCheckpoint {
    *
    * @param folder where; its parent is created if missing
    * @param sae the SAE
+   * @throws IllegalArgumentException if SAELens has no architecture for it; says what it lacks
    * @throws IOException if writing fails
    */
-  public static void save(Path folder, TopKSae sae) throws IOException {
+  public static void save(Path folder, SparseAutoencoder sae) throws IOException {
     Folding nothing = Folding.of(sae.weights().wDec(), 1f, false);
     AtomicFolder.write(
-        folder, inner -> SaeLensLayout.write(inner, sae.config(), sae.weights(), nothing));
-  }
-
-  private static Path locate(Path folder) throws BadFileException {
-    if (!Files.isDirectory(folder)) {
-      throw new BadFileException(
-          folder,
-          Files.exists(folder)
-              ? "expected an SAE's folder, got a file"
-              : "expected an SAE's folder, found nothing");
-    }
-    for (Path candidate : new Path[] {folder, folder.resolve(CheckpointStore.FINAL)}) {
-      if (SaeLensLayout.isIn(candidate) || SparsifyLayout.isIn(candidate)) {
-        return candidate;
-      }
-    }
-    throw new BadFileException(
-        folder,
-        "expected cfg.json with "
-            + SaeLensLayout.WEIGHTS
-            + " (SAELens) or "
-            + SparsifyLayout.WEIGHTS
-            + " (sparsify), found neither");
+        folder, inner -> SaeLensWriter.write(inner, sae.config(), sae.weights(), nothing));
   }
 }

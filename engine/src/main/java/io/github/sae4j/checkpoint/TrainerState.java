@@ -3,10 +3,12 @@ package io.github.sae4j.checkpoint;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.format.Json;
+import io.github.sae4j.format.JsonObject;
 import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.layout.WeightTensors;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.step.TrainingState;
@@ -105,7 +107,7 @@ public record TrainerState(
    * @throws IOException if reading fails
    */
   public static TrainerState read(Path folder) throws IOException {
-    ConfigFile file = ConfigFile.read(folder.resolve(JSON));
+    JsonObject file = JsonObject.read(folder.resolve(JSON));
     if (file.natural("trainer_state_version") != VERSION) {
       throw file.bad("trainer_state_version", Long.toString(VERSION));
     }

@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
 /**
  * A look at every value of a float tensor, for rows that are not finite in {@code f32}. A row is
@@ -33,10 +34,13 @@ public record TensorScan(long rows, long badRows, List<String> first) {
    *
    * @param file the open file
    * @param tensor one of its tensors
+   * @param progress told how many values were read, after each piece
    * @return what was found; empty for integers, which are always finite, and for empty tensors
    * @throws IOException if reading fails
    */
-  public static Optional<TensorScan> of(TensorFile file, TensorInfo tensor) throws IOException {
+  @SuppressWarnings("exports") // For the command line, whose module sees the types of files.
+  public static Optional<TensorScan> of(TensorFile file, TensorInfo tensor, LongConsumer progress)
+      throws IOException {
     if (!ActivationTensor.isFloat(tensor) || tensor.elements() == 0) {
       return Optional.empty();
     }
@@ -50,6 +54,7 @@ public record TensorScan(long rows, long badRows, List<String> first) {
       for (long at = 0; at < tensor.elements(); at += values.length) {
         int count = (int) Math.min(values.length, tensor.elements() - at);
         file.readFloats(tensor, at, count, piece.segment(), 0);
+        progress.accept(at + count);
         piece.read(0, 1, values, 0);
         for (int i = 0; i < count; i++) {
           long row = (at + i) / width;

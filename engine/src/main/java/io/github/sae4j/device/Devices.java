@@ -9,8 +9,10 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
- * auto} takes the kind of highest priority that can run and is not known to be slow here. What is
- * opened, and why, is logged by {@link System.Logger}, each such line once in the life of a
+ * auto} takes the kind of highest priority that can run and is not known to be slow here.
+ *
+ * <p>What is opened, and why, is logged by {@link System.Logger} at level {@code DEBUG}, that a
+ * faster kind was passed over at level {@code WARNING}, each such line once in the life of a
  * process.
  */
 public final class Devices {
@@ -82,7 +84,7 @@ public final class Devices {
           warnOfBetter(providers, provider);
         }
         say(
-            System.Logger.Level.INFO,
+            System.Logger.Level.DEBUG,
             "device "
                 + device.name()
                 + " ("
@@ -122,7 +124,7 @@ public final class Devices {
 
   /** Logs a line once: a service that opens a device per request says it no more often. */
   private static void say(System.Logger.Level level, String line) {
-    if (SAID.add(line)) {
+    if (LOG.isLoggable(level) && SAID.add(line)) {
       LOG.log(level, () -> line);
     }
   }

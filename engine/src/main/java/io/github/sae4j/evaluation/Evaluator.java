@@ -11,8 +11,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.sae.RowFactors;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -25,7 +24,10 @@ public final class Evaluator {
   /** Rows of a batch, SAELens's default of a training batch. */
   public static final int BATCH_ROWS = 4096;
 
-  private final TopKSae sae;
+  /** Room for a row's codes where their number is open; it grows. */
+  private static final int SOME_LATENTS = 128;
+
+  private final SparseAutoencoder sae;
   private final int batchRows;
 
   /**
@@ -33,7 +35,7 @@ public final class Evaluator {
    *
    * @param sae the SAE
    */
-  public Evaluator(TopKSae sae) {
+  public Evaluator(SparseAutoencoder sae) {
     this(sae, BATCH_ROWS);
   }
 
@@ -43,40 +45,71 @@ public final class Evaluator {
    * @param sae the SAE
    * @param batchRows rows of a batch, at least 1; only the legacy metrics depend on it
    */
-  public Evaluator(TopKSae sae, int batchRows) {
+  public Evaluator(SparseAutoencoder sae, int batchRows) {
     Shapes.expect(batchRows >= 1, "batch rows", "at least 1", batchRows);
     this.sae = sae;
     this.batchRows = batchRows;
   }
 
   /**
-   * Evaluates all rows of a source.
+   * Evaluates an autoencoder on all rows of a source.
    *
    * @param source rows of width {@code d_in}
    * @return the metrics
-   * @throws IllegalArgumentException if the width is not the SAE's {@code d_in}
+   * @throws IllegalArgumentException if the width is not the SAE's {@code d_in}, or it is a
+   *     transcoder
    * @throws BadFileException if a row holds NaN or an infinity, or is too large for the weights;
    *     names file and row
    * @throws IOException if reading fails
    */
   public Metrics evaluate(ActivationSource source) throws IOException {
+    Shapes.expect(
+        !sae.config().transcoder(),
+        "SAE",
+        "an autoencoder, or the rows that a transcoder's output stands for",
+        "a transcoder");
+    return evaluate(source, source);
+  }
+
+  /**
+   * Evaluates on pairs of rows: a transcoder's input, and what its output stands for.
+   *
+   * @param source rows of width {@code d_in}
+   * @param targets as many rows of width {@code d_out}, with which outputs are compared
+   * @return the metrics, in whose definitions x is a row of {@code targets}
+   * @throws IllegalArgumentException if a width or the numbers of rows do not fit
+   * @throws BadFileException if a row holds NaN or an infinity, or is too large for the weights;
+   *     names file and row
+   * @throws IOException if reading fails
+   */
+  public Metrics evaluate(ActivationSource source, ActivationSource targets) throws IOException {
     int d = sae.config().dIn();
+    int wide = sae.config().dOut();
     Shapes.expect(source.width() == d, "activations", "rows of width d_in = " + d, source.width());
+    Shapes.expect(
+        targets.width() == wide, "targets", "rows of width d_out = " + wide, targets.width());
+    Shapes.expect(
+        targets.rows() == source.rows(), "targets", source.rows() + " rows", targets.rows());
     int most = (int) Math.min(batchRows, source.rows());
     Device device = sae.device();
     try (OffHeap memory = device.openMemory()) {
       Matrix x = memory.matrix(most, d);
-      Matrix out = memory.matrix(most, d);
-      SparseCodes codes = memory.codes(most, sae.config().k());
-      RowFactors factors = RowFactors.allocate(memory, most);
-      Matrix mean = mean(source, x, memory);
+      Matrix y = targets == source ? x : memory.matrix(most, wide);
+      Matrix out = memory.matrix(most, wide);
+      SparseCodes codes = memory.codes(most, Math.min(SOME_LATENTS, sae.config().mostLatents()));
+      Matrix mean = mean(targets, y, memory);
       MetricSums sums = new MetricSums(device, memory, mean, most, sae.config().dSae());
       for (long first = 0; first < source.rows(); first += most) {
         int count = (int) Math.min(most, source.rows() - first);
         source.readRange(first, count, x);
+        if (y != x) {
+          // Those of targets are checked while their mean is formed.
+          expectFinite(source, first, x.firstRows(count));
+          targets.readRange(first, count, y);
+        }
         Matrix batch = x.firstRows(count);
         try {
-          sae.encode(batch, codes.firstRows(count), factors.firstRows(count));
+          sae.encode(batch, codes.firstRows(count));
         } catch (NonFiniteException e) {
           RowOrigin origin = source.origin(first + e.row());
           throw new BadFileException(
@@ -88,10 +121,19 @@ public final class Evaluator {
                   + " is "
                   + e.value());
         }
-        sae.decode(codes.firstRows(count), factors.firstRows(count), out.firstRows(count));
-        sums.add(batch, out.firstRows(count), codes.firstRows(count));
+        sae.decode(codes.firstRows(count), batch, out.firstRows(count));
+        sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
       }
       return sums.metrics();
+    }
+  }
+
+  private static void expectFinite(ActivationSource source, long first, Matrix x)
+      throws IOException {
+    float[] row = new float[x.cols()];
+    for (int b = 0; b < x.rows(); b++) {
+      x.read(b, 1, row, 0);
+      FiniteRows.expect(row, source, first + b);
     }
   }
 

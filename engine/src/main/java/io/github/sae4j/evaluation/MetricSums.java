@@ -42,7 +42,7 @@ final class MetricSums {
    *
    * @param device forms the row scalars
    * @param memory of the device, for scratch
-   * @param mean mean of all rows that will come {@code [1, d_in]}
+   * @param mean mean of all rows that will come {@code [1, d_out]}
    * @param maxRows most rows of a batch
    * @param dSae number of latents
    */
@@ -58,8 +58,8 @@ final class MetricSums {
   /**
    * Adds a batch.
    *
-   * @param x rows {@code [rows, d_in]}, at least one
-   * @param out their reconstructions {@code [rows, d_in]}
+   * @param x rows {@code [rows, d_out]} that the outputs stand for, at least one
+   * @param out their reconstructions {@code [rows, d_out]}
    * @param codes their codes
    */
   void add(Matrix x, Matrix out, SparseCodes codes) {
@@ -104,17 +104,17 @@ final class MetricSums {
   }
 
   private void addCodes(SparseCodes codes, int row) {
-    int positive = 0;
+    int latents = 0;
     double sum = 0;
     for (int slot = 0; slot < codes.length(row); slot++) {
       float value = codes.value(row, slot);
-      if (value > 0) {
-        positive++;
-        sum += value;
+      if (value != 0) {
+        latents++;
+        sum += Math.abs(value);
         fired[codes.index(row, slot)]++;
       }
     }
-    active.add(positive);
+    active.add(latents);
     activations.add(sum);
   }
 

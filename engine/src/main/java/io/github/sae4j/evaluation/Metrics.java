@@ -17,8 +17,8 @@ import java.util.Map;
  * @param explainedVarianceLegacyStd the standard deviation of the same over rows (unbiased)
  * @param mse mean of ‖e‖², summed over columns as SAELens's loss is
  * @param cosineSimilarity mean of ⟨x, x̂⟩ / (‖x‖ ‖x̂‖), 0 for a row where a norm is 0
- * @param l0 mean number of activations above 0
- * @param l1 mean sum of activations
+ * @param l0 mean number of activations that are not 0
+ * @param l1 mean sum of the activations' magnitudes
  * @param l2NormIn mean of ‖x‖
  * @param l2NormOut mean of ‖x̂‖
  * @param l2Ratio mean of ‖x̂‖ / ‖x‖, a norm ‖x‖ below 1e-4 counted as 1 as in SAELens

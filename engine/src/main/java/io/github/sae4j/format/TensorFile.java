@@ -17,9 +17,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}) or
- * npz ({@link NpzFile}). Reads go by position into the caller's memory, never through a mapping, so
- * a file cut short by another process gives an exception and not a dead VM. Reading is thread-safe.
+ * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}), npz
+ * ({@link NpzFile}) or what torch.save writes ({@link TorchFile}). Reads go by position into the
+ * caller's memory, never through a mapping, so a file cut short by another process gives an
+ * exception and not a dead VM. Reading is thread-safe.
  */
 public final class TensorFile implements Closeable {
   /** How many names a message lists. */
@@ -59,7 +60,7 @@ public final class TensorFile implements Closeable {
    * Opens a file of any known format, told by its first bytes; where they fit none, the suffix
    * decides which format complains.
    *
-   * @param path a safetensors, npy or npz file
+   * @param path a safetensors, npy, npz or torch file
    * @return the open file
    * @throws BadFileException if it is missing, of another format or malformed
    * @throws IOException if reading fails
@@ -69,26 +70,34 @@ public final class TensorFile implements Closeable {
     try (FileSource file = FileSource.open(path)) {
       if (file.size() == 0) {
         throw new BadFileException(
-            path, "expected a safetensors, npy or npz file, got an empty one");
+            path, "expected a safetensors, npy, npz or torch file, got an empty one");
       }
       start = new byte[(int) Math.min(9, file.size())];
       file.read(0, MemorySegment.ofArray(start));
     }
     String name = path.getFileName().toString();
-    if (TorchFile.looksLike(path, start)) {
-      throw new BadFileException(path, TorchFile.ADVICE);
-    }
     if (NpyHeader.isMagic(start) || name.endsWith(".npy")) {
       return NpyFile.open(path);
     }
     boolean zip = start.length > 3 && start[0] == 'P' && start[1] == 'K' && start[2] < 8;
-    if (zip && start[3] == start[2] + 1 || name.endsWith(".npz")) {
+    zip = zip && start[3] == start[2] + 1;
+    // A line of JSON before the archive (saev), or a pickle: TorchFile says which it reads.
+    boolean text = start[0] == '{' && (start.length < 9 || start[7] != 0);
+    if (zip ? TorchFile.isArchive(path) : text || start[0] == (byte) 0x80 || isTorchName(name)) {
+      return TorchFile.open(path).tensors();
+    }
+    if (zip || name.endsWith(".npz")) {
       return NpzFile.open(path);
     }
     if (start.length == 9 && start[8] == '{' || name.endsWith(".safetensors")) {
       return SafetensorsFile.open(path);
     }
-    throw new BadFileException(path, "expected a safetensors, npy or npz file, got something else");
+    throw new BadFileException(
+        path, "expected a safetensors, npy, npz or torch file, got something else");
+  }
+
+  private static boolean isTorchName(String name) {
+    return name.endsWith(".pt") || name.endsWith(".pth");
   }
 
   /**

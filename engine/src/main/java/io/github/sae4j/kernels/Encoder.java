@@ -18,6 +18,28 @@ public interface Encoder extends AutoCloseable {
    */
   void encode(Matrix x, SparseCodes out);
 
+  /**
+   * Whether this encoder holds W_enc itself, so that the matrix it was made from may be freed.
+   *
+   * @return true if {@link #readRows} gives its rows
+   */
+  default boolean keepsRows() {
+    return false;
+  }
+
+  /**
+   * Reads rows of W_enc, with the bits they were given with.
+   *
+   * @param first first latent
+   * @param count number of latents
+   * @param target receives {@code count · d_in} weights, row after row
+   * @param at position of the first
+   * @throws UnsupportedOperationException if the encoder does not {@linkplain #keepsRows keep} them
+   */
+  default void readRows(int first, int count, float[] target, int at) {
+    throw new UnsupportedOperationException("this encoder does not keep W_enc");
+  }
+
   /** Frees the prepared weights; encoders of other weights are not touched. */
   @Override
   void close();

@@ -29,7 +29,7 @@ public final class Folding {
   /**
    * What has to be folded.
    *
-   * @param wDec decoder {@code [d_sae, d_in]} before folding
+   * @param wDec decoder {@code [d_sae, d_out]} before folding
    * @param inputScale the factor s, 1 if there is none; finite and positive
    * @param decoderNorms whether activations are rescaled by decoder norms
    * @return the factors
@@ -61,15 +61,15 @@ public final class Folding {
    * @param weights those that this folding was made for
    */
   public void apply(SaeWeights weights) {
-    int d = weights.dIn();
-    float[] row = new float[d];
+    float[] in = new float[weights.dIn()];
+    float[] out = new float[weights.dOut()];
     for (int i = 0; i < weights.dSae(); i++) {
-      weights.wEnc().read(i, 1, row, 0);
-      encoder(i, row, 0, d);
-      weights.wEnc().write(i, 1, row, 0);
-      weights.wDec().read(i, 1, row, 0);
-      decoder(i, row, 0, d);
-      weights.wDec().write(i, 1, row, 0);
+      weights.wEnc().read(i, 1, in, 0);
+      encoder(i, in, 0, in.length);
+      weights.wEnc().write(i, 1, in, 0);
+      weights.wDec().read(i, 1, out, 0);
+      decoder(i, out, 0, out.length);
+      weights.wDec().write(i, 1, out, 0);
     }
     float[] bEnc = weights.bEnc().toArray();
     encoderBias(bEnc);

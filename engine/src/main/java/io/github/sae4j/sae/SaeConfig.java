@@ -1,61 +1,124 @@
 package io.github.sae4j.sae;
 
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
-import java.util.Collections;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.Objects;
 
 /**
- * What a trained TopK SAE computes, apart from its weights. What can be folded into the weights has
- * been: neither {@code rescale_acts_by_decoder_norm} nor the factor of {@code
+ * What an SAE or a transcoder computes, apart from its weights. What can be folded into the weights
+ * has been: neither {@code rescale_acts_by_decoder_norm} nor the factor of {@code
  * expected_average_only_in} exists at run time (see {@link Folding}).
  *
- * @param dIn {@code d_in}, width of the activations
+ * @param dIn {@code d_in}, width of the activations encoded
+ * @param dOut {@code d_out}, width of what is decoded; {@code d_in} but for a transcoder
  * @param dSae {@code d_sae}, number of latents
- * @param k latents per row, 1 to {@code d_sae}
- * @param applyBDecToInput {@code apply_b_dec_to_input}: encode x − b_dec instead of x
+ * @param activation how latents become active; of every row by itself, so that codes do not depend
+ *     on how rows are batched
+ * @param transcoder whether the output stands for another activation than the input
+ * @param applyBDecToInput {@code apply_b_dec_to_input}: encode x − b_dec instead of x; not with a
+ *     transcoder, whose b_dec belongs to the output
  * @param normalization {@code normalize_activations}: what is done to each row before encoding and
- *     undone after decoding
- * @param selection where activations are cut; {@link Relu#NONE} is for training only
- * @param metadata what the checkpoint says of where the SAE belongs (model, hook, data, versions),
- *     kept as it was: JSON values by key, in order
+ *     undone after decoding; a transcoder does not undo it
+ * @param metadata where the SAE belongs and how it came to be
  */
 public record SaeConfig(
     int dIn,
+    int dOut,
     int dSae,
-    int k,
+    Activation activation,
+    boolean transcoder,
     boolean applyBDecToInput,
     InputNormalization normalization,
-    Relu selection,
-    Map<String, Object> metadata) {
+    SaeMetadata metadata) {
 
-  /** Checks the ranges and copies the metadata. */
+  /** Checks the ranges. */
   public SaeConfig {
     Shapes.expect(dIn >= 1, "d_in", "at least 1", dIn);
-    Shapes.expect(dSae >= 1, "d_sae", "at least 1", dSae);
-    Shapes.expect(k >= 1 && k <= dSae, "k", "1 to d_sae = " + dSae, k);
-    Objects.requireNonNull(normalization, "normalization");
     Shapes.expect(
-        selection == Relu.AFTER || selection == Relu.BEFORE,
-        "selection",
-        "BEFORE or AFTER",
-        selection);
-    metadata = Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
+        dOut >= 1 && (transcoder || dOut == dIn),
+        "d_out",
+        transcoder ? "at least 1" : "d_in = " + dIn,
+        dOut);
+    Shapes.expect(dSae >= 1, "d_sae", "at least 1", dSae);
+    activation.checkLatents(dSae);
+    Shapes.expect(
+        activation.rowByRow(), "activation", "one that takes each row by itself", activation);
+    Shapes.expect(
+        !(transcoder && applyBDecToInput),
+        "apply_b_dec_to_input",
+        "false with a transcoder",
+        applyBDecToInput);
+    Objects.requireNonNull(normalization, "normalization");
+    Objects.requireNonNull(metadata, "metadata");
   }
 
   /**
-   * A configuration with SAELens's defaults: b_dec subtracted from the input, rows as they are,
-   * ReLU after the selection.
+   * A TopK SAE with SAELens's defaults: b_dec subtracted from the input, rows as they are, ReLU
+   * after the selection.
    *
    * @param dIn width of the activations
    * @param dSae number of latents
    * @param k latents per row
    * @return the configuration, without metadata
    */
-  public static SaeConfig of(int dIn, int dSae, int k) {
-    return new SaeConfig(dIn, dSae, k, true, InputNormalization.NONE, Relu.AFTER, Map.of());
+  public static SaeConfig topK(int dIn, int dSae, int k) {
+    return of(dIn, dSae, Ranked.topK(k, Relu.AFTER));
+  }
+
+  /**
+   * An SAE with SAELens's defaults: b_dec subtracted from the input, rows as they are.
+   *
+   * @param dIn width of the activations
+   * @param dSae number of latents
+   * @param activation how latents become active
+   * @return the configuration, without metadata
+   */
+  public static SaeConfig of(int dIn, int dSae, Activation activation) {
+    return new SaeConfig(
+        dIn, dIn, dSae, activation, false, true, InputNormalization.NONE, SaeMetadata.NONE);
+  }
+
+  /**
+   * The most latents that a row can have.
+   *
+   * @return the activation's fixed length, or {@code d_sae} where rows differ
+   */
+  public int mostLatents() {
+    return activation.fixedLength().orElse(dSae);
+  }
+
+  /**
+   * The same with another normalisation of rows.
+   *
+   * @param changed what is done to each row
+   * @return the changed configuration
+   */
+  public SaeConfig with(InputNormalization changed) {
+    return new SaeConfig(
+        dIn, dOut, dSae, activation, transcoder, applyBDecToInput, changed, metadata);
+  }
+
+  /**
+   * The same with other metadata.
+   *
+   * @param changed the metadata
+   * @return the changed configuration
+   */
+  public SaeConfig with(SaeMetadata changed) {
+    return new SaeConfig(
+        dIn, dOut, dSae, activation, transcoder, applyBDecToInput, normalization, changed);
+  }
+
+  /**
+   * The same with or without b_dec subtracted from the input.
+   *
+   * @param changed {@code apply_b_dec_to_input}
+   * @return the changed configuration
+   */
+  public SaeConfig withBDecApplied(boolean changed) {
+    return new SaeConfig(dIn, dOut, dSae, activation, transcoder, changed, normalization, metadata);
   }
 }

@@ -1,60 +1,223 @@
 package io.github.sae4j.sae;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 
 /**
- * The weights of an SAE and the device memory that holds them. Encoder and decoder are both {@code
- * [d_sae, d_in]}, whatever a file's layout is.
+ * The weights of an SAE and the device memory that holds them: encoder {@code [d_sae, d_in]} and
+ * decoder {@code [d_sae, d_out]}, whatever a file's layout is. In tied weights both are one matrix.
  *
- * @param memory owns the matrices; closed with the weights
- * @param wEnc encoder {@code [d_sae, d_in]}
- * @param bEnc encoder bias {@code [1, d_sae]}
- * @param wDec decoder {@code [d_sae, d_in]}
- * @param bDec decoder bias {@code [1, d_in]}
+ * <p>A served SAE may keep its encoder only in the form in which its device reads it fastest: then
+ * {@link #wEnc} is gone, and {@link #readEncoder} gives its rows, with the same bits.
  */
-public record SaeWeights(OffHeap memory, Matrix wEnc, Matrix bEnc, Matrix wDec, Matrix bDec)
-    implements AutoCloseable {
+public final class SaeWeights implements AutoCloseable {
+  private final OffHeap memory;
+  private final OffHeap encoderMemory;
+  private volatile Matrix wEnc;
+  private final Matrix bEnc;
+  private final Matrix wDec;
+  private final Matrix bDec;
+  private final Matrix wSkip;
+  private final int dIn;
+  private volatile Encoder keeper;
 
-  /** Checks the shapes against the encoder's. */
-  public SaeWeights {
+  /**
+   * Weights in memory that someone else owns as well, without a skip connection.
+   *
+   * @param memory closed with the weights
+   * @param wEnc encoder {@code [d_sae, d_in]}
+   * @param bEnc encoder bias {@code [1, d_sae]}
+   * @param wDec decoder {@code [d_sae, d_out]}
+   * @param bDec decoder bias {@code [1, d_out]}
+   */
+  public SaeWeights(OffHeap memory, Matrix wEnc, Matrix bEnc, Matrix wDec, Matrix bDec) {
+    this(memory, null, wEnc, bEnc, wDec, bDec, null);
+  }
+
+  private SaeWeights(
+      OffHeap memory,
+      OffHeap encoderMemory,
+      Matrix wEnc,
+      Matrix bEnc,
+      Matrix wDec,
+      Matrix bDec,
+      Matrix wSkip) {
     Shapes.expect("b_enc", bEnc, 1, wEnc.rows());
-    Shapes.expect("W_dec", wDec, wEnc.rows(), wEnc.cols());
-    Shapes.expect("b_dec", bDec, 1, wEnc.cols());
+    Shapes.expect("W_dec", wDec, wEnc.rows(), wDec.cols());
+    Shapes.expect("b_dec", bDec, 1, wDec.cols());
+    if (wSkip != null) {
+      Shapes.expect("W_skip", wSkip, wDec.cols(), wEnc.cols());
+    }
+    this.memory = memory;
+    this.encoderMemory = encoderMemory;
+    this.wEnc = wEnc;
+    this.bEnc = bEnc;
+    this.wDec = wDec;
+    this.bDec = bDec;
+    this.wSkip = wSkip;
+    this.dIn = wEnc.cols();
+  }
+
+  /**
+   * Allocates zero weights of an autoencoder in a device's memory.
+   *
+   * @param device where they will be used
+   * @param dIn width of the activations
+   * @param dSae number of latents
+   * @return zeros; the caller closes them, or hands them to a {@link SparseAutoencoder}
+   */
+  public static SaeWeights allocate(Device device, int dIn, int dSae) {
+    return allocate(device, dIn, dIn, dSae, false);
   }
 
   /**
    * Allocates zero weights in a device's memory.
    *
    * @param device where they will be used
-   * @param dIn width of the activations
+   * @param dIn width of the input
+   * @param dOut width of the output
    * @param dSae number of latents
-   * @return zeros; the caller closes them, or hands them to a {@link TopKSae}
+   * @param skip whether there is a skip connection
+   * @return zeros; the caller closes them, or hands them to a {@link SparseAutoencoder}
    */
-  public static SaeWeights allocate(Device device, int dIn, int dSae) {
-    OffHeap memory = device.openMemory();
+  public static SaeWeights allocate(Device device, int dIn, int dOut, int dSae, boolean skip) {
+    OffHeap own = device.openMemory();
+    OffHeap encoder = null;
     try {
+      encoder = device.openMemory();
       return new SaeWeights(
-          memory,
-          memory.matrix(dSae, dIn),
-          memory.vector(dSae),
-          memory.matrix(dSae, dIn),
-          memory.vector(dIn));
+          own,
+          encoder,
+          encoder.matrix(dSae, dIn),
+          own.vector(dSae),
+          own.matrix(dSae, dOut),
+          own.vector(dOut),
+          skip ? own.matrix(dOut, dIn) : null);
     } catch (Throwable e) {
-      memory.close();
+      own.close();
+      if (encoder != null) {
+        encoder.close();
+      }
       throw e;
     }
   }
 
   /**
-   * Width of the activations.
+   * Allocates zero weights whose encoder and decoder are one matrix.
+   *
+   * @param device where they will be used
+   * @param dIn width of the activations
+   * @param dSae number of latents
+   * @return zeros; the caller closes them, or hands them to a {@link SparseAutoencoder}
+   */
+  public static SaeWeights allocateTied(Device device, int dIn, int dSae) {
+    OffHeap own = device.openMemory();
+    try {
+      Matrix w = own.matrix(dSae, dIn);
+      return new SaeWeights(own, null, w, own.vector(dSae), w, own.vector(dIn), null);
+    } catch (Throwable e) {
+      own.close();
+      throw e;
+    }
+  }
+
+  /**
+   * The encoder as a matrix.
+   *
+   * @return {@code [d_sae, d_in]}
+   * @throws IllegalStateException if only the device's own form of it is kept, see {@link
+   *     #readEncoder}
+   */
+  public Matrix wEnc() {
+    Matrix matrix = wEnc;
+    if (matrix == null) {
+      throw new IllegalStateException(
+          "W_enc is kept in the form that its device reads; readEncoder gives its rows");
+    }
+    return matrix;
+  }
+
+  /**
+   * The encoder bias.
+   *
+   * @return {@code [1, d_sae]}
+   */
+  public Matrix bEnc() {
+    return bEnc;
+  }
+
+  /**
+   * The decoder.
+   *
+   * @return {@code [d_sae, d_out]}; the same matrix as {@link #wEnc} in tied weights
+   */
+  public Matrix wDec() {
+    return wDec;
+  }
+
+  /**
+   * The decoder bias.
+   *
+   * @return {@code [1, d_out]}
+   */
+  public Matrix bDec() {
+    return bDec;
+  }
+
+  /**
+   * The skip connection S, which adds {@code x Sᵀ} to the output.
+   *
+   * @return {@code [d_out, d_in]}, or null if there is none
+   */
+  public Matrix wSkip() {
+    return wSkip;
+  }
+
+  /**
+   * Whether encoder and decoder are one matrix.
+   *
+   * @return true for tied weights
+   */
+  public boolean tied() {
+    return wEnc == wDec;
+  }
+
+  /**
+   * Reads rows of the encoder, however it is kept.
+   *
+   * @param first first latent
+   * @param count number of latents
+   * @param target receives {@code count · d_in} weights, row after row
+   * @param at position of the first
+   */
+  public void readEncoder(int first, int count, float[] target, int at) {
+    Matrix matrix = wEnc;
+    if (matrix != null) {
+      matrix.read(first, count, target, at);
+    } else {
+      keeper.readRows(first, count, target, at);
+    }
+  }
+
+  /**
+   * Width of the input.
    *
    * @return {@code d_in}
    */
   public int dIn() {
-    return wEnc.cols();
+    return dIn;
+  }
+
+  /**
+   * Width of the output.
+   *
+   * @return {@code d_out}
+   */
+  public int dOut() {
+    return wDec.cols();
   }
 
   /**
@@ -63,12 +226,29 @@ public record SaeWeights(OffHeap memory, Matrix wEnc, Matrix bEnc, Matrix wDec, 
    * @return {@code d_sae}
    */
   public int dSae() {
-    return wEnc.rows();
+    return wDec.rows();
+  }
+
+  /** The memory that lives as long as the weights. */
+  OffHeap memory() {
+    return memory;
+  }
+
+  /** Frees the encoder's rows if a prepared encoder keeps them and nothing else needs them. */
+  void leaveEncoderTo(Encoder prepared) {
+    if (encoderMemory != null && wEnc != null && prepared.keepsRows()) {
+      keeper = prepared;
+      wEnc = null;
+      encoderMemory.close();
+    }
   }
 
   /** Frees the memory; a second call does nothing. */
   @Override
   public void close() {
     memory.close();
+    if (encoderMemory != null) {
+      encoderMemory.close();
+    }
   }
 }

@@ -6,8 +6,8 @@ import java.util.StringJoiner;
 /**
  * The code of one row, on the heap.
  *
- * @param indices the k selected latents, ascending
- * @param values their activations, at least 0
+ * @param indices the active latents, ascending
+ * @param values their activations
  */
 public record SparseCode(int[] indices, float[] values) {
   /** Checks that there is a value for every index. */
@@ -43,6 +43,15 @@ public record SparseCode(int[] indices, float[] values) {
       pairs.add(indices[slot] + ": " + values[slot]);
     }
     return pairs.toString();
+  }
+
+  /**
+   * How many latents it holds.
+   *
+   * @return number of indices
+   */
+  public int length() {
+    return indices.length;
   }
 
   /**

@@ -17,25 +17,38 @@ final class Workspaces {
   private static final int MOST_ROWS = 1024;
   private static final int FEWEST_ROWS = 16;
 
+  /** Room for the latents of a row where their number is open; it grows. */
+  private static final int SOME_LATENTS = 128;
+
   private final OffHeap memory;
   private final SaeConfig config;
+  private final boolean skip;
   private final Deque<Workspace> single = new ArrayDeque<>();
   private final Deque<Workspace> large = new ArrayDeque<>();
 
-  Workspaces(OffHeap memory, SaeConfig config) {
+  Workspaces(OffHeap memory, SaeConfig config, boolean skip) {
     this.memory = memory;
     this.config = config;
+    this.skip = skip;
   }
 
   /**
    * Scratch for the rows of a chunk.
    *
    * @param input rows given as arrays, or normalised rows {@code [rows, d_in]}
-   * @param output reconstructed rows {@code [rows, d_in]}
+   * @param output reconstructed rows {@code [rows, d_out]}
+   * @param skipped what the skip connection adds {@code [rows, d_out]}; null without one
    * @param codes of the rows
-   * @param factors of the rows' normalisation
+   * @param scales to undo the rows' normalisation {@code [1, rows]}
+   * @param shifts to undo the rows' normalisation {@code [1, rows]}
    */
-  record Workspace(Matrix input, Matrix output, SparseCodes codes, RowFactors factors) {
+  record Workspace(
+      Matrix input,
+      Matrix output,
+      Matrix skipped,
+      SparseCodes codes,
+      Matrix scales,
+      Matrix shifts) {
     int rows() {
       return input.rows();
     }
@@ -47,8 +60,10 @@ final class Workspaces {
           : new Workspace(
               input.firstRows(count),
               output.firstRows(count),
+              skipped == null ? null : skipped.firstRows(count),
               codes.firstRows(count),
-              factors.firstRows(count));
+              scales.firstElements(count),
+              shifts.firstElements(count));
     }
   }
 
@@ -61,9 +76,11 @@ final class Workspaces {
     int size = rows == 1 ? 1 : Math.clamp(LARGE / config.dIn(), FEWEST_ROWS, MOST_ROWS);
     return new Workspace(
         memory.matrix(size, config.dIn()),
-        memory.matrix(size, config.dIn()),
-        memory.codes(size, config.k()),
-        RowFactors.allocate(memory, size));
+        memory.matrix(size, config.dOut()),
+        skip ? memory.matrix(size, config.dOut()) : null,
+        memory.codes(size, Math.min(config.mostLatents(), SOME_LATENTS)),
+        memory.vector(size),
+        memory.vector(size));
   }
 
   synchronized void giveBack(Workspace workspace) {

@@ -3,8 +3,8 @@ package io.github.sae4j.training;
 import io.github.sae4j.options.ConfigException;
 
 /**
- * When a run writes a checkpoint, and how many it keeps. The last step writes none: the finished
- * SAE takes its place. Checkpoints change nothing that is computed.
+ * When a run writes a checkpoint, and how many it keeps. After the last step it writes one whatever
+ * stands here, from which the run can be made longer. Checkpoints change nothing that is computed.
  *
  * @param every a checkpoint each so many steps; 0 for none
  * @param evenly so many checkpoints at even distances over the run; 0 for none
@@ -36,7 +36,8 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
    * @param steps steps of the whole run
    * @param secondsSince time since the last checkpoint, or since the start
    * @return true after step i·steps/(evenly + 1) for each i from 1 to {@code evenly}, rounded down,
-   *     after each multiple of {@code every}, and when the last one is too old
+   *     after each multiple of {@code every}, and when the last one is too old; false for the last
+   *     step, which has its own
    */
   public boolean due(long step, long steps, double secondsSince) {
     if (step < 1 || step >= steps) {

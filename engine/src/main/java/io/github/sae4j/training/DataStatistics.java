@@ -21,6 +21,9 @@ final class DataStatistics {
   /** Rows of OpenAI's sample of activations. */
   private static final long VARIANCE_ROWS = 32768;
 
+  /** A mean is known well by few rows; where it matters it is many times their spread. */
+  private static final long OFFSET_ROWS = 2048;
+
   /** Rows read at a time: a few megabytes. */
   private static final int MOST_BLOCK_ROWS = 1024;
 
@@ -63,6 +66,48 @@ final class DataStatistics {
         });
     double mean = norms.total() / count[0];
     return mean > 0 ? (float) (Math.sqrt(rows.width()) / mean) : 1f;
+  }
+
+  /**
+   * How far the rows lie from 0 over how far they lie apart: ‖x̄‖² / mean ‖x − x̄‖², by a sample of
+   * rows.
+   *
+   * @param ratio the quotient; infinite if the rows do not vary, 0 if their mean is 0
+   * @param column the column of largest mean
+   * @param share its share of ‖x̄‖²
+   */
+  record Offset(double ratio, int column, double share) {}
+
+  /**
+   * Measures how far the rows lie from 0.
+   *
+   * @return the offset
+   * @throws IOException if reading fails
+   */
+  Offset offset() throws IOException {
+    double[] sums = new double[rows.width()];
+    double[] norms = {0, 0};
+    forEachRow(
+        OFFSET_ROWS,
+        row -> {
+          for (int j = 0; j < sums.length; j++) {
+            sums[j] += row[j];
+            norms[0] += (double) row[j] * row[j];
+          }
+          norms[1]++;
+        });
+    double square = 0;
+    int largest = 0;
+    for (int j = 0; j < sums.length; j++) {
+      sums[j] /= norms[1];
+      square += sums[j] * sums[j];
+      largest = Math.abs(sums[j]) > Math.abs(sums[largest]) ? j : largest;
+    }
+    if (!(square > 0)) {
+      return new Offset(0, 0, 0);
+    }
+    double spread = Math.max(0, norms[0] / norms[1] - square);
+    return new Offset(square / spread, largest, sums[largest] * sums[largest] / square);
   }
 
   /**

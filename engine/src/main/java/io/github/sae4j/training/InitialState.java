@@ -5,12 +5,14 @@ import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionType;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 
@@ -86,7 +88,19 @@ final class InitialState {
    * @param factor normalisation factor s by which rows will be multiplied
    * @throws ConfigException if the SAE does not fit the configuration
    */
-  void copy(TopKSae sae, float factor) {
+  void copy(SparseAutoencoder sae, float factor) {
+    boolean topK =
+        sae.config().activation() instanceof Ranked ranked
+            && ranked.isTopK()
+            && ranked.relu() != Relu.NONE;
+    if (!topK || sae.config().transcoder() || sae.weights().wSkip() != null) {
+      throw new ConfigException(
+          "from_pretrained",
+          "expected a TopK autoencoder, got "
+              + (sae.config().transcoder() ? "a transcoder, " : "")
+              + sae.config().activation()
+              + (sae.weights().wSkip() != null ? " with a skip connection" : ""));
+    }
     expect("d_in", sae.config().dIn(), state.dIn());
     expect("d_sae", sae.config().dSae(), state.dSae());
     expect(
@@ -97,7 +111,11 @@ final class InitialState {
           ActivationNormalization.of(sae.config().normalization()),
           config.data().normalizeActivations());
     }
-    state.wEnc().copyFrom(sae.weights().wEnc());
+    float[] row = new float[state.dIn()];
+    for (int i = 0; i < state.dSae(); i++) {
+      sae.weights().readEncoder(i, 1, row, 0);
+      state.wEnc().write(i, 1, row, 0);
+    }
     state.wDec().copyFrom(sae.weights().wDec());
     state.bEnc().copyFrom(sae.weights().bEnc());
     state.bDec().copyFrom(sae.weights().bDec());

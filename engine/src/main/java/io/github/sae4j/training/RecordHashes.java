@@ -2,7 +2,8 @@ package io.github.sae4j.training;
 
 import io.github.sae4j.format.DiskFile;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -22,36 +23,46 @@ final class RecordHashes {
   private RecordHashes() {}
 
   /** SHA-256 in hex of what an SAE computes and of all its weights' bits. */
-  static String of(TopKSae sae) {
+  static String of(SparseAutoencoder sae) {
     MessageDigest digest = sha256();
+    SaeConfig config = sae.config();
     digest.update(
-        (sae.config().dIn()
+        (config.dIn()
                 + " "
-                + sae.config().dSae()
+                + config.dOut()
                 + " "
-                + sae.config().k()
+                + config.dSae()
                 + " "
-                + sae.config().applyBDecToInput()
+                + config.activation()
                 + " "
-                + sae.config().normalization())
+                + config.transcoder()
+                + " "
+                + config.applyBDecToInput()
+                + " "
+                + config.normalization())
             .getBytes(StandardCharsets.UTF_8));
+    float[] row = new float[config.dIn()];
+    for (int i = 0; i < config.dSae(); i++) {
+      // A served SAE may keep its encoder in another form than a matrix.
+      sae.weights().readEncoder(i, 1, row, 0);
+      update(digest, row);
+    }
     for (Matrix matrix :
-        List.of(
-            sae.weights().wEnc(),
-            sae.weights().bEnc(),
-            sae.weights().wDec(),
-            sae.weights().bDec())) {
-      float[] row = new float[matrix.cols()];
-      ByteBuffer bytes =
-          ByteBuffer.allocate(row.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        List.of(sae.weights().bEnc(), sae.weights().wDec(), sae.weights().bDec())) {
+      float[] values = new float[matrix.cols()];
       for (int i = 0; i < matrix.rows(); i++) {
-        matrix.read(i, 1, row, 0);
-        bytes.clear();
-        bytes.asFloatBuffer().put(row);
-        digest.update(bytes);
+        matrix.read(i, 1, values, 0);
+        update(digest, values);
       }
     }
     return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void update(MessageDigest digest, float[] values) {
+    ByteBuffer bytes =
+        ByteBuffer.allocate(values.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.asFloatBuffer().put(values);
+    digest.update(bytes);
   }
 
   /**

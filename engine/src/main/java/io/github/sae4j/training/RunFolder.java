@@ -4,13 +4,18 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.Json;
+import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -27,6 +32,12 @@ public record RunFolder(Path path) {
 
   /** Member of {@code config.json}: the other options of the command. */
   public static final String OPTIONS = "options";
+
+  /** Member of {@code config.json}: after which steps the run was made longer, if it was. */
+  static final String EXTENSIONS = "extensions";
+
+  /** Member of an extension: rows trained on before it. */
+  static final String FROM_SAMPLES = "from_samples";
 
   /** Member of {@code config.json}: rows left out since a step, given when the run was resumed. */
   public static final String REMOVALS = "removals";
@@ -71,7 +82,7 @@ public record RunFolder(Path path) {
    * @return the file
    */
   public Path config() {
-    return path.resolve("config.json");
+    return path.resolve(CheckpointStore.CONFIG);
   }
 
   /**
@@ -114,14 +125,15 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Whether the run has come to its end: the trained SAE is there and undamaged.
+   * Whether the run has come to its end: the trained SAE is there and undamaged, and the run was
+   * not made longer since.
    *
    * @return true if nothing is left to do
    */
   public boolean finished() {
     try {
       Manifest.verify(trained());
-      return true;
+      return extendedFrom() == 0 || extendedFrom() < trainedSamples();
     } catch (IOException e) {
       return false;
     }
@@ -150,6 +162,9 @@ public record RunFolder(Path path) {
       throws IOException {
     if (checkpoint.isPresent()) {
       TrainerState state = TrainerState.read(checkpoint.get());
+      if (section.equals(TRAINING) && extendedFrom() == state.samples()) {
+        return section(section, Optional.empty()); // made longer there, and not yet gone on
+      }
       return Optional.of(section.equals(DATA) ? state.data() : state.config());
     }
     if (readConfig().get(section) instanceof Map<?, ?> members) {
@@ -158,6 +173,75 @@ public record RunFolder(Path path) {
       return Optional.of(copy);
     }
     return Optional.empty();
+  }
+
+  /**
+   * Makes sure that nobody's files are written over.
+   *
+   * @throws ConfigException if the folder holds something that is not a run
+   * @throws IOException if it cannot be read
+   */
+  public void expectNotForeign() throws IOException {
+    Optional<String> foreign = CheckpointStore.foreign(path);
+    if (foreign.isPresent()) {
+      throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
+    }
+  }
+
+  /** Rows after which the run was last made longer; 0 if it never was. */
+  long extendedFrom() throws IOException {
+    return readableConfig().get(EXTENSIONS) instanceof List<?> all
+            && !all.isEmpty()
+            && all.getLast() instanceof Map<?, ?> last
+            && last.get(FROM_SAMPLES) instanceof Long samples
+        ? samples
+        : 0;
+  }
+
+  /** Checkpoints stand in for a lost or damaged file. */
+  private Map<String, Object> readableConfig() throws IOException {
+    try {
+      return readConfig();
+    } catch (BadFileException e) {
+      return Map.of();
+    }
+  }
+
+  /** Rows that the trained SAE was trained on, by its metadata. */
+  long trainedSamples() throws IOException {
+    Path file = trained().resolve("cfg.json");
+    Map<String, Object> config = Json.readObject(file, MOST_CONFIG_BYTES);
+    if (config.get("metadata") instanceof Map<?, ?> metadata
+        && metadata.get("n_training_samples") instanceof Long samples) {
+      return samples;
+    }
+    throw new BadFileException(file, "metadata: expected a count named n_training_samples");
+  }
+
+  /**
+   * What differs between a configuration and the run's.
+   *
+   * @param now a configuration
+   * @param checkpoint a checkpoint of the run, if there is one
+   * @return one phrase an option; empty if nothing does, or the run's is lost
+   * @throws IOException if a file cannot be read
+   */
+  public List<String> differences(TrainingConfig now, Optional<Path> checkpoint)
+      throws IOException {
+    Optional<Map<String, Object>> saved = section(TRAINING, checkpoint);
+    if (saved.isEmpty()) {
+      return List.of();
+    }
+    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
+    List<String> differences = new ArrayList<>();
+    now.toMap()
+        .forEach(
+            (option, value) -> {
+              if (!Objects.equals(before.get(option), value)) {
+                differences.add(option + " was " + before.get(option) + ", is now " + value);
+              }
+            });
+    return differences;
   }
 
   /**

@@ -13,7 +13,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -76,9 +76,11 @@ public final class Trainer implements AutoCloseable {
     leftOut = done.leftOut();
     spec =
         config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
-    steps = config.steps(data.training().rows());
+    steps = Math.ceilDiv(samples + done.shortRows(), (long) spec.shape().rows());
     learningRate = config.learningRate(spec.shape().dSae(), steps);
-    long position = Math.min(samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()));
+    long position =
+        Math.min(
+            samples, Math.multiplyExact(stepsDone, (long) spec.shape().rows()) - done.shortRows());
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
@@ -107,8 +109,21 @@ public final class Trainer implements AutoCloseable {
    * @param steps steps done, those included whose batch lost all its rows
    * @param passedOver how many of them that were: the optimizer has made so many steps fewer
    * @param leftOut rows that had a place in the stream so far and took no part
+   * @param shortRows places by which the batches so far fell short of whole ones, because the run
+   *     was to end there before it was made longer; 0 before the last step of most runs
    */
-  public record Done(long steps, long passedOver, LeftOut leftOut) {}
+  public record Done(long steps, long passedOver, LeftOut leftOut, long shortRows) {
+    /**
+     * Of a run whose batches so far were whole.
+     *
+     * @param steps steps done
+     * @param passedOver how many of them had no rows
+     * @param leftOut rows that took no part
+     */
+    public Done(long steps, long passedOver, LeftOut leftOut) {
+      this(steps, passedOver, leftOut, 0);
+    }
+  }
 
   /** Gives a trainer its first or its saved state. */
   @FunctionalInterface
@@ -135,7 +150,10 @@ public final class Trainer implements AutoCloseable {
    * @throws IOException if reading fails
    */
   public static Trainer start(
-      TrainingConfig config, TrainingData data, Device device, Optional<TopKSae> pretrained)
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Optional<SparseAutoencoder> pretrained)
       throws IOException {
     Measured measured = measure(config, data);
     return new Trainer(
@@ -343,12 +361,23 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
+   * The learning rate of a step.
+   *
+   * @param step the step, from 1
+   * @return its learning rate, as a run of this length has it
+   */
+  public double learningRateAt(long step) {
+    return learningRate.at(step - 1);
+  }
+
+  /**
    * How far this trainer has come, to {@link #resume} from.
    *
    * @return steps, and what took no part in them
    */
   public Done progress() {
-    return new Done(stepsDone, passedOver, leftOut);
+    long places = Math.multiplyExact(stepsDone, (long) spec.shape().rows());
+    return new Done(stepsDone, passedOver, leftOut, places - position());
   }
 
   /**

@@ -30,6 +30,13 @@ public interface TrainingListener {
   default void checkpoint(Path folder) {}
 
   /**
+   * Something worth knowing, and as it should be.
+   *
+   * @param message one line
+   */
+  default void note(String message) {}
+
+  /**
    * Something that the user should know and that does not stop the run.
    *
    * @param message one line

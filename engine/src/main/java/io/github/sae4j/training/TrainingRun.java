@@ -3,8 +3,9 @@ package io.github.sae4j.training;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
-import io.github.sae4j.checkpoint.SaeLensLayout;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
@@ -13,20 +14,25 @@ import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowRules;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -56,7 +62,8 @@ public final class TrainingRun {
    *     is a warning; if not, it ends the run
    * @param logEvery a line of metrics each so many steps
    * @param record further members of {@code config.json}: versions, command line, options
-   * @param metadata where the SAE belongs (model, hook), for its checkpoint
+   * @param metadata where the SAE belongs (model, hook), for its checkpoint; what the SAE that a
+   *     run starts from says of that is kept where nothing here replaces it
    */
   public record Settings(
       RunFolder folder,
@@ -73,8 +80,20 @@ public final class TrainingRun {
     }
   }
 
+  /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
+  private static final String SHORT_ROWS = "short_rows";
+
+  /** Options that say how long a run is. */
+  private static final List<String> LENGTHS = List.of("training_samples", "epochs", "steps");
+
+  /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
+  private static final String INHERITED = "inherited_metadata";
+
   /** What a checkpoint calls the hash of the log that it was written with. */
   private static final String LOG_HASH = "metrics_sha256";
+
+  /** Squared length of the mean over the variance, from which on users are warned. */
+  private static final double MOST_OFFSET = 10;
 
   private final Settings settings;
   private final TrainingConfig config;
@@ -82,6 +101,9 @@ public final class TrainingRun {
   private final Device device;
   private final TrainingListener listener;
   private Optional<Metrics> evaluation = Optional.empty();
+
+  /** What the SAE that the run started from said of itself. */
+  private Map<String, Object> inherited = Map.of();
 
   /** Which rows are left out, and since when. */
   private RowRecord rowRecord = RowRecord.NONE;
@@ -129,7 +151,8 @@ public final class TrainingRun {
    * @param pretrained an SAE to start from; empty to draw weights
    * @param stop asked after every step; true ends the run after a checkpoint
    * @return how it ended
-   * @throws ConfigException if options do not fit the data, or the folder holds a run already
+   * @throws ConfigException if options do not fit the data, or the folder holds a run already or
+   *     files of somebody else
    * @throws BadRowException if activations are not finite and none are left out; rows held out are
    *     read before the first step, rows to train on when their turn comes, and then a checkpoint
    *     is written first
@@ -137,7 +160,9 @@ public final class TrainingRun {
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
-  public Outcome start(Optional<TopKSae> pretrained, BooleanSupplier stop) throws IOException {
+  public Outcome start(Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
+      throws IOException {
+    settings.folder().expectNotForeign();
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (settings.folder().used()) {
         throw new ConfigException(
@@ -145,7 +170,11 @@ public final class TrainingRun {
             settings.folder().path()
                 + " holds a run already; choose another folder or resume that run");
       }
+      inherit(pretrained);
       warn();
+      if (pretrained.isEmpty()) {
+        warnOfOffset();
+      }
       // Found now, a bad row costs nothing; found by the evaluation, it costs the training.
       if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
         FiniteRows.expect(data.heldOut().get());
@@ -171,19 +200,28 @@ public final class TrainingRun {
    * @param pretrained the SAE that the run started from, if it did
    * @param stop asked after every step
    * @return how it ended
-   * @throws ConfigException if the configuration differs from the run's; says what differs
+   * @throws ConfigException if the configuration differs from the run's, finished or not; says what
+   *     differs
    * @throws BadFileException if the data differ, or the given checkpoint is damaged
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
   public Outcome resume(
-      Optional<Path> checkpoint, Optional<TopKSae> pretrained, BooleanSupplier stop)
+      Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
     try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
       if (checkpoint.isPresent()) {
         Manifest.verify(checkpoint.get());
       }
       Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
+      if (from.isPresent() && extendedAfter(from.get())) {
+        throw new ConfigException(
+            "resume_from_checkpoint",
+            from.get()
+                + " is from before the run was made longer; expected "
+                + settings.folder().path()
+                + " or a later checkpoint");
+      }
       expectSameConfig(from);
       expectSameData(from);
       if (settings.folder().finished()) {
@@ -193,39 +231,148 @@ public final class TrainingRun {
       warn();
       if (from.isEmpty()) {
         expectSamePretrained(pretrained);
+        inherit(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
       }
-      TrainerState saved = TrainerState.read(from.get());
-      expectSameLog(saved);
-      long steps = config.steps(data.training().rows());
-      if (saved.step() > steps) {
-        throw new BadFileException(
-            from.get(), "step: expected at most the run's " + steps + ", got " + saved.step());
-      }
-      Trainer.Measured measured =
-          new Trainer.Measured(
-              saved.normalizationFactor(),
-              config.needsMseScale()
-                  ? OptionalDouble.of(saved.mseScale())
-                  : OptionalDouble.empty());
-      try (Trainer trainer =
-          Trainer.resume(
-              config,
-              data,
-              device,
-              measured,
-              new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut()),
-              state -> TrainerState.readTensors(from.get(), state, Map.of()))) {
-        expectPosition(from.get(), saved, trainer);
-        return train(store, trainer, saved.metricsBytes(), stop);
-      }
+      return goOn(store, from.get(), stop);
     }
   }
 
+  private boolean extendedAfter(Path checkpoint) throws IOException {
+    return TrainerState.read(checkpoint).samples() < settings.folder().extendedFrom();
+  }
+
+  /**
+   * Makes a finished run longer and goes on with it, from the state of its last step. The learning
+   * rate of the further steps is that of a run of the new length at the same steps; with a constant
+   * one, and a last batch that was whole, the end has the bits of a run that was so long from the
+   * start.
+   *
+   * @param stop asked after every step
+   * @return how it ended; a run that was stopped is resumed, not extended again
+   * @throws ConfigException if the run is not finished, is not to be longer, or the configuration
+   *     differs from the run's in anything but its length
+   * @throws BadFileException if the data differ, or the state of the last step is missing
+   * @throws DivergenceException if training diverges
+   * @throws IOException if reading or writing fails
+   */
+  public Outcome extend(BooleanSupplier stop) throws IOException {
+    RunFolder folder = settings.folder();
+    try (CheckpointStore store = CheckpointStore.open(folder.path())) {
+      if (!folder.finished()) {
+        throw new ConfigException(
+            "extend", folder.path() + " is not finished; resume it as it is, then extend it");
+      }
+      Optional<Path> last = newest();
+      long before = folder.trainedSamples();
+      if (last.isEmpty() || TrainerState.read(last.get()).samples() != before) {
+        throw new BadFileException(
+            folder.path(), "the state of the last step is missing, the run cannot be extended");
+      }
+      TrainerState saved = TrainerState.read(last.get());
+      long after = config.samples(data.training().rows());
+      if (after <= saved.streamPosition()) {
+        throw new ConfigException(
+            "extend",
+            "expected steps, epochs or training_samples beyond the run's "
+                + saved.step()
+                + " steps ("
+                + saved.streamPosition()
+                + " rows), got "
+                + after
+                + " rows");
+      }
+      TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
+      expectSame(folder.differences(sameLength, last));
+      expectSameData(last);
+      rowRecord = resumedRows(last);
+      warn();
+      Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
+      List<Object> extensions = new ArrayList<>();
+      if (record.get(RunFolder.EXTENSIONS) instanceof List<?> earlier) {
+        extensions.addAll(earlier);
+      }
+      Map<String, Object> extension = new LinkedHashMap<>();
+      extension.put("from_step", saved.step());
+      extension.put(RunFolder.FROM_SAMPLES, before);
+      extensions.add(extension);
+      record.putAll(settings.record());
+      record.put(RunFolder.TRAINING, config.toMap());
+      record.put(RunFolder.EXTENSIONS, extensions);
+      record.remove(RunFolder.LOG); // it grows again
+      folder.writeConfig(record);
+      Files.deleteIfExists(folder.evaluation()); // that of the SAE that will be replaced
+      return goOn(store, last.get(), stop);
+    }
+  }
+
+  /** This run's options, but for its length. */
+  private Map<String, Object> withLengthOf(Map<String, Object> saved) {
+    Map<String, Object> options = config.toMap();
+    LENGTHS.forEach(option -> options.put(option, saved.get(option)));
+    return options;
+  }
+
+  private Outcome goOn(CheckpointStore store, Path from, BooleanSupplier stop) throws IOException {
+    TrainerState saved = TrainerState.read(from);
+    inherited = inherited(saved);
+    expectSameLog(saved);
+    long shortRows =
+        saved.extra().get(SHORT_ROWS) instanceof Long rows && rows > 0 && rows < saved.samples()
+            ? rows
+            : 0;
+    long rows = config.samples(data.training().rows());
+    long steps = Math.ceilDiv(rows + shortRows, (long) config.rowsPerStep());
+    if (saved.step() > steps) {
+      throw new BadFileException(
+          from, "step: expected at most the run's " + steps + ", got " + saved.step());
+    }
+    Trainer.Measured measured =
+        new Trainer.Measured(
+            saved.normalizationFactor(),
+            config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty());
+    try (Trainer trainer =
+        Trainer.resume(
+            config,
+            data,
+            device,
+            measured,
+            new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
+            state -> TrainerState.readTensors(from, state, Map.of()))) {
+      expectPosition(from, saved, trainer);
+      if (saved.samples() == settings.folder().extendedFrom()) {
+        listener.note(
+            String.format(
+                Locale.ROOT,
+                "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
+                    + " last, as in a run of that length",
+                settings.folder().path(),
+                saved.step(),
+                trainer.steps(),
+                trainer.learningRateAt(saved.step() + 1),
+                saved.step() + 1,
+                trainer.learningRateAt(trainer.steps())));
+      }
+      return train(store, trainer, saved.metricsBytes(), stop);
+    }
+  }
+
+  private void inherit(Optional<SparseAutoencoder> pretrained) {
+    inherited = pretrained.map(sae -> sae.config().metadata().toMap()).orElse(Map.of());
+  }
+
+  private static Map<String, Object> inherited(TrainerState saved) {
+    Map<String, Object> copy = new LinkedHashMap<>();
+    if (saved.extra().get(INHERITED) instanceof Map<?, ?> members) {
+      members.forEach((key, value) -> copy.put((String) key, value));
+    }
+    return copy;
+  }
+
   /** A run without a checkpoint starts again from the SAE that it started from, and no other. */
-  private void expectSamePretrained(Optional<TopKSae> pretrained) throws IOException {
+  private void expectSamePretrained(Optional<SparseAutoencoder> pretrained) throws IOException {
     Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
     Object now = pretrained.map(RecordHashes::of).orElse(null);
     if (!Objects.equals(saved, now)) {
@@ -332,20 +479,10 @@ public final class TrainingRun {
   }
 
   private void expectSameConfig(Optional<Path> checkpoint) throws IOException {
-    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.TRAINING, checkpoint);
-    if (saved.isEmpty()) {
-      return;
-    }
-    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
-    List<String> differences = new ArrayList<>();
-    config
-        .toMap()
-        .forEach(
-            (option, now) -> {
-              if (!Objects.equals(before.get(option), now)) {
-                differences.add(option + " was " + before.get(option) + ", is now " + now);
-              }
-            });
+    expectSame(settings.folder().differences(config, checkpoint));
+  }
+
+  private static void expectSame(List<String> differences) {
     if (!differences.isEmpty()) {
       throw new ConfigException(
           "resume_from_checkpoint",
@@ -362,6 +499,33 @@ public final class TrainingRun {
             settings.folder().path(),
             "the activations differ from the run's: " + String.join("; ", differences));
       }
+    }
+  }
+
+  /** A mean far larger than the spread keeps a decoder busy that starts at 0. */
+  private void warnOfOffset() throws IOException {
+    if (config.start().bDecInitMethod() != BDecInit.ZEROS
+        || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
+      return;
+    }
+    RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
+    DataStatistics.Offset offset =
+        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+    if (offset.ratio() > MOST_OFFSET) {
+      listener.warning(
+          String.format(
+              Locale.ROOT,
+              "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
+                  + " with b_dec at zeros the latents learn the mean first and most of them may"
+                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
+              Math.sqrt(offset.ratio()),
+              offset.share() > 0.5
+                  ? String.format(
+                      Locale.ROOT,
+                      ", %.0f%% of that column %d alone",
+                      100 * offset.share(),
+                      offset.column())
+                  : ""));
     }
   }
 
@@ -410,8 +574,7 @@ public final class TrainingRun {
           return Outcome.STOPPED;
         }
       }
-      expectFinite(trainer);
-      store.writeFinal(folder -> writeSae(folder, trainer));
+      writeFinal(store, trainer, log);
       log.force();
       settings.folder().recordLog(log.size());
       LeftOut leftOut = trainer.progress().leftOut();
@@ -480,7 +643,7 @@ public final class TrainingRun {
   /** Evaluates what a user would load, on the rows that training never saw. */
   private Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
-      try (TopKSae trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
+      try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
         Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
@@ -525,6 +688,25 @@ public final class TrainingRun {
     }
   }
 
+  /** State first, SAE second: a run that dies between them is resumed and writes the second. */
+  private void writeFinal(CheckpointStore store, Trainer trainer, MetricsLog log)
+      throws IOException {
+    expectFinite(trainer);
+    IOException failure = null;
+    try {
+      write(store, trainer, log);
+    } catch (IOException e) {
+      failure = e; // the SAE is smaller, and there may be room for it
+    }
+    store.writeFinal(folder -> writeSae(folder, trainer));
+    if (failure != null && !settings.goOnWithoutCheckpoints()) {
+      throw failure;
+    }
+    if (failure != null) {
+      listener.warning(failure.getMessage());
+    }
+  }
+
   private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
       throws IOException {
     expectFinite(trainer);
@@ -541,9 +723,14 @@ public final class TrainingRun {
   private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
     log.force(); // a checkpoint promises the lines of its steps
     Trainer.Done done = trainer.progress();
+    Map<String, Object> extra = new LinkedHashMap<>();
     RowRecord rows =
         new RowRecord(
             rowRecord.onBadRows(), rowRecord.removals(), done.leftOut(), done.passedOver());
+    extra.put(RowRecord.NAME, rows.toMap());
+    extra.put(LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
+    extra.put(INHERITED, inherited);
+    extra.put(SHORT_ROWS, done.shortRows());
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),
@@ -554,11 +741,7 @@ public final class TrainingRun {
             log.size(),
             config.toMap(),
             data.identity().toMap(),
-            Map.of(
-                RowRecord.NAME,
-                rows.toMap(),
-                LOG_HASH,
-                RecordHashes.of(settings.folder().metrics(), log.size())));
+            extra);
     Path written =
         store.write(
             trainer.samplesDone(),
@@ -592,23 +775,20 @@ public final class TrainingRun {
 
   /** The SAE as a user would load it: everything folded into the weights. */
   private void writeSae(Path folder, Trainer trainer) throws IOException {
-    Map<String, Object> metadata = new LinkedHashMap<>(settings.metadata());
+    Map<String, Object> metadata = new LinkedHashMap<>(inherited);
+    metadata.putAll(settings.metadata());
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        new SaeConfig(
-            weights.dIn(),
-            weights.dSae(),
-            config.sae().k(),
-            config.sae().applyBDecToInput(),
-            config.data().normalizeActivations().inputNormalization(),
-            config.activation().relu(),
-            metadata);
+        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
+            .withBDecApplied(config.sae().applyBDecToInput())
+            .with(config.data().normalizeActivations().inputNormalization())
+            .with(SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    SaeLensLayout.write(folder, sae, weights, folding);
+    SaeLensWriter.write(folder, sae, weights, folding);
   }
 }

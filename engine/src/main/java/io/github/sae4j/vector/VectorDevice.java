@@ -618,6 +618,7 @@ public final class VectorDevice implements Device {
     return Arrays.copyOf(vector.toArray(), Vectors.padded(vector.cols()));
   }
 
+  /** Throws where the device is closed. */
   public void checkOpen() {
     if (closed) {
       throw new IllegalStateException("device cpu is closed");

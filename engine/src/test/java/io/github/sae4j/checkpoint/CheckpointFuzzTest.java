@@ -7,12 +7,13 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
 import io.github.sae4j.format.SafetensorsWriter;
+import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -85,9 +86,9 @@ class CheckpointFuzzTest {
   @BeforeEach
   void seeds() throws IOException {
     try (SaeWeights weights = weights()) {
-      SaeConfig config = SaeConfig.of(4, 9, 2);
+      SaeConfig config = SaeConfig.topK(4, 9, 2);
       Folding nothing = Folding.of(weights.wDec(), 1f, false);
-      SaeLensLayout.write(folder("saelens"), config, weights, nothing);
+      SaeLensWriter.write(folder("saelens"), config, weights, nothing);
       Files.writeString(
           folder("saelens").resolve("activation_scaler.json"), "{\"scaling_factor\":2}");
       readers.put("saelens", this::encode);
@@ -162,7 +163,7 @@ class CheckpointFuzzTest {
   }
 
   private void encode(Path folder) throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(folder, device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
       sae.encode(new float[sae.config().dIn()]);
     } catch (ArithmeticException e) {
       // Weights of any size are weights; what they make of a row may overflow, and says so.

@@ -14,11 +14,16 @@ import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointStoreTest {
   private static final int BYTES = 1000;
 
+  private static final String ID = "0a1b2c3d-0000-4000-8000-0123456789ab";
+
   @TempDir Path run;
+  @TempDir Path elsewhere;
 
   @Test
   void checkpointsAreFoundNewestFirst() throws IOException {
@@ -136,10 +141,10 @@ class CheckpointStoreTest {
       store.writeFinal(folder -> CheckpointWriter.fill(folder, 1, BYTES));
     }
     // Died while writing a checkpoint, and between the two renames that replace final/.
-    Files.createDirectories(run.resolve("checkpoints/.2.new-x"));
-    Files.writeString(run.resolve("checkpoints/.2.new-x/part0"), "half");
-    Files.move(run.resolve("final"), run.resolve(".final.old-x"));
-    Files.createDirectory(run.resolve(".final.new-x"));
+    Path half = Files.createDirectories(run.resolve("checkpoints/.2.new-" + ID));
+    Files.writeString(half.resolve("part0"), "half");
+    Files.move(run.resolve("final"), run.resolve(".final.old-" + ID));
+    Files.createDirectory(run.resolve(".final.new-" + ID));
     Files.createDirectory(run.resolve(".mine"));
     try (CheckpointStore store = CheckpointStore.open(run)) {
       assertEquals(List.of(checkpoint(1)), CheckpointStore.list(store.run()));
@@ -148,6 +153,76 @@ class CheckpointStoreTest {
       Files.delete(run.resolve(".mine"));
       assertNothingLeft();
     }
+  }
+
+  /** Names like ours and not ours: another suffix, another folder's. */
+  @Test
+  void whatOthersPutIntoARunIsLetBe() throws IOException {
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      write(store, 1);
+      store.writeFinal(folder -> CheckpointWriter.fill(folder, 1, BYTES));
+    }
+    List<Path> theirs =
+        Stream.of(".final.old-2024", ".final.new-x", ".x.new-" + ID, ".x.old-" + ID, "x")
+            .map(run::resolve)
+            .toList();
+    for (Path path : theirs) {
+      Files.writeString(Files.createDirectory(path).resolve("file"), "precious");
+    }
+    try (CheckpointStore store = CheckpointStore.open(run)) {
+      write(store, 2);
+      store.writeFinal(folder -> CheckpointWriter.fill(folder, 2, BYTES));
+    }
+    for (Path path : theirs) {
+      assertEquals("precious", Files.readString(path.resolve("file")));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "metrics.jsonl",
+        "evaluation.json",
+        ".final.old-" + ID + "/file",
+        ".x.new-y/file",
+        "config.json",
+        ".lock",
+        "checkpoints/17/file",
+        "final/cfg.json"
+      })
+  void aFolderOfSomebodyElseIsNotTaken(String theirs) throws IOException {
+    Path file = run.resolve(theirs);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "{\"training\": \"precious\"}");
+    String message = assertThrows(IOException.class, () -> CheckpointStore.open(run)).getMessage();
+    assertContains(message, run + " is not empty and no run's folder, it holds '");
+    assertEquals("{\"training\": \"precious\"}", Files.readString(file));
+    try (Stream<Path> entries = Files.list(run)) {
+      assertEquals(1, entries.count());
+    }
+  }
+
+  @Test
+  void aFolderWithALockOfOursAndFilesOfSomebodyElseIsNotTaken() throws IOException {
+    CheckpointStore.open(run).close();
+    CheckpointStore.open(run).close();
+    Path theirs = Files.writeString(run.resolve("metrics.jsonl"), "precious");
+    assertThrows(IOException.class, () -> CheckpointStore.open(run));
+    assertEquals("precious", Files.readString(theirs));
+  }
+
+  @Test
+  void anSaeIsNotSavedOverAFolderOfSomebodyElse() throws IOException {
+    Path theirs = Files.writeString(run.resolve("thesis.tex"), "precious");
+    AtomicFolder.Content content = folder -> CheckpointWriter.fill(folder, 1, BYTES);
+    String message =
+        assertThrows(IOException.class, () -> AtomicFolder.write(run, content)).getMessage();
+    assertContains(message, run + " holds files and no manifest.json of ours");
+    assertEquals("precious", Files.readString(theirs));
+    Files.delete(theirs);
+    AtomicFolder.write(run, content);
+    AtomicFolder.write(run, content);
+    assertTrue(CheckpointWriter.isWhole(run, 1, BYTES));
   }
 
   @Test
@@ -198,8 +273,13 @@ class CheckpointStoreTest {
 
   @Test
   void aLockThatIsALinkIsNotFollowed() throws IOException {
-    Path mine = Files.writeString(run.resolve("mine"), "precious");
+    CheckpointStore.open(run).close();
+    Path mine = Files.writeString(elsewhere.resolve("mine"), "precious");
+    Files.delete(run.resolve(".lock"));
     Files.createSymbolicLink(run.resolve(".lock"), mine);
+    assertThrows(IOException.class, () -> CheckpointStore.open(run));
+    Files.createDirectories(run.resolve("final"));
+    Files.writeString(run.resolve("final/manifest.json"), "{}"); // and now it looks like a run
     assertThrows(IOException.class, () -> CheckpointStore.open(run));
     assertEquals("precious", Files.readString(mine));
     Files.delete(run.resolve(".lock"));
@@ -208,9 +288,10 @@ class CheckpointStoreTest {
 
   @Test
   void linksThatADeadWriterCouldHaveLeftAreRemovedAndNotFollowed() throws IOException {
-    Path mine = Files.createDirectories(run.resolve("mine"));
+    CheckpointStore.open(run).close();
+    Path mine = Files.createDirectories(elsewhere.resolve("mine"));
     Files.writeString(mine.resolve("file"), "precious");
-    Files.createSymbolicLink(run.resolve(".final.new-x"), mine);
+    Files.createSymbolicLink(run.resolve(".final.new-" + ID), mine);
     Files.createSymbolicLink(run.resolve(".config.json.new"), mine.resolve("file"));
     CheckpointStore.open(run).close();
     Durable.write(run.resolve("config.json"), "{}");

@@ -14,17 +14,21 @@ import io.github.sae4j.format.SafetensorsFile;
 import io.github.sae4j.format.SafetensorsWriter;
 import io.github.sae4j.format.TensorFile;
 import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.layout.ReadOptions;
+import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.sae.Folding;
-import io.github.sae4j.sae.RowFactors;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.scalar.ScalarDevice;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,6 +38,8 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -57,17 +63,29 @@ class SaeCheckpointTest {
         "saelens-topk-rescaled",
         "saelens-topk-layernorm",
         "saelens-topk-constnorm",
+        "saelens-standard",
+        "saelens-jumprelu",
+        "saelens-gated",
+        "saelens-batchtopk",
+        "saelens-batchtopk-inference",
+        "saelens-batchtopk-training",
+        "saelens-matryoshka-inference",
+        "saelens-matryoshka-training",
+        "saelens-transcoder",
+        "saelens-skip-transcoder",
+        "saelens-jumprelu-transcoder",
         "sparsify-topk"
       })
   void aPeersCheckpointGivesThePeersNumbers(String name) throws IOException {
     Path folder = golden(name);
-    try (TopKSae sae = SaeCheckpoint.load(folder, device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
       assertExpected(sae, folder);
       // And so it does once written as ours and read back.
       Path copy = temp.resolve(name);
       SaeCheckpoint.save(copy, sae);
-      try (TopKSae again = SaeCheckpoint.load(copy, device)) {
+      try (SparseAutoencoder again = SaeCheckpoint.load(copy, device)) {
         assertSameBits(sae, again);
+        assertEquals(sae.config().activation().getClass(), again.config().activation().getClass());
         assertExpected(again, folder);
       }
     }
@@ -78,12 +96,12 @@ class SaeCheckpointTest {
   @ParameterizedTest
   @ValueSource(strings = {"6-sae-nan-in-metadata", "6-sae-seed-2-64", "7-sae-scaling-near-1"})
   void whatNobodyNeedsDoesNotStandInTheWay(String name) throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(CASES.resolve(name), device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(CASES.resolve(name), device)) {
       SaeCheckpoint.save(temp.resolve("copy"), sae);
       // Written again it is JSON for every reader.
       String config = Files.readString(temp.resolve("copy/cfg.json"));
       assertFalse(config.contains("NaN") || config.contains("Infinity"), config);
-      try (TopKSae again = SaeCheckpoint.load(temp.resolve("copy"), device)) {
+      try (SparseAutoencoder again = SaeCheckpoint.load(temp.resolve("copy"), device)) {
         assertSameBits(sae, again);
       }
     }
@@ -139,7 +157,8 @@ class SaeCheckpointTest {
 
   @Test
   void weightsThatFoldingMakesInfiniteAreNotWritten() throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(CASES.resolve("7-sae-scaling-near-1"), device)) {
+    try (SparseAutoencoder sae =
+        SaeCheckpoint.load(CASES.resolve("7-sae-scaling-near-1"), device)) {
       for (float factor : new float[] {Float.MAX_VALUE, Float.MIN_NORMAL / 1e6f}) {
         Folding folding = Folding.of(sae.weights().wDec(), factor, false);
         sae.weights().bDec().set(0, 0, 3);
@@ -151,7 +170,7 @@ class SaeCheckpointTest {
                 () ->
                     AtomicFolder.write(
                         folder,
-                        inner -> SaeLensLayout.write(inner, sae.config(), sae.weights(), folding)));
+                        inner -> SaeLensWriter.write(inner, sae.config(), sae.weights(), folding)));
         assertTrue(e.getMessage().contains("folded in"), e.getMessage());
         assertFalse(Files.exists(folder));
       }
@@ -176,36 +195,131 @@ class SaeCheckpointTest {
     }
   }
 
-  private void assertExpected(TopKSae sae, Path folder) throws IOException {
+  /** SAELens has no architecture for these, so that they are not written. */
+  @ParameterizedTest
+  @ValueSource(strings = {"sparsify-groupmax", "sparsify-skip-transcoder"})
+  void whatSaeLensCannotExpressIsReadAndNotSaved(String name) throws IOException {
+    Path folder = golden(name);
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
+      assertExpected(sae, folder);
+      String message =
+          assertThrows(
+                  IllegalArgumentException.class, () -> SaeCheckpoint.save(temp.resolve("x"), sae))
+              .getMessage();
+      assertTrue(message.startsWith("SAELens has no architecture for"), message);
+      assertFalse(Files.exists(temp.resolve("x")));
+    }
+  }
+
+  private void assertExpected(SparseAutoencoder sae, Path folder) throws IOException {
     try (TensorFile expected = SafetensorsFile.open(folder.resolve("expected.safetensors"));
         OffHeap memory = device.openMemory()) {
+      // Training checkpoints: their class selects over the batch; an SAE maps single vectors.
+      String kind = folder.toString().endsWith("-training") ? "threshold_" : "";
       Matrix x = tensor(expected, "x", memory);
-      Matrix recon = memory.matrix(x.rows(), x.cols());
-      SparseCodes codes = memory.codes(x.rows(), sae.config().k());
-      RowFactors factors = RowFactors.allocate(memory, x.rows());
-      sae.encode(x, codes, factors);
-      sae.decode(codes, factors, recon);
+      Matrix recon = memory.matrix(x.rows(), sae.config().dOut());
+      SparseCodes codes = memory.codes(x.rows(), 0);
+      sae.encode(x, codes);
+      sae.decode(codes, x, recon);
       float[] dense = new float[x.rows() * sae.config().dSae()];
       for (int b = 0; b < x.rows(); b++) {
         for (int slot = 0; slot < codes.length(b); slot++) {
           dense[b * sae.config().dSae() + codes.index(b, slot)] = codes.value(b, slot);
         }
       }
-      // Roundings of f32 sums over 40 columns in another order.
-      assertClose(tensor(expected, "feature_acts", memory).toArray(), dense, 1e-5);
-      assertClose(tensor(expected, "recon", memory).toArray(), recon.toArray(), 1e-5);
+      // Roundings of f32 sums over d_in columns in another order.
+      String acts = kind.isEmpty() ? "feature_acts" : "threshold_acts";
+      float[] given = tensor(expected, acts, memory).toArray();
+      assertClose(given, dense, 1e-5);
+      for (int i = 0; i < dense.length; i++) {
+        assertEquals(given[i] != 0, dense[i] != 0, "selection of element " + i);
+      }
+      assertClose(tensor(expected, kind + "recon", memory).toArray(), recon.toArray(), 1e-5);
     }
   }
 
   @ParameterizedTest
   @CsvSource({
-    "saelens-jumprelu, 'architecture: expected topk, found jumprelu'",
-    "saelens-gated, 'architecture: expected topk, found gated'",
-    "sparsify-groupmax, 'activation: expected topk, found groupmax'",
-    "sparsify-skip-transcoder, 'transcode: expected a plain TopK'",
+    "matching_pursuit, 'architecture: cannot read matching_pursuit'",
+    "temporal, 'architecture: cannot read temporal: it maps sequences'",
+    "lambda, 'architecture: expected one of standard, topk,'",
   })
-  void anotherArchitectureIsNamed(String name, String complaint) {
-    assertBad(golden(name), complaint);
+  void anotherArchitectureIsNamed(String name, String complaint) throws IOException {
+    try (SaeWeights weights = random(4, 9, 2)) {
+      writeWeights(weights, ElementType.F32);
+      writeConfig(Map.of("architecture", name));
+      assertBad(temp, complaint);
+    }
+  }
+
+  /** SAELens 6 loaded such files as ReLU: the re-uploads of OpenAI's SAEs, and SAEBench's. */
+  @Test
+  void anActivationFunctionIsNeverTakenForAnother() throws IOException {
+    try (SaeWeights weights = random(4, 9, 2)) {
+      writeWeights(weights, ElementType.F32);
+      Map<String, Object> cfg = new LinkedHashMap<>();
+      cfg.put("d_in", 4);
+      cfg.put("d_sae", 9);
+      cfg.put("dtype", "torch.float32");
+      cfg.put("architecture", "standard");
+      cfg.put("activation_fn_str", "topk");
+      cfg.put("activation_fn_kwargs", Map.of("k", 3));
+      cfg.put("normalize_activations", "layer_norm");
+      write(cfg);
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
+        assertEquals(Ranked.topK(3, Relu.AFTER), sae.config().activation());
+        assertEquals(InputNormalization.LAYER_NORM, sae.config().normalization());
+      }
+      cfg.remove("architecture");
+      write(cfg);
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
+        assertEquals(Ranked.topK(3, Relu.AFTER), sae.config().activation());
+      }
+      cfg.remove("activation_fn_kwargs");
+      write(cfg);
+      assertBad(temp, "k: expected in the file, found nothing");
+      cfg.put("activation_fn_str", "tanh-relu");
+      write(cfg);
+      assertBad(temp, "activation_fn: expected relu or topk, got 'tanh-relu'");
+      cfg.put("activation_fn_str", "relu");
+      write(cfg);
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
+        assertEquals(Threshold.RELU, sae.config().activation());
+      }
+      cfg.put("architecture", "topk");
+      write(cfg);
+      assertBad(temp, "architecture: topk contradicts activation function relu");
+      cfg.remove("architecture");
+      cfg.remove("activation_fn_str");
+      write(cfg);
+      assertBad(temp, "expected an architecture or an activation_fn, found neither");
+    }
+  }
+
+  @Test
+  void whatTheFileLeavesOpenMayBeGiven() throws IOException {
+    try (SaeWeights weights = random(4, 9, 2)) {
+      writeWeights(weights, ElementType.F32);
+      write(new LinkedHashMap<>(Map.of("d_in", 4, "d_sae", 9)));
+      ReadOptions topK = new ReadOptions(OptionalInt.of(2), Optional.of(ReadOptions.Choice.TOPK));
+      try (SparseAutoencoder sae = SaeCheckpoint.read(temp, device, topK).sae()) {
+        assertEquals(Ranked.topK(2, Relu.AFTER), sae.config().activation());
+      }
+      writeConfig(Map.of("k", 3));
+      String message =
+          assertThrows(BadFileException.class, () -> SaeCheckpoint.read(temp, device, topK))
+              .getMessage();
+      assertTrue(message.contains("k: is 3 by the file, asked for 2"), message);
+      writeConfig(Map.of("architecture", "standard"));
+      message =
+          assertThrows(BadFileException.class, () -> SaeCheckpoint.read(temp, device, topK))
+              .getMessage();
+      assertTrue(message.contains("is relu by the file, asked for topk"), message);
+    }
+  }
+
+  private void write(Map<String, Object> cfg) throws IOException {
+    Files.writeString(temp.resolve("cfg.json"), Json.pretty(cfg));
   }
 
   @ParameterizedTest
@@ -219,10 +333,14 @@ class SaeCheckpointTest {
     metadata.put("sae_lens_version", "6.18.0");
     metadata.put("sae_lens_training_version", "6.18.0");
     metadata.put("generator", "sae4j");
-    SaeConfig config = new SaeConfig(37, 101, 3, false, normalization, Relu.AFTER, metadata);
-    try (TopKSae sae = new TopKSae(device, config, random(37, 101, 5))) {
+    SaeConfig config =
+        SaeConfig.topK(37, 101, 3)
+            .withBDecApplied(false)
+            .with(normalization)
+            .with(SaeMetadata.of(metadata));
+    try (SparseAutoencoder sae = new SparseAutoencoder(device, config, random(37, 101, 5))) {
       SaeCheckpoint.save(temp.resolve("sae"), sae);
-      try (TopKSae again = SaeCheckpoint.load(temp.resolve("sae"), device)) {
+      try (SparseAutoencoder again = SaeCheckpoint.load(temp.resolve("sae"), device)) {
         assertSameBits(sae, again);
         assertEquals(config, again.config());
       }
@@ -233,10 +351,10 @@ class SaeCheckpointTest {
   void whatIsFoldedWhileWritingIsWhatFoldingInPlaceGives() throws IOException {
     try (SaeWeights weights = random(11, 29, 3)) {
       Folding folding = Folding.of(weights.wDec(), 0.3f, true);
-      SaeConfig config = SaeConfig.of(11, 29, 4);
-      SaeLensLayout.write(temp, config, weights, folding);
+      SaeConfig config = SaeConfig.topK(11, 29, 4);
+      SaeLensWriter.write(temp, config, weights, folding);
       folding.apply(weights);
-      try (TopKSae read = SaeCheckpoint.load(temp, device)) {
+      try (SparseAutoencoder read = SaeCheckpoint.load(temp, device)) {
         assertArrayEquals(weights.wEnc().toArray(), read.weights().wEnc().toArray());
         assertArrayEquals(weights.wDec().toArray(), read.weights().wDec().toArray());
         assertArrayEquals(weights.bEnc().toArray(), read.weights().bEnc().toArray());
@@ -249,7 +367,8 @@ class SaeCheckpointTest {
   void largeMatricesAreTransposedInBlocks() throws IOException {
     int d = 700;
     int n = 5000; // two blocks of the transposing reader and writer
-    try (TopKSae sae = new TopKSae(device, SaeConfig.of(d, n, 1), random(d, n, 1))) {
+    try (SparseAutoencoder sae =
+        new SparseAutoencoder(device, SaeConfig.topK(d, n, 1), random(d, n, 1))) {
       SaeCheckpoint.save(temp.resolve("large"), sae);
       try (TensorFile file = SafetensorsFile.open(temp.resolve("large/sae_weights.safetensors"));
           OffHeap memory = device.openMemory()) {
@@ -260,7 +379,7 @@ class SaeCheckpointTest {
           }
         }
       }
-      try (TopKSae again = SaeCheckpoint.load(temp.resolve("large"), device)) {
+      try (SparseAutoencoder again = SaeCheckpoint.load(temp.resolve("large"), device)) {
         assertSameBits(sae, again);
       }
     }
@@ -269,7 +388,8 @@ class SaeCheckpointTest {
   /** What SAELens's loader asks for, key by key (peers' file formats, SAELens 6). */
   @Test
   void theWrittenConfigurationIsWhatSaeLensReads() throws IOException {
-    try (TopKSae sae = new TopKSae(device, SaeConfig.of(2, 3, 1), random(2, 3, 1))) {
+    try (SparseAutoencoder sae =
+        new SparseAutoencoder(device, SaeConfig.topK(2, 3, 1), random(2, 3, 1))) {
       SaeCheckpoint.save(temp.resolve("sae"), sae);
     }
     Map<String, Object> cfg = Json.readObject(temp.resolve("sae/cfg.json"), 1 << 20);
@@ -321,7 +441,7 @@ class SaeCheckpointTest {
       weights.bDec().fill(-0.25f);
       writeWeights(weights, type);
       writeConfig(Map.of());
-      try (TopKSae read = SaeCheckpoint.load(temp, device)) {
+      try (SparseAutoencoder read = SaeCheckpoint.load(temp, device)) {
         assertArrayEquals(weights.wEnc().toArray(), read.weights().wEnc().toArray());
         assertArrayEquals(weights.wDec().toArray(), read.weights().wDec().toArray());
         assertArrayEquals(weights.bEnc().toArray(), read.weights().bEnc().toArray());
@@ -346,10 +466,10 @@ class SaeCheckpointTest {
       cfg.put("dtype", "torch.float32");
       cfg.put("sae_lens_version", "4.3.5");
       Files.writeString(temp.resolve("cfg.json"), Json.pretty(cfg));
-      try (TopKSae sae = SaeCheckpoint.load(temp, device)) {
-        assertEquals(3, sae.config().k());
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
+        assertEquals(Ranked.topK(3, Relu.AFTER), sae.config().activation());
         assertTrue(sae.config().applyBDecToInput());
-        assertEquals("gpt2", sae.config().metadata().get("model_name"));
+        assertEquals("gpt2", sae.config().metadata().model().orElseThrow());
         assertEquals(InputNormalization.NONE, sae.config().normalization());
       }
     }
@@ -379,7 +499,7 @@ class SaeCheckpointTest {
   private Object reshapeOnceSaved() throws IOException {
     Path copy = temp.resolve("copy");
     for (Path from : List.of(temp, copy)) {
-      try (TopKSae sae = SaeCheckpoint.load(from, device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(from, device)) {
         SaeCheckpoint.save(copy, sae);
       }
     }
@@ -394,13 +514,13 @@ class SaeCheckpointTest {
       writeWeights(weights, ElementType.F32);
       writeConfig(Map.of("normalize_activations", "expected_average_only_in"));
       Files.writeString(temp.resolve("activation_scaler.json"), "{\"scaling_factor\": 0.25}");
-      try (TopKSae sae = SaeCheckpoint.load(temp, device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
         assertEquals(weights.wEnc().get(5, 2) * 0.25f, sae.weights().wEnc().get(5, 2));
         assertEquals(weights.wDec().get(5, 2) * 4, sae.weights().wDec().get(5, 2));
         assertEquals(weights.bDec().get(0, 1) * 4, sae.weights().bDec().get(0, 1));
       }
       Files.writeString(temp.resolve("activation_scaler.json"), "{\"scaling_factor\": null}");
-      try (TopKSae sae = SaeCheckpoint.load(temp, device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(temp, device)) {
         assertEquals(weights.wEnc().get(5, 2), sae.weights().wEnc().get(5, 2));
       }
       Files.writeString(temp.resolve("activation_scaler.json"), "{\"scaling_factor\": -1}");
@@ -447,7 +567,7 @@ class SaeCheckpointTest {
 
       Path file = temp.resolve("sae_weights.safetensors");
       new SafetensorsWriter().transposed("W_enc", weights.wEnc()).write(file);
-      assertBad(temp, "expected a tensor 'b_enc'");
+      assertBad(temp, "expected a tensor 'W_dec'");
       writer(weights, ElementType.F32).floats("threshold", new float[9], 9).write(file);
       assertBad(temp, "found [threshold]");
       writer(weights, ElementType.F32).floats("scaling_factor", new float[9], 9).write(file);
@@ -468,17 +588,19 @@ class SaeCheckpointTest {
 
   @Test
   void aFolderWithoutAnSaeSaysWhatWasExpected() throws IOException {
-    assertBad(temp, "sae_weights.safetensors (SAELens) or sae.safetensors (sparsify)");
-    assertBad(temp.resolve("missing"), "expected an SAE's folder, found nothing");
+    assertBad(
+        temp, "sae_weights.safetensors), sparsify (cfg.json and sae.safetensors), Gemma Scope");
+    assertBad(temp.resolve("missing"), "expected an SAE's folder or file, found nothing");
     Path file = Files.createFile(temp.resolve("file"));
-    assertBad(file, "expected an SAE's folder, got a file");
+    assertBad(file, "found none of them");
   }
 
   @Test
   void aRunsFolderStandsForItsTrainedSae() throws IOException {
-    try (TopKSae sae = new TopKSae(device, SaeConfig.of(4, 9, 2), random(4, 9, 2))) {
+    try (SparseAutoencoder sae =
+        new SparseAutoencoder(device, SaeConfig.topK(4, 9, 2), random(4, 9, 2))) {
       SaeCheckpoint.save(temp.resolve("run/final"), sae);
-      try (TopKSae again = SaeCheckpoint.load(temp.resolve("run"), device)) {
+      try (SparseAutoencoder again = SaeCheckpoint.load(temp.resolve("run"), device)) {
         assertSameBits(sae, again);
       }
     }
@@ -487,7 +609,8 @@ class SaeCheckpointTest {
   @Test
   void everyFlippedBitOfAWrittenCheckpointIsNoticed() throws IOException {
     Path folder = temp.resolve("sae");
-    try (TopKSae sae = new TopKSae(device, SaeConfig.of(4, 9, 2), random(4, 9, 2))) {
+    try (SparseAutoencoder sae =
+        new SparseAutoencoder(device, SaeConfig.topK(4, 9, 2), random(4, 9, 2))) {
       SaeCheckpoint.save(folder, sae);
     }
     long seed = new Random().nextLong();
@@ -520,9 +643,10 @@ class SaeCheckpointTest {
   void savingReplacesAndLeavesNothingBeside() throws IOException {
     Path folder = temp.resolve("a/sae");
     for (long seed = 1; seed <= 3; seed++) {
-      try (TopKSae sae = new TopKSae(device, SaeConfig.of(4, 9, 2), random(4, 9, seed))) {
+      try (SparseAutoencoder sae =
+          new SparseAutoencoder(device, SaeConfig.topK(4, 9, 2), random(4, 9, seed))) {
         SaeCheckpoint.save(folder, sae);
-        try (TopKSae again = SaeCheckpoint.load(folder, device)) {
+        try (SparseAutoencoder again = SaeCheckpoint.load(folder, device)) {
           assertSameBits(sae, again);
         }
       }
@@ -562,7 +686,7 @@ class SaeCheckpointTest {
     assertTrue(message.contains(complaint), message);
   }
 
-  private static void assertSameBits(TopKSae expected, TopKSae actual) {
+  private static void assertSameBits(SparseAutoencoder expected, SparseAutoencoder actual) {
     assertArrayEquals(expected.weights().wEnc().toArray(), actual.weights().wEnc().toArray());
     assertArrayEquals(expected.weights().bEnc().toArray(), actual.weights().bEnc().toArray());
     assertArrayEquals(expected.weights().wDec().toArray(), actual.weights().wDec().toArray());

@@ -10,14 +10,13 @@ import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.Json;
-import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.SparseCode;
-import io.github.sae4j.sae.TopKSae;
 import io.github.sae4j.scalar.ScalarDevice;
 import java.io.IOException;
 import java.util.LinkedHashMap;
@@ -46,7 +45,7 @@ class EvaluatorTest {
   void theBatchSizeChangesNoBitOfAnyOtherMetric(InputNormalization normalization)
       throws IOException {
     Matrix rows = random(1037, D, 3);
-    try (TopKSae sae = sae(normalization)) {
+    try (SparseAutoencoder sae = sae(normalization)) {
       Map<String, Object> whole = comparable(sae, 2000, rows);
       for (int batch : new int[] {1, 7, 255, 256, 257, 1036, 1037}) {
         assertEquals(whole, comparable(sae, batch, rows), "batches of " + batch);
@@ -54,7 +53,7 @@ class EvaluatorTest {
     }
   }
 
-  private static Map<String, Object> comparable(TopKSae sae, int batch, Matrix rows)
+  private static Map<String, Object> comparable(SparseAutoencoder sae, int batch, Matrix rows)
       throws IOException {
     Map<String, Object> map = new LinkedHashMap<>();
     map.putAll(new Evaluator(sae, batch).evaluate(new MatrixSource(rows, "rows")).toMap());
@@ -74,7 +73,7 @@ class EvaluatorTest {
         mean[j] += x.get(b, j) / rows;
       }
     }
-    try (TopKSae sae = sae(InputNormalization.LAYER_NORM)) {
+    try (SparseAutoencoder sae = sae(InputNormalization.LAYER_NORM)) {
       double error = 0;
       double variance = 0;
       double active = 0;
@@ -110,7 +109,7 @@ class EvaluatorTest {
   void heldOutRowsAreEvaluatedAlone() throws IOException {
     Matrix rows = random(400, D, 3);
     Split split = Split.of(400, 0.25);
-    try (TopKSae sae = sae(InputNormalization.NONE)) {
+    try (SparseAutoencoder sae = sae(InputNormalization.NONE)) {
       MatrixSource source = new MatrixSource(rows, "rows");
       Evaluator evaluator = new Evaluator(sae);
       Metrics heldOut = evaluator.evaluate(split.heldOut(source).orElseThrow());
@@ -122,7 +121,7 @@ class EvaluatorTest {
   @Test
   void aRowThatIsNotFiniteIsNamed() throws IOException {
     Matrix rows = random(400, D, 3);
-    try (TopKSae sae = sae(InputNormalization.NONE)) {
+    try (SparseAutoencoder sae = sae(InputNormalization.NONE)) {
       for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
         rows.set(321, 2, bad);
         assertBad(sae, rows, "rows.npy: row 321 holds " + bad + " at column 2, expected a number");
@@ -135,7 +134,7 @@ class EvaluatorTest {
     }
   }
 
-  private void assertBad(TopKSae sae, Matrix rows, String complaint) {
+  private void assertBad(SparseAutoencoder sae, Matrix rows, String complaint) {
     String message =
         assertThrows(
                 BadFileException.class,
@@ -146,21 +145,20 @@ class EvaluatorTest {
 
   @Test
   void rowsOfAnotherWidthAreRefused() {
-    try (TopKSae sae = sae(InputNormalization.NONE)) {
+    try (SparseAutoencoder sae = sae(InputNormalization.NONE)) {
       MatrixSource source = new MatrixSource(memory.matrix(2, D + 1), "rows");
       assertThrows(IllegalArgumentException.class, () -> new Evaluator(sae).evaluate(source));
       assertThrows(IllegalArgumentException.class, () -> new Evaluator(sae, 0));
     }
   }
 
-  private TopKSae sae(InputNormalization normalization) {
+  private SparseAutoencoder sae(InputNormalization normalization) {
     SaeWeights weights = SaeWeights.allocate(device, D, N);
     weights.wEnc().copyFrom(random(N, D, 1));
     weights.bEnc().copyFrom(random(1, N, 2));
     weights.wDec().copyFrom(random(N, D, 3));
     weights.bDec().copyFrom(random(1, D, 4));
-    return new TopKSae(
-        device, new SaeConfig(D, N, K, true, normalization, Relu.AFTER, Map.of()), weights);
+    return new SparseAutoencoder(device, SaeConfig.topK(D, N, K).with(normalization), weights);
   }
 
   private Matrix random(int rows, int cols, long seed) {

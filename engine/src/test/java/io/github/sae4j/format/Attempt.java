@@ -24,6 +24,7 @@ record Attempt(Throwable thrown, long allocated) {
     SAFETENSORS,
     NPY,
     NPZ,
+    TORCH,
     JSON
   }
 
@@ -36,6 +37,7 @@ record Attempt(Throwable thrown, long allocated) {
         case SAFETENSORS -> readAll(SafetensorsFile.open(path), target);
         case NPY -> readAll(NpyFile.open(path), target);
         case NPZ -> readAll(NpzFile.open(path), target);
+        case TORCH -> readAll(TorchFile.open(path).tensors(), target);
         case JSON -> Json.line(Json.read(path, 1 << 20));
       }
     } catch (Throwable e) {

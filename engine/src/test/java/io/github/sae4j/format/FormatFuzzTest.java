@@ -98,6 +98,30 @@ class FormatFuzzTest {
           "{{{{{{{{",
           "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[");
 
+  private static final List<byte[]> PICKLES =
+      List.of(
+          new HandMadePickle()
+              .ops("}(")
+              .text("encoder.weight")
+              .tensor("FloatStorage", "0", 6, 0, new long[] {2, 3}, new long[] {1, 2})
+              .op('q', 0)
+              .text("tied")
+              .op('h', 0)
+              .text("strided")
+              .tensor("HalfStorage", "1", 12, 1, new long[] {2, 2, 2}, new long[] {6, 1, 2})
+              .text("cfg")
+              .op('}', '(')
+              .text("k")
+              .op('K', 4)
+              .text("activation")
+              .text("TopK")
+              .text("object")
+              .global("some.library", "Thing")
+              .op(')', 0x81, '}', 'b')
+              .op('u', 'u')
+              .end(),
+          HandMadePickle.one("DoubleStorage", 3, 0, new long[] {3}, new long[] {1}));
+
   private record Seed(Attempt.Reader reader, byte[] content) {}
 
   @TempDir Path folder;
@@ -126,6 +150,9 @@ class FormatFuzzTest {
         SplittableRandom random = new SplittableRandom(seed + 0x9e3779b97f4a7c15L * number);
         Seed origin = seeds.get(random.nextInt(random.nextInt(4) == 0 ? seeds.size() : sound));
         byte[] content = mutate(origin.content(), random, seeds);
+        if (origin.reader() == Attempt.Reader.TORCH && random.nextInt(4) > 0) {
+          content = torch(random, seeds);
+        }
         // Deleting is many times cheaper than truncating, which waits for the disk.
         Files.deleteIfExists(file);
         Files.write(file, content);
@@ -213,7 +240,19 @@ class FormatFuzzTest {
     for (int i = 0; i < 20; i++) {
       seeds.add(new Seed(Attempt.Reader.JSON, json));
     }
+    for (int i = 0; i < 20; i++) {
+      torchFiles().forEach(content -> seeds.add(new Seed(Attempt.Reader.TORCH, content)));
+    }
     return seeds;
+  }
+
+  /** Small archives: in large ones mutations would hardly ever meet the pickle. */
+  private static List<byte[]> torchFiles() {
+    byte[] data = HandMade.floats(0, 1, 2, 3, 4, 5);
+    byte[] zip = HandMadePickle.archive(PICKLES.get(0), data, data);
+    byte[] big = HandMadePickle.archive("big", PICKLES.get(1), data);
+    byte[] line = "{\"schema\": 1, \"cfg\": {}}\n".getBytes(StandardCharsets.US_ASCII);
+    return List.of(zip, big, replace(zip, 0, 0, line));
   }
 
   private byte[] safetensors() throws IOException {
@@ -298,6 +337,14 @@ class FormatFuzzTest {
         return replace(content, at, span, Arrays.copyOfRange(other, from, to));
       }
     }
+  }
+
+  /** A sound archive of a mutated pickle: a zip that is damaged hides it. */
+  private static byte[] torch(SplittableRandom random, List<Seed> seeds) {
+    byte[] data = HandMade.floats(0, 1, 2, 3, 4, 5);
+    byte[] sound = PICKLES.get(random.nextInt(PICKLES.size()));
+    byte[] pickle = mutate(sound, random, seeds);
+    return HandMadePickle.archive(pickle, data, data);
   }
 
   private static byte[] word(SplittableRandom random) {

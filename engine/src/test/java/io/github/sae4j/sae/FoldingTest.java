@@ -70,7 +70,7 @@ class FoldingTest {
     device.decode(codes, weights.wDec(), weights.bDec(), trained);
 
     Folding.of(weights.wDec(), s, true).apply(weights);
-    try (TopKSae sae = new TopKSae(device, SaeConfig.of(d, n, k), weights)) {
+    try (SparseAutoencoder sae = new SparseAutoencoder(device, SaeConfig.topK(d, n, k), weights)) {
       Matrix served = weights.memory().matrix(30, d);
       sae.reconstruct(x, served);
       for (int b = 0; b < 30; b++) {

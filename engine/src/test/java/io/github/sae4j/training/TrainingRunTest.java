@@ -10,6 +10,7 @@ import io.github.sae4j.checkpoint.AtomicFolder;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
@@ -23,9 +24,10 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
-import io.github.sae4j.sae.TopKSae;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -216,8 +218,8 @@ class TrainingRunTest {
             counting(synchronizations),
             listener)
         .start(Optional.empty(), NEVER);
-    assertEquals(4, checkpoints.size());
-    assertEquals(checkpoints.size() + 1, synchronizations[0], "one more for the finished SAE");
+    assertEquals(5, checkpoints.size());
+    assertEquals(5, synchronizations[0], "the finished SAE is written with the last of them");
   }
 
   @Test
@@ -230,10 +232,10 @@ class TrainingRunTest {
         TrainingData.of(
             new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
     Path file = new RunFolder(folder.resolve("run")).evaluation();
-    try (TopKSae trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
+    try (SparseAutoencoder trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
       Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
       assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
-      assertEquals(Json.pretty(expected.toMap()), Files.readString(file));
+      assertEquals(Json.pretty(expected.toMap()), Json.pretty(SealedJson.read(file, 1 << 20)));
     }
     // As after a kill between the SAE and its evaluation.
     String before = Files.readString(file);
@@ -395,12 +397,13 @@ class TrainingRunTest {
     TrainingConfig config = config(Recipe.SAELENS);
     start("first", config);
     start("second", config.with("seed", 43));
-    try (TopKSae first = SaeCheckpoint.load(folder.resolve("first"), device);
-        TopKSae second = SaeCheckpoint.load(folder.resolve("second"), device)) {
+    try (SparseAutoencoder first = SaeCheckpoint.load(folder.resolve("first"), device);
+        SparseAutoencoder second = SaeCheckpoint.load(folder.resolve("second"), device)) {
       int[] done = {0};
       run("tuned", config).start(Optional.of(first), () -> ++done[0] == 1);
       deleteTree(folder.resolve("tuned/checkpoints"));
-      for (Optional<TopKSae> other : List.of(Optional.of(second), Optional.<TopKSae>empty())) {
+      for (Optional<SparseAutoencoder> other :
+          List.of(Optional.of(second), Optional.<SparseAutoencoder>empty())) {
         Exception e =
             assertThrows(
                 ConfigException.class,
@@ -475,6 +478,93 @@ class TrainingRunTest {
     assertFalse(Arrays.equals(weights("one"), weights("three")));
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aRunThatIsMadeLongerEndsWithTheBitsOfALongOne(Recipe recipe) throws IOException {
+    TrainingConfig config =
+        config(recipe).with("lr_scheduler", "constant").with("lr_warm_up_steps", 3);
+    start("whole", config);
+    start("parts", config.with("steps", 11));
+    TrainingRun longer = run("parts", config);
+    assertEquals(TrainingRun.Outcome.FINISHED, longer.extend(NEVER));
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(
+        metrics("whole"),
+        metrics("parts").stream().filter(m -> !m.get("step").equals(11L)).toList());
+  }
+
+  /** The last batch of the shorter run was short: the next begins after it, no row is left out. */
+  @Test
+  void aRunThatIsMadeLongerMayBeInterruptedAndMadeLongerAgain() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    TrainingConfig first = config.with("training_samples", 100);
+    TrainingConfig second = config.with("training_samples", 500);
+    TrainingConfig third = config.with("training_samples", 777);
+    start("whole", first);
+    run("whole", second).extend(NEVER);
+    run("whole", third).extend(NEVER);
+    start("parts", first);
+    schedule = EVERY_7;
+    for (TrainingConfig longer : List.of(second, third)) {
+      // Stopped at once, before there is a checkpoint of the longer run, and a little later.
+      RunFolder parts = new RunFolder(folder.resolve("parts"));
+      int[] done = {0};
+      TrainingRun run = run("parts", longer);
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              run.extend(
+                  () -> {
+                    throw new IllegalStateException("killed");
+                  }));
+      assertFalse(parts.finished());
+      Exception e = assertThrows(ConfigException.class, () -> run.extend(NEVER));
+      assertTrue(e.getMessage().contains("is not finished"), e.getMessage());
+      assertEquals(
+          TrainingRun.Outcome.STOPPED,
+          run.resume(Optional.empty(), Optional.empty(), () -> ++done[0] == 3));
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts", longer));
+      assertTrue(parts.finished());
+    }
+    assertArrayEquals(weights("whole"), weights("parts"));
+    assertEquals(metrics("whole"), metrics("parts"));
+    Map<String, Object> last = metrics("parts").getLast();
+    assertEquals(777L, last.get("details/n_training_samples"));
+    // 100 rows in 4 steps, 400 in 13, 277 in 9
+    assertEquals(26L, last.get("step"));
+    Path early = CheckpointStore.list(folder.resolve("parts")).getFirst();
+    assertTrue(Long.parseLong(early.getFileName().toString()) > 500, early::toString);
+  }
+
+  @Test
+  void aCheckpointFromBeforeARunWasMadeLongerIsNotResumed() throws IOException {
+    schedule = new CheckpointSchedule(7, 0, 0, 99);
+    TrainingConfig config = config(Recipe.SAELENS);
+    start("parts", config);
+    Path early = CheckpointStore.list(folder.resolve("parts")).getFirst();
+    int[] done = {0};
+    run("parts", config.with("steps", 60)).extend(() -> ++done[0] == 3);
+    Exception e =
+        assertThrows(
+            ConfigException.class,
+            () ->
+                run("parts", config.with("steps", 60))
+                    .resume(Optional.of(early), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().contains("from before the run was made longer"), e.getMessage());
+  }
+
+  @Test
+  void withoutTheStateOfItsLastStepARunIsNotMadeLonger() throws IOException {
+    start("parts", config(Recipe.SAELENS));
+    Path last = CheckpointStore.list(folder.resolve("parts")).getLast();
+    Files.move(last, folder.resolve("lost"));
+    Exception e =
+        assertThrows(
+            BadFileException.class,
+            () -> run("parts", config(Recipe.SAELENS).with("steps", 60)).extend(NEVER));
+    assertTrue(e.getMessage().contains("the state of the last step is missing"), e.getMessage());
+  }
+
   @Test
   void anotherConfigurationIsRefusedAndNamed() throws IOException {
     interrupt("parts", config(Recipe.SAELENS), 9);
@@ -524,16 +614,17 @@ class TrainingRunTest {
   void onlySoManyCheckpointsAreKept() throws IOException {
     schedule = EVERY_7;
     start("whole", config(Recipe.SAELENS));
-    assertEquals(4, checkpoints.size(), "after steps 7, 14, 21 and 28");
-    assertEquals(checkpoints.subList(2, 4), CheckpointStore.list(folder.resolve("whole")));
+    assertEquals(5, checkpoints.size(), "after steps 7, 14, 21, 28 and 30");
+    assertEquals(checkpoints.subList(3, 5), CheckpointStore.list(folder.resolve("whole")));
   }
 
   @Test
   void aCheckpointThatCannotBeWrittenEndsTheRun() throws IOException {
     schedule = EVERY_7;
-    Files.createDirectories(folder.resolve("whole"));
-    Files.createFile(folder.resolve("whole/checkpoints"));
-    Exception e = assertThrows(IOException.class, () -> start("whole", config(Recipe.SAELENS)));
+    TrainingRun run = run("whole", config(Recipe.SAELENS));
+    Exception e =
+        assertThrows(
+            IOException.class, () -> run.start(Optional.empty(), fileInPlaceOfCheckpoints()));
     assertTrue(e.getMessage().startsWith("cannot write checkpoint"), e.getMessage());
   }
 
@@ -541,10 +632,24 @@ class TrainingRunTest {
   void orIsAWarningWhereThatIsAskedFor() throws IOException {
     schedule = EVERY_7;
     goOn = true;
-    Files.createDirectories(folder.resolve("whole"));
-    Files.createFile(folder.resolve("whole/checkpoints"));
-    start("whole", config(Recipe.SAELENS));
-    assertEquals(4, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+    run("whole", config(Recipe.SAELENS)).start(Optional.empty(), fileInPlaceOfCheckpoints());
+    assertEquals(5, warnings.stream().filter(w -> w.startsWith("cannot write")).count());
+    assertTrue(new RunFolder(folder.resolve("whole")).finished());
+  }
+
+  /** Puts a file where the checkpoints should go while the run {@code whole} is on its way. */
+  private BooleanSupplier fileInPlaceOfCheckpoints() {
+    return () -> {
+      try {
+        Path file = folder.resolve("whole/checkpoints");
+        if (!Files.exists(file)) {
+          Files.createFile(file);
+        }
+        return false;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    };
   }
 
   @Test
@@ -586,6 +691,27 @@ class TrainingRunTest {
   }
 
   @Test
+  void aMeanFarLargerThanTheSpreadIsWarnedOf() throws IOException {
+    start("near", config(Recipe.SAELENS));
+    assertEquals(List.of(), warnings.stream().filter(w -> w.contains("mean")).toList());
+    for (int b = 0; b < ROWS; b++) {
+      rows.set(b, 7, 1000f);
+    }
+    start("far", config(Recipe.SAELENS));
+    String warning =
+        warnings.stream().filter(w -> w.contains("rows' mean is")).findFirst().orElseThrow();
+    assertTrue(warning.startsWith("b_dec_init_method: "), warning);
+    assertTrue(warning.contains("100% of that column 7 alone"), warning);
+    assertTrue(warning.contains("--b-dec-init-method geometric_median (or mean)"), warning);
+    warnings.clear();
+    TrainingConfig centred = config(Recipe.SAELENS).with("b_dec_init_method", "mean");
+    start("centred", centred);
+    assertEquals(List.of(), warnings.stream().filter(w -> w.contains("mean")).toList());
+    // What the warning promises: the option helps.
+    assertTrue(fvu("far") > 10 * fvu("centred"), fvu("far") + " and " + fvu("centred"));
+  }
+
+  @Test
   void aFoldedFactorReconstructsRawRows() throws IOException {
     TrainingConfig config =
         config(Recipe.SAELENS)
@@ -601,7 +727,8 @@ class TrainingRunTest {
   }
 
   private double fvu(String name) throws IOException {
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
+    try (SparseAutoencoder sae =
+        SaeCheckpoint.load(folder.resolve(name).resolve("final"), device)) {
       Matrix out = memory.matrix(ROWS, D_IN);
       sae.reconstruct(rows, out);
       double[] mean = Centers.mean(rows);
@@ -623,7 +750,7 @@ class TrainingRunTest {
     start("first", config);
     double before = fvu("first");
     for (String normalization : List.of("none", "expected_average_only_in")) {
-      try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+      try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
         TrainingConfig gentle =
             config.with("steps", 1).with("lr", 1e-9).with("normalize_activations", normalization);
         run(normalization, gentle).start(Optional.of(sae), NEVER);
@@ -635,7 +762,7 @@ class TrainingRunTest {
   @Test
   void fineTuningRefusesAnSaeOfAnotherShape() throws IOException {
     start("first", config(Recipe.SAELENS));
-    try (TopKSae sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("first"), device)) {
       Exception e =
           assertThrows(
               ConfigException.class,

@@ -10,10 +10,14 @@ import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -188,6 +192,38 @@ class AllocationTest {
         kernels.forEach(
             (name, kernel) -> {
               long bytes = allocatedBy(kernel);
+              assertTrue(bytes <= FEW, name + " allocates " + bytes + " bytes a call");
+            });
+      }
+    }
+  }
+
+  @Test
+  void servingAllocatesNothing() {
+    try (VectorDevice device = new VectorDevice(2)) {
+      SaeWeights weights = SaeWeights.allocate(device, D_IN, D_SAE);
+      fill(weights.wEnc());
+      fill(weights.wDec());
+      SaeConfig config = SaeConfig.topK(D_IN, D_SAE, K).with(InputNormalization.LAYER_NORM);
+      try (SparseAutoencoder sae = new SparseAutoencoder(device, config, weights);
+          OffHeap memory = new OffHeap()) {
+        Matrix x = fill(memory.matrix(ROWS, D_IN));
+        Matrix out = memory.matrix(ROWS, D_IN);
+        SparseCodes codes = memory.codes(ROWS, K);
+        float[] row = new float[D_IN];
+        x.read(0, 1, row, 0);
+        float[] decoded = new float[D_IN];
+        int[] indices = new int[K];
+        float[] values = new float[K];
+        Map<String, Runnable> calls = new LinkedHashMap<>();
+        calls.put("encode a batch", () -> sae.encode(x, codes));
+        calls.put("decode a batch", () -> sae.decode(codes, x, out));
+        calls.put("reconstruct a batch", () -> sae.reconstruct(x, out));
+        calls.put("encode a row", () -> sae.encode(row, indices, values));
+        calls.put("reconstruct a row", () -> sae.reconstruct(row, decoded));
+        calls.forEach(
+            (name, call) -> {
+              long bytes = allocatedBy(call);
               assertTrue(bytes <= FEW, name + " allocates " + bytes + " bytes a call");
             });
       }

@@ -5,6 +5,7 @@ import static io.github.sae4j.vector.runtime.Vectors.TILE;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.vector.rows.Rows;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -88,6 +89,24 @@ public final class Packing {
       Rows.copy(weights, row, columns, depth, rows, r * depth);
     }
     pack(rows, 0, depth, count, depth, PANEL, out, at);
+  }
+
+  /**
+   * Reads a row out of packed panels: every PANEL-th float of the panel that holds it.
+   *
+   * @param panels panels of {@code depth} rows each, one after the other
+   * @param depth floats of the row
+   * @param row the row
+   * @param to receives it
+   * @param at position of its first float
+   */
+  public static void unpackRow(Matrix panels, int depth, int row, float[] to, int at) {
+    MemorySegment from = panels.segment();
+    long next = panels.rowOffset(row / PANEL * depth) + 4L * (row % PANEL);
+    for (int p = 0; p < depth; p++) {
+      to[at + p] = from.get(Matrix.FLOAT, next);
+      next += 4L * PANEL;
+    }
   }
 
   /** Number of tiles that hold so many rows. */

@@ -1,6 +1,5 @@
 package io.github.sae4j.vector.runtime;
 
-import io.github.sae4j.vector.runtime.VmFlags;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;

@@ -75,7 +75,7 @@ public final class PackedEncoder implements Encoder {
             ? null
             : java.util.Arrays.copyOf(encoder.rankScale().toArray(), padded);
     this.bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
-    this.spec = new TopKEncoding.Spec(encoder.wEnc(), null, bias, scale, topK.relu(), panels);
+    this.spec = new TopKEncoding.Spec(null, panels, dSae, dIn, null, bias, scale, topK.relu());
     this.panelsPerTask = Math.max(1, Math.ceilDiv(count, 4 * pool.size()));
     this.shelf = new AtomicReferenceArray<>(2 * Runtime.getRuntime().availableProcessors());
     pack(encoder.wEnc());
@@ -111,6 +111,24 @@ public final class PackedEncoder implements Encoder {
       }
     } finally {
       put(scratch);
+    }
+  }
+
+  @Override
+  public boolean keepsRows() {
+    return true;
+  }
+
+  @Override
+  public void readRows(int first, int count, float[] target, int at) {
+    pool.checkOpen();
+    expect(
+        first >= 0 && count >= 0 && count <= dSae - first,
+        "rows",
+        "a range within [0, " + dSae + ")",
+        first + " + " + count);
+    for (int i = 0; i < count; i++) {
+      Packing.unpackRow(panels, dIn, first + i, target, at + i * dIn);
     }
   }
 

@@ -44,17 +44,26 @@ public final class TopKEncoding {
   /**
    * An encoder's operands in the form the kernel wants.
    *
-   * @param wEnc {@code [n, d]}
-   * @param latents which rows of {@code wEnc} are encoded, ascending; or null for all
-   * @param bias b_enc per row of {@code wEnc}
-   * @param rankScale per row of {@code wEnc}, or null
+   * @param wEnc {@code [n, depth]}; or null if they are packed already
+   * @param panels the weights in packed panels, one after the other; or null
+   * @param n rows of the weights
+   * @param depth columns of the weights
+   * @param latents which rows are encoded, ascending; or null for all
+   * @param bias b_enc per row of the weights
+   * @param rankScale per row of the weights, or null
    * @param relu where values below 0 are cut
-   * @param panels {@code wEnc} in packed panels, one after the other; or null
    */
   public record Spec(
-      Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Relu relu, Matrix panels) {
+      Matrix wEnc,
+      Matrix panels,
+      int n,
+      int depth,
+      int[] latents,
+      float[] bias,
+      float[] rankScale,
+      Relu relu) {
     public Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Relu relu) {
-      this(wEnc, latents, bias, rankScale, relu, null);
+      this(wEnc, null, wEnc.rows(), wEnc.cols(), latents, bias, rankScale, relu);
     }
 
     boolean scaled() {
@@ -62,7 +71,16 @@ public final class TopKEncoding {
     }
 
     int count() {
-      return latents == null ? wEnc.rows() : latents.length;
+      return latents == null ? n : latents.length;
+    }
+
+    /** Reads a row of the weights. */
+    void copyRow(int row, float[] target) {
+      if (panels == null) {
+        Rows.copy(wEnc, row, 0, depth, target, 0);
+      } else {
+        Packing.unpackRow(panels, depth, row, target, 0);
+      }
     }
   }
 
@@ -292,7 +310,7 @@ public final class TopKEncoding {
       this.lastTile = lastTile;
       this.codes = codes;
       this.best = best;
-      this.depth = spec.wEnc().cols();
+      this.depth = spec.depth();
       this.panels = Packing.panels(spec.count());
       this.panelsPerRound = panelsPerRound(depth, panels);
       int tiles = lastTile - firstTile;
@@ -481,12 +499,12 @@ public final class TopKEncoding {
 
   /** Names the first bad latent of a row by encoding it once more, slowly. */
   private static NonFiniteException nonFinite(Spec spec, float[] packed, int row) {
-    int depth = spec.wEnc().cols();
+    int depth = spec.depth();
     float[] weights = new float[depth];
     int at = row / TILE * TILE * depth + row % TILE;
     for (int i = 0; i < spec.count(); i++) {
       int latent = spec.latents() == null ? i : spec.latents()[i];
-      Rows.copy(spec.wEnc(), latent, 0, depth, weights, 0);
+      spec.copyRow(latent, weights);
       float sum = 0f;
       for (int p = 0; p < depth; p++) {
         sum = Math.fma(packed[at + p * TILE], weights[p], sum);

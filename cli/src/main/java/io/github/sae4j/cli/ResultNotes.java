@@ -1,0 +1,68 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.training.StepRecord;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/** What the last numbers of a run mean, in a few lines for somebody who sees them first. */
+final class ResultNotes {
+  private ResultNotes() {}
+
+  /**
+   * The lines.
+   *
+   * @param config the run's configuration
+   * @param metrics those of the rows held out, if there are any
+   * @param last the last step, if this process made one
+   * @param trainingFvu FVU of the last batch for which it was measured, or NaN
+   */
+  static List<String> of(
+      TrainingConfig config,
+      Optional<Map<String, Object>> metrics,
+      Optional<StepRecord> last,
+      double trainingFvu) {
+    List<String> lines = new ArrayList<>();
+    if (metrics.isPresent() && metrics.get().get("fvu") instanceof Double fvu) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "FVU %.3f: so much of the variance of rows that training never saw is lost in their"
+                  + " reconstruction (0 is perfect, 1 as bad as their mean).",
+              fvu));
+    }
+    if (!Double.isNaN(trainingFvu)) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "FVU %.3f in training: the same of the last batch logged; far below the other, the"
+                  + " SAE has learned its rows by heart.",
+              trainingFvu));
+    }
+    if (last.isPresent()) {
+      boolean inSteps = config.dead().window().isPresent();
+      long window = (inSteps ? config.dead().window() : config.dead().tokens()).orElse(0);
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "Dead: %d latents had not fired on any row of the last %d %s of training.",
+              last.get().report().dead(),
+              window,
+              inSteps ? "steps" : "rows"));
+    }
+    if (metrics.isPresent() && metrics.get().get("never_fired") instanceof Number never) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "Never fired: %d latents (%.1f%%) on the %s rows held out; with few rows rare latents"
+                  + " are among them that are not dead.",
+              never.longValue(),
+              100 * ((Number) metrics.get().get("never_fired_fraction")).doubleValue(),
+              metrics.get().get("rows")));
+    }
+    return lines;
+  }
+}

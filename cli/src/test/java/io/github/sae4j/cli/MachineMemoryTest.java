@@ -1,0 +1,122 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What does not fit into memory is refused before it is tried. */
+class MachineMemoryTest {
+  private static final int D_IN = 64;
+
+  @TempDir private Path folder;
+  private final Console console = new Console();
+
+  private static TrainingConfig config(int dSae, int batch) {
+    return TrainingConfig.of(Recipe.SAELENS)
+        .with("d_sae", dSae)
+        .with("k", 4)
+        .with("train_batch_size", batch);
+  }
+
+  private static long bytes(TrainingConfig config, Device device) {
+    return device.memoryPlan(config.stepSpec(D_IN, OptionalDouble.of(1))).bytes();
+  }
+
+  private static int named(String option, String complaint) {
+    Matcher found = Pattern.compile(option + " ([0-9]+)").matcher(complaint);
+    assertTrue(found.find(), complaint);
+    return Integer.parseInt(found.group(1));
+  }
+
+  @Test
+  void theOptionThatIsNamedFitsAndOneMoreDoesNot() {
+    try (Device device = Devices.open("cpu", DeviceOptions.DEFAULT)) {
+      TrainingConfig config = config(4096, 8192);
+      long needed = bytes(config, device);
+      MachineMemory enough = new MachineMemory(needed, Long.MAX_VALUE);
+      assertEquals(Optional.empty(), enough.complaint(config, D_IN, device));
+      MachineMemory small = new MachineMemory(needed - 1_000_000, Long.MAX_VALUE);
+      String complaint = small.complaint(config, D_IN, device).orElseThrow();
+      int dSae = named("--d-sae", complaint);
+      assertEquals(Optional.empty(), small.complaint(config(dSae, 8192), D_IN, device));
+      assertTrue(small.complaint(config(dSae + 1, 8192), D_IN, device).isPresent());
+      int batch = named("--train-batch-size", complaint);
+      assertEquals(Optional.empty(), small.complaint(config(4096, batch), D_IN, device));
+      assertTrue(small.complaint(config(4096, batch + 1), D_IN, device).isPresent());
+    }
+  }
+
+  @Test
+  void theHeapCounts() {
+    try (Device device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
+      MachineMemory machine = new MachineMemory(Long.MAX_VALUE, 1000);
+      String complaint = machine.complaint(config(4096, 64), D_IN, device).orElseThrow();
+      assertTrue(complaint.contains("of Java heap"), complaint);
+      assertTrue(complaint.contains("JDK_JAVA_OPTIONS=-Xmx"), complaint);
+    }
+  }
+
+  /** A terabyte of weights: no machine of tests has it, and none of it may be touched. */
+  @Test
+  void aRunThatNoMachineHoldsIsRefusedAtOnce() throws IOException {
+    Path file = Activations.write(folder.resolve("a.safetensors"), 200, D_IN);
+    Path run = folder.resolve("run");
+    Object[] train = {
+      "train",
+      "--activations",
+      file,
+      "--output-path",
+      run,
+      "--d-sae",
+      1_000_000_000,
+      "--k",
+      4,
+      "--steps",
+      1,
+      "--device",
+      "scalar"
+    };
+    assertEquals(ExitCode.USAGE, console.run(train), console::err);
+    assertTrue(console.err().contains("memory: the run needs "), console::err);
+    assertTrue(console.err().contains("what fits: --d-sae "), console::err);
+    assertFalse(Files.exists(run));
+    Object[] dry = new Object[train.length + 2];
+    System.arraycopy(train, 0, dry, 0, train.length);
+    dry[train.length] = "--dry-run";
+    dry[train.length + 1] = "--json";
+    assertEquals(ExitCode.USAGE, console.run(dry), console::err);
+    assertTrue(console.out().contains("\"fits\":false"), console.out());
+    assertTrue(console.err().contains("memory: the run needs "), console::err);
+  }
+
+  @Test
+  void anSaeIsHeldToItToo() throws IOException {
+    Path file = Activations.write(folder.resolve("a.safetensors"), 200, 16);
+    Path sae = Path.of("..", "engine", "src", "test", "resources", "cases", "3-sae-hook_z");
+    int batch = Integer.MAX_VALUE;
+    int code = console.run("eval", "--sae", sae, "--activations", file, "--batch-size", batch);
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains("what fits: --batch-size "), console::err);
+    ConfigException e =
+        assertThrows(
+            ConfigException.class, () -> new MachineMemory(1000, 1000).expectRoomFor(sae, 1));
+    assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.Json;
+import io.github.sae4j.format.SafetensorsWriter;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What files hold does nothing to a terminal, wherever it is printed. */
+class TerminalTest {
+  /** C0, DEL, C1, a turn of the direction, a line separator, no width, a tag beyond 16 bits. */
+  private static final String HOSTILE = "a\u001b[2J\u007f\u009b31m\u202e\u2028\u200b\udb40\udc41z";
+
+  @TempDir private Path folder;
+  private final Console console = new Console();
+
+  private static void assertHarmless(String printed) {
+    printed.lines().forEach(line -> assertTrue(Terminal.isHarmless(line), printed));
+    assertFalse(printed.contains("\u2028"), printed);
+  }
+
+  @Test
+  void charactersAreEscapedAndLettersOfAllScriptsAreNot() {
+    assertEquals(
+        "a\\u001b[2J\\u007f\\u009b31m\\u202e\\u2028\\u200b\\udb40\\udc41z",
+        Terminal.harmless(HOSTILE));
+    assertEquals("größe 模型 😀 e\u0301", Terminal.harmless("größe 模型 😀 e\u0301"));
+    assertEquals("\\ud800", Terminal.harmless("\ud800"));
+    assertEquals("a\\u000ab", Terminal.harmless("a\nb"));
+  }
+
+  @Test
+  void inspectEscapesNamesAndValues() throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix matrix = memory.matrix(2, 3);
+      new SafetensorsWriter().matrix(HOSTILE, matrix).write(folder.resolve("tensors.safetensors"));
+    }
+    Map<String, Object> members = Map.of(HOSTILE, HOSTILE);
+    Files.writeString(folder.resolve("cfg.json"), Json.pretty(members));
+    assertEquals(ExitCode.DONE, console.run("inspect", folder), console::err);
+    assertHarmless(console.out());
+    assertTrue(console.out().contains("\\u009b31m"), console.out());
+    assertEquals(ExitCode.DONE, console.run("inspect", folder, "--json"), console::err);
+    assertHarmless(console.out());
+    byte[] out = console.out().getBytes(StandardCharsets.UTF_8);
+    Map<?, ?> found = (Map<?, ?>) Json.parse(Path.of("stdout"), out);
+    assertEquals(members, ((Map<?, ?>) found.get("cfg.json")).get("json"));
+  }
+
+  @Test
+  void complaintsEscapeWhatTheyQuote() throws IOException {
+    try (OffHeap memory = new OffHeap()) {
+      Matrix matrix = memory.matrix(2, 3);
+      new SafetensorsWriter()
+          .matrix("one" + HOSTILE, matrix)
+          .matrix("two" + HOSTILE, matrix)
+          .write(folder.resolve("tensors.safetensors"));
+    }
+    Path tensors = folder.resolve("tensors.safetensors");
+    assertEquals(ExitCode.BAD_INPUT, console.run("train", "--activations", tensors), console::err);
+    assertHarmless(console.err());
+    assertTrue(console.err().contains("\\u202e"), console::err);
+    assertEquals(ExitCode.USAGE, console.run("train", "--" + HOSTILE), console::err);
+    assertHarmless(console.err());
+    int code = console.run("--stacktrace", "train", "--activations", tensors);
+    assertEquals(ExitCode.BAD_INPUT, code);
+    assertHarmless(console.err().replace("\tat ", ""));
+    Path sae = Files.createDirectory(folder.resolve("sae"));
+    Files.writeString(sae.resolve("cfg.json"), Json.pretty(Map.of("architecture", HOSTILE)));
+    Files.writeString(sae.resolve("sae_weights.safetensors"), "");
+    code = console.run("eval", "--sae", sae, "--activations", tensors);
+    assertEquals(ExitCode.BAD_INPUT, code, console::err);
+    assertHarmless(console.err());
+    assertTrue(console.err().contains("\\u202e"), console::err);
+  }
+}
