@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.logging.Logger;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,8 +31,6 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     abbreviateSynopsis = true)
 final class EvalCommand implements Callable<Integer> {
-  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -93,7 +90,8 @@ final class EvalCommand implements Callable<Integer> {
       } else {
         MetricsReport.print(spec, metrics.toMap());
       }
-      LoadCheck.warnings(trained.config(), metrics).forEach(LOG::warning);
+      LoadCheck.warnings(trained.config(), metrics)
+          .forEach(line -> System.err.println("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
   }

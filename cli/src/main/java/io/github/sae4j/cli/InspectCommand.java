@@ -27,7 +27,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,8 +45,6 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
-  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
-
   private static final int MOST_JSON_BYTES = 1 << 24;
 
   /** A folder may hold thousands of shards. */
@@ -137,7 +134,7 @@ final class InspectCommand implements Callable<Integer> {
       if (!warnings.isEmpty()) {
         found.put("warnings", List.<Object>copyOf(warnings));
       }
-      warnings.forEach(LOG::warning);
+      warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
       return found;
     }
   }

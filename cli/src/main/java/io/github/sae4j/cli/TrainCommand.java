@@ -103,7 +103,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--from-pretrained",
       paramLabel = "DIR",
-      description = "Fine-tunes this SAE (SAELens or sparsify layout, or a run).")
+      description = "Fine-tunes this TopK SAE (a run, or any layout that inspect knows).")
   private Path fromPretrained;
 
   @Option(

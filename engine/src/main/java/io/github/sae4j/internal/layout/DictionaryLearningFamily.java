@@ -219,11 +219,8 @@ final class DictionaryLearningFamily implements TorchLayouts.Family {
           && buffer.get("ctx_len") instanceof Long length) {
         others.put("context_size", length);
       }
-      OptionalDouble l0 = OptionalDouble.empty();
-      if (trainer.members().get("target_l0") instanceof Number target
-          && target.doubleValue() >= 0) {
-        l0 = OptionalDouble.of(target.doubleValue());
-      } else if (type.contains("TopK") && k().isPresent()) {
+      OptionalDouble l0 = Declared.l0(trainer, "target_l0");
+      if (l0.isEmpty() && type.contains("TopK") && k().isPresent()) {
         l0 = OptionalDouble.of(k().getAsInt());
       }
       OptionalInt layer =

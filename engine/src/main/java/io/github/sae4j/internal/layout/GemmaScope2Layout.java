@@ -103,8 +103,6 @@ final class GemmaScope2Layout implements Layout {
           Map.of());
     }
     JsonObject config = json.get();
-    OptionalDouble l0 =
-        config.has("l0") ? OptionalDouble.of(config.number("l0")) : OptionalDouble.empty();
     return new SaeMetadata(
         Optional.ofNullable(config.text("model_name", null)),
         Optional.ofNullable(config.text("hf_hook_point_in", null)),
@@ -112,7 +110,7 @@ final class GemmaScope2Layout implements Layout {
         OptionalInt.empty(),
         Optional.empty(),
         Optional.empty(),
-        l0,
+        Declared.l0(config, "l0"),
         false,
         Map.of());
   }

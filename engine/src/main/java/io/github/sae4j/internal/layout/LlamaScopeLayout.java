@@ -170,7 +170,7 @@ final class LlamaScopeLayout implements Layout {
 
   private static SaeMetadata metadata(JsonObject json, String in, String out)
       throws BadFileException {
-    boolean counted = json.has("top_k") && json.text("act_fn").equals("topk");
+    boolean counted = json.text("act_fn").equals("topk");
     return new SaeMetadata(
         Optional.empty(),
         Optional.ofNullable(in),
@@ -178,7 +178,7 @@ final class LlamaScopeLayout implements Layout {
         OptionalInt.empty(),
         Optional.empty(),
         Optional.of(json.text("act_fn")),
-        counted ? OptionalDouble.of(json.number("top_k")) : OptionalDouble.empty(),
+        counted ? Declared.l0(json, "top_k") : OptionalDouble.empty(),
         false,
         Map.of());
   }

@@ -235,7 +235,7 @@ final class LlamascopiumLayout implements Layout {
     }
 
     private SaeMetadata metadata(String in, String out) throws BadFileException {
-      boolean counted = config.has("top_k") && config.text("act_fn").endsWith("topk");
+      boolean counted = config.text("act_fn").endsWith("topk");
       return new SaeMetadata(
           Optional.empty(),
           Optional.ofNullable(in),
@@ -243,7 +243,7 @@ final class LlamascopiumLayout implements Layout {
           OptionalInt.empty(),
           Optional.empty(),
           Optional.empty(),
-          counted ? OptionalDouble.of(config.number("top_k")) : OptionalDouble.empty(),
+          counted ? Declared.l0(config, "top_k") : OptionalDouble.empty(),
           false,
           Map.of());
     }

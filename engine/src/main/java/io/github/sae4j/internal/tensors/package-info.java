@@ -5,8 +5,7 @@
  *
  * <p>Readers trust nothing in a file: sizes, counts and offsets are bounded by the size of the file
  * before anything is allocated, and whatever is wrong is a {@link
- * io.github.sae4j.format.BadFileException} of one line. No other room knows a byte
- * layout.
+ * io.github.sae4j.format.BadFileException} of one line. No other room knows a byte layout.
  *
  * <p>Internal: not part of the API.
  */

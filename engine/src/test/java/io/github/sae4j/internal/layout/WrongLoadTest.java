@@ -474,6 +474,11 @@ class WrongLoadTest {
       assertTrue(sae.config().transcoder());
       assertArrayEquals(new float[] {0, 3}, sae.reconstruct(new float[] {3, 5}));
     }
+    // What is declared is no matter of what is computed.
+    json("config.json", Map.of("architecture", "jump_relu", "l0", -1));
+    try (SparseAutoencoder sae = open(folder)) {
+      assertTrue(sae.config().metadata().l0().isEmpty());
+    }
     json("config.json", Map.of("architecture", "jump_relu", "affine_connection", false));
     assertTrue(refusal(folder).contains("affine_connection is false"));
     json("config.json", Map.of("architecture", "topk"));
