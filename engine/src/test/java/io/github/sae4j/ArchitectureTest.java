@@ -98,7 +98,7 @@ class ArchitectureTest {
   void aLibraryStaysInItsRoom(String library, String rooms) {
     noClasses()
         .that()
-        .resideOutsideOfPackage(BASE + rooms)
+        .resideOutsideOfPackage(BASE + "internal." + rooms)
         .should()
         .dependOnClassesThat(resideInAPackage(library))
         .check(ENGINE);
