@@ -42,6 +42,7 @@ public final class SaeCheckpoint {
    * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
    * @throws IOException if reading fails
    */
+  @SuppressWarnings("exports") // For the command line, whose module sees the layouts.
   public static SaeReader.Loaded read(Path path, Device device, ReadOptions options)
       throws IOException {
     if (!Files.exists(path)) {
