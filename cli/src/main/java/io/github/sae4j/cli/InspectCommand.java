@@ -89,7 +89,8 @@ final class InspectCommand implements Callable<Integer> {
     }
     found.putAll(describe(path, 0));
     if (json) {
-      CommandLineApp.print(spec, Json.line(found));
+      // An SAE written by Python may carry NaN, for which JSON has only a text.
+      CommandLineApp.print(spec, Json.line(Json.finite(found, Object::toString)));
     } else {
       print(found, "");
     }
@@ -261,6 +262,6 @@ final class InspectCommand implements Callable<Integer> {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
     boolean plain = value instanceof String text && Terminal.isHarmless(text);
-    return plain ? value.toString() : Json.line(value);
+    return plain ? value.toString() : Json.line(Json.finite(value, Object::toString));
   }
 }
