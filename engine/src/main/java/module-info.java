@@ -13,7 +13,6 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.format;
   exports io.github.sae4j.kernels;
   exports io.github.sae4j.layout;
-  exports io.github.sae4j.layout;
   exports io.github.sae4j.memory;
   exports io.github.sae4j.numerics;
   exports io.github.sae4j.objective;

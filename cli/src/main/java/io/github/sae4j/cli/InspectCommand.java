@@ -119,7 +119,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> check(SparseAutoencoder sae) throws IOException {
-    try (ActivationSource source = input.open()) {
+    try (ActivationSource source = input.open(false)) {
       ActivationOptions.expectWidth(path, sae, source);
       Map<String, Object> found = new LinkedHashMap<>();
       if (sae.config().transcoder()) {

@@ -235,8 +235,7 @@ class TrainingRunTest {
     try (SparseAutoencoder trained = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
       Metrics expected = new Evaluator(trained).evaluate(data.heldOut().orElseThrow());
       assertEquals(expected.toMap(), run.evaluation().orElseThrow().toMap());
-      assertEquals(
-          Json.pretty(expected.toMap()), Json.pretty(SealedJson.read(file, 1 << 20)));
+      assertEquals(Json.pretty(expected.toMap()), Json.pretty(SealedJson.read(file, 1 << 20)));
     }
     // As after a kill between the SAE and its evaluation.
     String before = Files.readString(file);
