@@ -12,7 +12,6 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.evaluation;
   exports io.github.sae4j.format;
   exports io.github.sae4j.kernels;
-  exports io.github.sae4j.layout;
   exports io.github.sae4j.memory;
   exports io.github.sae4j.numerics;
   exports io.github.sae4j.objective;
@@ -21,12 +20,20 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.sae;
   exports io.github.sae4j.step;
   exports io.github.sae4j.training;
-  exports io.github.sae4j.scalar to
+  exports io.github.sae4j.internal.files to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.json to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.tensors to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.layout to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.scalar to
       io.github.sae4j.tornado;
 
   uses io.github.sae4j.device.DeviceProvider;
 
   provides io.github.sae4j.device.DeviceProvider with
-      io.github.sae4j.scalar.ScalarProvider,
-      io.github.sae4j.vector.VectorProvider;
+      io.github.sae4j.internal.scalar.ScalarProvider,
+      io.github.sae4j.internal.vector.VectorProvider;
 }

@@ -8,6 +8,7 @@ import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.OptionTable;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
@@ -19,10 +20,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Where activations come from. */
 final class ActivationOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
   @Option(
       names = "--activations",
       arity = "1..*",
@@ -63,8 +69,16 @@ final class ActivationOptions {
       }
       // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
+        List<String> flags =
+            spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();
         throw new IllegalArgumentException(
-            "unknown option '" + path + "' (for a file of that name write './" + path + "')");
+            "unknown option '"
+                + path
+                + "'; the nearest is "
+                + OptionTable.nearest(path.split("=", 2)[0], flags)
+                + " (for a file of that name write './"
+                + path
+                + "')");
       }
     }
     files = ActivationFiles.open(activations, Optional.ofNullable(tensor));

@@ -71,6 +71,7 @@ public final class CommandLineApp {
     app.registerConverter(Path.class, CommandLineApp::path);
     app.setOut(new PrintWriter(System.out, true, StandardOutput.charset()));
     app.setErr(new PrintWriter(System.err, true, StandardOutput.charset()));
+    app.setCaseInsensitiveEnumValuesAllowed(true);
     app.setParameterExceptionHandler(Failures::badUsage);
     app.setExecutionExceptionHandler(Failures::failed);
     List<String> spelled = withDashes(args);

@@ -2,7 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,12 +14,14 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The file of {@code --config}: one JSON object whose keys are options of {@code train} without the
- * dashes. The {@code config.json} of a run will do as well.
+ * dashes. The {@code config.json} of a run will do as well, and so will a configuration of
+ * SAELens's runner, as far as it has options of ours.
  *
  * @param training options of the training configuration, for it to parse
  * @param others other options as arguments
+ * @param warnings what the user should know, a line each
  */
-record ConfigFile(Map<String, Object> training, List<String> others) {
+record ConfigFile(Map<String, Object> training, List<String> others, List<String> warnings) {
   private static final int MOST_BYTES = 1 << 20;
 
   /** Sections of a run's {@code config.json}. */
@@ -45,6 +47,17 @@ record ConfigFile(Map<String, Object> training, List<String> others) {
       }
       members = flat;
     }
+    List<String> warnings = new ArrayList<>();
+    if (SaeLensRunnerConfig.isOne(members)) {
+      SaeLensRunnerConfig theirs = SaeLensRunnerConfig.of(members);
+      members = theirs.members();
+      warnings.add(
+          file
+              + " is a configuration of SAELens; taken: "
+              + String.join(", ", members.keySet())
+              + "; left out, having no option here: "
+              + String.join(", ", theirs.leftOut()));
+    }
     Map<String, Object> training = new LinkedHashMap<>();
     List<String> others = new ArrayList<>();
     for (Map.Entry<String, Object> member : members.entrySet()) {
@@ -57,7 +70,7 @@ record ConfigFile(Map<String, Object> training, List<String> others) {
         others.addAll(arguments(file, member.getKey(), spec, member.getValue()));
       }
     }
-    return new ConfigFile(training, others);
+    return new ConfigFile(training, others, warnings);
   }
 
   private static boolean names(OptionSpec spec, String argument) {

@@ -2,7 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.HugePages;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -18,8 +18,9 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "devices",
     description = {
-      "Lists the devices found, how they run training steps, which one auto takes, why others",
-      "cannot run, and whether big matrices lie in huge pages."
+      "Lists the devices found.",
+      "Says how they run training steps, which one auto takes, why others cannot run, and whether"
+          + " big matrices lie in huge pages."
     },
     mixinStandardHelpOptions = true)
 final class DevicesCommand implements Callable<Integer> {

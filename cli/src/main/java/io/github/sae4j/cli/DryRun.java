@@ -3,7 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
@@ -67,7 +67,7 @@ final class DryRun {
    */
   int print(CommandSpec spec, boolean json) {
     Map<String, Object> found = new LinkedHashMap<>();
-    found.put("training", config.with("d_sae", step.shape().dSae()).toMap());
+    found.put("training", config.resolved(data.training().width()).toMap());
     found.put("d_in", step.shape().dIn());
     found.put("training_rows", data.training().rows());
     found.put("held_out_rows", data.heldOut().map(rows -> rows.rows()).orElse(0L));

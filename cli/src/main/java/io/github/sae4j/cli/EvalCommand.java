@@ -9,7 +9,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.logging.Logger;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -32,8 +31,6 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     abbreviateSynopsis = true)
 final class EvalCommand implements Callable<Integer> {
-  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
-
   @Spec private CommandSpec spec;
 
   @Option(
@@ -93,7 +90,8 @@ final class EvalCommand implements Callable<Integer> {
       } else {
         MetricsReport.print(spec, metrics.toMap());
       }
-      LoadCheck.warnings(trained.config(), metrics).forEach(LOG::warning);
+      LoadCheck.warnings(trained.config(), metrics)
+          .forEach(line -> System.err.println("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
   }
@@ -108,6 +106,8 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
+    // Pairs stay pairs: a row that is not finite is an error here.
+    input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
           "targets", "expected the rows that the transcoder's output stands for, got none");
@@ -126,7 +126,6 @@ final class EvalCommand implements Callable<Integer> {
                 + outputs.width()
                 + "]");
       }
-      input.report(quiet);
       return evaluator.evaluate(rows(source), rows(outputs));
     }
   }

@@ -12,10 +12,10 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeReader;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,7 +27,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,8 +45,6 @@ import picocli.CommandLine.Spec;
     },
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
-  private static final Logger LOG = Logger.getLogger("io.github.sae4j.cli");
-
   private static final int MOST_JSON_BYTES = 1 << 24;
 
   /** A folder may hold thousands of shards. */
@@ -119,7 +116,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> check(SparseAutoencoder sae) throws IOException {
-    try (ActivationSource source = input.open(false)) {
+    try (ActivationSource source = input.open(json)) {
       ActivationOptions.expectWidth(path, sae, source);
       Map<String, Object> found = new LinkedHashMap<>();
       if (sae.config().transcoder()) {
@@ -137,7 +134,7 @@ final class InspectCommand implements Callable<Integer> {
       if (!warnings.isEmpty()) {
         found.put("warnings", List.<Object>copyOf(warnings));
       }
-      warnings.forEach(LOG::warning);
+      warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
       return found;
     }
   }

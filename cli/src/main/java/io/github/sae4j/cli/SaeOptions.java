@@ -1,6 +1,6 @@
 package io.github.sae4j.cli;
 
-import io.github.sae4j.layout.ReadOptions;
+import io.github.sae4j.internal.layout.ReadOptions;
 import java.util.Optional;
 import java.util.OptionalInt;
 import picocli.CommandLine.Option;

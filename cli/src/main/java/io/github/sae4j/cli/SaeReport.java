@@ -1,13 +1,13 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.evaluation.LoadCheck;
+import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Order;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Ranked.Scope;
 import io.github.sae4j.kernels.Activation.Threshold;
-import io.github.sae4j.layout.SaeReader;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.WeightSummary;

@@ -12,7 +12,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.CheckpointSchedule;
@@ -103,7 +103,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--from-pretrained",
       paramLabel = "DIR",
-      description = "Fine-tunes this SAE (SAELens or sparsify layout, or a run).")
+      description = "Fine-tunes this TopK SAE (a run, or any layout that inspect knows).")
   private Path fromPretrained;
 
   @Option(
@@ -342,7 +342,9 @@ final class TrainCommand implements Callable<Integer> {
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
-      layers.add(ConfigFile.read(configFile, spec, List.of()).training());
+      ConfigFile file = ConfigFile.read(configFile, spec, List.of());
+      file.warnings().forEach(line -> System.err.println("sae4j: warning: " + line));
+      layers.add(file.training());
     }
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));
   }

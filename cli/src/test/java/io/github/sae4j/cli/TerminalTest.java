@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.SafetensorsWriter;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;

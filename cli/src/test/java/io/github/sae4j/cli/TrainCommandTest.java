@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.Recipe;
@@ -117,6 +117,11 @@ class TrainCommandTest {
   void aMistypedOptionIsNotTakenForAFile() {
     assertEquals(ExitCode.USAGE, console.run("train", "--activations", file, "--learning-rat", 1));
     assertTrue(console.err().contains("unknown option '--learning-rat'"), console::err);
+    assertEquals(ExitCode.USAGE, console.run("train", "--activations", file, "--lr_warm-up", 1));
+    assertTrue(console.err().contains("the nearest is --lr-warm-up-steps"), console::err);
+    assertEquals(ExitCode.DONE, train(), console::err);
+    assertEquals(ExitCode.USAGE, console.run("eval", "--sae", run, "--activations", file, "--jsn"));
+    assertTrue(console.err().contains("the nearest is --json"), console::err);
   }
 
   @Test
@@ -280,6 +285,7 @@ class TrainCommandTest {
     "--epochs, 3, cannot be given together",
     "--nonsense, 1, Unknown option",
     "--log-every, 0, log_every: expected at least 1",
+    "--threads, 1000000, 'threads: expected 1 to 4096, got 1000000'",
     "--vector-bits, 100, 'vector bits: expected 128, 256 or 512'",
   })
   void badOptionsAreUsageErrors(String option, String value, String message) {
@@ -339,6 +345,95 @@ class TrainCommandTest {
     assertTrue(
         console.err().contains("expansion_facto: no such option; the nearest is expansion_factor"),
         console::err);
+  }
+
+  @Test
+  void unknownKeysOfTheConfigFileAreNamedAllAtOnce() throws IOException {
+    Path config = folder.resolve("config.json");
+    Files.writeString(config, "{\"expansion_facto\": 4, \"lr\": 1e-3, \"seeds\": 1}");
+    assertEquals(ExitCode.USAGE, train("--config", config), console::err);
+    assertTrue(
+        console
+            .err()
+            .contains(
+                "expansion_facto, seeds: no such options; the nearest are expansion_factor, seed"),
+        console::err);
+  }
+
+  @Test
+  void aConfigurationOfSaeLensIsTakenAsFarAsItGoes() throws IOException {
+    Path config = folder.resolve("saelens.json");
+    Files.writeString(
+        config,
+        """
+        {"sae": {"d_in": 10, "d_sae": 40, "dtype": "float32", "device": "cuda", "k": 3,
+           "apply_b_dec_to_input": true, "normalize_activations": "expected_average_only_in",
+           "decoder_init_norm": 0.2, "aux_loss_coefficient": 0.5,
+           "rescale_acts_by_decoder_norm": false, "architecture": "topk"},
+         "model_name": "tiny", "hook_name": "blocks.3.hook_resid_post", "dataset_path": "text",
+         "streaming": true, "context_size": 128, "training_tokens": 32,
+         "train_batch_size_tokens": 8, "lr": 0.002, "lr_scheduler_name": "cosineannealing",
+         "lr_warm_up_steps": 1, "lr_end": null, "n_checkpoints": 1, "seed": 7,
+         "logger": {"log_to_wandb": true}}
+        """);
+    int code =
+        train(
+            "--config",
+            config,
+            "--d-sae",
+            null,
+            "--k",
+            null,
+            "--steps",
+            null,
+            "--train-batch-size",
+            null);
+    assertEquals(ExitCode.DONE, code, console::err);
+    Map<?, ?> training = trainingSection();
+    assertEquals(40L, training.get("d_sae"));
+    assertEquals(3L, training.get("k"));
+    assertEquals("expected_average_only_in", training.get("normalize_activations"));
+    assertEquals("cosineannealing", training.get("lr_scheduler"));
+    assertEquals(32L, training.get("training_samples"));
+    assertEquals(8L, training.get("train_batch_size"));
+    assertEquals(7L, training.get("seed"));
+    Map<?, ?> cfg = Json.readObject(run.resolve("final/cfg.json"), 1 << 20);
+    assertEquals("tiny", ((Map<?, ?>) cfg.get("metadata")).get("model_name"));
+    List<String> warnings =
+        console.err().lines().filter(line -> line.contains("configuration of SAELens")).toList();
+    assertEquals(1, warnings.size(), console::err);
+    for (String name : List.of("dataset_path", "streaming", "context_size", "logger", "device")) {
+      assertTrue(warnings.getFirst().split("left out")[1].contains(name), name);
+    }
+  }
+
+  @Test
+  void aConfigurationOfSaeLensForWhatIsNotTrainedSaysSoAtOnce() throws IOException {
+    Path config = folder.resolve("saelens.json");
+    Files.writeString(
+        config,
+        "{\"architecture\": \"gated\", \"d_in\": 10, \"d_sae\": 40, \"noise_scale\": 0.1,"
+            + " \"use_ghost_grads\": false, \"mse_loss_normalization\": \"dense_batch\"}");
+    assertEquals(ExitCode.USAGE, train("--config", config), console::err);
+    for (String what :
+        List.of("architecture gated", "noise_scale 0.1", "mse_loss_normalization dense_batch")) {
+      assertTrue(console.err().contains(what), console::err);
+    }
+    assertFalse(console.err().contains("use_ghost_grads"), console::err);
+  }
+
+  @Test
+  void theResolvedConfigurationLeavesNothingAuto() throws IOException {
+    assertEquals(ExitCode.DONE, train("--dry-run", true, "--json", true), console::err);
+    Map<?, ?> planned = (Map<?, ?>) resultAsJson().get("training");
+    assertEquals(ExitCode.DONE, train(), console::err);
+    for (Map<?, ?> resolved : List.of(planned, trainingSection())) {
+      assertEquals(24L, resolved.get("d_sae"));
+      assertEquals(3e-4, resolved.get("lr"));
+      assertEquals(3e-5, (double) resolved.get("lr_end"), 1e-12);
+      assertEquals(5L, resolved.get("auxk"));
+      assertEquals(42L, resolved.get("shuffle_seed"));
+    }
   }
 
   @Test

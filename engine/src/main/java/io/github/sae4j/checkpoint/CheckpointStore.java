@@ -1,7 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +26,6 @@ public final class CheckpointStore implements AutoCloseable {
   /** Name of the file that says what a run is. */
   public static final String CONFIG = "config.json";
 
-  private static final int MOST_CONFIG_BYTES = 1 << 24;
   private static final String CHECKPOINTS = "checkpoints";
 
   private final Path run;
@@ -97,7 +96,7 @@ public final class CheckpointStore implements AutoCloseable {
       }
     }
     try {
-      return Json.readObject(run.resolve(CONFIG), MOST_CONFIG_BYTES).get("training") instanceof Map;
+      return JsonObject.read(run.resolve(CONFIG)).members().get("training") instanceof Map;
     } catch (BadFileException e) {
       return false; // missing, damaged, or that of another program
     }

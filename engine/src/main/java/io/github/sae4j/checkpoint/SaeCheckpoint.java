@@ -2,9 +2,9 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.layout.ReadOptions;
-import io.github.sae4j.layout.SaeLensWriter;
-import io.github.sae4j.layout.SaeReader;
+import io.github.sae4j.internal.layout.ReadOptions;
+import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -42,6 +42,7 @@ public final class SaeCheckpoint {
    * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
    * @throws IOException if reading fails
    */
+  @SuppressWarnings("exports") // For the command line, whose module sees the layouts.
   public static SaeReader.Loaded read(Path path, Device device, ReadOptions options)
       throws IOException {
     if (!Files.exists(path)) {

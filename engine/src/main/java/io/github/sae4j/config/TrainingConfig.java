@@ -19,6 +19,7 @@ import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,7 +36,7 @@ public final class TrainingConfig {
 
   private final OptionValues values;
   private final RunOptions run;
-  private final SaeOptions sae;
+  private final AutoencoderOptions sae;
   private final DataOptions data;
   private final LossOptions loss;
   private final AuxKOptions auxK;
@@ -47,7 +48,7 @@ public final class TrainingConfig {
   private TrainingConfig(OptionValues values) {
     this.values = values;
     run = RunOptions.of(values);
-    sae = SaeOptions.of(values);
+    sae = AutoencoderOptions.of(values);
     data = DataOptions.of(values);
     loss = LossOptions.of(values);
     auxK = AuxKOptions.of(values);
@@ -107,6 +108,7 @@ public final class TrainingConfig {
   public static TrainingConfig fromLayers(List<? extends Map<String, ?>> layers) {
     Recipe recipe = Recipe.SAELENS;
     for (Map<String, ?> layer : layers) {
+      TrainingOptions.TABLE.expectAll(layer.keySet());
       for (Map.Entry<String, ?> entry : layer.entrySet()) {
         if (TrainingOptions.TABLE.expect(entry.getKey()).equals(TrainingOptions.RECIPE)) {
           recipe = TrainingOptions.RECIPE.type().parse(entry.getKey(), entry.getValue());
@@ -161,7 +163,7 @@ public final class TrainingConfig {
    *
    * @return the options
    */
-  public SaeOptions sae() {
+  public AutoencoderOptions sae() {
     return sae;
   }
 
@@ -249,6 +251,49 @@ public final class TrainingConfig {
   }
 
   /**
+   * This configuration with what follows from the width of the data written out, so that files say
+   * it: {@code d_sae}, {@code lr}, {@code lr_end}, {@code auxk}, {@code shuffle_seed}. A {@code
+   * mse_scale} that is to be measured on the data stays auto.
+   *
+   * @param dIn width of the input
+   * @return a configuration that computes the same on rows of that width
+   * @throws ConfigException as {@link #dSae(int)}
+   */
+  public TrainingConfig resolved(int dIn) {
+    Map<String, Object> found = new LinkedHashMap<>();
+    int latents = dSae(dIn);
+    double peak = peak(latents);
+    found.put(TrainingOptions.D_SAE.name(), latents);
+    found.put(TrainingOptions.LR.name(), peak);
+    if (peak > 0) {
+      found.put(TrainingOptions.LR_END.name(), lrEnd(peak));
+    }
+    if (kAux(dIn) > 0) {
+      found.put(TrainingOptions.AUXK.name(), kAux(dIn));
+    }
+    found.put(TrainingOptions.SHUFFLE_SEED.name(), data.shuffleSeed().orElse(run.seed()));
+    return fromLayers(List.of(toMap(), found));
+  }
+
+  private double peak(int dSae) {
+    return schedule.lr().orElse(run.recipe().autoLearningRate(dSae));
+  }
+
+  private double lrEnd(double peak) {
+    return schedule.lrEnd().orElse(peak / LR_END_DIVISOR);
+  }
+
+  /** Dead latents per row of AuxK; 0 if half of the width is none. */
+  private int kAux(int dIn) {
+    return auxK.auxk()
+        .orElse(
+            switch (auxK.rule()) {
+              case HALF_D_IN -> dIn / 2;
+              case HALF_D_SAE -> dSae(dIn) / 2;
+            });
+  }
+
+  /**
    * Rows of an optimizer step.
    *
    * @return train_batch_size · gradient_accumulation
@@ -299,11 +344,11 @@ public final class TrainingConfig {
    * @return the schedule
    */
   public LearningRate learningRate(int dSae, long steps) {
-    double peak = schedule.lr().orElse(run.recipe().autoLearningRate(dSae));
+    double peak = peak(dSae);
     return new LearningRate(
         schedule.scheduler(),
         peak,
-        schedule.lrEnd().orElse(peak / LR_END_DIVISOR),
+        lrEnd(peak),
         schedule.warmUpSteps(),
         schedule.decaySteps(),
         schedule.restartCycles(),
@@ -336,13 +381,7 @@ public final class TrainingConfig {
    * @return the term, if there is one
    */
   public Optional<AuxK> aux(int dIn) {
-    int kAux =
-        auxK.auxk()
-            .orElse(
-                switch (auxK.rule()) {
-                  case HALF_D_IN -> dIn / 2;
-                  case HALF_D_SAE -> dSae(dIn) / 2;
-                });
+    int kAux = kAux(dIn);
     if (kAux == 0 || auxK.coefficient() == 0) {
       return Optional.empty();
     }

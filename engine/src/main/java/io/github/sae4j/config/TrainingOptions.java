@@ -347,9 +347,9 @@ public final class TrainingOptions {
                   "aux_b_dec",
                   Concern.AUXK,
                   choiceOrSwitch(AuxK.BDec.INCLUDED, AuxK.BDec.EXCLUDED),
-                  "included",
+                  "excluded",
                   "b_dec in AuxK's reconstruction; cancels: in the gradient only")
-              .in("excluded", OPENAI, DICTIONARY_LEARNING));
+              .in("included", SAELENS_PR370));
 
   static final Option<AuxK.Normalizer> AUX_NORMALIZER =
       TABLE.add(

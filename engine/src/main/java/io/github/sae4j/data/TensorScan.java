@@ -1,7 +1,7 @@
 package io.github.sae4j.data;
 
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -38,6 +38,7 @@ public record TensorScan(long rows, long badRows, List<String> first) {
    * @return what was found; empty for integers, which are always finite, and for empty tensors
    * @throws IOException if reading fails
    */
+  @SuppressWarnings("exports") // For the command line, whose module sees the types of files.
   public static Optional<TensorScan> of(TensorFile file, TensorInfo tensor, LongConsumer progress)
       throws IOException {
     if (!ActivationTensor.isFloat(tensor) || tensor.elements() == 0) {

@@ -1,7 +1,7 @@
 package io.github.sae4j.device;
 
-import io.github.sae4j.composed.ComposedMemory;
-import io.github.sae4j.composed.ComposedTrainingStep;
+import io.github.sae4j.internal.composed.ComposedMemory;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.step.MemoryPlan;

@@ -6,17 +6,24 @@ import java.util.OptionalInt;
 /**
  * Wishes for a device; what is empty the device chooses.
  *
- * @param threads number of threads, at least 1
+ * @param threads number of threads, 1 to {@link #MOST_THREADS}
  * @param vectorBits width of CPU vectors: 128, 256 or 512; forced, never silently reduced
  */
 public record DeviceOptions(OptionalInt threads, OptionalInt vectorBits) {
+  /** More threads than any one machine has cores; each takes memory of its own. */
+  public static final int MOST_THREADS = 4096;
+
   /** No wishes. */
   public static final DeviceOptions DEFAULT =
       new DeviceOptions(OptionalInt.empty(), OptionalInt.empty());
 
   /** Checks the ranges. */
   public DeviceOptions {
-    Shapes.expect(threads.orElse(1) >= 1, "threads", "at least 1", threads.orElse(1));
+    Shapes.expect(
+        threads.orElse(1) >= 1 && threads.orElse(1) <= MOST_THREADS,
+        "threads",
+        "1 to " + MOST_THREADS,
+        threads.orElse(1));
     Shapes.expect(
         vectorBits.isEmpty()
             || vectorBits.getAsInt() == 128

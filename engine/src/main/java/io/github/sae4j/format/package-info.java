@@ -1,11 +1,2 @@
-/**
- * Container formats: safetensors, npy, npz and the JSON edge. {@link
- * io.github.sae4j.format.TensorFile#open TensorFile.open} reads, {@link
- * io.github.sae4j.format.SafetensorsWriter} writes.
- *
- * <p>Readers trust nothing in a file: sizes, counts and offsets are bounded by the size of the file
- * before anything is allocated, and whatever is wrong is a {@link
- * io.github.sae4j.format.BadFileException} of one line. No other room of the house knows a byte
- * layout or a JSON parser.
- */
+/** The exception for a file that is not what it should be. */
 package io.github.sae4j.format;

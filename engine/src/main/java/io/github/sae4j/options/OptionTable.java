@@ -2,6 +2,8 @@ package io.github.sae4j.options;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -68,6 +70,25 @@ public final class OptionTable {
   }
 
   /**
+   * Checks that options are there, all of them at once.
+   *
+   * @param names any of their names, as for {@link #find}
+   * @throws ConfigException if some are not; names each of those and its nearest
+   */
+  public void expectAll(Collection<String> names) {
+    List<String> unknown = names.stream().filter(name -> find(name).isEmpty()).toList();
+    if (unknown.size() == 1) {
+      expect(unknown.getFirst());
+    }
+    if (!unknown.isEmpty()) {
+      throw new ConfigException(
+          String.join(", ", unknown),
+          "no such options; the nearest are "
+              + String.join(", ", unknown.stream().map(this::nearest).toList()));
+    }
+  }
+
+  /**
    * Reads values from several sources, later ones winning: for instance a file, then the command
    * line. What none of them gives is the recipe's.
    *
@@ -78,6 +99,7 @@ public final class OptionTable {
    *     if of rivals none or several are given
    */
   public OptionValues read(Recipe recipe, List<? extends Map<String, ?>> layers) {
+    layers.forEach(layer -> expectAll(layer.keySet()));
     Map<String, Object> values = new LinkedHashMap<>();
     rows.forEach((name, option) -> values.put(name, option.startIn(recipe)));
     for (Map<String, ?> layer : layers) {
@@ -140,18 +162,20 @@ public final class OptionTable {
    */
   public String nearest(String name) {
     String plain = snakeCase((name.startsWith("--") ? name.substring(2) : name).replace('-', '_'));
-    String best = "";
-    int least = Integer.MAX_VALUE;
-    for (Option<?> option : rows.values()) {
-      for (String known : option.names()) {
-        int distance = editDistance(plain, known);
-        if (distance < least) {
-          least = distance;
-          best = known;
-        }
-      }
-    }
-    return best;
+    return nearest(plain, rows.values().stream().flatMap(row -> row.names().stream()).toList());
+  }
+
+  /**
+   * The word that a mistyped one most likely means.
+   *
+   * @param word what was given
+   * @param known the words there are, at least one
+   * @return the one with the fewest characters to change; the first of several
+   */
+  public static String nearest(String word, Collection<String> known) {
+    return known.stream()
+        .min(Comparator.comparingInt(one -> editDistance(word, one)))
+        .orElseThrow();
   }
 
   private static String snakeCase(String camelCase) {

@@ -7,13 +7,19 @@ import java.util.Locale;
  * defaults, {@link #SAELENS} where none is named; every option can be overridden.
  */
 public enum Recipe {
-  /** SAELens 6.18's TopK training. */
+  /**
+   * SAELens's TopK training from 6.36.2 on; before, b_dec was in AuxK's reconstruction ({@code
+   * aux_b_dec} included).
+   */
   SAELENS,
 
   /** SAELens's TopK as its pull request 370 was merged. */
   SAELENS_PR370,
 
-  /** EleutherAI's sparsify, with the true gradient and Adam. */
+  /**
+   * EleutherAI's sparsify, with the true gradient and Adam. Up to 1.3 b_dec was in AuxK's
+   * reconstruction ({@code aux_b_dec} included).
+   */
   ELEUTHER,
 
   /**

@@ -1,7 +1,7 @@
 package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import java.util.ArrayList;
 import java.util.List;
 

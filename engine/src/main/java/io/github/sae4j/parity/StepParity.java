@@ -1,8 +1,8 @@
 package io.github.sae4j.parity;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Order;
@@ -101,6 +101,7 @@ final class StepParity {
         new Variant(
             Recipe.SAELENS, " rescale off", List.of("rescale_acts_by_decoder_norm", false)));
     all.add(new Variant(Recipe.SAELENS, " b_dec apart", List.of("apply_b_dec_to_input", false)));
+    all.add(new Variant(Recipe.SAELENS, " b_dec in AuxK", List.of("aux_b_dec", "included")));
     all.add(new Variant(Recipe.ELEUTHER, " multi", List.of("multi_topk", true)));
     all.add(
         new Variant(

@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.options.ConfigException;
+import java.math.BigInteger;
 
 /**
  * When a run writes a checkpoint, and how many it keeps. After the last step it writes one whatever
@@ -52,7 +53,11 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
 
   /** Number of i in 1..evenly with floor(i steps / (evenly + 1)) <= step. */
   private long shares(long step, long steps) {
-    long count = Math.ceilDiv(Math.multiplyExact(step + 1, evenly + 1), steps) - 1;
-    return Math.min(count, evenly);
+    // More than one a step is one a step; below that only absurdly long runs pass 64 bits.
+    long shares = Math.min(evenly, steps) + 1;
+    BigInteger product = BigInteger.valueOf(step + 1).multiply(BigInteger.valueOf(shares));
+    BigInteger all = BigInteger.valueOf(steps);
+    long count = product.add(all).subtract(BigInteger.ONE).divide(all).longValueExact() - 1;
+    return Math.min(count, shares - 1);
   }
 }

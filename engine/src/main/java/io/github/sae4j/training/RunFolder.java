@@ -5,8 +5,9 @@ import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -232,13 +233,23 @@ public record RunFolder(Path path) {
     if (saved.isEmpty()) {
       return List.of();
     }
-    Map<String, Object> before = TrainingConfig.fromMap(saved.get()).toMap();
+    TrainingConfig before = TrainingConfig.fromMap(saved.get());
+    TrainingConfig after = now;
+    Optional<Map<String, Object>> data = section(DATA, checkpoint);
+    if (data.isPresent()) {
+      // Runs of earlier versions left some options to the width of the data.
+      int width = DataIdentity.fromMap(data.get()).width();
+      before = before.resolved(width);
+      after = after.resolved(width);
+    }
+    Map<String, Object> was = before.toMap();
     List<String> differences = new ArrayList<>();
-    now.toMap()
+    after
+        .toMap()
         .forEach(
             (option, value) -> {
-              if (!Objects.equals(before.get(option), value)) {
-                differences.add(option + " was " + before.get(option) + ", is now " + value);
+              if (!Objects.equals(was.get(option), value)) {
+                differences.add(option + " was " + was.get(option) + ", is now " + value);
               }
             });
     return differences;

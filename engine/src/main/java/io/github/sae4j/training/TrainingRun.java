@@ -19,8 +19,8 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.layout.SaeLensWriter;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
@@ -128,22 +128,10 @@ public final class TrainingRun {
       Device device,
       TrainingListener listener) {
     this.settings = settings;
-    this.config = resolved(config, data.training().width());
+    this.config = config.resolved(data.training().width());
     this.data = data;
     this.device = device;
     this.listener = listener;
-  }
-
-  /** With what follows from the width of the data written out, so that files say it. */
-  private static TrainingConfig resolved(TrainingConfig config, int dIn) {
-    int dSae = config.dSae(dIn);
-    TrainingConfig resolved = config.with("d_sae", dSae);
-    if (config.schedule().lr().isEmpty()) {
-      resolved = resolved.with("lr", config.run().recipe().autoLearningRate(dSae));
-    }
-    return config.data().shuffleSeed().isPresent()
-        ? resolved
-        : resolved.with("shuffle_seed", config.run().seed());
   }
 
   /**

@@ -5,16 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.SafetensorsWriter;
-import io.github.sae4j.layout.SaeLensWriter;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.ReadOptions;
+import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +26,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
@@ -114,6 +117,36 @@ class CheckpointFuzzTest {
           .write(folder("trainer"), TrainingState.allocate(memory, 2, 3), Map.of());
     }
     readers.put("trainer", CheckpointFuzzTest::readState);
+    published();
+  }
+
+  /** One checkpoint of every published layout; names of folders are those of the golden ones. */
+  private void published() throws IOException {
+    Path golden = Path.of("src/test/resources/golden/checkpoints");
+    List<Path> folders;
+    try (var entries = Files.list(golden)) {
+      folders = entries.sorted().toList();
+    }
+    for (Path from : folders) {
+      String kind = from.getFileName().toString();
+      List<Path> files;
+      try (var entries = Files.walk(from)) {
+        files = entries.filter(Files::isRegularFile).toList();
+      }
+      for (Path file : files) {
+        String name = file.getFileName().toString();
+        if (!name.equals("expected.safetensors") && !name.equals("layer_1.safetensors")) {
+          Path to = folder(kind).resolve(from.relativize(file).toString());
+          Files.createDirectories(to.getParent());
+          Files.copy(file, to);
+        }
+      }
+      boolean open = kind.equals("qwen-scope"); // its k stands in the folder's name alone
+      ReadOptions options =
+          new ReadOptions(open ? OptionalInt.of(4) : OptionalInt.empty(), Optional.empty());
+      String inner = open ? "SAE-Res-Some-Base-W96-L0_4" : "";
+      readers.put(kind, folder -> encode(folder.resolve(inner), options));
+    }
   }
 
   @Test
@@ -163,8 +196,12 @@ class CheckpointFuzzTest {
   }
 
   private void encode(Path folder) throws IOException {
-    try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
-      sae.encode(new float[sae.config().dIn()]);
+    encode(folder, ReadOptions.NONE);
+  }
+
+  private void encode(Path folder, ReadOptions options) throws IOException {
+    try (SparseAutoencoder sae = SaeCheckpoint.read(folder, device, options).sae()) {
+      sae.reconstruct(new float[sae.config().dIn()]);
     } catch (ArithmeticException e) {
       // Weights of any size are weights; what they make of a row may overflow, and says so.
       assertTrue(e.getMessage().startsWith("pre-activation of row 0"), e.getMessage());
@@ -180,11 +217,11 @@ class CheckpointFuzzTest {
 
   private static Path pick(Path folder, SplittableRandom random) throws IOException {
     List<Path> files;
-    try (var entries = Files.list(folder)) {
-      files = entries.sorted().toList();
+    try (var entries = Files.walk(folder)) {
+      files = entries.filter(Files::isRegularFile).sorted().toList();
     }
     List<Path> json = files.stream().filter(f -> f.toString().endsWith(".json")).toList();
-    List<Path> from = random.nextInt(4) > 0 ? json : files;
+    List<Path> from = random.nextInt(4) > 0 && !json.isEmpty() ? json : files;
     return from.get(random.nextInt(from.size()));
   }
 

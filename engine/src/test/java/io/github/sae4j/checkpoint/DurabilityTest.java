@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.DiskFile;
+import io.github.sae4j.internal.files.DiskFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -132,6 +132,7 @@ class DurabilityTest {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       store.writeFinal(folder -> fill(folder, 1));
     }
+    Durable.write(run.resolve("config.json"), "{\"training\": {}}"); // as every run begins with
     Files.move(run.resolve("final"), run.resolve(".final.old-1")); // died between two renames
     events();
     CheckpointStore.open(run).close();

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
@@ -39,7 +39,7 @@ class InterruptTest {
       assertTrue(Thread.currentThread().isInterrupted(), "after saving");
       try (SparseAutoencoder again = SaeCheckpoint.load(folder, device)) {
         assertTrue(Thread.currentThread().isInterrupted(), "after loading");
-        assertArrayEquals(sae.weights().wEnc().toArray(), again.weights().wEnc().toArray());
+        assertArrayEquals(encoder(sae), encoder(again));
         assertArrayEquals(sae.weights().wDec().toArray(), again.weights().wDec().toArray());
       }
       assertEquals(
@@ -47,6 +47,12 @@ class InterruptTest {
     } finally {
       assertTrue(Thread.interrupted());
     }
+  }
+
+  private static float[] encoder(SparseAutoencoder sae) {
+    float[] rows = new float[N * D];
+    sae.weights().readEncoder(0, N, rows, 0);
+    return rows;
   }
 
   @EveryDevice

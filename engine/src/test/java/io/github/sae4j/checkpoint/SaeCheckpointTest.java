@@ -9,17 +9,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.format.Json;
-import io.github.sae4j.format.SafetensorsFile;
-import io.github.sae4j.format.SafetensorsWriter;
-import io.github.sae4j.format.TensorFile;
-import io.github.sae4j.format.TensorInfo;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.ReadOptions;
+import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.InputNormalization;
-import io.github.sae4j.layout.ReadOptions;
-import io.github.sae4j.layout.SaeLensWriter;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -29,7 +30,6 @@ import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
-import io.github.sae4j.scalar.ScalarDevice;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -588,7 +588,8 @@ class SaeCheckpointTest {
 
   @Test
   void aFolderWithoutAnSaeSaysWhatWasExpected() throws IOException {
-    assertBad(temp, "sae_weights.safetensors) or sparsify (cfg.json and sae.safetensors)");
+    assertBad(
+        temp, "sae_weights.safetensors), sparsify (cfg.json and sae.safetensors), Gemma Scope");
     assertBad(temp.resolve("missing"), "expected an SAE's folder or file, found nothing");
     Path file = Files.createFile(temp.resolve("file"));
     assertBad(file, "found none of them");

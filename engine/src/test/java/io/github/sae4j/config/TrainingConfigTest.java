@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
@@ -49,7 +49,7 @@ class TrainingConfigTest {
   }
 
   @Test
-  void saelensFollowsVersion618() {
+  void saelensFollowsVersion6362() {
     StepSpec spec = spec(Recipe.SAELENS);
     assertEquals(
         new StepSpec(
@@ -58,7 +58,7 @@ class TrainingConfigTest {
                 Ranked.topK(32, Ranked.Relu.AFTER), true, true, InputNormalization.NONE, 1f),
             Objective.of(
                 Reconstruction.of(Reconstruction.Measure.SQUARED_ERROR),
-                new AuxK(1, 384, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS)),
+                new AuxK(1, 384, true, true, false, AuxK.BDec.EXCLUDED, AuxK.Normalizer.ROWS)),
             new Optimizer(0.9, 0.999, 1e-8, OptionalDouble.of(1)),
             new DeadLatentRule(
                 DeadLatentRule.Fired.POSITIVE, new Counting(Unit.STEPS, 1000, false, false, 0)),
@@ -88,7 +88,7 @@ class TrainingConfigTest {
     StepSpec spec = spec(Recipe.ELEUTHER);
     assertEquals(
         new AuxK(
-            1.0 / 32, 384, true, true, true, AuxK.BDec.INCLUDED, AuxK.Normalizer.TOTAL_VARIANCE),
+            1.0 / 32, 384, true, true, true, AuxK.BDec.EXCLUDED, AuxK.Normalizer.TOTAL_VARIANCE),
         aux(spec));
     assertEquals(Reconstruction.Measure.FVU, spec.objective().reconstruction().measure());
     assertEquals(Ranked.topK(32, Ranked.Relu.BEFORE), spec.forward().activation());
@@ -342,7 +342,10 @@ class TrainingConfigTest {
 
   @Test
   void switchesOfThePeersAreUnderstood() {
-    assertEquals(AuxK.BDec.EXCLUDED, SAELENS.with("aux_b_dec", false).auxK().bDec());
+    assertEquals(AuxK.BDec.INCLUDED, SAELENS.with("aux_b_dec", true).auxK().bDec());
+    assertEquals(
+        AuxK.BDec.EXCLUDED,
+        TrainingConfig.of(Recipe.SAELENS_PR370).with("aux_b_dec", false).auxK().bDec());
     assertEquals(
         DecoderNormRule.When.BEFORE_FORWARD,
         SAELENS.with("normalize_decoder", "true").optimizer().normalizeDecoder());

@@ -4,7 +4,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.DeviceProvider;
-import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import java.util.List;
 
 /** A device that promises exactness and is wrong in one bit once; for tests of {@code parity}. */

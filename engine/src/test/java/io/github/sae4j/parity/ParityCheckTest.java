@@ -5,11 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.options.Recipe;
-import io.github.sae4j.scalar.ScalarDevice;
 import io.github.sae4j.step.StepReport;
-import io.github.sae4j.vector.VectorDevice;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,7 +100,8 @@ class ParityCheckTest {
         expected.add("step:" + recipe + variant);
       }
     }
-    for (String variant : List.of("constant_norm", "rescale off", "b_dec apart", "decay")) {
+    for (String variant :
+        List.of("constant_norm", "rescale off", "b_dec apart", "b_dec in AuxK", "decay")) {
       expected.add("step:saelens " + variant);
     }
     expected.add("step:eleuther multi");

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.scalar.ScalarDevice;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 

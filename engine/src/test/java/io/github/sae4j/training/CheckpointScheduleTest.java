@@ -34,6 +34,16 @@ class CheckpointScheduleTest {
   }
 
   @Test
+  void anyNumberIsCountedWithoutOverflow() {
+    for (long evenly : new long[] {4, 1L << 62, Long.MAX_VALUE}) {
+      assertEquals(List.of(1L, 2L), steps(new CheckpointSchedule(0, evenly, 0, 1), 3));
+    }
+    CheckpointSchedule schedule = new CheckpointSchedule(0, (1L << 40) - 1, 0, 1);
+    assertTrue(schedule.due(1L << 41, 1L << 42, 0));
+    assertFalse(schedule.due((1L << 41) + 1, 1L << 42, 0));
+  }
+
+  @Test
   void none() {
     assertEquals(List.of(), steps(new CheckpointSchedule(0, 0, 0, 1), 1000));
   }

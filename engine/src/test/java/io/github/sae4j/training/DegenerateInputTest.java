@@ -3,10 +3,10 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;

@@ -111,6 +111,16 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "total variance of the batch", "total_variance",
                       "variance of the residual around its batch mean", "residual_variance",
                       "mean square of the residual around its batch mean", "residual_variance")));
+      // What SAELens from 6.36.2 on does is for the recipe to know.
+      case "aux" ->
+          expect(
+              key,
+              value,
+              "pre-activations without relu, no b_dec in the reconstruction, residual detached");
+      case "mse" -> expect(key, value, "sum over d_in, mean over the batch");
+      case "config" ->
+          ((Map<?, ?>) value)
+              .forEach((name, one) -> mapSaeLens((String) name, one, options, unknown));
       // "cancels": added to both sides, in the value and in the gradient.
       case "b_dec_in_aux" ->
           options.put(
@@ -130,8 +140,26 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "mse_scale * mean(e^2) + alpha * auxk", "scaled_mse")));
       case "published_backward", "dead", "window", "dead_tokens", "since_fired_unit" -> {}
       case "seed", "version", "losses", "lr", "d_in", "steps" -> {}
+      case "case", "smallest_selection_margin", "export_cfg" -> {}
       default -> unknown.add(key + " = " + value);
     }
+  }
+
+  /** A member of SAELens's own configuration. */
+  private static void mapSaeLens(
+      String key, Object value, Map<String, Object> options, List<String> unknown) {
+    switch (key) {
+      case "aux_loss_coefficient", "rescale_acts_by_decoder_norm", "normalize_activations" ->
+          options.put(key, value);
+      case "d_in", "d_sae", "k", "apply_b_dec_to_input", "decoder_init_norm" -> {}
+      case "dtype", "device", "reshape_activations", "use_sparse_activations" -> {}
+      case "architecture" -> expect(key, value, "topk");
+      default -> unknown.add("config." + key + " = " + value);
+    }
+  }
+
+  private static void expect(String key, Object value, String expected) {
+    choose(key, value, Map.of(expected, ""));
   }
 
   /** When a latent is dead. */
@@ -173,6 +201,7 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
     if (atMostDead.matches()) {
       text = atMostDead.group(1).strip();
     }
+    text = text.replace(", scale min(n_dead/k_aux, 1)", "");
     Matcher half = HALF.matcher(text);
     if (half.matches()) {
       return (long) number(half.group(1), metadata.get(half.group(1)))

@@ -5,10 +5,10 @@ import static io.github.sae4j.training.GoldenCase.distance;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.composed.ComposedTrainingStep;
-import io.github.sae4j.composed.Observation;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
+import io.github.sae4j.internal.composed.Observation;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -223,13 +223,20 @@ class GoldenTrainingTest {
           device.rowNorms(state.wDec(), norms);
         }
         float[] ours = dense(seen.codes(), norms);
-        long[] indices = golden.integers(prefix + "codes.indices");
-        float[] values = golden.floats(prefix + "codes.values");
-        compare(
-            "codes", distance(ours, dense(indices, values, golden.settings().config().sae().k())));
+        if (golden.has(prefix + "acts")) {
+          compare("codes", distance(ours, golden.floats(prefix + "acts")));
+        } else if (golden.has(prefix + "codes.indices")) {
+          long[] indices = golden.integers(prefix + "codes.indices");
+          float[] values = golden.floats(prefix + "codes.values");
+          compare(
+              "codes",
+              distance(ours, dense(indices, values, golden.settings().config().sae().k())));
+        }
       }
-      Matrix out = published(seen).out();
-      compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));
+      if (golden.has(prefix + "sae_out")) {
+        Matrix out = published(seen).out();
+        compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));
+      }
       compareDead(seen, golden.integers(prefix + "dead"));
       if (step == 0) {
         compareGradient("W_enc", seen.gradients().wEnc());

@@ -56,6 +56,14 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
     TrainingConfig eleuther = small(Recipe.ELEUTHER).with("multi_topk", true).with("k", 1);
     all.add(of("multi", eleuther));
     all.add(of("multi clip", eleuther.with("clip_grad_norm", 0.1)));
+    // As these recipes were before SAELens 6.36.2 and sparsify #134, to the bit.
+    for (WholeRun run :
+        List.of(
+            of("saelens", small(Recipe.SAELENS)),
+            of("eleuther", small(Recipe.ELEUTHER)),
+            of("multi", eleuther))) {
+      all.add(of(run.name() + " b_dec in AuxK", run.config().with("aux_b_dec", "included")));
+    }
     all.add(
         new WholeRun(
             "decay",

@@ -1,6 +1,6 @@
 package io.github.sae4j.stress;
 
-import io.github.sae4j.vector.runtime.WorkerPool;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.openjdk.jcstress.annotations.Actor;
 import org.openjdk.jcstress.annotations.Arbiter;

@@ -2,10 +2,16 @@ package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.Guarantee;
-import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.tornado.graph.CompiledKernel;
+import io.github.sae4j.tornado.kernels.ProbeKernels;
+import io.github.sae4j.tornado.kernels.RowKernels;
+import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.runtime.Failures;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -36,11 +42,11 @@ final class Probe {
   /**
    * What the probe found.
    *
-   * @param promise what the device may promise
+   * @param guarantee what the device may promise
    * @param doubles whether it has doubles that can be relied on
    * @param differing names of the operations that differ from the host's
    */
-  record Result(Guarantee promise, boolean doubles, List<String> differing) {
+  record Result(Guarantee guarantee, boolean doubles, List<String> differing) {
     /**
      * For the device's description.
      *
@@ -67,18 +73,18 @@ final class Probe {
       differing.add("row sums");
     }
     boolean doubles = doublesAreExact(accelerator);
-    Guarantee promise =
+    Guarantee guarantee =
         differing.isEmpty()
             ? Guarantee.EXACT
-            : new Guarantee(false, Bounds.whenDiffering(differing));
-    return new Result(promise, doubles, differing);
+            : new Guarantee(false, UlpBounds.whenDiffering(differing));
+    return new Result(guarantee, doubles, differing);
   }
 
   private static boolean doublesAreExact(Accelerator accelerator) {
     try {
       return doubles(accelerator).isEmpty();
     } catch (DeviceException e) {
-      if (KernelPlan.isCausedBy(e, TornadoDeviceFP64NotSupported.class)) {
+      if (Failures.isCausedBy(e, TornadoDeviceFP64NotSupported.class)) {
         return false;
       }
       throw e;
@@ -87,29 +93,29 @@ final class Probe {
 
   private static List<String> floats(Accelerator accelerator) {
     SplittableRandom random = new SplittableRandom(14);
-    try (Launch launch = new Launch(accelerator)) {
-      FloatArray a = launch.input("a", SIZE);
-      FloatArray b = launch.input("b", SIZE);
-      FloatArray c = launch.input("c", SIZE);
-      FloatArray fused = launch.output("fma", SIZE);
-      FloatArray sums = launch.output("sum", SIZE);
-      FloatArray products = launch.output("product", SIZE);
-      FloatArray quotients = launch.output("quotient", SIZE);
-      FloatArray roots = launch.output("root", SIZE);
-      FloatArray flushed = launch.output("flushed", SIZE);
+    try (CompiledKernel kernel = new CompiledKernel(accelerator)) {
+      FloatArray a = kernel.input("a", SIZE);
+      FloatArray b = kernel.input("b", SIZE);
+      FloatArray c = kernel.input("c", SIZE);
+      FloatArray fused = kernel.output("fma", SIZE);
+      FloatArray sums = kernel.output("sum", SIZE);
+      FloatArray products = kernel.output("product", SIZE);
+      FloatArray quotients = kernel.output("quotient", SIZE);
+      FloatArray roots = kernel.output("root", SIZE);
+      FloatArray flushed = kernel.output("flushed", SIZE);
       for (int i = 0; i < SIZE; i++) {
         a.set(i, operand(random, i));
         b.set(i, operand(random, i >> 4));
         // Near the product, so that an unfused multiply-add shows.
         c.set(i, i % 2 == 0 ? -a.get(i) * b.get(i) : operand(random, i >> 8));
       }
-      launch.send();
-      launch
+      kernel.send();
+      kernel
           .tasks()
           .task(
-              launch.graph().line("probeFloats", SIZE),
+              kernel.graph().line("probeFloats", SIZE),
               ProbeKernels::probeFloats,
-              launch.context(),
+              kernel.context(),
               a,
               b,
               c,
@@ -120,8 +126,8 @@ final class Probe {
               roots,
               flushed,
               SIZE);
-      launch.compile();
-      launch.run(List.of(), List.of());
+      kernel.compile();
+      kernel.run(List.of(), List.of());
       Map<String, IntUnaryOperator> unequal =
           Map.of(
               "fma", i -> differ(fused.get(i), Math.fma(a.get(i), b.get(i), c.get(i))),
@@ -139,7 +145,7 @@ final class Probe {
 
   private static boolean rowSumsAreExact(Accelerator accelerator) {
     SplittableRandom random = new SplittableRandom(2);
-    try (Launch launch = new Launch(accelerator);
+    try (CompiledKernel kernel = new CompiledKernel(accelerator);
         Device host = new ScalarDevice();
         OffHeap memory = host.openMemory()) {
       Matrix left = memory.matrix(ROWS, COLS);
@@ -148,27 +154,27 @@ final class Probe {
         left.set(i / COLS, i % COLS, operand(random, 0));
         right.set(i / COLS, i % COLS, operand(random, 0));
       }
-      FloatArray a = launch.input("a", left.size());
-      FloatArray b = launch.input("b", right.size());
-      FloatArray out = launch.output("sums", ROWS);
-      IntArray flow = launch.flow(ROWS, COLS, 0);
-      launch.send();
-      launch
+      FloatArray a = kernel.input("a", left.size());
+      FloatArray b = kernel.input("b", right.size());
+      FloatArray out = kernel.output("sums", ROWS);
+      IntArray control = kernel.control(ROWS, COLS, 0);
+      kernel.send();
+      kernel
           .tasks()
           .task(
-              launch.graph().rows("probeRows", ROWS),
+              kernel.graph().rows("probeRows", ROWS),
               RowKernels::rowDots,
-              launch.context(),
-              flow,
+              kernel.context(),
+              control,
               a,
               b,
               out,
               COLS,
-              Flow.ROWS,
+              StepControl.ROWS,
               0,
-              Flow.ALWAYS);
-      launch.compile();
-      launch.run(List.of(left.segment(), right.segment()), List.of());
+              StepControl.ALWAYS);
+      kernel.compile();
+      kernel.run(List.of(left.segment(), right.segment()), List.of());
       Matrix expected = memory.vector(ROWS);
       host.rowDots(left, right, expected);
       for (int row = 0; row < ROWS; row++) {
@@ -182,28 +188,28 @@ final class Probe {
 
   private static List<String> doubles(Accelerator accelerator) {
     SplittableRandom random = new SplittableRandom(41);
-    try (Launch launch = new Launch(accelerator)) {
-      DoubleArray a = launch.scratchDoubles("a", SIZE);
-      DoubleArray b = launch.scratchDoubles("b", SIZE);
-      FloatArray floats = launch.input("floats", SIZE);
-      DoubleArray sums = launch.outputDoubles("sum", SIZE);
-      DoubleArray products = launch.outputDoubles("product", SIZE);
-      DoubleArray quotients = launch.outputDoubles("quotient", SIZE);
-      DoubleArray roots = launch.outputDoubles("root", SIZE);
-      FloatArray rounded = launch.output("rounded", SIZE);
-      DoubleArray widened = launch.outputDoubles("widened", SIZE);
+    try (CompiledKernel kernel = new CompiledKernel(accelerator)) {
+      DoubleArray a = kernel.scratchDoubles("a", SIZE);
+      DoubleArray b = kernel.scratchDoubles("b", SIZE);
+      FloatArray floats = kernel.input("floats", SIZE);
+      DoubleArray sums = kernel.outputDoubles("sum", SIZE);
+      DoubleArray products = kernel.outputDoubles("product", SIZE);
+      DoubleArray quotients = kernel.outputDoubles("quotient", SIZE);
+      DoubleArray roots = kernel.outputDoubles("root", SIZE);
+      FloatArray rounded = kernel.output("rounded", SIZE);
+      DoubleArray widened = kernel.outputDoubles("widened", SIZE);
       for (int i = 0; i < SIZE; i++) {
         a.set(i, operand(random, i) * random.nextDouble());
         b.set(i, operand(random, i >> 4) * random.nextDouble());
         floats.set(i, operand(random, i));
       }
-      launch.send();
-      launch
+      kernel.send();
+      kernel
           .tasks()
           .task(
-              launch.graph().line("probeDoubles", SIZE),
+              kernel.graph().line("probeDoubles", SIZE),
               ProbeKernels::probeDoubles,
-              launch.context(),
+              kernel.context(),
               a,
               b,
               floats,
@@ -214,8 +220,8 @@ final class Probe {
               rounded,
               widened,
               SIZE);
-      launch.compile();
-      launch.run(List.of(), List.of());
+      kernel.compile();
+      kernel.run(List.of(), List.of());
       Map<String, IntUnaryOperator> unequal =
           Map.of(
               "sum in double", i -> differ(sums, i, a, b, Double::sum),

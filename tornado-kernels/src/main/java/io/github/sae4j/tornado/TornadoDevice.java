@@ -1,44 +1,58 @@
 package io.github.sae4j.tornado;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.ComposedEncoding;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.kernels.HostActivation;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
-import io.github.sae4j.step.ComposedTrainingStep;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
-import java.lang.foreign.MemorySegment;
-import java.util.List;
-import java.util.function.Consumer;
+import io.github.sae4j.tornado.graph.CompiledKernels;
+import io.github.sae4j.tornado.launch.AdamLaunches;
+import io.github.sae4j.tornado.launch.CodeLaunches;
+import io.github.sae4j.tornado.launch.ColumnLaunches;
+import io.github.sae4j.tornado.launch.ElementLaunches;
+import io.github.sae4j.tornado.launch.LatentLaunches;
+import io.github.sae4j.tornado.launch.ProductLaunches;
+import io.github.sae4j.tornado.launch.RowLaunches;
+import io.github.sae4j.tornado.launch.SelectionLaunches;
+import io.github.sae4j.tornado.launch.TornadoEncoder;
+import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.step.GraphMemoryPlan;
+import io.github.sae4j.tornado.step.GraphSpec;
+import io.github.sae4j.tornado.step.TornadoTrainingStep;
 
 /**
  * A TornadoVM device. Matrices live in the host's memory; a single kernel sends its arguments,
  * runs, and fetches its results, so single kernels are for parity, evaluation and small work. A
  * compiled training step keeps weights and moments on the device, a prepared encoder its weights.
  *
- * <p>A kernel is compiled once per shape and kept ({@link LaunchCache}). One thread at a time runs
- * kernels; others wait.
+ * <p>A kernel is compiled once per shape and kept ({@link CompiledKernels}). One thread at a time
+ * runs kernels; others wait.
  */
 final class TornadoDevice implements Device {
   private final Accelerator accelerator;
   private final Probe.Result probe;
-  private final LaunchCache launches;
-  private final ProductLaunches products = new ProductLaunches(this);
-  private final SelectionLaunches selections = new SelectionLaunches(this);
-  private final CodeLaunches codeKernels = new CodeLaunches(this);
-  private final LatentLaunches latents = new LatentLaunches(this);
-  private final RowLaunches rowKernels = new RowLaunches(this);
+  private final CompiledKernels kernels;
+  private final ProductLaunches products;
+  private final SelectionLaunches selections;
+  private final CodeLaunches codeKernels;
+  private final LatentLaunches latents;
+  private final RowLaunches rowKernels;
   private final ColumnLaunches columns;
-  private final ElementLaunches elements = new ElementLaunches(this);
-  private final AdamLaunches optimizer = new AdamLaunches(this);
-  private boolean closed;
+  private final ElementLaunches elements;
+  private final AdamLaunches optimizer;
+  private final ComposedEncoding encoding = new ComposedEncoding(this);
 
   /**
    * Opens a device and probes its arithmetic.
@@ -48,8 +62,15 @@ final class TornadoDevice implements Device {
   TornadoDevice(Accelerator accelerator) {
     this.accelerator = accelerator;
     this.probe = Probe.run(accelerator);
-    this.launches = new LaunchCache(accelerator);
-    this.columns = new ColumnLaunches(this, probe.doubles());
+    this.kernels = new CompiledKernels(accelerator);
+    this.products = new ProductLaunches(kernels);
+    this.selections = new SelectionLaunches(kernels);
+    this.codeKernels = new CodeLaunches(kernels);
+    this.latents = new LatentLaunches(kernels);
+    this.rowKernels = new RowLaunches(kernels);
+    this.columns = new ColumnLaunches(kernels, probe.doubles());
+    this.elements = new ElementLaunches(kernels);
+    this.optimizer = new AdamLaunches(kernels);
   }
 
   @Override
@@ -68,8 +89,8 @@ final class TornadoDevice implements Device {
   }
 
   @Override
-  public synchronized OffHeap openMemory() {
-    checkOpen();
+  public OffHeap openMemory() {
+    kernels.checkOpen();
     return new OffHeap();
   }
 
@@ -79,19 +100,32 @@ final class TornadoDevice implements Device {
   }
 
   @Override
-  public void encodeTopK(EncoderWeights encoder, Matrix x, Selection selection, SparseCodes out) {
-    selections.encodeTopK(encoder, x, selection, out);
+  public void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out) {
+    kernels.checkOpen();
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      selections.encode(encoder, x, ranked, out);
+    } else {
+      encoding.encode(encoder, x, activation, out);
+    }
   }
 
   @Override
-  public synchronized Encoder encoder(EncoderWeights encoder, Selection selection) {
-    checkOpen();
-    return new TornadoEncoder(this, accelerator, encoder, selection);
+  public Encoder encoder(EncoderWeights encoder, Activation activation) {
+    kernels.checkOpen();
+    return activation instanceof Ranked ranked && ranked.isTopK()
+        ? new TornadoEncoder(kernels, encoder, ranked)
+        : Device.super.encoder(encoder, activation);
   }
 
   @Override
-  public void topK(Matrix values, Selection selection, Matrix rankScale, SparseCodes out) {
-    selections.topK(values, selection, rankScale, out);
+  public void activate(
+      Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
+    kernels.checkOpen();
+    if (activation instanceof Ranked ranked && ranked.isTopK()) {
+      selections.activate(products, bias, ranked, rankScale, out);
+    } else {
+      HostActivation.apply(products, bias, activation, rankScale, out);
+    }
   }
 
   @Override
@@ -180,62 +214,34 @@ final class TornadoDevice implements Device {
   }
 
   @Override
-  public synchronized TrainingStep compile(StepSpec spec, TrainingState state) {
-    checkOpen();
-    if (!probe.doubles()) {
-      // Without doubles the host has to add between kernels, so a step cannot be one graph.
-      return new ComposedTrainingStep(this, spec, state);
+  public StepExecution execution(StepSpec spec) {
+    return GraphSpec.execution(spec, probe.doubles());
+  }
+
+  @Override
+  public TrainingStep compile(StepSpec spec, TrainingState state) {
+    kernels.checkOpen();
+    if (!execution(spec).fused()) {
+      return Device.super.compile(spec, state);
     }
-    // A step needs the memory more than kernels that may be compiled again.
-    launches.close();
-    return new TornadoTrainingStep(this, accelerator, spec, state);
+    synchronized (kernels) {
+      // A step needs the memory more than kernels that may be compiled again.
+      kernels.drop();
+      return new TornadoTrainingStep(kernels, spec, state);
+    }
   }
 
   @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
-    return StepMemory.of(spec);
+    return execution(spec).fused()
+        ? GraphMemoryPlan.of(GraphSpec.of(spec))
+        : Device.super.memoryPlan(spec);
   }
 
   @Override
-  public synchronized void close() {
-    if (!closed) {
-      closed = true;
-      launches.close();
-    }
-  }
-
-  /**
-   * Runs one kernel of the interface, compiled for its shape if that is new.
-   *
-   * @param key the kernel's name and all that is compiled into it
-   * @param tasks declares its arrays and tasks
-   * @param arguments in the order in which arguments were declared
-   * @param results in the order in which results were declared; nothing runs if the first is empty
-   */
-  synchronized void run(
-      List<Object> key,
-      Consumer<Launch> tasks,
-      List<MemorySegment> arguments,
-      List<MemorySegment> results) {
-    checkOpen();
-    if (results.getFirst().byteSize() > 0) {
-      launches.get(key, tasks).run(arguments, results);
-    }
-  }
-
-  /**
-   * Drops compiled kernels, those not used for longest first, until there is memory for a graph.
-   *
-   * @param graph not compiled yet
-   */
-  synchronized void makeRoomFor(KernelGraph graph) {
-    launches.makeRoomFor(graph.bytes());
-  }
-
-  /** Refuses to work on a closed device. */
-  synchronized void checkOpen() {
-    if (closed) {
-      throw new IllegalStateException("device " + name() + " is closed");
-    }
+  public void close() {
+    kernels.close();
+    // Not while holding the lock of the kernels, which an encoding takes for each of them.
+    encoding.close();
   }
 }

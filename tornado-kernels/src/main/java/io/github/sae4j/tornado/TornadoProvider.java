@@ -5,6 +5,8 @@ import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.DeviceProvider;
+import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.runtime.StartUp;
 import java.util.List;
 
 /**

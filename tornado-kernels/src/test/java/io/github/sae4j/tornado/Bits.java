@@ -1,7 +1,6 @@
 package io.github.sae4j.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -9,11 +8,11 @@ import io.github.sae4j.memory.SparseCodes;
 import java.util.SplittableRandom;
 
 /** Random operands, and equality of bits. */
-final class Bits {
+public final class Bits {
   private Bits() {}
 
   /** Normal-like numbers, with a few zeros of both signs and denormals among them. */
-  static Matrix random(OffHeap memory, SplittableRandom random, int rows, int cols) {
+  public static Matrix random(OffHeap memory, SplittableRandom random, int rows, int cols) {
     Matrix matrix = memory.matrix(rows, cols);
     for (int i = 0; i < rows; i++) {
       for (int j = 0; j < cols; j++) {
@@ -32,7 +31,7 @@ final class Bits {
   }
 
   /** Few distinct values, so that most are tied. */
-  static Matrix tied(OffHeap memory, SplittableRandom random, int rows, int cols) {
+  public static Matrix tied(OffHeap memory, SplittableRandom random, int rows, int cols) {
     Matrix matrix = memory.matrix(rows, cols);
     float[] values = {-1f, -0f, 0f, 0.5f, 1f};
     for (int i = 0; i < rows; i++) {
@@ -44,28 +43,46 @@ final class Bits {
   }
 
   /** Codes with distinct ascending indices in [0, n); some values 0 or negative. */
-  static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
+  public static SparseCodes codes(OffHeap memory, SplittableRandom random, int rows, int k, int n) {
     SparseCodes codes = memory.codes(rows, k);
     for (int row = 0; row < rows; row++) {
-      int taken = 0;
-      for (int index = 0; taken < k; index++) {
-        // As many as are wanted of those left.
-        if (random.nextInt(n - index) < k - taken) {
-          float value = random.nextInt(4) == 0 ? 0f : random.nextFloat() - 0.2f;
-          codes.set(row, taken++, index, value);
-        }
-      }
+      row(codes, random, row, k, n);
     }
     return codes;
   }
 
-  static Matrix copy(OffHeap memory, Matrix source) {
+  /** The same with rows of 0 to {@code most} codes; the first row is empty, the last one full. */
+  public static SparseCodes ragged(
+      OffHeap memory, SplittableRandom random, int rows, int most, int n) {
+    SparseCodes codes = memory.codes(rows, most);
+    for (int row = 0; row < rows; row++) {
+      int k = row + 1 == rows ? most : row == 0 ? 0 : random.nextInt(most + 1);
+      row(codes, random, row, k, n);
+    }
+    return codes;
+  }
+
+  private static void row(SparseCodes codes, SplittableRandom random, int row, int k, int n) {
+    int[] latents = new int[k];
+    float[] values = new float[k];
+    int taken = 0;
+    for (int index = 0; taken < k; index++) {
+      // As many as are wanted of those left.
+      if (random.nextInt(n - index) < k - taken) {
+        latents[taken] = index;
+        values[taken++] = random.nextInt(4) == 0 ? 0f : random.nextFloat() - 0.2f;
+      }
+    }
+    codes.setRow(row, k, latents, values, 0);
+  }
+
+  public static Matrix copy(OffHeap memory, Matrix source) {
     Matrix copy = memory.matrix(source.rows(), source.cols());
     copy.copyFrom(source);
     return copy;
   }
 
-  static void assertSame(String what, Matrix expected, Matrix got) {
+  public static void assertSame(String what, Matrix expected, Matrix got) {
     for (int i = 0; i < expected.rows(); i++) {
       for (int j = 0; j < expected.cols(); j++) {
         int want = Float.floatToRawIntBits(expected.get(i, j));
@@ -80,9 +97,11 @@ final class Bits {
     }
   }
 
-  static void assertSame(String what, SparseCodes expected, SparseCodes got) {
+  public static void assertSame(String what, SparseCodes expected, SparseCodes got) {
+    assertEquals(expected.rows(), got.rows(), what);
     for (int row = 0; row < expected.rows(); row++) {
-      for (int slot = 0; slot < expected.k(); slot++) {
+      assertEquals(expected.length(row), got.length(row), what + " row " + row);
+      for (int slot = 0; slot < expected.length(row); slot++) {
         String at = what + " row " + row + ", slot " + slot;
         assertEquals(expected.index(row, slot), got.index(row, slot), at);
         assertEquals(
@@ -91,6 +110,5 @@ final class Bits {
             at);
       }
     }
-    assertTrue(expected.rows() == got.rows() && expected.k() == got.k(), what);
   }
 }

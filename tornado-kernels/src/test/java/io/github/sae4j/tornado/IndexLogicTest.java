@@ -5,11 +5,24 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
-import io.github.sae4j.kernels.Selection;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.scalar.ScalarDevice;
+import io.github.sae4j.tornado.graph.CodeRows;
+import io.github.sae4j.tornado.graph.KernelGraph;
+import io.github.sae4j.tornado.graph.TransposeTasks;
+import io.github.sae4j.tornado.kernels.CodeKernels;
+import io.github.sae4j.tornado.kernels.ColumnKernels;
+import io.github.sae4j.tornado.kernels.DeadLatentKernels;
+import io.github.sae4j.tornado.kernels.LatentKernels;
+import io.github.sae4j.tornado.kernels.ProductKernels;
+import io.github.sae4j.tornado.kernels.RowKernels;
+import io.github.sae4j.tornado.kernels.ScalarKernels;
+import io.github.sae4j.tornado.kernels.SelectionKernels;
+import io.github.sae4j.tornado.kernels.StepControl;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -34,7 +47,7 @@ class IndexLogicTest {
     FloatArray a = integers(m * inner);
     FloatArray b = integers(inner * q);
     FloatArray out = new FloatArray(m * q);
-    IntArray flow = Flow.of(m, q, 0);
+    IntArray control = StepControl.of(m, q, 0);
     int tile = ProductKernels.TILE;
     WorkItems.grid(
         (q + tile - 1) / tile,
@@ -43,11 +56,11 @@ class IndexLogicTest {
         context ->
             ProductKernels.product(
                 context,
-                flow,
+                control,
                 a,
                 b,
                 a,
-                flow,
+                control,
                 out,
                 inner,
                 0,
@@ -57,7 +70,7 @@ class IndexLogicTest {
                 q,
                 1,
                 q,
-                Flow.LATENTS,
+                StepControl.LATENTS,
                 0,
                 0));
     for (int i = 0; i < m; i++) {
@@ -82,8 +95,8 @@ class IndexLogicTest {
     FloatArray pre = new FloatArray(2 * n);
     pre.init(99f);
     IntArray map = IntArray.fromElements(1, 4, 8, 0, 0, 0, 0, 0, 0);
-    IntArray flow = Flow.of(rows, n, 0);
-    flow.set(Flow.DEAD, 3);
+    IntArray control = StepControl.of(rows, n, 0);
+    control.set(StepControl.DEAD, 3);
     // The last row alone, in a tile of two rows from row 4.
     WorkItems.grid(
         1,
@@ -91,7 +104,24 @@ class IndexLogicTest {
         ProductKernels.SIDE,
         context ->
             ProductKernels.product(
-                context, flow, x, w, bias, map, pre, d, 4, 2, d, 1, 1, d, n, Flow.DEAD, 1, 1));
+                context,
+                control,
+                x,
+                w,
+                bias,
+                map,
+                pre,
+                d,
+                4,
+                2,
+                d,
+                1,
+                1,
+                d,
+                n,
+                StepControl.DEAD,
+                1,
+                1));
     for (int j = 0; j < 3; j++) {
       float sum = 0f;
       for (int p = 0; p < d; p++) {
@@ -111,10 +141,10 @@ class IndexLogicTest {
     try (OffHeap memory = new OffHeap()) {
       Matrix values = Bits.tied(memory, random, rows, n);
       FloatArray in = FloatArray.fromArray(values.toArray());
-      for (Selection selection : Selection.values()) {
+      for (Relu relu : Relu.values()) {
         SparseCodes expected = memory.codes(rows, k);
-        ORACLE.topK(values, selection, null, expected);
-        IntArray flow = Flow.of(rows, n, k);
+        ORACLE.activate(values, null, Ranked.topK(k, relu), null, expected);
+        IntArray control = StepControl.of(rows, n, k);
         IntArray indices = new IntArray(rows * k);
         FloatArray selected = new FloatArray(rows * k);
         IntArray bad = new IntArray(rows);
@@ -125,10 +155,10 @@ class IndexLogicTest {
             context ->
                 SelectionKernels.topK(
                     context,
-                    flow,
+                    control,
                     in,
                     in,
-                    flow,
+                    control,
                     indices,
                     selected,
                     bad,
@@ -137,9 +167,9 @@ class IndexLogicTest {
                     k,
                     0,
                     rows,
-                    SelectionKernels.mode(selection),
-                    Flow.LATENTS,
-                    Flow.K,
+                    SelectionKernels.mode(relu),
+                    StepControl.LATENTS,
+                    StepControl.K,
                     0,
                     0));
         for (int i = 0; i < rows * k; i++) {
@@ -161,7 +191,7 @@ class IndexLogicTest {
       }
       int groups = TransposeTasks.groups(rows);
       int groupRows = LatentKernels.rowsPerGroup(rows);
-      IntArray flow = Flow.of(rows, n, k);
+      IntArray control = StepControl.of(rows, n, k);
       IntArray table = new IntArray(groups * n);
       IntArray totals = new IntArray(n);
       IntArray starts = new IntArray(n + 1);
@@ -171,7 +201,8 @@ class IndexLogicTest {
           groups,
           LatentKernels.GROUP,
           context ->
-              LatentKernels.countCodes(context, flow, indices, table, n, k, groupRows, Flow.K));
+              LatentKernels.countCodes(
+                  context, control, control, indices, table, n, k, groupRows, StepControl.K));
       WorkItems.line(
           (n + 63) / 64,
           64,
@@ -183,7 +214,17 @@ class IndexLogicTest {
           LatentKernels.GROUP,
           context ->
               LatentKernels.placeCodes(
-                  context, flow, indices, table, starts, entries, n, k, groupRows, Flow.K));
+                  context,
+                  control,
+                  control,
+                  indices,
+                  table,
+                  starts,
+                  entries,
+                  n,
+                  k,
+                  groupRows,
+                  StepControl.K));
       int[] byLatent = new int[rows * k];
       int at = 0;
       for (int latent = 0; latent < n; latent++) {
@@ -200,15 +241,166 @@ class IndexLogicTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"2,3,9", "70,6,9", "66,65,65"})
+  void rowsOfAnyLengthAreReadWhereTheyLie(int rows, int most, int n) {
+    int d = 2;
+    try (OffHeap memory = new OffHeap()) {
+      SparseCodes codes = Bits.ragged(memory, random, rows, most, n);
+      int size = codes.size();
+      int room = CodeRows.room(size);
+      IntArray starts = new IntArray(rows + 1);
+      IntArray rowOf = new IntArray(room);
+      IntArray indices = new IntArray(room);
+      FloatArray values = new FloatArray(room);
+      rowOf.init(-1);
+      indices.init(Integer.MAX_VALUE);
+      for (int row = 0; row < rows; row++) {
+        starts.set(row + 1, codes.start(row + 1));
+        for (int slot = 0; slot < codes.length(row); slot++) {
+          rowOf.set(codes.start(row) + slot, row);
+          indices.set(codes.start(row) + slot, codes.index(row, slot));
+          values.set(codes.start(row) + slot, random.nextInt(-8, 9));
+        }
+      }
+      int groups = TransposeTasks.groups(rows);
+      int groupRows = LatentKernels.rowsPerGroup(rows);
+      IntArray control = StepControl.of(rows, n, room);
+      IntArray table = new IntArray(groups * n);
+      IntArray totals = new IntArray(n);
+      IntArray latentStarts = new IntArray(n + 1);
+      IntArray entries = new IntArray(room);
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.countCodes(
+                  context, control, starts, indices, table, n, 0, groupRows, StepControl.K));
+      WorkItems.line(
+          (n + 63) / 64,
+          64,
+          context -> LatentKernels.latentTotals(context, table, totals, n, groups));
+      WorkItems.line(
+          1,
+          LatentKernels.SCAN,
+          context -> LatentKernels.latentStarts(context, totals, latentStarts, n));
+      WorkItems.line(
+          groups,
+          LatentKernels.GROUP,
+          context ->
+              LatentKernels.placeCodes(
+                  context,
+                  control,
+                  starts,
+                  indices,
+                  table,
+                  latentStarts,
+                  entries,
+                  n,
+                  0,
+                  groupRows,
+                  StepControl.K));
+      FloatArray samples = integers(rows * d);
+      FloatArray sums = new FloatArray(n * d);
+      WorkItems.line(
+          (n * d + 63) / 64,
+          64,
+          context ->
+              LatentKernels.accumulateByLatent(
+                  context,
+                  control,
+                  rowOf,
+                  latentStarts,
+                  entries,
+                  values,
+                  samples,
+                  sums,
+                  control,
+                  n,
+                  d,
+                  0,
+                  LatentKernels.WRITTEN,
+                  StepControl.ALWAYS));
+      FloatArray weights = integers(n * d);
+      FloatArray decoded = new FloatArray(rows * d);
+      WorkItems.line(
+          (rows * d + 63) / 64,
+          64,
+          context ->
+              CodeKernels.decode(
+                  context,
+                  control,
+                  starts,
+                  indices,
+                  values,
+                  weights,
+                  weights,
+                  decoded,
+                  d,
+                  0,
+                  StepControl.K,
+                  0,
+                  StepControl.ALWAYS));
+      FloatArray gradients = new FloatArray(room);
+      gradients.init(99f);
+      WorkItems.line(
+          (room + RowKernels.ROWS_PER_GROUP - 1) / RowKernels.ROWS_PER_GROUP,
+          RowKernels.GROUP,
+          context ->
+              CodeKernels.codeGradients(
+                  context,
+                  control,
+                  rowOf,
+                  samples,
+                  weights,
+                  indices,
+                  values,
+                  gradients,
+                  d,
+                  0,
+                  StepControl.K,
+                  0));
+      assertEquals(size, latentStarts.get(n));
+      float[] expectedSums = new float[n * d];
+      float[] expectedRows = new float[rows * d];
+      for (int p = 0; p < size; p++) {
+        float dot = 0f;
+        for (int col = 0; col < d; col++) {
+          float weight = weights.get(indices.get(p) * d + col);
+          float sample = samples.get(rowOf.get(p) * d + col);
+          expectedSums[indices.get(p) * d + col] += values.get(p) * sample;
+          expectedRows[rowOf.get(p) * d + col] += values.get(p) * weight;
+          dot += sample * weight;
+        }
+        assertEquals(dot, gradients.get(p), "gradient " + p);
+      }
+      assertArrayEquals(expectedSums, sums.toHeapArray());
+      assertArrayEquals(expectedRows, decoded.toHeapArray());
+      for (int p = size; p < room; p++) {
+        assertEquals(99f, gradients.get(p), "gradient " + p + " is beyond the codes");
+      }
+    }
+  }
+
+  @Test
+  void roomForCodesIsLittleMoreThanTheyTake() {
+    for (int codes : new int[] {0, 1, 16, 17, 1000, 123_456, Integer.MAX_VALUE - 8}) {
+      int room = CodeRows.room(codes);
+      assertTrue(room >= codes && room <= codes + Math.max(16L, codes / 8), codes + ": " + room);
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({"1,1", "3,15", "17,33"})
   void rowSumsStayInTheirRows(int rows, int d) {
     FloatArray a = integers(rows * d);
     FloatArray out = new FloatArray(rows);
-    IntArray flow = Flow.of(rows, d, 0);
+    IntArray control = StepControl.of(rows, d, 0);
     WorkItems.line(
         (rows + 15) / 16,
         RowKernels.GROUP,
-        context -> RowKernels.rowDots(context, flow, a, a, out, d, Flow.ROWS, 0, Flow.ALWAYS));
+        context ->
+            RowKernels.rowDots(
+                context, control, a, a, out, d, StepControl.ROWS, 0, StepControl.ALWAYS));
     for (int row = 0; row < rows; row++) {
       float sum = 0f;
       for (int j = 0; j < d; j++) {
@@ -227,13 +419,13 @@ class IndexLogicTest {
     }
     int[] expected = IntStream.range(0, n).filter(i -> marks.get(i) == 1).toArray();
     IntArray list = new IntArray(n);
-    IntArray flow = Flow.of(1, n, 1);
+    IntArray control = StepControl.of(1, n, 1);
     WorkItems.line(
         1,
         DeadLatentKernels.SCAN,
-        context -> DeadLatentKernels.listDead(context, flow, marks, list, n, kAux));
-    assertEquals(expected.length, flow.get(Flow.DEAD));
-    assertEquals(Math.min(expected.length, kAux), flow.get(Flow.AUX_K));
+        context -> DeadLatentKernels.listDead(context, control, marks, list, n, kAux));
+    assertEquals(expected.length, control.get(StepControl.DEAD));
+    assertEquals(Math.min(expected.length, kAux), control.get(StepControl.AUX_K));
     assertArrayEquals(expected, Arrays.copyOf(list.toHeapArray(), expected.length));
   }
 
@@ -242,8 +434,8 @@ class IndexLogicTest {
   void rowNumbersBeyondTheLastMicroBatchDoNotOverflow() {
     int rows = 40_000_000;
     int blocks = ColumnKernels.blocks(rows);
-    IntArray flow = Flow.of(rows, 1, 1);
-    flow.set(Flow.VARIANCE, 1);
+    IntArray control = StepControl.of(rows, 1, 1);
+    control.set(StepControl.VARIANCE, 1);
     DoubleArray partial = new DoubleArray(blocks);
     partial.init(256);
     FloatArray means = new FloatArray(64);
@@ -254,14 +446,15 @@ class IndexLogicTest {
         1,
         KernelGraph.LINE,
         context ->
-            ColumnKernels.columnMeans(context, flow, partial, means, 1, rows, blocks, Flow.ALWAYS));
+            ColumnKernels.columnMeans(
+                context, control, partial, means, 1, rows, blocks, StepControl.ALWAYS));
     WorkItems.line(
         1,
         KernelGraph.LINE,
         context ->
             ScalarKernels.lossFactors(
                 context,
-                flow,
+                control,
                 constants,
                 partial,
                 partial,
@@ -288,7 +481,7 @@ class IndexLogicTest {
     int microRows = 1 << 30;
     int rows = 3;
     int blocks = ColumnKernels.blocks(microRows);
-    IntArray flow = Flow.of(rows, 1, 1);
+    IntArray control = StepControl.of(rows, 1, 1);
     FloatArray values = FloatArray.fromElements(1f, 2f, 4f);
     DoubleArray columns = new DoubleArray(2);
     DoubleArray sums = new DoubleArray(2);
@@ -301,9 +494,17 @@ class IndexLogicTest {
           KernelGraph.LINE,
           context -> {
             ColumnKernels.columnDoubleBlocks(
-                context, flow, values, columns, 1, microRows, blocks, Flow.ALWAYS);
+                context, control, values, columns, 1, microRows, blocks, StepControl.ALWAYS);
             ScalarKernels.blockSums(
-                context, flow, values, sums, Flow.ROWS, microRows, blocks, 1, Flow.ALWAYS);
+                context,
+                control,
+                values,
+                sums,
+                StepControl.ROWS,
+                microRows,
+                blocks,
+                1,
+                StepControl.ALWAYS);
           });
     }
     assertEquals(-1, columns.get(0));
@@ -313,9 +514,17 @@ class IndexLogicTest {
         1,
         context -> {
           ColumnKernels.columnDoubleBlocks(
-              context, flow, values, columns, 1, microRows, blocks, Flow.ALWAYS);
+              context, control, values, columns, 1, microRows, blocks, StepControl.ALWAYS);
           ScalarKernels.blockSums(
-              context, flow, values, sums, Flow.ROWS, microRows, blocks, 1, Flow.ALWAYS);
+              context,
+              control,
+              values,
+              sums,
+              StepControl.ROWS,
+              microRows,
+              blocks,
+              1,
+              StepControl.ALWAYS);
         });
     assertEquals(7, columns.get(0));
     assertEquals(7, sums.get(0));
@@ -324,14 +533,16 @@ class IndexLogicTest {
   @Test
   void aSelectionThatDidNotRunHasNoBadRow() {
     IntArray stale = new IntArray(5);
-    IntArray flow = Flow.of(5, 1, 1);
-    flow.set(Flow.AUX_BAD_ROW, 4);
+    IntArray control = StepControl.of(5, 1, 1);
+    control.set(StepControl.AUX_BAD_ROW, 4);
     WorkItems.line(
         1,
         SelectionKernels.SCAN,
-        context -> SelectionKernels.firstBadRow(context, flow, stale, Flow.AUX_BAD_ROW, Flow.DEAD));
-    assertEquals(0, flow.get(Flow.AUX_BAD_ROW));
-    assertEquals(1, flow.get(Flow.GOOD));
+        context ->
+            SelectionKernels.firstBadRow(
+                context, control, stale, StepControl.AUX_BAD_ROW, StepControl.DEAD));
+    assertEquals(0, control.get(StepControl.AUX_BAD_ROW));
+    assertEquals(1, control.get(StepControl.GOOD));
   }
 
   @Test
@@ -341,13 +552,15 @@ class IndexLogicTest {
     bad.init(-1);
     bad.set(699, 4);
     bad.set(301, 0);
-    IntArray flow = Flow.of(rows, 1, 1);
+    IntArray control = StepControl.of(rows, 1, 1);
     WorkItems.line(
         1,
         SelectionKernels.SCAN,
-        context -> SelectionKernels.firstBadRow(context, flow, bad, Flow.BAD_ROW, Flow.ALWAYS));
-    assertEquals(302, flow.get(Flow.BAD_ROW));
-    assertEquals(0, flow.get(Flow.GOOD));
+        context ->
+            SelectionKernels.firstBadRow(
+                context, control, bad, StepControl.BAD_ROW, StepControl.ALWAYS));
+    assertEquals(302, control.get(StepControl.BAD_ROW));
+    assertEquals(0, control.get(StepControl.GOOD));
   }
 
   /** Small integers: every product and sum of them is exact, fused or not. */

@@ -3,6 +3,7 @@ package io.github.sae4j.tornado;
 import static io.github.sae4j.tornado.Bits.assertSame;
 import static io.github.sae4j.tornado.Bits.codes;
 import static io.github.sae4j.tornado.Bits.copy;
+import static io.github.sae4j.tornado.Bits.ragged;
 import static io.github.sae4j.tornado.Bits.random;
 import static io.github.sae4j.tornado.Bits.tied;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -12,16 +13,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
-import io.github.sae4j.scalar.ScalarDevice;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -93,10 +97,10 @@ class KernelParityTest {
 
   @ParameterizedTest
   @CsvSource({"1,1,1,1", "65,33,129,7", "5,3,1000,513"})
-  void encodeTopK(int most, int d, int n, int k) {
+  void encode(int most, int d, int n, int k) {
     int rows = Oclgrind.few(most);
-    for (Selection selection : Selection.values()) {
-      boolean centered = selection == Selection.RELU_FIRST;
+    for (Relu relu : Relu.values()) {
+      boolean centered = relu == Relu.BEFORE;
       Matrix scale = centered ? null : random(memory, random, 1, n);
       Matrix bDec = centered ? random(memory, random, 1, d) : null;
       EncoderWeights encoder =
@@ -105,9 +109,45 @@ class KernelParityTest {
       Matrix x = random(memory, random, rows, d);
       SparseCodes expected = memory.codes(rows, k);
       SparseCodes got = memory.codes(rows, k);
-      ORACLE.encodeTopK(encoder, x, selection, expected);
-      tornado.encodeTopK(encoder, x, selection, got);
-      assertSame("encodeTopK " + selection, expected, got);
+      ORACLE.encode(encoder, x, Ranked.topK(k, relu), expected);
+      tornado.encode(encoder, x, Ranked.topK(k, relu), got);
+      assertSame("encode " + relu, expected, got);
+    }
+  }
+
+  /** What the device has no kernel for is composed of its product and the host's loop. */
+  @Test
+  void encodeWithOtherActivations() {
+    int rows = Oclgrind.few(9);
+    int n = 60;
+    int d = 11;
+    EncoderWeights weights =
+        new EncoderWeights(
+            random(memory, random, n, d),
+            random(memory, random, 1, n),
+            random(memory, random, 1, d),
+            null);
+    Matrix x = random(memory, random, rows, d);
+    Matrix products = random(memory, random, rows, n);
+    for (Activation activation :
+        new Activation[] {
+          Threshold.RELU,
+          new Ranked(Ranked.Scope.BATCH, 2.5, Ranked.Order.VALUE, Relu.BEFORE),
+          new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Relu.NONE),
+        }) {
+      SparseCodes expected = memory.codes(rows, 1);
+      SparseCodes got = memory.codes(rows, 1);
+      ORACLE.encode(weights, x, activation, expected);
+      tornado.encode(weights, x, activation, got);
+      assertSame("encode " + activation, expected, got);
+      try (Encoder encoder = tornado.encoder(weights, activation)) {
+        SparseCodes prepared = memory.codes(rows, 1);
+        encoder.encode(x, prepared);
+        assertSame("encoder " + activation, expected, prepared);
+      }
+      ORACLE.activate(products, weights.bEnc(), activation, null, expected);
+      tornado.activate(products, weights.bEnc(), activation, null, got);
+      assertSame("activate " + activation, expected, got);
     }
   }
 
@@ -120,8 +160,9 @@ class KernelParityTest {
         new EncoderWeights(wEnc, random(memory, random, 1, n), random(memory, random, 1, d), null);
     Matrix x = random(memory, random, 17, d);
     SparseCodes expected = memory.codes(17, 6);
-    ORACLE.encodeTopK(weights, x, Selection.RAW_THEN_RELU, expected);
-    try (Encoder encoder = tornado.encoder(weights, Selection.RAW_THEN_RELU)) {
+    Ranked topK = Ranked.topK(6, Relu.AFTER);
+    ORACLE.encode(weights, x, topK, expected);
+    try (Encoder encoder = tornado.encoder(weights, topK)) {
       wEnc.fill(0f);
       // Fewer rows, more, and fewer than it is compiled for by then.
       for (int rows : new int[] {3, 17, 1}) {
@@ -134,7 +175,7 @@ class KernelParityTest {
           assertThrows(NonFiniteException.class, () -> encoder.encode(x, memory.codes(17, 6)));
       assertEquals(2, thrown.row());
     }
-    Encoder encoder = tornado.encoder(weights, Selection.SIGNED);
+    Encoder encoder = tornado.encoder(weights, topK);
     encoder.close();
     assertThrows(IllegalStateException.class, () -> encoder.encode(x, memory.codes(17, 6)));
   }
@@ -143,14 +184,15 @@ class KernelParityTest {
   @CsvSource({"4,127,126", "9,129,64", "3,1025,1025"})
   void topKOfTiedValues(int most, int n, int k) {
     int rows = Oclgrind.few(most);
-    for (Selection selection : Selection.values()) {
+    for (Relu relu : Relu.values()) {
+      Matrix bias = relu == Relu.AFTER ? random(memory, random, 1, n) : null;
       for (Matrix values :
           new Matrix[] {tied(memory, random, rows, n), random(memory, random, rows, n)}) {
         SparseCodes expected = memory.codes(rows, k);
         SparseCodes got = memory.codes(rows, k);
-        ORACLE.topK(values, selection, null, expected);
-        tornado.topK(values, selection, null, got);
-        assertSame("topK " + selection, expected, got);
+        ORACLE.activate(values, bias, Ranked.topK(k, relu), null, expected);
+        tornado.activate(values, bias, Ranked.topK(k, relu), null, got);
+        assertSame("activate " + relu, expected, got);
       }
     }
   }
@@ -176,8 +218,8 @@ class KernelParityTest {
     for (int k : new int[] {4, 6, 8}) {
       SparseCodes expected = memory.codes(1, k);
       SparseCodes got = memory.codes(1, k);
-      ORACLE.topK(values, Selection.SIGNED, null, expected);
-      tornado.topK(values, Selection.SIGNED, null, got);
+      ORACLE.activate(values, null, Ranked.topK(k, Relu.NONE), null, expected);
+      tornado.activate(values, null, Ranked.topK(k, Relu.NONE), null, got);
       assertSame("k " + k, expected, got);
     }
   }
@@ -190,13 +232,13 @@ class KernelParityTest {
     values.set(2, 190, value);
     values.set(4, 3, value);
     SparseCodes codes = memory.codes(5, 8);
+    Ranked topK = Ranked.topK(8, Relu.BEFORE);
     NonFiniteException expected =
         assertThrows(
-            NonFiniteException.class, () -> ORACLE.topK(values, Selection.RELU_FIRST, null, codes));
+            NonFiniteException.class, () -> ORACLE.activate(values, null, topK, null, codes));
     NonFiniteException got =
         assertThrows(
-            NonFiniteException.class,
-            () -> tornado.topK(values, Selection.RELU_FIRST, null, codes));
+            NonFiniteException.class, () -> tornado.activate(values, null, topK, null, codes));
     assertEquals(expected.getMessage(), got.getMessage());
   }
 
@@ -209,7 +251,8 @@ class KernelParityTest {
     SparseCodes codes = memory.codes(1, 2);
     NonFiniteException got =
         assertThrows(
-            NonFiniteException.class, () -> tornado.topK(values, Selection.SIGNED, scale, codes));
+            NonFiniteException.class,
+            () -> tornado.activate(values, null, Ranked.topK(2, Relu.NONE), scale, codes));
     assertEquals(4, got.latent());
     assertEquals(Float.POSITIVE_INFINITY, got.value());
   }
@@ -217,7 +260,16 @@ class KernelParityTest {
   @ParameterizedTest
   @CsvSource({"1,1,1,1", "33,17,129,100", "300,4,20,16"})
   void codeKernels(int rows, int k, int n, int d) {
-    SparseCodes codes = codes(memory, random, rows, k, n);
+    for (SparseCodes codes :
+        new SparseCodes[] {
+          codes(memory, random, rows, k, n), ragged(memory, random, rows, k, n),
+        }) {
+      codeKernels(codes, n, d);
+    }
+  }
+
+  private void codeKernels(SparseCodes codes, int n, int d) {
+    int rows = codes.rows();
     Matrix wDec = random(memory, random, n, d);
     Matrix bDec = random(memory, random, 1, d);
     Matrix g = random(memory, random, rows, d);
@@ -227,11 +279,11 @@ class KernelParityTest {
     for (boolean gated : new boolean[] {false, true}) {
       same(
           "codeGradients",
-          rows,
-          k,
+          1,
+          codes.size() + 3,
           (device, out) -> device.codeGradients(g, wDec, codes, gated, out));
     }
-    Matrix coefficients = random(memory, random, rows, k);
+    Matrix coefficients = random(memory, random, 1, codes.size() + 3);
     for (Matrix c : new Matrix[] {null, coefficients}) {
       same(
           "accumulateByLatent", n, d, (device, out) -> device.accumulateByLatent(codes, c, g, out));
@@ -335,6 +387,7 @@ class KernelParityTest {
   @Test
   void codesOutsideTheLatentsAreRefused() {
     SparseCodes codes = memory.codes(1, 1);
+    codes.equalRows(1);
     codes.set(0, 0, 9, 1f);
     assertThrows(
         IllegalArgumentException.class,

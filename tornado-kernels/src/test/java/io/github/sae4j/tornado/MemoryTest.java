@@ -7,11 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
-import io.github.sae4j.kernels.Selection;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.tornado.graph.KernelGraph;
+import io.github.sae4j.tornado.graph.KernelPlan;
+import io.github.sae4j.tornado.runtime.Accelerator;
 import org.junit.jupiter.api.Test;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
@@ -68,7 +71,7 @@ class MemoryTest {
       }
       Matrix wEnc = memory.matrix(1 << 10, 1 << 10);
       EncoderWeights weights = new EncoderWeights(wEnc, memory.vector(1 << 10), null, null);
-      try (Encoder encoder = device.encoder(weights, Selection.SIGNED)) {
+      try (Encoder encoder = device.encoder(weights, Ranked.topK(3, Ranked.Relu.NONE))) {
         encoder.encode(memory.matrix(1, 1 << 10), memory.codes(1, 3));
         Matrix more = memory.matrix(1, 3 << 20);
         DeviceException thrown =

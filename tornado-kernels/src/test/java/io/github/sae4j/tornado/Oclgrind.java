@@ -3,6 +3,7 @@ package io.github.sae4j.tornado;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.tornado.runtime.Accelerator;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,14 +16,14 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * profile {@code oclgrind} runs the parity tests. It complains in a file and goes on, so a test
  * that left a complaint there fails, whatever its results. Without that profile this does nothing.
  */
-final class Oclgrind implements BeforeAllCallback, AfterEachCallback {
+public final class Oclgrind implements BeforeAllCallback, AfterEachCallback {
   /** Whether this JVM's OpenCL is Oclgrind, some thousand times slower than a compiler's code. */
-  static final boolean ON = System.getenv("OCLGRIND_LOG") != null;
+  public static final boolean ON = System.getenv("OCLGRIND_LOG") != null;
 
   private static long read;
 
   /** Rows of a test that takes long for each: most of them, or 2 on Oclgrind. */
-  static int few(int most) {
+  public static int few(int most) {
     return ON ? Math.min(most, 2) : most;
   }
 

@@ -9,6 +9,7 @@ import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.tornado.runtime.StartUp;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;

@@ -1,0 +1,34 @@
+package io.github.sae4j.config;
+
+import io.github.sae4j.options.OptionValues;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+
+/**
+ * Size of the autoencoder, and which of its latents become active.
+ *
+ * @param dSae number of latents
+ * @param expansionFactor number of latents over d_in; given where {@code dSae} is not
+ * @param k latents per row
+ * @param reluBeforeTopk rank max(v, 0) instead of v
+ * @param rescaleActsByDecoderNorm rank by pre-activation times decoder norm
+ * @param applyBDecToInput encode x − b_dec instead of x
+ */
+public record AutoencoderOptions(
+    OptionalInt dSae,
+    OptionalDouble expansionFactor,
+    int k,
+    boolean reluBeforeTopk,
+    boolean rescaleActsByDecoderNorm,
+    boolean applyBDecToInput) {
+
+  static AutoencoderOptions of(OptionValues values) {
+    return new AutoencoderOptions(
+        values.get(TrainingOptions.D_SAE),
+        values.get(TrainingOptions.EXPANSION_FACTOR),
+        values.get(TrainingOptions.K),
+        values.get(TrainingOptions.RELU_BEFORE_TOPK),
+        values.get(TrainingOptions.RESCALE_ACTS_BY_DECODER_NORM),
+        values.get(TrainingOptions.APPLY_B_DEC_TO_INPUT));
+  }
+}

@@ -1,0 +1,93 @@
+package io.github.sae4j.internal.composed;
+
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.MemoryPlan.Part;
+import io.github.sae4j.step.StepSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+
+/** The memory of a {@link ComposedTrainingStep}, as formulas; a test holds real steps to them. */
+public final class ComposedMemory {
+  /** Index, value and gradient of a code. */
+  private static final long CODE_BYTES = 12;
+
+  private ComposedMemory() {}
+
+  /**
+   * The plan of a step: what the device's kernels take for themselves is not in it.
+   *
+   * @param spec what a step computes
+   * @return sizes by part; rows of codes are taken to be of their usual length where the activation
+   *     does not fix it
+   */
+  public static MemoryPlan of(StepSpec spec) {
+    List<Part> parts = new ArrayList<>();
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
+    long batch = 4L * spec.shape().rows() * d;
+    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, d)));
+    parts.add(part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
+    OptionalInt length = spec.forward().activation().fixedLength();
+    parts.add(
+        part(
+            "12 B k + 8 B + 12 n: codes and their gradients, norms"
+                + (length.isPresent() ? "" : "; k at " + Pass.USUAL_LENGTH + ", more if need be"),
+            codes(spec, length.orElse(Pass.USUAL_LENGTH)) + 12 * n));
+    // What metrics need of micro-batches: two row scalars each time, and means.
+    long micros = spec.shape().microBatches(spec.shape().rows());
+    for (Term term : spec.objective().terms()) {
+      long scalars = 16L * spec.shape().rows() + 8 * micros * d;
+      parts.add(
+          switch (term) {
+            case Reconstruction main ->
+                part("12 B d + 16 B: reconstruction, error, gradient", 3 * batch + scalars);
+            case MultiTopK multi ->
+                part(
+                    "8 B d + 12 B 4k + 4 (2 n d + n + d): Multi-TopK",
+                    2 * batch
+                        + scalars
+                        + codes(
+                            spec,
+                            (int)
+                                Math.min(
+                                    n, (long) multi.multiple() * length.orElse(Pass.USUAL_LENGTH)))
+                        + gradients(n, d));
+            case AuxK aux ->
+                part(
+                    "4 B d + 12 B k_aux + 16 n d: AuxK with all latents dead",
+                    batch
+                        + scalars
+                        + codes(spec, aux.k((int) n))
+                        + 8 * n * (d + 1)
+                        + gradients(n, d));
+          });
+    }
+    return MemoryPlan.ofState(spec).plus(parts);
+  }
+
+  private static Part part(String name, long bytes) {
+    return new Part(name, bytes, false);
+  }
+
+  private static long gradients(long n, long d) {
+    return 4 * (2 * n * d + n + d);
+  }
+
+  private static long codes(StepSpec spec, int perRow) {
+    return spec.shape().rows() * (CODE_BYTES * perRow + 8L);
+  }
+
+  private static int inputs(StepSpec spec) {
+    Forward forward = spec.forward();
+    return (forward.inputFactor() == 1f ? 0 : 1)
+        + (forward.normalization() == InputNormalization.NONE ? 0 : 1)
+        + (forward.subtractBDec() ? 1 : 0);
+  }
+}

@@ -1,0 +1,71 @@
+package io.github.sae4j.internal.composed;
+
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A term of the objective in one step, composed from kernels. Made after the main codes are known;
+ * then its methods are called in the order in which they stand here, each for all terms in the
+ * objective's order before the next.
+ */
+interface ComposedTerm {
+  /** The forms of an objective's terms. */
+  static List<ComposedTerm> of(Objective objective, Pass pass) {
+    ReconstructionTerm main = new ReconstructionTerm(objective.reconstruction(), pass);
+    List<ComposedTerm> terms = new ArrayList<>();
+    for (Term term : objective.terms()) {
+      terms.add(
+          switch (term) {
+            case Reconstruction reconstruction -> main;
+            case MultiTopK multi -> new MultiTopKTerm(multi, pass);
+            case AuxK aux -> new AuxKTerm(aux, pass, main);
+          });
+    }
+    return terms;
+  }
+
+  /**
+   * Marks the latents that this term selects, where a latent that was selected counts as fired.
+   *
+   * @param fired by latent
+   */
+  default void markSelected(boolean[] fired) {}
+
+  /** What it needs of the whole batch before losses: codes, reconstruction, error. */
+  void forward();
+
+  /**
+   * Whether it divides by the variance of micro-batches in this step.
+   *
+   * @return true if {@link MicroBatch#totalVariance} is needed
+   */
+  boolean needsVariance();
+
+  /**
+   * Forms the loss of a micro-batch and turns its error into the gradient at the output.
+   *
+   * @param micro the micro-batch
+   * @return the loss before the term's weight; 0 when idle
+   */
+  double loss(MicroBatch micro);
+
+  /**
+   * Forms the term's gradients, from +0, and adds them to those of the terms before it.
+   *
+   * @param total gradients so far; the first term overwrites those of the four tensors that every
+   *     autoencoder has, those of others start at 0
+   */
+  void backward(Gradients total);
+
+  /**
+   * What it saw.
+   *
+   * @return codes and reconstruction, or null when idle
+   */
+  Observation.TermView view();
+}

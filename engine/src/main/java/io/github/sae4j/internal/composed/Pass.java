@@ -1,0 +1,166 @@
+package io.github.sae4j.internal.composed;
+
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.Kernels;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.OrderedSums;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+
+/**
+ * One step's batch on its way through the autoencoder, and the kernel calls that terms share. What
+ * it allocates is freed after the step.
+ */
+final class Pass {
+  /** Codes of a row for which there is room at first, where their number is not known. */
+  static final int USUAL_LENGTH = 64;
+
+  final Kernels device;
+  final StepSpec spec;
+  final TrainingState state;
+  final OffHeap scratch;
+
+  /** The batch times the input factor, {@code [rows, d_in]}: what is reconstructed. */
+  final Matrix x;
+
+  /** What the encoder gets, {@code [rows, d_in]}. */
+  final Matrix input;
+
+  /** Norms of the decoder's rows {@code [1, d_sae]} where latents are ranked by them; or null. */
+  final Matrix norms;
+
+  /** The main codes. */
+  final SparseCodes codes;
+
+  /** The dead latents, ascending, once {@link Firing} has counted. */
+  int[] dead = {};
+
+  private final Matrix outScales;
+  private final Matrix outShifts;
+
+  /** Prepares the input and encodes it. */
+  Pass(Kernels device, StepSpec spec, TrainingState state, Matrix batch, OffHeap scratch) {
+    this.device = device;
+    this.spec = spec;
+    this.state = state;
+    this.scratch = scratch;
+    Forward forward = spec.forward();
+    x = scaled(batch);
+    Matrix normalized = x;
+    if (forward.normalization() == InputNormalization.NONE) {
+      outScales = null;
+      outShifts = null;
+    } else {
+      normalized = scratch.matrix(rows(), x.cols());
+      outScales = scratch.vector(rows());
+      outShifts = scratch.vector(rows());
+      forward.normalization().apply(x, normalized, outScales, outShifts);
+    }
+    if (forward.subtractBDec()) {
+      input = scratch.matrix(rows(), x.cols());
+      device.subtractRow(normalized, state.bDec(), input);
+    } else {
+      input = normalized;
+    }
+    norms = forward.rescaleByDecoderNorm() ? scratch.vector(spec.shape().dSae()) : null;
+    if (norms != null) {
+      device.rowNorms(state.wDec(), norms);
+    }
+    codes = encode(forward.activation());
+  }
+
+  private Matrix scaled(Matrix batch) {
+    float factor = spec.forward().inputFactor();
+    if (factor == 1f) {
+      return batch;
+    }
+    Matrix copy = scratch.matrix(batch.rows(), batch.cols());
+    copy.copyFrom(batch);
+    device.scale(copy, factor);
+    return copy;
+  }
+
+  /** Rows of the batch. */
+  int rows() {
+    return x.rows();
+  }
+
+  /** Codes of the batch by all latents. */
+  SparseCodes encode(Activation activation) {
+    return encode(new EncoderWeights(state.wEnc(), state.bEnc(), null, norms), activation);
+  }
+
+  /** Codes of the batch by some encoder. */
+  SparseCodes encode(EncoderWeights encoder, Activation activation) {
+    int perRow = activation.fixedLength().orElse(USUAL_LENGTH);
+    SparseCodes out = scratch.codes(rows(), Math.min(perRow, encoder.dSae()));
+    device.encode(encoder, input, activation, out);
+    return out;
+  }
+
+  /** Reconstruction from codes, the normalisation undone. */
+  Matrix decode(SparseCodes sparse) {
+    Matrix out = scratch.matrix(rows(), spec.shape().dOut());
+    device.decode(sparse, state.wDec(), state.bDec(), out);
+    if (outScales != null) {
+      device.scaleRows(out, outScales, outShifts);
+    }
+    return out;
+  }
+
+  /** Takes the gradient at an output back through what undoes the normalisation, in place. */
+  void throughNormalization(Matrix gradient) {
+    if (outScales != null) {
+      device.scaleRows(gradient, outScales, null);
+    }
+  }
+
+  /**
+   * Gradients of the four tensors that follow from a gradient at the output.
+   *
+   * @param sparse codes that were decoded
+   * @param gradient gradient at what was decoded from them, {@code [rows, d_out]}
+   * @param wDec decoder that they were decoded with
+   * @param activation how they came to be: whether a code of 0 has a gradient
+   * @param out overwritten; b_dec without its share through the encoder's input
+   */
+  void gradients(
+      SparseCodes sparse, Matrix gradient, Matrix wDec, Activation activation, Gradients out) {
+    Matrix delta = scratch.vector(Math.max(1, sparse.size()));
+    device.codeGradients(gradient, wDec, sparse, activation.cutsNegatives(), delta);
+    device.accumulateByLatent(sparse, null, gradient, out.wDec());
+    device.accumulateByLatent(sparse, delta, input, out.wEnc());
+    device.sumByLatent(sparse, delta, out.bEnc());
+    device.columnSums(gradient, out.bDec());
+  }
+
+  /** Squared distances of rows to their mean, {@code [1, rows]}. */
+  Matrix centeredSquares(Matrix a) {
+    Matrix mean = scratch.vector(a.cols());
+    Matrix distances = scratch.vector(a.rows());
+    device.columnMeans(a, mean);
+    device.rowSquaredDistances(a, mean, distances);
+    return distances;
+  }
+
+  /** Squared norms of rows, {@code [1, rows]}. */
+  Matrix rowSquares(Matrix a) {
+    Matrix squares = scratch.vector(a.rows());
+    device.rowDots(a, a, squares);
+    return squares;
+  }
+
+  /** Adds row scalars in double, in blocks of 256. */
+  static double sum(Matrix rowScalars) {
+    OrderedSums.Blocks blocks = new OrderedSums.Blocks();
+    for (float value : rowScalars.toArray()) {
+      blocks.add(value);
+    }
+    return blocks.total();
+  }
+}

@@ -1,0 +1,70 @@
+package io.github.sae4j.internal.layout;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.layout.ReadOptions.Choice;
+import io.github.sae4j.internal.tensors.TorchFile;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalInt;
+import java.util.Set;
+
+/**
+ * Qwen-Scope: {@code layerN.sae.pt} with {@code W_enc [n, d]}, {@code W_dec [d, n]}, {@code b_enc},
+ * {@code b_dec}. TopK whose k stands in the repository's name alone; b_dec is not subtracted.
+ *
+ * <p>Others publish the same four names with {@code W_enc [d, n]} and say elsewhere how it is
+ * activated: those are refused.
+ */
+final class QwenScopeFamily implements TorchLayouts.Family {
+  private static final Set<String> NAMES = Set.of("W_enc", "W_dec", "b_enc", "b_dec");
+
+  @Override
+  public Optional<Blueprint> read(
+      TorchFile file, WeightTensors tensors, SaeFiles files, ReadOptions options)
+      throws IOException {
+    if (!NAMES.stream().allMatch(tensors::has)) {
+      return Optional.empty();
+    }
+    tensors.expectOnly(NAMES);
+    int n = tensors.sizes("b_enc", 1)[0];
+    int d = tensors.sizes("b_dec", 1)[0];
+    int[] sizes = tensors.sizes("W_enc", 2);
+    if (n == d || sizes[0] != n || sizes[1] != d) {
+      throw new BadFileException(
+          tensors.path(),
+          "W_enc: expected shape ["
+              + n
+              + ", "
+              + d
+              + "] of a Qwen-Scope SAE with more latents than columns, got "
+              + Arrays.toString(sizes)
+              + ": a file of these names that is of another library");
+    }
+    options.expectActivation("topk", Choice.TOPK, tensors.path());
+    int k = options.k(OptionalInt.empty(), n, tensors.path());
+    SaeMetadata metadata =
+        new SaeMetadata(
+            Optional.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            new PathHints(tensors.path()).layer(),
+            Optional.empty(),
+            Optional.empty(),
+            OptionalDouble.empty(),
+            false,
+            Map.of());
+    SaeConfig config =
+        SaeConfig.of(d, n, Ranked.topK(k, Relu.BEFORE)).withBDecApplied(false).with(metadata);
+    return Optional.of(
+        new Blueprint("Qwen-Scope", tensors, config)
+            .encoder(tensors.rows("W_enc", n, d), tensors.vector("b_enc", n))
+            .decoder(tensors.columns("W_dec", n, d), tensors.vector("b_dec", d)));
+  }
+}

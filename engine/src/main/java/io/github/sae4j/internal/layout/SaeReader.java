@@ -1,0 +1,78 @@
+package io.github.sae4j.internal.layout;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Reads a published SAE or transcoder of any known layout, recognised by what its files hold.
+ * Nothing in them is trusted: shapes, types and values are checked, and what a reader does not
+ * understand is an error that names it, never a default.
+ */
+public final class SaeReader {
+  private static final System.Logger LOG = System.getLogger("io.github.sae4j.internal.layout");
+
+  /**
+   * An SAE and what its files say of themselves.
+   *
+   * @param sae the SAE; the caller closes it
+   * @param family the layout's name, for people
+   * @param type how the encoder's weights are stored
+   * @param warnings what a user should know, one line each
+   */
+  public record Loaded(
+      SparseAutoencoder sae, String family, ElementType type, List<String> warnings) {}
+
+  private SaeReader() {}
+
+  /**
+   * Reads an SAE into a device's memory. Warnings are logged, too.
+   *
+   * @param path an SAE's folder, or the file of its weights
+   * @param device will run it, and must stay open as long
+   * @param options what the files may leave open
+   * @return the SAE
+   * @throws BadFileException if nothing known is there, or it is damaged or of a kind that cannot
+   *     be read
+   * @throws IOException if reading fails
+   */
+  public static Loaded read(Path path, Device device, ReadOptions options) throws IOException {
+    try (Blueprint blueprint = Layouts.read(new SaeFiles(path), options)) {
+      for (String warning : blueprint.warnings()) {
+        LOG.log(System.Logger.Level.WARNING, "{0}: {1}", path, warning);
+      }
+      SaeWeights weights = blueprint.load(device);
+      try {
+        SparseAutoencoder sae = new SparseAutoencoder(device, blueprint.config(), weights);
+        return new Loaded(sae, blueprint.family(), blueprint.type(), blueprint.warnings());
+      } catch (Throwable e) {
+        weights.close();
+        throw e;
+      }
+    }
+  }
+
+  /**
+   * Whether a known layout is there.
+   *
+   * @param path a folder or a file
+   * @return true if {@link #read} would find an SAE, sound or not
+   * @throws IOException if looking fails
+   */
+  public static boolean isAt(Path path) throws IOException {
+    try {
+      var found = Layouts.find(new SaeFiles(path), ReadOptions.NONE);
+      if (found.isPresent()) {
+        found.get().close();
+      }
+      return found.isPresent();
+    } catch (BadFileException e) {
+      return true; // it was recognised, or it would not be called bad
+    }
+  }
+}

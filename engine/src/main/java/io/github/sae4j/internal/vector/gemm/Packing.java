@@ -1,0 +1,121 @@
+package io.github.sae4j.internal.vector.gemm;
+
+import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
+import static io.github.sae4j.internal.vector.runtime.Vectors.TILE;
+
+import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.memory.Matrix;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Rearranges rows into the order in which {@link MicroKernels} reads them: {@code [depth][width]},
+ * width being a tile's rows or a panel's columns. Missing rows are zeros, so tiles have no edges.
+ */
+public final class Packing {
+  private Packing() {}
+
+  /**
+   * Packs rows of an array.
+   *
+   * @param rows the rows
+   * @param from first float of the first row
+   * @param stride floats from row to row
+   * @param count rows there are, at most {@code width}
+   * @param depth floats of each row
+   * @param width rows of the packed form
+   * @param out receives {@code depth * width} floats
+   * @param at first position in {@code out}
+   */
+  public static void pack(
+      float[] rows, int from, int stride, int count, int depth, int width, float[] out, int at) {
+    if (count < width) {
+      Arrays.fill(out, at, at + depth * width, 0f);
+    }
+    int r = 0;
+    for (; r + 4 <= count; r += 4) {
+      pack4(rows, from + r * stride, stride, depth, width, out, at + r);
+    }
+    for (; r < count; r++) {
+      int source = from + r * stride;
+      for (int p = 0; p < depth; p++) {
+        out[at + r + p * width] = rows[source + p];
+      }
+    }
+  }
+
+  // Four rows at a time: half the time of one by one, in which every store is to another line. A
+  // loop of its own shows that; in a whole encode it is lost in the noise.
+  private static void pack4(
+      float[] rows, int from, int stride, int depth, int width, float[] out, int at) {
+    int second = from + stride;
+    int third = second + stride;
+    int fourth = third + stride;
+    int to = at;
+    for (int p = 0; p < depth; p++) {
+      out[to] = rows[from + p];
+      out[to + 1] = rows[second + p];
+      out[to + 2] = rows[third + p];
+      out[to + 3] = rows[fourth + p];
+      to += width;
+    }
+  }
+
+  /**
+   * Packs a panel of weight rows.
+   *
+   * @param weights {@code [n, depth]}
+   * @param rowsOf which rows, or null for all in order
+   * @param first first row, counted in {@code rowsOf} if given
+   * @param count rows there are, at most PANEL
+   * @param columns first column
+   * @param depth number of columns
+   * @param rows scratch of at least {@code PANEL * depth}
+   * @param out receives {@code depth * PANEL} floats
+   * @param at first position in {@code out}
+   */
+  public static void panel(
+      Matrix weights,
+      int[] rowsOf,
+      int first,
+      int count,
+      int columns,
+      int depth,
+      float[] rows,
+      float[] out,
+      int at) {
+    for (int r = 0; r < count; r++) {
+      int row = rowsOf == null ? first + r : rowsOf[first + r];
+      Rows.copy(weights, row, columns, depth, rows, r * depth);
+    }
+    pack(rows, 0, depth, count, depth, PANEL, out, at);
+  }
+
+  /**
+   * Reads a row out of packed panels: every PANEL-th float of the panel that holds it.
+   *
+   * @param panels panels of {@code depth} rows each, one after the other
+   * @param depth floats of the row
+   * @param row the row
+   * @param to receives it
+   * @param at position of its first float
+   */
+  public static void unpackRow(Matrix panels, int depth, int row, float[] to, int at) {
+    MemorySegment from = panels.segment();
+    long next = panels.rowOffset(row / PANEL * depth) + 4L * (row % PANEL);
+    for (int p = 0; p < depth; p++) {
+      to[at + p] = from.get(Matrix.FLOAT, next);
+      next += 4L * PANEL;
+    }
+  }
+
+  /** Number of tiles that hold so many rows. */
+  public static int tiles(int rows) {
+    return (rows + TILE - 1) / TILE;
+  }
+
+  /** Number of panels that hold so many columns. */
+  public static int panels(int columns) {
+    return (columns + PANEL - 1) / PANEL;
+  }
+}

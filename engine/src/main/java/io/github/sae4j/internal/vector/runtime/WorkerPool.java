@@ -1,0 +1,180 @@
+package io.github.sae4j.internal.vector.runtime;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A fixed set of threads that run the tasks of one job together with the caller. Tasks are claimed
+ * one by one, so a slow core takes fewer; results never depend on who ran what. One job at a time;
+ * callers queue. A job allocates nothing.
+ */
+public final class WorkerPool implements AutoCloseable {
+  /** A job's task. */
+  public interface Task {
+    /**
+     * Runs one task.
+     *
+     * @param index number of the task
+     * @param worker number of the thread in {@code [0, threads)}; at most one task at a time per
+     *     worker, so it may own scratch memory
+     */
+    void run(int index, int worker);
+  }
+
+  /** Spins this long for the next job before parking: kernels of a step follow each other. */
+  private static final long SPIN_NANOS = 50_000;
+
+  /** Turns of waiting for the last worker before giving the core away. */
+  private static final int SPINS = 1 << 14;
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Thread[] threads;
+
+  // The job. Written by the caller before it raises the epoch; workers read it after they saw that,
+  // and the caller leaves it alone until all of them have reported.
+  private Task task;
+  private int count;
+  private final AtomicInteger next = new AtomicInteger();
+  private final AtomicInteger running = new AtomicInteger();
+  private volatile Throwable failure;
+  private volatile long epoch;
+  private volatile boolean closed;
+
+  public WorkerPool(int size) {
+    threads = new Thread[size - 1];
+    for (int i = 0; i < threads.length; i++) {
+      int worker = i + 1;
+      threads[i] = new Thread(() -> loop(worker), "sae4j-worker-" + worker);
+      threads[i].setDaemon(true);
+      threads[i].start();
+    }
+  }
+
+  public int size() {
+    return threads.length + 1;
+  }
+
+  /**
+   * Runs tasks 0 to count − 1 and returns when all are done.
+   *
+   * @throws RuntimeException the first failure of a task
+   */
+  public void run(int count, Task task) {
+    lock.lock();
+    try {
+      runLocked(count, task);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Runs a job if the pool is idle.
+   *
+   * @return false if another job is running; nothing was done
+   */
+  public boolean tryRun(int count, Task task) {
+    if (!lock.tryLock()) {
+      return false;
+    }
+    try {
+      runLocked(count, task);
+    } finally {
+      lock.unlock();
+    }
+    return true;
+  }
+
+  private void runLocked(int count, Task task) {
+    if (lock.getHoldCount() > 1) {
+      throw new IllegalStateException("a task may not start a job");
+    }
+    checkOpen();
+    if (count <= 1 || threads.length == 0) {
+      for (int i = 0; i < count; i++) {
+        task.run(i, 0);
+      }
+      return;
+    }
+    this.task = task;
+    this.count = count;
+    failure = null;
+    next.set(0);
+    running.set(threads.length);
+    epoch++;
+    for (Thread thread : threads) {
+      LockSupport.unpark(thread);
+    }
+    work(0);
+    for (int spins = 0; running.get() > 0; spins++) {
+      if (spins < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        Thread.yield();
+      }
+    }
+    this.task = null;
+    if (failure instanceof RuntimeException e) {
+      throw e;
+    } else if (failure instanceof Error e) {
+      throw e;
+    }
+  }
+
+  private void work(int worker) {
+    try {
+      for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+        task.run(i, worker);
+      }
+    } catch (RuntimeException | Error e) {
+      next.set(count);
+      synchronized (this) {
+        failure = failure == null ? e : failure;
+      }
+    }
+  }
+
+  private void loop(int worker) {
+    long done = 0;
+    while (true) {
+      long until = System.nanoTime() + SPIN_NANOS;
+      while (epoch == done && System.nanoTime() < until) {
+        Thread.onSpinWait();
+      }
+      while (epoch == done && !closed) {
+        LockSupport.park(this);
+      }
+      if (epoch == done) {
+        return;
+      }
+      done++;
+      work(worker);
+      running.decrementAndGet();
+    }
+  }
+
+  /**
+   * Checks that jobs are still taken.
+   *
+   * @throws IllegalStateException if the pool is closed
+   */
+  public void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("device cpu is closed");
+    }
+  }
+
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      closed = true;
+    } finally {
+      lock.unlock();
+    }
+    for (Thread thread : threads) {
+      LockSupport.unpark(thread);
+    }
+  }
+}

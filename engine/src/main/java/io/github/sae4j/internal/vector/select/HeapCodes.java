@@ -1,0 +1,67 @@
+package io.github.sae4j.internal.vector.select;
+
+import io.github.sae4j.memory.SparseCodes;
+
+/**
+ * Codes of a batch on the heap in compressed rows (CSR), with the gradient of each and the same
+ * codes by latent: row b holds the codes from {@code starts[b]} to {@code starts[b + 1]}.
+ */
+public final class HeapCodes {
+  public final CodesByLatent byLatent = new CodesByLatent();
+  int rows;
+  public int[] starts = {0};
+  public int[] indices = {};
+  public float[] values = {};
+  public float[] deltas = {};
+
+  public HeapCodes() {}
+
+  /** Bytes of codes and the same by latent; 0 latents if these are never built. */
+  public static long bytes(long rows, long k, long latents) {
+    long codes = 12 * rows * k + 4 * (rows + 1);
+    return latents == 0 ? codes : codes + 8 * rows * k + 8 * latents;
+  }
+
+  /**
+   * Makes room for a batch whose rows all hold as many latents.
+   *
+   * @param count number of rows
+   * @param length latents of each
+   */
+  HeapCodes equalRows(int count, int length) {
+    rows = count;
+    int size = Math.multiplyExact(count, length);
+    if (starts.length < count + 1) {
+      starts = new int[count + 1];
+    }
+    for (int b = 0; b <= count; b++) {
+      starts[b] = b * length;
+    }
+    if (indices.length < size) {
+      indices = new int[size];
+      values = new float[size];
+      deltas = new float[size];
+    }
+    return this;
+  }
+
+  /** Number of codes. */
+  public int size() {
+    return starts[rows];
+  }
+
+  /** Sorts the codes by latent. */
+  public void indexByLatent(int latents) {
+    byLatent.build(this, latents);
+  }
+
+  /**
+   * Copies all rows out.
+   *
+   * @param out receives them
+   * @param row where in {@code out} the first goes
+   */
+  public void copyTo(SparseCodes out, int row) {
+    out.setRows(row, rows, starts, indices, values);
+  }
+}

@@ -1,0 +1,520 @@
+package io.github.sae4j.internal.vector.select;
+
+import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
+import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
+import static io.github.sae4j.internal.vector.runtime.Vectors.SPECIES;
+import static io.github.sae4j.internal.vector.runtime.Vectors.TILE;
+
+import io.github.sae4j.internal.vector.gemm.MicroKernels;
+import io.github.sae4j.internal.vector.gemm.Packing;
+import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.memory.Matrix;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Encode and select without forming {@code [rows, d_sae]}. W_enc passes by in rounds of packed
+ * panels that all threads share: while they multiply the panels of one round with chunks of rows,
+ * whoever runs out of chunks packs panels of the next. What beats a row's threshold goes to {@link
+ * TopKBuffer}. Every pre-activation is one chain over d_in with b_enc added last (numerics rule 1),
+ * so rounds, chunks and tiles leave no trace in the bits.
+ */
+public final class TopKEncoding {
+  /**
+   * Packed panels of one round, in bytes; there are two. A tile stays in L1 with its selection
+   * state while the panels of a round stream past it from L3, so larger rounds load tiles less
+   * often. Measured at d = 768 on two cores with 32 MiB of L3: 2 MiB 182, 4 MiB 185, 8 MiB 192, 16
+   * MiB 172 GFLOP/s.
+   */
+  private static final int ROUND_BYTES = 8 << 20;
+
+  /** Tiles of a chunk, the unit of work that threads claim. */
+  private static final int CHUNK = 4;
+
+  /** Selection state of one pass over the weights, in bytes; more rows take more passes. */
+  private static final long STATE_BYTES = 128L << 20;
+
+  private static final long ALL = PANEL == 64 ? -1L : (1L << PANEL) - 1;
+  private static final FloatVector ZERO = FloatVector.zero(SPECIES);
+
+  /**
+   * An encoder's operands in the form the kernel wants.
+   *
+   * @param wEnc {@code [n, depth]}; or null if they are packed already
+   * @param panels the weights in packed panels, one after the other; or null
+   * @param n rows of the weights
+   * @param depth columns of the weights
+   * @param latents which rows are encoded, ascending; or null for all
+   * @param bias b_enc per row of the weights
+   * @param rankScale per row of the weights, or null
+   * @param relu where values below 0 are cut
+   */
+  public record Spec(
+      Matrix wEnc,
+      Matrix panels,
+      int n,
+      int depth,
+      int[] latents,
+      float[] bias,
+      float[] rankScale,
+      Relu relu) {
+    public Spec(Matrix wEnc, int[] latents, float[] bias, float[] rankScale, Relu relu) {
+      this(wEnc, null, wEnc.rows(), wEnc.cols(), latents, bias, rankScale, relu);
+    }
+
+    boolean scaled() {
+      return rankScale != null;
+    }
+
+    int count() {
+      return latents == null ? n : latents.length;
+    }
+
+    /** Reads a row of the weights. */
+    void copyRow(int row, float[] target) {
+      if (panels == null) {
+        Rows.copy(wEnc, row, 0, depth, target, 0);
+      } else {
+        Packing.unpackRow(panels, depth, row, target, 0);
+      }
+    }
+  }
+
+  /** Scratch of one worker. */
+  private static final class Worker {
+    final float[] tile = new float[TILE * PANEL];
+
+    /** Latents of a tile that beat their rows' thresholds. */
+    final long[] masks = new long[TILE];
+
+    float[] rows = {};
+    int firstBad;
+
+    /** Room for rows before they are packed. */
+    float[] rows(int floats) {
+      if (rows.length < floats) {
+        rows = new float[floats];
+      }
+      return rows;
+    }
+  }
+
+  /** Packed panels of a round, and what belongs to their latents. */
+  private static final class Round {
+    float[] panels = {};
+    float[] bias = {};
+    float[] scale = {};
+
+    void resize(int count, int depth) {
+      if (panels.length < count * depth * PANEL) {
+        panels = new float[count * depth * PANEL];
+      }
+      if (bias.length < count * PANEL) {
+        bias = new float[count * PANEL];
+        scale = new float[count * PANEL];
+      }
+    }
+  }
+
+  private final WorkerPool pool;
+  private final Worker[] workers;
+  private final Round[] rounds = {new Round(), new Round()};
+
+  /** One per chunk. */
+  private TopKBuffer[] selectors = {};
+
+  public TopKEncoding(WorkerPool pool) {
+    this.pool = pool;
+    this.workers = new Worker[pool.size()];
+    Arrays.setAll(workers, i -> new Worker());
+  }
+
+  /**
+   * Bytes of scratch: two rounds of panels, rows to pack and the running selection.
+   *
+   * @param depth d_in
+   * @param latents latents to choose from
+   * @param k how many are chosen
+   * @param rows rows of the batch
+   * @param threads threads that share the work
+   * @param scaled whether ranks are other than the values
+   */
+  public static long bytes(int depth, int latents, int k, long rows, int threads, boolean scaled) {
+    long panel = 4L * depth * PANEL;
+    long round = panelsPerRound(depth, Packing.panels(latents));
+    return 2 * round * (panel + 8L * PANEL)
+        + threads * panel
+        + selectionBytes(latents, k, rows, scaled);
+  }
+
+  /** Bytes of the running selection. */
+  public static long selectionBytes(int latents, int k, long rows, boolean scaled) {
+    long tileBytes = TILE * TopKBuffer.bytesPerRow(k, latents, scaled);
+    long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
+    return tiles * tileBytes;
+  }
+
+  private static int panelsPerRound(int depth, int panels) {
+    return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
+  }
+
+  /** Packs rows that are not multiplied. */
+  public void packRows(
+      Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
+    packRows(x, from, rows, 1f, bDec, kept, stride, packed);
+  }
+
+  /**
+   * Reads rows of a batch, multiplies them, subtracts b_dec and packs them into tiles.
+   *
+   * @param x the batch
+   * @param from first row
+   * @param rows number of rows
+   * @param factor what elements are multiplied by; 1 leaves them
+   * @param bDec what is subtracted, or null
+   * @param kept receives the rows before packing, {@code stride} floats apart; or null
+   * @param stride distance of kept rows
+   * @param packed receives {@code tiles * TILE * depth} floats
+   */
+  public void packRows(
+      Matrix x,
+      int from,
+      int rows,
+      float factor,
+      float[] bDec,
+      float[] kept,
+      int stride,
+      float[] packed) {
+    int depth = x.cols();
+    pool.run(
+        Packing.tiles(rows),
+        (t, worker) -> {
+          int first = t * TILE;
+          int count = Math.min(TILE, rows - first);
+          float[] to = kept == null ? workers[worker].rows(TILE * depth) : kept;
+          int at = kept == null ? 0 : first * stride;
+          int step = kept == null ? depth : stride;
+          for (int r = 0; r < count; r++) {
+            Rows.copy(x, from + first + r, 0, depth, to, at + r * step);
+            if (factor != 1f) {
+              for (int j = 0; j < depth; j++) {
+                to[at + r * step + j] *= factor;
+              }
+            }
+            if (bDec != null) {
+              for (int j = 0; j < depth; j++) {
+                to[at + r * step + j] -= bDec[j];
+              }
+            }
+          }
+          Packing.pack(to, at, step, count, depth, TILE, packed, t * TILE * depth);
+        });
+  }
+
+  /**
+   * Packs inputs into tiles.
+   *
+   * @param input rows, {@code stride} floats apart
+   * @param stride distance of rows
+   * @param rows number of rows
+   * @param depth d_in
+   * @param packed receives {@code tiles * TILE * depth} floats
+   */
+  public void packRows(float[] input, int stride, int rows, int depth, float[] packed) {
+    pool.run(
+        Packing.tiles(rows),
+        (t, worker) -> {
+          int first = t * TILE;
+          int count = Math.min(TILE, rows - first);
+          int at = first * stride;
+          Packing.pack(input, at, stride, count, depth, TILE, packed, t * TILE * depth);
+        });
+  }
+
+  /**
+   * Encodes packed rows.
+   *
+   * @param spec the encoder
+   * @param packed from {@link #packRows}
+   * @param rows number of rows
+   * @param k how many latents a row takes
+   * @param codes receives the best k latents of each row, ascending
+   * @param few how many latents {@code best} takes, at most k
+   * @param best receives the best {@code few} of each row; or null
+   * @throws NonFiniteException if a pre-activation is not finite
+   */
+  public void run(
+      Spec spec, float[] packed, int rows, int k, HeapCodes codes, int few, HeapCodes best) {
+    codes.equalRows(rows, k);
+    if (best != null) {
+      best.equalRows(rows, few);
+    }
+    for (Worker worker : workers) {
+      worker.firstBad = Integer.MAX_VALUE;
+    }
+    int tiles = Packing.tiles(rows);
+    long bytesPerTile = TILE * TopKBuffer.bytesPerRow(k, spec.count(), spec.scaled());
+    int tilesPerPass = (int) Math.max(1, Math.min(tiles, STATE_BYTES / bytesPerTile));
+    for (int first = 0; first < tiles; first += tilesPerPass) {
+      new Pass(spec, packed, rows, k, first, Math.min(tiles, first + tilesPerPass), codes, best)
+          .run();
+    }
+    int bad = Integer.MAX_VALUE;
+    for (Worker worker : workers) {
+      bad = Math.min(bad, worker.firstBad);
+    }
+    if (bad != Integer.MAX_VALUE) {
+      throw nonFinite(spec, packed, bad);
+    }
+  }
+
+  /** One pass of all weights over a range of tiles. */
+  private final class Pass implements WorkerPool.Task {
+    private final Spec spec;
+    private final float[] packed;
+    private final int rows;
+    private final int k;
+    private final int firstTile;
+    private final int lastTile;
+    private final HeapCodes codes;
+    private final HeapCodes best;
+    private final int depth;
+    private final int panels;
+    private final int panelsPerRound;
+    private final int tilesPerChunk;
+    private final int chunks;
+
+    /** Panels of the round that is multiplied: [first, packedTo). */
+    private int first;
+
+    private int packedTo;
+
+    Pass(
+        Spec spec,
+        float[] packed,
+        int rows,
+        int k,
+        int firstTile,
+        int lastTile,
+        HeapCodes codes,
+        HeapCodes best) {
+      this.spec = spec;
+      this.packed = packed;
+      this.rows = rows;
+      this.k = k;
+      this.firstTile = firstTile;
+      this.lastTile = lastTile;
+      this.codes = codes;
+      this.best = best;
+      this.depth = spec.depth();
+      this.panels = Packing.panels(spec.count());
+      this.panelsPerRound = panelsPerRound(depth, panels);
+      int tiles = lastTile - firstTile;
+      // A few chunks per thread, so that all find work.
+      this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, CHUNK);
+      this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
+    }
+
+    void run() {
+      for (Round round : rounds) {
+        round.resize(panelsPerRound, depth);
+      }
+      if (selectors.length < chunks) {
+        selectors = Arrays.copyOf(selectors, chunks);
+      }
+      first = packedTo = 0;
+      pool.run(panelsPerRound, (panel, worker) -> pack(panel, workers[worker]));
+      while (first < panels) {
+        packedTo = Math.min(panels, first + panelsPerRound);
+        int next = Math.min(panels, packedTo + panelsPerRound) - packedTo;
+        pool.run(chunks + next, this);
+        first = packedTo;
+      }
+    }
+
+    @Override
+    public void run(int task, int worker) {
+      if (task < chunks) {
+        multiply(task, workers[worker]);
+      } else {
+        pack(packedTo + task - chunks, workers[worker]);
+      }
+    }
+
+    private Round roundOf(int panel) {
+      return rounds[panel / panelsPerRound % 2];
+    }
+
+    private void pack(int panel, Worker worker) {
+      Round round = roundOf(panel);
+      int inRound = panel % panelsPerRound;
+      int latent = panel * PANEL;
+      int count = Math.min(PANEL, spec.count() - latent);
+      int at = inRound * depth * PANEL;
+      if (spec.panels() != null) {
+        spec.panels().read(panel * depth, depth, round.panels, at);
+      } else {
+        float[] rows = worker.rows(PANEL * depth);
+        Packing.panel(spec.wEnc(), spec.latents(), latent, count, 0, depth, rows, round.panels, at);
+      }
+      for (int c = 0; c < PANEL; c++) {
+        int index = latent + Math.min(c, count - 1);
+        int source = spec.latents() == null ? index : spec.latents()[index];
+        round.bias[inRound * PANEL + c] = spec.bias()[source];
+        round.scale[inRound * PANEL + c] = spec.rankScale() == null ? 1f : spec.rankScale()[source];
+      }
+    }
+
+    private void multiply(int chunk, Worker worker) {
+      int from = firstTile + chunk * tilesPerChunk;
+      int to = Math.min(lastTile, from + tilesPerChunk);
+      int count = Math.min(to * TILE, rows) - from * TILE;
+      if (first == 0) {
+        if (selectors[chunk] == null) {
+          selectors[chunk] = new TopKBuffer();
+        }
+        selectors[chunk].reset(count, k, spec.count(), spec.scaled());
+      }
+      TopKBuffer selector = selectors[chunk];
+      Round round = roundOf(first);
+      int panelFloats = depth * PANEL;
+      for (int tile = from; tile < to; tile++) {
+        int row = (tile - from) * TILE;
+        for (int panel = first; panel < packedTo; panel++) {
+          int inRound = panel - first;
+          MicroKernels.multiply(
+              packed,
+              tile * TILE * depth,
+              round.panels,
+              inRound * panelFloats,
+              depth,
+              false,
+              worker.tile,
+              0,
+              PANEL);
+          boolean finite =
+              filter(
+                  worker.tile,
+                  worker.masks,
+                  selector,
+                  spec,
+                  row,
+                  Math.min(TILE, count - row),
+                  panel * PANEL,
+                  round,
+                  inRound * PANEL);
+          if (!finite) {
+            noteBadRows(worker, spec, tile * TILE, Math.min(TILE, count - row), panel, round);
+          }
+        }
+      }
+      if (packedTo == panels) {
+        finish(selector, from * TILE, count);
+      }
+    }
+
+    private void finish(TopKBuffer selector, int firstRow, int count) {
+      for (int r = 0; r < count; r++) {
+        selector.finish(r, spec.relu(), codes, firstRow + r);
+        if (best != null) {
+          selector.finish(r, spec.relu(), best, firstRow + r);
+        }
+      }
+    }
+
+    private void noteBadRows(
+        Worker worker, Spec spec, int firstRow, int rows, int panel, Round round) {
+      int biasAt = (panel - first) * PANEL;
+      int left = spec.count() - panel * PANEL;
+      for (int r = 0; r < rows; r++) {
+        for (int c = 0; c < PANEL && c < left; c++) {
+          float value = worker.tile[r * PANEL + c] + round.bias[biasAt + c];
+          float rank = spec.rankScale() == null ? value : value * round.scale[biasAt + c];
+          if (!Float.isFinite(value) || !Float.isFinite(rank)) {
+            worker.firstBad = Math.min(worker.firstBad, firstRow + r);
+          }
+        }
+      }
+    }
+  }
+
+  /**
+   * Hands over what beats the threshold of its row. Nearly every vector is rejected here by one
+   * comparison; ReLU needs none of its own, since a threshold is −∞ or, with ReLU, at least 0.
+   *
+   * @return false if some rank is NaN or infinite
+   */
+  private static boolean filter(
+      float[] tile,
+      long[] masks,
+      TopKBuffer selector,
+      Spec spec,
+      int row,
+      int rows,
+      int latent,
+      Round round,
+      int biasAt) {
+    float[] thresholds = selector.thresholds();
+    boolean scaled = spec.scaled();
+    FloatVector lowBias = FloatVector.fromArray(SPECIES, round.bias, biasAt);
+    FloatVector highBias = FloatVector.fromArray(SPECIES, round.bias, biasAt + LENGTH);
+    FloatVector lowScale = FloatVector.fromArray(SPECIES, round.scale, biasAt);
+    FloatVector highScale = FloatVector.fromArray(SPECIES, round.scale, biasAt + LENGTH);
+    int left = spec.count() - latent;
+    long there = left >= PANEL ? ALL : (1L << left) - 1;
+    // Stays 0 unless some rank is NaN or infinite.
+    FloatVector check = FloatVector.zero(SPECIES);
+    long hits = 0;
+    for (int r = 0; r < rows; r++) {
+      int at = r * PANEL;
+      FloatVector low = FloatVector.fromArray(SPECIES, tile, at).add(lowBias);
+      FloatVector high = FloatVector.fromArray(SPECIES, tile, at + LENGTH).add(highBias);
+      if (scaled) {
+        low = low.mul(lowScale);
+        high = high.mul(highScale);
+      }
+      // One sum, so that the rows' checks are a short chain; if it overflows, a closer look
+      // follows.
+      check = low.add(high).fma(ZERO, check);
+      FloatVector threshold = FloatVector.broadcast(SPECIES, thresholds[row + r]);
+      long mask =
+          low.compare(VectorOperators.GT, threshold).toLong()
+              | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
+      mask &= there;
+      masks[r] = mask;
+      hits |= (mask | -mask) >>> 63 << r;
+    }
+    // Not in the loop above, where each hit would be a branch that is guessed wrong.
+    for (; hits != 0; hits &= hits - 1) {
+      int r = Long.numberOfTrailingZeros(hits);
+      selector.append(
+          row + r, masks[r], latent, tile, r * PANEL, round.bias, round.scale, biasAt, spec.relu());
+    }
+    return !check.compare(VectorOperators.NE, ZERO).anyTrue();
+  }
+
+  /** Names the first bad latent of a row by encoding it once more, slowly. */
+  private static NonFiniteException nonFinite(Spec spec, float[] packed, int row) {
+    int depth = spec.depth();
+    float[] weights = new float[depth];
+    int at = row / TILE * TILE * depth + row % TILE;
+    for (int i = 0; i < spec.count(); i++) {
+      int latent = spec.latents() == null ? i : spec.latents()[i];
+      spec.copyRow(latent, weights);
+      float sum = 0f;
+      for (int p = 0; p < depth; p++) {
+        sum = Math.fma(packed[at + p * TILE], weights[p], sum);
+      }
+      float value = sum + spec.bias()[latent];
+      float rank = spec.rankScale() == null ? value : value * spec.rankScale()[latent];
+      if (!Float.isFinite(value) || !Float.isFinite(rank)) {
+        return new NonFiniteException(row, i, Float.isFinite(value) ? rank : value);
+      }
+    }
+    throw new IllegalStateException("row " + row + " is finite after all: its memory was changed");
+  }
+}

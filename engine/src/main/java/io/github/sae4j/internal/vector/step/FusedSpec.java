@@ -1,0 +1,122 @@
+package io.github.sae4j.internal.vector.step;
+
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Term;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.StepExecution;
+import io.github.sae4j.step.StepSpec;
+import java.util.Optional;
+
+/**
+ * A step that this device has fused passes for, with its parts laid flat: planned once, read in
+ * every loop. Its form is TopK by value with ReLU before or after; its terms are the
+ * reconstruction, Multi-TopK and AuxK.
+ *
+ * @param step the whole step
+ * @param dIn width of input and output
+ * @param dSae number of latents
+ * @param maxRows most rows of a batch
+ * @param microBatchRows rows of a micro-batch
+ * @param k latents of a row
+ * @param multiK latents of a row for Multi-TopK; 0 without
+ * @param relu where main codes are cut
+ * @param reconstruction the main term
+ * @param multi Multi-TopK, or null
+ * @param aux AuxK, or null
+ * @param clips whether gradients are clipped
+ */
+public record FusedSpec(
+    StepSpec step,
+    int dIn,
+    int dSae,
+    int maxRows,
+    int microBatchRows,
+    int k,
+    int multiK,
+    Ranked.Relu relu,
+    Reconstruction reconstruction,
+    MultiTopK multi,
+    AuxK aux,
+    boolean clips) {
+
+  /** Whether there are fused passes for a step, and if not, why. */
+  public static StepExecution execution(StepSpec step) {
+    if (!(step.forward().activation() instanceof Ranked ranked)
+        || ranked.scope() != Ranked.Scope.ROW
+        || ranked.order() != Ranked.Order.VALUE
+        || ranked.relu() == Ranked.Relu.NONE) {
+      return StepExecution.composed("no passes for " + step.forward().activation());
+    }
+    for (Term term : step.objective().terms()) {
+      switch (term) {
+        case Reconstruction reconstruction -> {}
+        case MultiTopK multi -> {}
+        case AuxK aux -> {}
+      }
+    }
+    return StepExecution.fused("passes by sample and by latent");
+  }
+
+  /**
+   * Lays a step flat.
+   *
+   * @param step a step that {@link #execution} calls fused
+   */
+  public static FusedSpec of(StepSpec step) {
+    Ranked activation = (Ranked) step.forward().activation();
+    int dSae = step.shape().dSae();
+    Optional<MultiTopK> multi = step.objective().find(MultiTopK.class);
+    return new FusedSpec(
+        step,
+        step.shape().dIn(),
+        dSae,
+        step.shape().rows(),
+        step.shape().microBatchRows(),
+        (int) activation.k(),
+        multi.map(term -> (int) term.activation(activation, dSae).k()).orElse(0),
+        activation.relu(),
+        step.objective().reconstruction(),
+        multi.orElse(null),
+        step.objective().find(AuxK.class).orElse(null),
+        step.optimizer().clips());
+  }
+
+  /** Whether there is a Multi-TopK term. */
+  boolean multiTopK() {
+    return multi != null;
+  }
+
+  /** Codes per row that the encoder finds. */
+  int encodedK() {
+    return Math.max(k, multiK);
+  }
+
+  /** Whether latents are ranked by pre-activation times decoder norm. */
+  boolean rescaleByDecoderNorm() {
+    return step.forward().rescaleByDecoderNorm();
+  }
+
+  /** Whether b_dec is subtracted from the input. */
+  boolean subtractBDec() {
+    return step.forward().subtractBDec();
+  }
+
+  /** Whether input rows are normalised. */
+  boolean normalizes() {
+    return step.forward().normalization() != InputNormalization.NONE;
+  }
+
+  /** What the batch is multiplied by. */
+  float inputFactor() {
+    return step.forward().inputFactor();
+  }
+
+  /** How the decoder's rows are kept at unit norm. */
+  DecoderNormRule decoderNorm() {
+    return step.decoderNorm();
+  }
+}

@@ -1,0 +1,374 @@
+package io.github.sae4j.internal.vector.step;
+
+import io.github.sae4j.internal.vector.rows.AdamRows;
+import io.github.sae4j.internal.vector.rows.BatchSums;
+import io.github.sae4j.internal.vector.rows.RowArithmetic;
+import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.internal.vector.select.HeapCodes;
+import io.github.sae4j.internal.vector.select.TopKEncoding;
+import io.github.sae4j.kernels.Adam;
+import io.github.sae4j.kernels.Shapes;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.OrderedSums;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.DeadLatents;
+import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Parameter;
+import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.StepSums;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
+
+/**
+ * The training step in fused passes: encode and select; one pass per sample for decode, residual
+ * and code gradients; the codes sorted by latent; for each weight matrix one pass per latent for
+ * its gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
+ * io.github.sae4j.internal.composed.ComposedTrainingStep}, whose documentation gives the order of
+ * operations.
+ */
+public final class FusedTrainingStep implements TrainingStep {
+  private final WorkerPool pool;
+  private final FusedSpec spec;
+  private final TrainingState state;
+  private final Parameter bEncState;
+  private final Parameter bDecState;
+  private final TopKEncoding encoding;
+  private final BatchSums sums;
+  private final StepScratch memory;
+  private final SamplePass samples;
+  private final LatentPass latents;
+  private final AuxTerm aux;
+  private final OffHeap offHeap = new OffHeap();
+  private final HeapCodes codes = new HeapCodes();
+  private final CodeTerm main;
+  private final HeapCodes multiCodes = new HeapCodes();
+  private final CodeTerm multi;
+  private final float[] rowScalars;
+  private final float[] columns;
+  private final float[] bDecGradient;
+  private final boolean[] fired;
+  private final float[] bEnc;
+  private float[] norms;
+  private final DeadLatents counter;
+  private final float[] bDec;
+  private Matrix normalized;
+  private Matrix outScales;
+  private Matrix outShifts;
+  private boolean closed;
+
+  public FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state) {
+    this(pool, step, state, AuxTerm.Limits.DEFAULT);
+  }
+
+  FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state, AuxTerm.Limits limits) {
+    this.spec = FusedSpec.of(step);
+    Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
+    this.pool = pool;
+    this.state = state;
+    this.bEncState = state.parameter(TrainingState.B_ENC);
+    this.bDecState = state.parameter(TrainingState.B_DEC);
+    this.encoding = new TopKEncoding(pool);
+    this.sums = new BatchSums(pool);
+    this.memory = new StepScratch(spec, pool.size(), offHeap);
+    this.samples = new SamplePass(pool, spec, state, memory);
+    this.latents = new LatentPass(pool, spec, state, memory);
+    this.aux =
+        spec.aux() != null
+            ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
+            : null;
+    this.main = new CodeTerm(codes, memory.gradients(), memory);
+    this.multi =
+        spec.multiTopK() ? new CodeTerm(multiCodes, new float[memory.input.length], memory) : null;
+    this.rowScalars = new float[spec.maxRows()];
+    this.columns = new float[memory.padded];
+    this.bDecGradient = new float[memory.padded];
+    this.bDec = spec.subtractBDec() ? new float[spec.dIn()] : null;
+    this.fired = new boolean[spec.dSae()];
+    this.bEnc = new float[spec.dSae()];
+    this.counter = new DeadLatents(step.deadLatents().counting(), state.sinceFired());
+    if (spec.normalizes()) {
+      normalized = offHeap.matrix(spec.maxRows(), spec.dIn());
+      outScales = offHeap.vector(spec.maxRows());
+      outShifts = offHeap.vector(spec.maxRows());
+    }
+  }
+
+  @Override
+  public synchronized StepReport run(
+      Matrix x, double learningRate, long number, boolean withVariance) {
+    if (closed) {
+      throw new IllegalStateException("training step is closed");
+    }
+    int rows = x.rows();
+    spec.step().shape().expectBatch(x);
+    if (spec.decoderNorm().when() == DecoderNormRule.When.BEFORE_FORWARD) {
+      latents.normalizeDecoder();
+    }
+    prepareInput(x);
+    encode(rows);
+    long active = countFired(rows);
+    int[] dead = counter.step(fired, rows);
+    Losses losses = reconstruct(x, dead, withVariance);
+    double norm = update(rows, learningRate, number, losses.auxActive);
+    double[] values = losses.values(spec);
+    return new StepReport(
+        rows,
+        spec.step().objective().total(values),
+        StepReport.losses(spec.step().objective(), values),
+        BatchSums.sum(memory.errorSquares, 0, rows),
+        losses.variance,
+        losses.rowExplained,
+        active,
+        dead.length,
+        norm);
+  }
+
+  private void prepareInput(Matrix x) {
+    int rows = x.rows();
+    Matrix source = x;
+    float factor = spec.inputFactor();
+    if (normalized != null) {
+      source = normalized.firstRows(rows);
+      spec.step().forward().normalization().apply(scaled(x, source), source, outScales, outShifts);
+      factor = 1f;
+      samples.undoNormalization(outScales.toArray(), outShifts.toArray());
+    }
+    if (bDec != null) {
+      state.bDec().read(0, 1, bDec, 0);
+    }
+    encoding.packRows(
+        source, 0, rows, factor, bDec, memory.input, memory.padded, memory.packedInput());
+  }
+
+  /** The batch times the input factor, in {@code to} if that is not 1. */
+  private Matrix scaled(Matrix x, Matrix to) {
+    if (spec.inputFactor() == 1f) {
+      return x;
+    }
+    Rows source = Rows.of(x, spec.inputFactor());
+    float[] row = new float[spec.dIn()];
+    for (int b = 0; b < x.rows(); b++) {
+      source.read(b, 0, row.length, row, 0);
+      to.write(b, 1, row, 0);
+    }
+    return to;
+  }
+
+  private void encode(int rows) {
+    state.bEnc().read(0, 1, bEnc, 0);
+    if (spec.rescaleByDecoderNorm()) {
+      norms = latents.decoderNorms();
+    }
+    TopKEncoding.Spec encoder = new TopKEncoding.Spec(state.wEnc(), null, bEnc, norms, spec.relu());
+    if (spec.multiTopK()) {
+      encoding.run(encoder, memory.packedInput(), rows, spec.multiK(), multiCodes, spec.k(), codes);
+    } else {
+      encoding.run(encoder, memory.packedInput(), rows, spec.k(), codes, 0, null);
+    }
+  }
+
+  private long countFired(int rows) {
+    java.util.Arrays.fill(fired, false);
+    DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
+    long active = 0;
+    for (int i = 0; i < codes.size(); i++) {
+      int latent = codes.indices[i];
+      float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
+      active += activation > 0 ? 1 : 0;
+      fired[latent] |= rule.by(activation);
+    }
+    if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
+      for (int i = 0; i < multiCodes.size(); i++) {
+        fired[multiCodes.indices[i]] = true;
+      }
+    }
+    return active;
+  }
+
+  /** Losses of a step. */
+  private static final class Losses {
+    double main;
+    double auxValue;
+    double multi;
+    double variance = Double.NaN;
+    double rowExplained = Double.NaN;
+    boolean auxActive;
+
+    /** In the objective's order. */
+    double[] values(FusedSpec spec) {
+      if (spec.multi() == null) {
+        return spec.aux() == null ? new double[] {main} : new double[] {main, auxValue};
+      }
+      return spec.aux() == null ? new double[] {main, multi} : new double[] {main, multi, auxValue};
+    }
+  }
+
+  private Losses reconstruct(Matrix x, int[] dead, boolean withVariance) {
+    int rows = x.rows();
+    int micros = spec.step().shape().microBatches(rows);
+    boolean auxActive = aux != null && dead.length > 0;
+    boolean variance =
+        withVariance
+            || spec.reconstruction().needsVariance()
+            || spec.multiTopK()
+            || (auxActive && spec.aux().needsVariance());
+    double[] variances = variance ? variances(x, micros) : null;
+
+    Losses losses = new Losses();
+    float[] factors = new float[micros];
+    for (int micro = 0; micro < micros; micro++) {
+      factors[micro] = StepSums.factor(2, divisor(rows, micro, variances), micros);
+    }
+    if (auxActive) {
+      samples.residual(x, codes, memory.residuals(), memory.errorSquares);
+      double[] normalizers = new double[micros];
+      for (int micro = 0; micro < micros; micro++) {
+        int number = micro;
+        normalizers[micro] =
+            spec.aux()
+                .divisor(
+                    microRows(rows, micro),
+                    variance ? variances[micro] : Double.NaN,
+                    () -> residualVariance(rows, number));
+      }
+      losses.auxActive = true;
+      losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
+    } else {
+      samples.forward(x, codes, memory.gradients(), memory.errorSquares, factors);
+    }
+    if (spec.multiTopK()) {
+      float[] multiFactors = new float[micros];
+      for (int micro = 0; micro < micros; micro++) {
+        multiFactors[micro] = StepSums.factor(2 * spec.multi().weight(), variances[micro], micros);
+      }
+      samples.forward(x, multiCodes, multi.gradient(), rowScalars, multiFactors);
+      for (int micro = 0; micro < micros; micro++) {
+        losses.multi += StepSums.ratio(microSum(rowScalars, rows, micro), variances[micro]);
+      }
+      losses.multi /= micros;
+    }
+    for (int micro = 0; micro < micros; micro++) {
+      losses.main +=
+          StepSums.ratio(
+              microSum(memory.errorSquares, rows, micro), divisor(rows, micro, variances));
+    }
+    losses.main /= micros;
+    if (variance) {
+      losses.variance = 0;
+      for (double one : variances) {
+        losses.variance += one;
+      }
+      OrderedSums.Blocks explained = new OrderedSums.Blocks();
+      for (int b = 0; b < rows; b++) {
+        explained.add(StepSums.explained(memory.errorSquares[b], memory.distances[b]));
+      }
+      losses.rowExplained = explained.total() / rows;
+    }
+    return losses;
+  }
+
+  private int microFrom(int micro) {
+    return micro * spec.microBatchRows();
+  }
+
+  private int microRows(int rows, int micro) {
+    return Math.min(spec.microBatchRows(), rows - microFrom(micro));
+  }
+
+  private double microSum(float[] rowScalars, int rows, int micro) {
+    return BatchSums.sum(rowScalars, microFrom(micro), microRows(rows, micro));
+  }
+
+  private double divisor(int rows, int micro, double[] variances) {
+    double variance = variances == null ? Double.NaN : variances[micro];
+    return spec.reconstruction().divisor(microRows(rows, micro), spec.dIn(), variance);
+  }
+
+  private double[] variances(Matrix x, int micros) {
+    double[] variances = new double[micros];
+    Rows source = Rows.of(x, spec.inputFactor());
+    for (int micro = 0; micro < micros; micro++) {
+      int from = microFrom(micro);
+      int count = microRows(x.rows(), micro);
+      sums.columnMeans(source, from, count, spec.dIn(), columns);
+      sums.squaredDistances(source, from, count, spec.dIn(), columns, memory.distances, from);
+      variances[micro] = BatchSums.sum(memory.distances, from, count);
+    }
+    return variances;
+  }
+
+  private double residualVariance(int rows, int micro) {
+    int from = microFrom(micro);
+    int count = microRows(rows, micro);
+    Rows errors = Rows.of(memory.residuals(), 0, memory.padded);
+    sums.columnMeans(errors, from, count, spec.dIn(), columns);
+    sums.squaredDistances(errors, from, count, spec.dIn(), columns, rowScalars, 0);
+    return BatchSums.sum(rowScalars, 0, count);
+  }
+
+  private double update(int rows, double learningRate, long number, boolean auxActive) {
+    int n = spec.dSae();
+    codes.indexByLatent(n);
+    if (multi != null) {
+      multiCodes.indexByLatent(n);
+    }
+    latents.begin(main, multi, auxActive ? aux.byLatent() : null);
+    decoderBiasGradient(rows, auxActive);
+    Optimizer optimizer = spec.step().optimizer();
+    Adam adam = optimizer.adam(learningRate, number);
+    double norm = Double.NaN;
+    if (spec.clips()) {
+      latents.formGradients();
+      norm =
+          Math.sqrt(
+              latents.squaredNorm()
+                  + squaredNorm(latents.biasGradient(), n)
+                  + squaredNorm(bDecGradient, spec.dIn()));
+      adam = adam.clippedBy(optimizer.clip(norm));
+      latents.applyGradients(adam);
+    } else {
+      latents.formAndApply(adam);
+    }
+    AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
+    AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
+    return norm;
+  }
+
+  private void decoderBiasGradient(int rows, boolean auxActive) {
+    int d = spec.dIn();
+    java.util.Arrays.fill(bDecGradient, 0f);
+    sums.addColumnSums(Rows.of(memory.gradients(), 0, memory.padded), rows, d, bDecGradient);
+    if (multi != null) {
+      java.util.Arrays.fill(columns, 0f);
+      sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);
+      RowArithmetic.add(bDecGradient, 0, columns, 0, memory.padded);
+    }
+    if (auxActive && spec.aux().bDec() != AuxK.BDec.EXCLUDED) {
+      RowArithmetic.add(bDecGradient, 0, aux.columnSums(), 0, memory.padded);
+    }
+    if (spec.subtractBDec()) {
+      RowArithmetic.subtract(
+          bDecGradient, 0, latents.throughInput(), 0, bDecGradient, 0, memory.padded);
+    }
+  }
+
+  private static double squaredNorm(float[] gradient, int length) {
+    return OrderedSums.dot(gradient, 0, gradient, 0, length);
+  }
+
+  @Override
+  public void synchronize() {
+    // The state is worked on in place.
+  }
+
+  @Override
+  public synchronized void close() {
+    closed = true;
+    offHeap.close();
+  }
+}

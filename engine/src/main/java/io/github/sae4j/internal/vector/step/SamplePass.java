@@ -1,0 +1,271 @@
+package io.github.sae4j.internal.vector.step;
+
+import static io.github.sae4j.internal.vector.step.StepScratch.CHUNK;
+
+import io.github.sae4j.internal.vector.rows.RowArithmetic;
+import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.internal.vector.select.HeapCodes;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.step.TrainingState;
+
+/**
+ * The passes over samples: decode, residual, gradient at the output and gradients of the codes. The
+ * rows of W_dec that a sample selects are copied to scratch once and serve all of it.
+ */
+final class SamplePass {
+  /** Samples of one task. */
+  private static final int TASK = 16;
+
+  /** Rows of W_dec that are summed up right after they were copied, while they are in L1. */
+  private static final int IN_L1 = 8;
+
+  /** What is done for a sample. */
+  interface Sample {
+    void run(int row, StepScratch.Worker scratch);
+  }
+
+  private final WorkerPool pool;
+  private final FusedSpec spec;
+  private final TrainingState state;
+  private final StepScratch memory;
+  private final float[] bDec;
+  private final float factor;
+  private float[] scales;
+  private float[] shifts;
+
+  SamplePass(WorkerPool pool, FusedSpec spec, TrainingState state, StepScratch memory) {
+    this.pool = pool;
+    this.spec = spec;
+    this.state = state;
+    this.memory = memory;
+    this.bDec = new float[memory.padded];
+    this.factor = spec.inputFactor();
+  }
+
+  /** Sets what undoes the input normalisation on the output, per row. */
+  void undoNormalization(float[] scales, float[] shifts) {
+    this.scales = scales;
+    this.shifts = shifts;
+  }
+
+  /**
+   * Decode, residual, gradient and code gradients in one pass per sample.
+   *
+   * @param x the batch, not yet multiplied by the input factor
+   * @param codes codes; their gradients are set
+   * @param gradient receives g per row
+   * @param squares receives ‖e‖² per row
+   * @param factors what turns e into g, per micro-batch
+   */
+  void forward(Matrix x, HeapCodes codes, float[] gradient, float[] squares, float[] factors) {
+    readBias();
+    int padded = memory.padded;
+    forEach(
+        x.rows(),
+        (b, scratch) -> {
+          residual(x, codes, b, scratch, squares);
+          int at = b * padded;
+          toGradient(scratch.error, 0, b, factors, null, 0, gradient, at);
+          codeGradients(codes, b, gradient, true, scratch, length(codes, b) <= CHUNK);
+        });
+  }
+
+  /** Decode and residual alone: {@code errors} receives e per row. */
+  void residual(Matrix x, HeapCodes codes, float[] errors, float[] squares) {
+    readBias();
+    forEach(
+        x.rows(),
+        (b, scratch) -> {
+          residual(x, codes, b, scratch, squares);
+          System.arraycopy(scratch.error, 0, errors, b * memory.padded, memory.padded);
+        });
+  }
+
+  /**
+   * Turns residuals into gradients in place and forms the code gradients.
+   *
+   * @param first first row
+   * @param count number of rows
+   * @param codes main codes; their gradients are set
+   * @param factors per micro-batch
+   * @param addend added to g, starting with the first row; or null
+   */
+  void gradient(int first, int count, HeapCodes codes, float[] factors, float[] addend) {
+    int padded = memory.padded;
+    float[] residuals = memory.residuals();
+    float[] gradient = memory.gradients();
+    forEach(
+        count,
+        (i, scratch) -> {
+          int b = first + i;
+          toGradient(residuals, b * padded, b, factors, addend, i * padded, gradient, b * padded);
+          codeGradients(codes, b, gradient, true, scratch, false);
+        });
+  }
+
+  /** Code gradients alone. */
+  void codeGradients(int rows, HeapCodes codes, float[] gradient, boolean gated) {
+    forEach(rows, (b, scratch) -> codeGradients(codes, b, gradient, gated, scratch, false));
+  }
+
+  /** Reconstruction from AuxK codes, b_dec left out: {@code out} receives Σ z W_dec per row. */
+  void decodeAux(int rows, HeapCodes codes, float[] out) {
+    forEach(
+        rows,
+        (b, scratch) -> {
+          decode(codes, b, scratch, false);
+          System.arraycopy(scratch.out, 0, out, b * memory.padded, memory.padded);
+        });
+  }
+
+  /**
+   * AuxK's error and gradient, {@code q = ê + e} and {@code h = q · factor}, in place.
+   *
+   * @param first first row
+   * @param count number of rows
+   * @param values reconstruction without b_dec, starting with the first row; receives h
+   * @param factors per micro-batch
+   * @param squares receives ‖q‖² per row of the batch
+   */
+  void auxGradient(int first, int count, float[] values, float[] factors, float[] squares) {
+    int padded = memory.padded;
+    boolean withBias = spec.aux().bDec() == AuxK.BDec.INCLUDED;
+    forEach(
+        count,
+        (i, scratch) -> {
+          int b = first + i;
+          int at = i * padded;
+          java.util.Arrays.fill(values, at + spec.dIn(), at + padded, 0f);
+          if (withBias) {
+            RowArithmetic.add(values, at, bDec, 0, padded);
+          }
+          RowArithmetic.add(values, at, memory.residuals(), b * padded, padded);
+          squares[b] = RowArithmetic.dot(values, at, values, at, padded);
+          RowArithmetic.scale(values, at, factorOf(b, factors), values, at, padded);
+        });
+  }
+
+  private void residual(
+      Matrix x, HeapCodes codes, int b, StepScratch.Worker scratch, float[] squares) {
+    int padded = memory.padded;
+    decode(codes, b, scratch, true);
+    if (scales != null) {
+      RowArithmetic.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
+    }
+    Rows.copy(x, b, 0, spec.dIn(), scratch.x, 0);
+    if (factor != 1f) {
+      RowArithmetic.scale(scratch.x, 0, factor, scratch.x, 0, padded);
+    }
+    RowArithmetic.subtract(scratch.out, 0, scratch.x, 0, scratch.error, 0, padded);
+    squares[b] = RowArithmetic.dot(scratch.error, 0, scratch.error, 0, padded);
+  }
+
+  private void toGradient(
+      float[] errors,
+      int errorsAt,
+      int b,
+      float[] factors,
+      float[] addend,
+      int addendAt,
+      float[] gradient,
+      int at) {
+    int padded = memory.padded;
+    RowArithmetic.scale(errors, errorsAt, factorOf(b, factors), gradient, at, padded);
+    if (addend != null) {
+      RowArithmetic.add(gradient, at, addend, addendAt, padded);
+    }
+    if (scales != null) {
+      RowArithmetic.scale(gradient, at, scales[b], gradient, at, padded);
+    }
+  }
+
+  private float factorOf(int row, float[] factors) {
+    return factors[row / spec.microBatchRows()];
+  }
+
+  private void decode(HeapCodes codes, int b, StepScratch.Worker scratch, boolean withBias) {
+    int padded = memory.padded;
+    java.util.Arrays.fill(scratch.out, 0f);
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += IN_L1) {
+      int count = Math.min(IN_L1, length - slot);
+      int place = slot % CHUNK;
+      loadDecoderRows(codes, at + slot, count, scratch, place);
+      RowArithmetic.combine(
+          codes.values,
+          at + slot,
+          scratch.chunkAt,
+          place,
+          count,
+          scratch.decoderRows,
+          padded,
+          scratch.out,
+          0);
+    }
+    if (withBias) {
+      RowArithmetic.add(scratch.out, 0, bDec, 0, padded);
+    }
+  }
+
+  private void codeGradients(
+      HeapCodes codes,
+      int b,
+      float[] gradient,
+      boolean gated,
+      StepScratch.Worker scratch,
+      boolean loaded) {
+    int padded = memory.padded;
+    int at = codes.starts[b];
+    int length = length(codes, b);
+    for (int slot = 0; slot < length; slot += CHUNK) {
+      int count = Math.min(CHUNK, length - slot);
+      if (!loaded) {
+        loadDecoderRows(codes, at + slot, count, scratch, 0);
+      }
+      RowArithmetic.dots(
+          gradient, b * padded, scratch.decoderRows, count, padded, codes.deltas, at + slot);
+    }
+    if (gated) {
+      for (int i = at; i < at + length; i++) {
+        codes.deltas[i] = codes.values[i] > 0 ? codes.deltas[i] : 0f;
+      }
+    }
+  }
+
+  private void loadDecoderRows(
+      HeapCodes codes, int from, int count, StepScratch.Worker scratch, int place) {
+    for (int i = 0; i < count; i++) {
+      Rows.copy(
+          state.wDec(),
+          codes.indices[from + i],
+          0,
+          spec.dIn(),
+          scratch.decoderRows,
+          (place + i) * memory.padded);
+    }
+  }
+
+  private static int length(HeapCodes codes, int b) {
+    return codes.starts[b + 1] - codes.starts[b];
+  }
+
+  private void readBias() {
+    state.bDec().read(0, 1, bDec, 0);
+  }
+
+  /** Runs something for every sample of a block, numbered from 0. */
+  void forEach(int rows, Sample sample) {
+    pool.run(
+        (rows + TASK - 1) / TASK,
+        (task, worker) -> {
+          StepScratch.Worker scratch = memory.workers[worker];
+          int last = Math.min(rows, (task + 1) * TASK);
+          for (int b = task * TASK; b < last; b++) {
+            sample.run(b, scratch);
+          }
+        });
+  }
+}

@@ -1,0 +1,100 @@
+package io.github.sae4j.internal.vector.step;
+
+import io.github.sae4j.internal.vector.rows.BatchSums;
+import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.internal.vector.select.HeapCodes;
+import io.github.sae4j.internal.vector.select.TopKEncoding;
+import io.github.sae4j.step.TrainingState;
+
+/** AuxK along the selected pairs: a small part of many dead latents. */
+final class SparseAux implements AuxTerm.Method {
+  private final FusedSpec spec;
+  private final TrainingState state;
+  private final StepScratch memory;
+  private final TopKEncoding encoding;
+  private final SamplePass samples;
+  private final BatchSums sums;
+  private final HeapCodes codes = new HeapCodes();
+
+  /** One array for the packed inputs while encoding and for h, {@code [rows, padded]}, then. */
+  private float[] reused = {};
+
+  private CodeTerm byLatent;
+
+  SparseAux(
+      FusedSpec spec,
+      TrainingState state,
+      StepScratch memory,
+      TopKEncoding encoding,
+      SamplePass samples,
+      BatchSums sums) {
+    this.spec = spec;
+    this.state = state;
+    this.memory = memory;
+    this.encoding = encoding;
+    this.samples = samples;
+    this.sums = sums;
+  }
+
+  /** Bytes of the term with so many dead latents: h, codes, and the running selection. */
+  static long bytes(FusedSpec spec, int dead) {
+    int rows = spec.maxRows();
+    int k = spec.aux().k(dead);
+    // Panels and the state of the running selection are the main codes'; the latter may grow.
+    int mainK = spec.encodedK();
+    boolean scaled = spec.rescaleByDecoderNorm();
+    long there = TopKEncoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
+    long selection = Math.max(0, TopKEncoding.selectionBytes(dead, k, rows, scaled) - there);
+    return 4 * StepScratch.reusedFloats(spec) + HeapCodes.bytes(rows, k, spec.dSae()) + selection;
+  }
+
+  @Override
+  public void run(AuxTerm.Work work) {
+    if (reused.length == 0) {
+      reused = new float[memory.packedInput().length];
+      byLatent = new CodeTerm(codes, reused, memory);
+    }
+    encode(work, reused);
+    float[] h = reused;
+    int rows = work.rows();
+    samples.decodeAux(rows, codes, h);
+    samples.auxGradient(0, rows, h, work.factors(), work.squares());
+    samples.gradient(
+        0, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
+    samples.codeGradients(rows, codes, h, spec.aux().relu());
+    sums.addColumnSums(Rows.of(h, 0, memory.padded), rows, spec.dIn(), work.columnSums());
+    codes.indexByLatent(spec.dSae());
+  }
+
+  private void encode(AuxTerm.Work work, float[] packedInput) {
+    int rows = work.rows();
+    encoding.packRows(memory.input, memory.padded, rows, spec.dIn(), packedInput);
+    encoding.run(
+        new TopKEncoding.Spec(
+            state.wEnc(), work.dead(), work.bEnc(), work.norms(), AuxTerm.relu(spec.aux())),
+        packedInput,
+        rows,
+        work.k(),
+        codes,
+        0,
+        null);
+    for (int i = 0; i < codes.size(); i++) {
+      codes.indices[i] = work.dead()[codes.indices[i]];
+    }
+  }
+
+  @Override
+  public boolean touches(int latent) {
+    return byLatent.touches(latent);
+  }
+
+  @Override
+  public float biasGradient(int latent) {
+    return byLatent.biasGradient(latent);
+  }
+
+  @Override
+  public void addTo(Side side, int latent, StepScratch.Worker scratch) {
+    byLatent.addTo(side, latent, scratch);
+  }
+}

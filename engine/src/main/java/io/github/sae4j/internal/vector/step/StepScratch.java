@@ -1,0 +1,130 @@
+package io.github.sae4j.internal.vector.step;
+
+import static io.github.sae4j.internal.vector.runtime.Vectors.TILE;
+
+import io.github.sae4j.internal.vector.gemm.Packing;
+import io.github.sae4j.internal.vector.rows.RowArithmetic;
+import io.github.sae4j.internal.vector.runtime.Vectors;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+
+/** Memory of a fused step, allocated once. */
+final class StepScratch {
+  /** Rows of W_dec that a sample's pass holds in scratch at a time. */
+  static final int CHUNK = 64;
+
+  /** Scratch of one worker. */
+  static final class Worker {
+    final float[] x;
+    final float[] out;
+    final float[] error;
+    final float[] decoderRows;
+    final float[] gradient;
+    final float[] term;
+    final float[] unit;
+    final int[] chunkAt = new int[CHUNK];
+    final float[] lanes = new float[RowArithmetic.LANE_FLOATS];
+    float[] weights = {};
+    int[] rowAt = {};
+    float[] ranks = {};
+
+    Worker(int padded) {
+      x = new float[padded];
+      out = new float[padded];
+      error = new float[padded];
+      decoderRows = new float[CHUNK * padded];
+      gradient = new float[padded];
+      term = new float[padded];
+      unit = new float[padded];
+      for (int i = 0; i < CHUNK; i++) {
+        chunkAt[i] = i * padded;
+      }
+    }
+
+    /** Room for the ranks of one sample. */
+    float[] ranks(int count) {
+      if (ranks.length < count) {
+        ranks = new float[count];
+      }
+      return ranks;
+    }
+
+    /** Makes room for the samples of one latent. */
+    void samples(int count) {
+      if (weights.length < count) {
+        int size = Math.max(count, 2 * weights.length);
+        weights = new float[size];
+        rowAt = new int[size];
+      }
+    }
+  }
+
+  final int padded;
+  final Worker[] workers;
+
+  /** Encoder inputs, {@code [rows, padded]}. */
+  final float[] input;
+
+  /** One array for what a step needs one after the other: two more would take 8 B d bytes. */
+  private final float[] reused;
+
+  /**
+   * Gradient rows kept until their norm is known, when the recipe clips, {@code [d_sae, d_in]}; or
+   * null.
+   */
+  final Matrix keptEncoderGradients;
+
+  /** The same of the decoder. */
+  final Matrix keptDecoderGradients;
+
+  /** ‖e‖² per row. */
+  final float[] errorSquares;
+
+  /** ‖x − x̄‖² per row. */
+  final float[] distances;
+
+  /** Floats of the array that is reused. */
+  static long reusedFloats(FusedSpec spec) {
+    long packed = (long) Packing.tiles(spec.maxRows()) * TILE * spec.dIn();
+    return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
+  }
+
+  /** Bytes of one worker's scratch, at most: 4 (64 + 6) d and the samples of one latent. */
+  static long workerBytes(FusedSpec spec) {
+    return 4L * (CHUNK + 6) * Vectors.padded(spec.dIn()) + 16L * spec.maxRows();
+  }
+
+  StepScratch(FusedSpec spec, int threads, OffHeap offHeap) {
+    padded = Vectors.padded(spec.dIn());
+    workers = new Worker[threads];
+    for (int i = 0; i < threads; i++) {
+      workers[i] = new Worker(padded);
+    }
+    int rows = spec.maxRows();
+    input = new float[Math.multiplyExact(rows, padded)];
+    reused = new float[Math.toIntExact(reusedFloats(spec))];
+    boolean clipped = spec.clips();
+    keptEncoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
+    keptDecoderGradients = clipped ? offHeap.matrix(spec.dSae(), spec.dIn()) : null;
+    errorSquares = new float[rows];
+    distances = new float[rows];
+  }
+
+  /** The encoder's inputs packed into tiles: until codes are found. */
+  float[] packedInput() {
+    return reused;
+  }
+
+  /**
+   * The residual e per row, {@code [rows, padded]}: from when it is formed, in the place of the
+   * packed inputs, until the row's gradient takes its place.
+   */
+  float[] residuals() {
+    return reused;
+  }
+
+  /** The gradient g at the output per row, {@code [rows, padded]}: until the step's end. */
+  float[] gradients() {
+    return reused;
+  }
+}

@@ -1,0 +1,103 @@
+package io.github.sae4j.internal.composed;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Kernels;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.SplittableRandom;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The plan of a composed step against what it really allocates. */
+class ComposedMemoryTest {
+  private static final int D_IN = 40;
+  private static final int D_SAE = 300;
+  private static final int ROWS = 500;
+
+  @ParameterizedTest
+  @CsvSource({
+    "SAELENS, none, false, 1",
+    "SAELENS_PR370, none, false, 1",
+    "ELEUTHER, none, true, 1.5",
+    "OPENAI, none, false, 1",
+    "DICTIONARY_LEARNING, none, false, 1",
+    "SAELENS, layer_norm, false, 1.5"
+  })
+  void realMemoryIsThePlans(Recipe recipe, String normalize, boolean multi, float factor) {
+    StepSpec spec =
+        TrainingConfig.of(recipe)
+            .with("d_sae", D_SAE)
+            .with("k", 8)
+            .with("train_batch_size", ROWS)
+            .with("multi_topk", multi)
+            .with("aux_loss_coefficient", normalize.equals("none") ? 1 : 0)
+            .with("normalize_activations", normalize)
+            // The worst case: all latents are dead in the step that is measured.
+            .with("dead_mask_after_step", false)
+            .with("dead_feature_tokens", 1_000_000)
+            .stepSpec(D_IN, OptionalDouble.of(1))
+            .withInputFactor(factor);
+    List<OffHeap> opened = new ArrayList<>();
+    try (ScalarDevice device = new ScalarDevice();
+        OffHeap memory = device.openMemory()) {
+      TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
+      Matrix x = memory.matrix(ROWS, D_IN);
+      memory.matrix(ROWS, D_IN);
+      fill(state.wEnc());
+      fill(state.wDec());
+      fill(x);
+      Arrays.fill(state.sinceFired(), 1L << 40);
+      long[] real = {0};
+      try (ComposedTrainingStep step =
+          new ComposedTrainingStep(
+              noting(device, opened),
+              spec,
+              state,
+              seen -> real[0] = opened.stream().mapToLong(OffHeap::bytes).sum())) {
+        step.run(x, 1e-3, 1, true);
+      }
+      MemoryPlan plan = device.memoryPlan(spec);
+      long planned = plan.bytes() - MemoryPlan.ofState(spec).bytes();
+      String what = recipe + " " + normalize + " real " + real[0] + " planned " + planned;
+      assertTrue(real[0] <= 1.01 * planned + 64 * 128, what + "\n" + plan);
+      assertTrue(real[0] >= 0.9 * planned, what + "\n" + plan);
+    }
+  }
+
+  /** The same kernels; groups of memory that a step opens are noted. */
+  private static Kernels noting(Device device, List<OffHeap> opened) {
+    return (Kernels)
+        Proxy.newProxyInstance(
+            ComposedMemoryTest.class.getClassLoader(),
+            new Class<?>[] {Kernels.class},
+            (proxy, method, args) -> {
+              Object answer = method.invoke(device, args);
+              if (answer instanceof OffHeap memory) {
+                opened.add(memory);
+              }
+              return answer;
+            });
+  }
+
+  private static void fill(Matrix matrix) {
+    SplittableRandom random = new SplittableRandom(matrix.rows());
+    for (int i = 0; i < matrix.rows(); i++) {
+      for (int j = 0; j < matrix.cols(); j++) {
+        matrix.set(i, j, (float) (random.nextDouble() - 0.5));
+      }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package io.github.sae4j.internal.vector.step;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.internal.composed.ComposedTrainingStep;
+import io.github.sae4j.internal.vector.VectorDevice;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.StepExecution;
+import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
+import io.github.sae4j.step.TrainingStep;
+import java.util.List;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Which steps the device has passes of its own for. */
+class FusedSpecTest {
+  private static StepSpec spec(Recipe recipe) {
+    return TrainingConfig.of(recipe)
+        .with("d_sae", 64)
+        .with("k", 4)
+        .with("train_batch_size", 8)
+        .stepSpec(16, OptionalDouble.of(1));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyRecipeIsFused(Recipe recipe) {
+    try (VectorDevice device = new VectorDevice(1);
+        OffHeap memory = device.openMemory();
+        TrainingStep step = device.compile(spec(recipe), TrainingState.allocate(memory, 16, 64))) {
+      assertTrue(device.execution(spec(recipe)).fused());
+      assertInstanceOf(FusedTrainingStep.class, step);
+    }
+  }
+
+  @Test
+  void otherActivationsAreComposedAndTheReasonNamesThem() {
+    for (Activation activation :
+        List.of(
+            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
+            Ranked.topK(4, Ranked.Relu.NONE),
+            Activation.Threshold.RELU)) {
+      StepSpec spec = spec(Recipe.SAELENS).withActivation(activation);
+      try (VectorDevice device = new VectorDevice(1);
+          OffHeap memory = device.openMemory();
+          TrainingStep step = device.compile(spec, TrainingState.allocate(memory, 16, 64))) {
+        StepExecution execution = device.execution(spec);
+        assertFalse(execution.fused());
+        assertTrue(execution.reason().contains(activation.toString()), execution.reason());
+        assertInstanceOf(ComposedTrainingStep.class, step);
+      }
+    }
+  }
+
+  @Test
+  void termsThatAreMissingAreNull() {
+    StepSpec step = spec(Recipe.SAELENS);
+    FusedSpec flat = FusedSpec.of(step);
+    assertEquals(step.objective().find(AuxK.class).orElseThrow(), flat.aux());
+    assertFalse(flat.multiTopK());
+    assertEquals(4, flat.encodedK());
+    Objective alone = Objective.of(step.objective().reconstruction());
+    StepSpec without =
+        new StepSpec(
+            step.shape(),
+            step.forward(),
+            alone,
+            step.optimizer(),
+            step.deadLatents(),
+            step.decoderNorm());
+    assertEquals(null, FusedSpec.of(without).aux());
+  }
+}

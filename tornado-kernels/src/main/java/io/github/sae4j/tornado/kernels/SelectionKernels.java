@@ -1,0 +1,311 @@
+package io.github.sae4j.tornado.kernels;
+
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Selection of the k greatest of a row in the total order of numerics rule 10, for any k: a group
+ * per row finds the k-th greatest ranked value by bisection on the value (float bits cannot be read
+ * in a kernel), takes all that are greater, and of those equal to it the first in index order.
+ *
+ * <p>Bisection keeps lo and hi with {@code count(> lo) >= k > count(> hi)}. It ends when a middle
+ * value has exactly k above it, or when no float lies between lo and hi: then hi is the k-th
+ * greatest. All comparisons are IEEE comparisons, so -0 equals +0. Only counts pass between
+ * work-items, so the result does not depend on their order.
+ */
+public final class SelectionKernels {
+  /** Work-items per row. */
+  public static final int GROUP = 128;
+
+  /** Work-items of the kernel that looks through a batch, one group. */
+  public static final int SCAN = 256;
+
+  /** Selected negatives become +0. */
+  public static final int RELU_AFTER = 0;
+
+  /** Ranked by max(v, 0), and stored so. */
+  public static final int RELU_BEFORE = 1;
+
+  /** Stored with their sign. */
+  public static final int SIGNED = 2;
+
+  private SelectionKernels() {}
+
+  /**
+   * The kernel's number of a TopK activation.
+   *
+   * @param relu where values below 0 are cut
+   * @return a mode as above
+   */
+  public static int mode(Relu relu) {
+    return switch (relu) {
+      case AFTER -> RELU_AFTER;
+      case BEFORE -> RELU_BEFORE;
+      case NONE -> SIGNED;
+    };
+  }
+
+  /**
+   * Selects in the rows {@code [from, from + most)} of a batch.
+   *
+   * @param control holds the batch's rows and, in the slots {@code columns} and {@code codes}, the
+   *     numbers of values and of codes of a row
+   * @param values {@code [most, stride]}
+   * @param scale ranks are value times scale[latent], if {@code scaled} is 1
+   * @param map latent of column j, if {@code mapped} is 1; else j
+   * @param indices receives latents {@code [rows, capacity]}, ascending
+   * @param selected receives values {@code [rows, capacity]}
+   * @param badIndex receives, per row of the batch, the first latent that is not finite, or -1; a
+   *     row with one gets the codes 0, 1, 2, ... of value 0
+   * @param badValue receives its value
+   */
+  public static void topK(
+      KernelContext context,
+      IntArray control,
+      FloatArray values,
+      FloatArray scale,
+      IntArray map,
+      IntArray indices,
+      FloatArray selected,
+      IntArray badIndex,
+      FloatArray badValue,
+      int stride,
+      int capacity,
+      int from,
+      int most,
+      int mode,
+      int columns,
+      int codes,
+      int scaled,
+      int mapped) {
+    int[] counts = context.allocateIntLocalArray(GROUP);
+    int[] equals = context.allocateIntLocalArray(GROUP);
+    float[] highs = context.allocateFloatLocalArray(GROUP);
+    float[] lows = context.allocateFloatLocalArray(GROUP);
+    int lane = context.localIdx;
+    int tileRow = context.groupIdx;
+    int row = from + tileRow;
+    int n = control.get(columns);
+    int k = control.get(codes);
+    if (tileRow >= most) {
+      return;
+    }
+    if (row >= control.get(StepControl.ROWS)) {
+      return;
+    }
+    if (k == 0) {
+      return;
+    }
+    int base = tileRow * stride;
+
+    // The first value that is not finite, and the range of the ranks.
+    int bad = n;
+    float high = rank(values, scale, map, base, 0, mode, scaled, mapped);
+    float low = high;
+    for (int j = lane; j < n; j += GROUP) {
+      float value = values.get(base + j);
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      if ((finite(value) & finite(ranked)) == 0) {
+        bad = j < bad ? j : bad;
+      }
+      high = ranked > high ? ranked : high;
+      low = ranked < low ? ranked : low;
+    }
+    counts[lane] = bad;
+    highs[lane] = high;
+    lows[lane] = low;
+    context.localBarrier();
+    for (int half = GROUP / 2; half > 0; half >>= 1) {
+      if (lane < half) {
+        int other = counts[lane + half];
+        float otherHigh = highs[lane + half];
+        float otherLow = lows[lane + half];
+        if (other < counts[lane]) {
+          counts[lane] = other;
+        }
+        if (otherHigh > highs[lane]) {
+          highs[lane] = otherHigh;
+        }
+        if (otherLow < lows[lane]) {
+          lows[lane] = otherLow;
+        }
+      }
+      context.localBarrier();
+    }
+    bad = counts[0];
+    float hi = highs[0];
+    float lo = lows[0];
+    context.localBarrier();
+    if (bad < n) {
+      for (int slot = lane; slot < k; slot += GROUP) {
+        indices.set(row * capacity + slot, slot);
+        selected.set(row * capacity + slot, 0f);
+      }
+      float value = values.get(base + bad);
+      float ranked = rank(values, scale, map, base, bad, mode, scaled, mapped);
+      value = finite(value) == 1 ? ranked : value;
+      if (lane == 0) {
+        badIndex.set(row, bad);
+        badValue.set(row, value);
+      }
+      return;
+    }
+    if (lane == 0) {
+      badIndex.set(row, -1);
+    }
+
+    // Bisection, from the least value on: if fewer than k are above it, it is the k-th greatest.
+    // The sum over the group is written out, because TornadoVM 5.2.0 knows a local array only in
+    // the method that allocates it.
+    float middle = lo;
+    int open = 1;
+    while (open == 1) {
+      int mine = 0;
+      for (int j = lane; j < n; j += GROUP) {
+        mine += rank(values, scale, map, base, j, mode, scaled, mapped) > middle ? 1 : 0;
+      }
+      counts[lane] = mine;
+      context.localBarrier();
+      for (int half = GROUP / 2; half > 0; half >>= 1) {
+        if (lane < half) {
+          counts[lane] += counts[lane + half];
+        }
+        context.localBarrier();
+      }
+      int count = counts[0];
+      context.localBarrier();
+      if (count >= k) {
+        lo = middle;
+      }
+      if (count <= k) {
+        hi = middle;
+      }
+      // Halved first, so that it cannot overflow; strictly between lo and hi if any float is.
+      middle = lo * 0.5f + hi * 0.5f;
+      int over = middle > lo ? 1 : 0;
+      int under = middle < hi ? 1 : 0;
+      int unsettled = count == k ? 0 : 1;
+      open = over & under & unsettled;
+    }
+    float threshold = hi;
+
+    // Each work-item takes a run of columns: what it keeps follows what those before it keep.
+    int share = (n + GROUP - 1) / GROUP;
+    int first = lane * share;
+    int last = first + share < n ? first + share : n;
+    int greater = 0;
+    int equal = 0;
+    for (int j = first; j < last; j++) {
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      greater += ranked > threshold ? 1 : 0;
+      equal += ranked == threshold ? 1 : 0;
+    }
+    counts[lane] = greater;
+    equals[lane] = equal;
+    context.localBarrier();
+    int greaterBefore = 0;
+    int equalBefore = 0;
+    int greaterTotal = 0;
+    for (int other = 0; other < GROUP; other++) {
+      greaterTotal += counts[other];
+      if (other < lane) {
+        greaterBefore += counts[other];
+        equalBefore += equals[other];
+      }
+    }
+    int wanted = k - greaterTotal;
+    int at = row * capacity + greaterBefore + (equalBefore < wanted ? equalBefore : wanted);
+    for (int j = first; j < last; j++) {
+      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      int take = ranked > threshold ? 1 : 0;
+      if (ranked == threshold) {
+        take = equalBefore < wanted ? 1 : 0;
+        equalBefore++;
+      }
+      if (take == 1) {
+        float value = values.get(base + j);
+        if (mode != SIGNED) {
+          value = value > 0f ? value : 0f;
+        }
+        indices.set(at, latent(map, j, mapped));
+        selected.set(at, value);
+        at++;
+      }
+    }
+  }
+
+  /**
+   * 1 if finite: otherwise 0 x is NaN. Equality, unlike an inequality, keeps its meaning for NaN
+   * when a compiler negates it; and x - x would not do, because a rank is a product and its
+   * difference could become an fma, which is not 0.
+   */
+  private static int finite(float x) {
+    return x * 0f == 0f ? 1 : 0;
+  }
+
+  private static int latent(IntArray map, int j, int mapped) {
+    int latent = j;
+    if (mapped == 1) {
+      latent = map.get(j);
+    }
+    return latent;
+  }
+
+  private static float rank(
+      FloatArray values,
+      FloatArray scale,
+      IntArray map,
+      int base,
+      int j,
+      int mode,
+      int scaled,
+      int mapped) {
+    float ranked = values.get(base + j);
+    if (mode == RELU_BEFORE) {
+      ranked = ranked > 0f ? ranked : 0f;
+    }
+    if (scaled == 1) {
+      ranked = ranked * scale.get(latent(map, j, mapped));
+    }
+    return ranked;
+  }
+
+  /**
+   * Finds the first row of a batch that has a value which is not finite, by one group: 1 + its
+   * number, or 0, goes into control's slot {@code found}, and a find sets {@link StepControl#GOOD}
+   * to 0.
+   *
+   * @param badIndex as {@link #topK} leaves it
+   * @param gate slot that is 0 if that selection did not run, so that nothing is found
+   */
+  public static void firstBadRow(
+      KernelContext context, IntArray control, IntArray badIndex, int found, int gate) {
+    int[] firsts = context.allocateIntLocalArray(SCAN);
+    int item = context.localIdx;
+    int rows = 0;
+    if (control.get(gate) != 0) {
+      rows = control.get(StepControl.ROWS);
+    }
+    int first = rows;
+    for (int row = item; row < rows; row += SCAN) {
+      int bad = badIndex.get(row) >= 0 ? 1 : 0;
+      int earlier = row < first ? 1 : 0;
+      if ((bad & earlier) == 1) {
+        first = row;
+      }
+    }
+    firsts[item] = first;
+    context.localBarrier();
+    if (item == 0) {
+      for (int other = 1; other < SCAN; other++) {
+        first = firsts[other] < first ? firsts[other] : first;
+      }
+      control.set(found, first < rows ? first + 1 : 0);
+      if (first < rows) {
+        control.set(StepControl.GOOD, 0);
+      }
+    }
+  }
+}
