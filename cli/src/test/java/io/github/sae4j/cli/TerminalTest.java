@@ -77,7 +77,7 @@ class TerminalTest {
     assertHarmless(console.err().replace("\tat ", ""));
     Path sae = Files.createDirectory(folder.resolve("sae"));
     Files.writeString(sae.resolve("cfg.json"), Json.pretty(Map.of("architecture", HOSTILE)));
-    Files.writeString(sae.resolve("sae_weights.safetensors"), "");
+    Files.copy(tensors, sae.resolve("sae_weights.safetensors"));
     code = console.run("eval", "--sae", sae, "--activations", tensors);
     assertEquals(ExitCode.BAD_INPUT, code, console::err);
     assertHarmless(console.err());

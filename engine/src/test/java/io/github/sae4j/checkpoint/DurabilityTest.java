@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,12 +134,16 @@ class DurabilityTest {
       store.writeFinal(folder -> fill(folder, 1));
     }
     Durable.write(run.resolve("config.json"), "{\"training\": {}}"); // as every run begins with
-    Files.move(run.resolve("final"), run.resolve(".final.old-1")); // died between two renames
+    Files.move(
+        run.resolve("final"),
+        run.resolve(".final.old-" + UUID.randomUUID())); // died between two renames
     events();
     CheckpointStore.open(run).close();
     assertOrder(events(), "move run/.final.old run/final", "force run");
     assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
-    fill(Files.createDirectory(run.resolve(".final.old-2")), 0); // died before it was removed
+    fill(
+        Files.createDirectory(run.resolve(".final.old-" + UUID.randomUUID())),
+        0); // died before it was removed
     CheckpointStore.open(run).close();
     assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
     assertNothingLeft();
