@@ -20,7 +20,11 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.sae;
   exports io.github.sae4j.step;
   exports io.github.sae4j.training;
-  exports io.github.sae4j.internal.format to
+  exports io.github.sae4j.internal.files to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.json to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.tensors to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.layout to
       io.github.sae4j.cli;

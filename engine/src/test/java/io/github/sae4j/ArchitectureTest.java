@@ -30,7 +30,10 @@ class ArchitectureTest {
       Map.ofEntries(
           Map.entry("memory", Set.of()),
           Map.entry("numerics", Set.of()),
-          Map.entry("format", Set.of("memory")),
+          Map.entry("format", Set.of()),
+          Map.entry("files", Set.of("format", "memory")),
+          Map.entry("json", Set.of("files")),
+          Map.entry("tensors", Set.of("json")),
           Map.entry("kernels", Set.of("memory", "numerics")),
           Map.entry("options", Set.of()),
           Map.entry("config", Set.of("options", "step")),
@@ -46,9 +49,9 @@ class ArchitectureTest {
           Map.entry("vector.step", Set.of("vector.select")),
           Map.entry("vector", Set.of("vector.step", "device")),
           Map.entry("sae", Set.of("device")),
-          Map.entry("layout", Set.of("format", "sae")),
+          Map.entry("layout", Set.of("tensors", "sae")),
           Map.entry("checkpoint", Set.of("layout")),
-          Map.entry("data", Set.of("format", "numerics")),
+          Map.entry("data", Set.of("tensors", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
@@ -90,12 +93,15 @@ class ArchitectureTest {
   @ParameterizedTest(name = "{0} only in {1}")
   @CsvSource({
     "jdk.incubator.vector.., vector..",
-    "com.fasterxml..,        format",
+    "com.fasterxml..,        json tensors",
   })
   void aLibraryStaysInItsRoom(String library, String rooms) {
     noClasses()
         .that()
-        .resideOutsideOfPackage(BASE + rooms)
+        .resideOutsideOfPackages(
+            Stream.of(rooms.split(" "))
+                .map(room -> BASE + "internal." + room)
+                .toArray(String[]::new))
         .should()
         .dependOnClassesThat(resideInAPackage(library))
         .check(ENGINE);

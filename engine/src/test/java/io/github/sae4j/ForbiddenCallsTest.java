@@ -61,7 +61,7 @@ class ForbiddenCallsTest {
     noClasses()
         .that(DescribedPredicate.not(resideInAPackage("io.github.sae4j.cli..")))
         .and()
-        .doNotHaveFullyQualifiedName("io.github.sae4j.internal.format.DiskFile")
+        .doNotHaveFullyQualifiedName("io.github.sae4j.internal.files.DiskFile")
         .and()
         .doNotHaveFullyQualifiedName("io.github.sae4j.checkpoint.RunLock")
         .should()

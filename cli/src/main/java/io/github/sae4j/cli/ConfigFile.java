@@ -2,7 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

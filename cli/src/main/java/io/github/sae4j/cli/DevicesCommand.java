@@ -2,7 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.HugePages;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -3,7 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;

@@ -9,7 +9,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;

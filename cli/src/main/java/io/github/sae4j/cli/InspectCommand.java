@@ -12,10 +12,10 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeReader;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -90,7 +90,8 @@ final class InspectCommand implements Callable<Integer> {
     }
     found.putAll(describe(path, 0));
     if (json) {
-      CommandLineApp.print(spec, Json.line(found));
+      // An SAE written by Python may carry NaN, for which JSON has only a text.
+      CommandLineApp.print(spec, Json.line(Json.finite(found, Object::toString)));
     } else {
       print(found, "");
     }
@@ -262,6 +263,6 @@ final class InspectCommand implements Callable<Integer> {
       return oneLine(map.get("name")) + " " + map.get("type") + " " + map.get("shape");
     }
     boolean plain = value instanceof String text && Terminal.isHarmless(text);
-    return plain ? value.toString() : Json.line(value);
+    return plain ? value.toString() : Json.line(Json.finite(value, Object::toString));
   }
 }

@@ -3,7 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.parity.ParityCheck;
 import io.github.sae4j.parity.ParityReport;
 import java.util.concurrent.Callable;

@@ -12,7 +12,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.CheckpointSchedule;

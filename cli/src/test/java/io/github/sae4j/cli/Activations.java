@@ -1,6 +1,6 @@
 package io.github.sae4j.cli;
 
-import io.github.sae4j.internal.format.SafetensorsWriter;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

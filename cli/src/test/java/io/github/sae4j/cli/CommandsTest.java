@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsWriter;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -74,7 +74,9 @@ class CommandsTest {
             "scalar");
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(trained.get("metrics"), result());
-    assertEquals(trained.get("metrics"), Json.readObject(run.resolve("evaluation.json"), 1 << 20));
+    Map<String, Object> written = Json.readObject(run.resolve("evaluation.json"), 1 << 20);
+    written.remove("sha256"); // of the numbers, for whoever finds the file
+    assertEquals(trained.get("metrics"), written);
   }
 
   @Test

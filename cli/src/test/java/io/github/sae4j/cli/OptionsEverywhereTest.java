@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.OptionType;
 import io.github.sae4j.options.Recipe;

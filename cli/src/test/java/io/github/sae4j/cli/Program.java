@@ -30,7 +30,6 @@ final class Program {
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "-Xmx256m",
-            "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC",
             "--add-modules=jdk.incubator.vector",
             "--enable-native-access=ALL-UNNAMED",

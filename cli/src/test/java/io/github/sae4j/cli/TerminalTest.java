@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsWriter;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -77,7 +77,7 @@ class TerminalTest {
     assertHarmless(console.err().replace("\tat ", ""));
     Path sae = Files.createDirectory(folder.resolve("sae"));
     Files.writeString(sae.resolve("cfg.json"), Json.pretty(Map.of("architecture", HOSTILE)));
-    Files.writeString(sae.resolve("sae_weights.safetensors"), "");
+    Files.copy(tensors, sae.resolve("sae_weights.safetensors"));
     code = console.run("eval", "--sae", sae, "--activations", tensors);
     assertEquals(ExitCode.BAD_INPUT, code, console::err);
     assertHarmless(console.err());

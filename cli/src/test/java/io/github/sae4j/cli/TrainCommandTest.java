@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.options.Option;
 import io.github.sae4j.options.Recipe;

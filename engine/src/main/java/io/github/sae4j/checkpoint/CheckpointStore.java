@@ -1,7 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.JsonObject;
+import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

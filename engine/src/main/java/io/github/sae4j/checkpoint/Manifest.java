@@ -1,9 +1,9 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.DiskFile;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.JsonObject;
+import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

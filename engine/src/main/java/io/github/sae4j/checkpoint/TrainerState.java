@@ -1,14 +1,14 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.DiskFile;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.JsonObject;
-import io.github.sae4j.internal.format.SafetensorsFile;
-import io.github.sae4j.internal.format.SafetensorsWriter;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.json.JsonObject;
 import io.github.sae4j.internal.layout.WeightTensors;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.step.TrainingState;

@@ -1,9 +1,9 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
-import io.github.sae4j.internal.format.UnreadableTensorException;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.internal.tensors.UnreadableTensorException;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -1,7 +1,7 @@
 package io.github.sae4j.data;
 
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.internal.format.DiskFile;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.json.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;

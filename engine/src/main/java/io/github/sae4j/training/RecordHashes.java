@@ -1,6 +1,6 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.internal.format.DiskFile;
+import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SparseAutoencoder;

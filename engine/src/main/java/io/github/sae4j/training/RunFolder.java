@@ -7,7 +7,7 @@ import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;

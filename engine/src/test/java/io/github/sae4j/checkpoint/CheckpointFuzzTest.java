@@ -5,10 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsWriter;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensWriter;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.Folding;

@@ -1,6 +1,6 @@
 package io.github.sae4j.checkpoint;
 
-import io.github.sae4j.internal.format.DiskFile;
+import io.github.sae4j.internal.files.DiskFile;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;

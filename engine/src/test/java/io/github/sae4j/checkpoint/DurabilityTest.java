@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.DiskFile;
+import io.github.sae4j.internal.files.DiskFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -132,12 +133,17 @@ class DurabilityTest {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       store.writeFinal(folder -> fill(folder, 1));
     }
-    Files.move(run.resolve("final"), run.resolve(".final.old-1")); // died between two renames
+    Durable.write(run.resolve("config.json"), "{\"training\": {}}"); // as every run begins with
+    Files.move(
+        run.resolve("final"),
+        run.resolve(".final.old-" + UUID.randomUUID())); // died between two renames
     events();
     CheckpointStore.open(run).close();
     assertOrder(events(), "move run/.final.old run/final", "force run");
     assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
-    fill(Files.createDirectory(run.resolve(".final.old-2")), 0); // died before it was removed
+    fill(
+        Files.createDirectory(run.resolve(".final.old-" + UUID.randomUUID())),
+        0); // died before it was removed
     CheckpointStore.open(run).close();
     assertTrue(CheckpointWriter.isWhole(run.resolve("final"), 1, BYTES));
     assertNothingLeft();

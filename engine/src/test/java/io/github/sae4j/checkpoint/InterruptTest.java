@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;

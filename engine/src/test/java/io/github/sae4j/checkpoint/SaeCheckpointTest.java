@@ -9,13 +9,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsFile;
-import io.github.sae4j.internal.format.SafetensorsWriter;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensWriter;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;

@@ -9,7 +9,7 @@ import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;

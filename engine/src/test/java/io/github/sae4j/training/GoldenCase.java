@@ -1,9 +1,9 @@
 package io.github.sae4j.training;
 
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsFile;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

@@ -19,7 +19,7 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;

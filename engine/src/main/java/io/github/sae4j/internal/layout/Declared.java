@@ -1,6 +1,6 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.JsonObject;
+import io.github.sae4j.internal.json.JsonObject;
 import java.util.OptionalDouble;
 
 /** What configurations declare and nothing computes with: nonsense is passed over, not refused. */

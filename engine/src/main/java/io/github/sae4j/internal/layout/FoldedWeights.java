@@ -1,6 +1,6 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.SafetensorsOutput;
+import io.github.sae4j.internal.tensors.SafetensorsOutput;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.Folding;

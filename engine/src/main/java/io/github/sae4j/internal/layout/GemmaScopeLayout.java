@@ -1,6 +1,6 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.NpzFile;
+import io.github.sae4j.internal.tensors.NpzFile;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.sae.ReadOptions;

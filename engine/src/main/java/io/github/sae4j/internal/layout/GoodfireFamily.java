@@ -1,6 +1,6 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.TorchFile;
+import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.sae.ReadOptions;
 import io.github.sae4j.sae.ReadOptions.Choice;

@@ -1,8 +1,8 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.JsonObject;
-import io.github.sae4j.internal.format.SafetensorsFile;
+import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;

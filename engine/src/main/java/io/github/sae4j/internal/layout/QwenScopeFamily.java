@@ -1,7 +1,7 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.TorchFile;
+import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.sae.ReadOptions;

@@ -1,9 +1,9 @@
 package io.github.sae4j.internal.layout;
 
-import io.github.sae4j.internal.format.DiskFile;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsOutput;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.tensors.SafetensorsOutput;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;

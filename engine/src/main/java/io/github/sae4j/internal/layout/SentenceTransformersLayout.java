@@ -1,9 +1,9 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.JsonObject;
-import io.github.sae4j.internal.format.SafetensorsFile;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.InputNormalization;

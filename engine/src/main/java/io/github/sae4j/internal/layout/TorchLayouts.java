@@ -1,8 +1,8 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.TensorInfo;
-import io.github.sae4j.internal.format.TorchFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.sae.ReadOptions;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,8 +1,8 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.TensorFile;
-import io.github.sae4j.internal.format.TensorInfo;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;

@@ -8,10 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.format.HandMadePickle;
-import io.github.sae4j.internal.format.Json;
-import io.github.sae4j.internal.format.SafetensorsWriter;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.tensors.HandMadePickle;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;

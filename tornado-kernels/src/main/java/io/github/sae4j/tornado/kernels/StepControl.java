@@ -25,7 +25,7 @@ public final class StepControl {
   /** Number of latents. */
   public static final int LATENTS = 4;
 
-  /** Codes per row. */
+  /** Codes per row; the length of their arrays, where rows are of any length. */
   public static final int K = 5;
 
   /** Codes per row of the Multi-TopK term. */
@@ -52,7 +52,7 @@ public final class StepControl {
    *
    * @param rows rows of the batch
    * @param latents number of latents, or of columns
-   * @param k codes per row
+   * @param k codes per row, or the length of their arrays
    * @return slots as above; the rest 0
    */
   public static IntArray of(int rows, int latents, int k) {

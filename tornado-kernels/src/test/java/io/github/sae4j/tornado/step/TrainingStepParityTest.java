@@ -43,7 +43,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Twenty steps of every recipe, as one task graph, against the oracle's composed step: reports,
  * weights, moments and counters bit by bit. Latents die after two steps, so that AuxK acts, and
- * half of them start out of reach, so that they do die. On Oclgrind two steps, smaller batches.
+ * half of them start out of reach, so that they do die. On Oclgrind two steps, smaller batches, and
+ * that half is dead from the start.
  */
 @ExtendWith(Oclgrind.class)
 class TrainingStepParityTest {
@@ -107,7 +108,7 @@ class TrainingStepParityTest {
           StepReport have = step.run(x, 1e-2 / t, t, t % 3 == 0);
           assertEquals(want, have, recipe + " step " + t);
           deadSeen += want.dead();
-          if (t == STEPS / 3) {
+          if (t == Math.max(1, STEPS / 3)) {
             // Reading the state in the middle disturbs nothing, nor do other kernels.
             step.synchronize();
             assertSame("W_dec in the middle", expected.wDec(), got.wDec());
@@ -134,6 +135,7 @@ class TrainingStepParityTest {
 
   @ParameterizedTest
   @MethodSource("otherActivations")
+  @Tag("composed")
   void whatIsNoTaskGraphIsComposedOfKernels(Activation activation) {
     StepSpec spec =
         spec(Recipe.DICTIONARY_LEARNING, List.of())
@@ -281,6 +283,7 @@ class TrainingStepParityTest {
     state.wDec().copyFrom(Bits.random(memory, random, D_SAE, D_IN));
     for (int i = 0; i < D_SAE; i++) {
       state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);
+      state.sinceFired()[i] = Oclgrind.ON && i % 2 == 0 ? 1_000_000 : 0;
     }
     return state;
   }

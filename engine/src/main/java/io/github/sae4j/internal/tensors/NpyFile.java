@@ -1,0 +1,46 @@
+package io.github.sae4j.internal.tensors;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.FileSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Opens numpy array files (<a
+ * href="https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html">npy</a> 1.0 to
+ * 3.0): one tensor, named like the file without its suffix. Element types f8, f4, f2, i8, i4, u1
+ * and b1 in either byte order; C order, or Fortran order, which is read in row-major order all the
+ * same. Anything else is refused in one line, bytes after the array too.
+ */
+public final class NpyFile {
+  private NpyFile() {}
+
+  /**
+   * Opens a file and checks its header.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws UnreadableTensorException if the array is of a kind that cannot be read
+   * @throws BadFileException if it is missing or not an npy file
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path) throws IOException {
+    FileSource file = FileSource.open(path);
+    try {
+      NpyHeader header = NpyHeader.read(path, "", file, file.size());
+      String obstacle = header.obstacle();
+      String name = NpyHeader.withoutSuffix(path.getFileName().toString());
+      if (obstacle != null) {
+        throw new UnreadableTensorException(
+            path, new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
+      }
+      StoredTensor tensor = header.tensor(path, "", name, file, file.size());
+      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), file);
+    } catch (Throwable e) {
+      file.close();
+      throw e;
+    }
+  }
+}

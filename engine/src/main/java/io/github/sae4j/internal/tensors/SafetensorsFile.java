@@ -1,0 +1,40 @@
+package io.github.sae4j.internal.tensors;
+
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.FileSource;
+import java.io.IOException;
+import java.nio.file.Path;
+
+/**
+ * Opens safetensors files: eight bytes of little-endian header length, a JSON header, then the
+ * tensors in row-major little-endian order (<a
+ * href="https://github.com/huggingface/safetensors">huggingface/safetensors</a>).
+ *
+ * <p>The whole layout is checked when the file is opened: holes, overlaps, trailing bytes and sizes
+ * that do not match the shape are refused, as the reference implementation does. Tensors of other
+ * element types than {@link io.github.sae4j.memory.ElementType} has are listed as unreadable and do
+ * not stand in the way of the rest. Opening costs memory in proportion to the header, reading next
+ * to none.
+ */
+public final class SafetensorsFile {
+  private SafetensorsFile() {}
+
+  /**
+   * Opens a file and checks its header.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws BadFileException if it is missing or not a valid safetensors file
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path) throws IOException {
+    FileSource file = FileSource.open(path);
+    try {
+      SafetensorsHeader header = SafetensorsHeader.read(file);
+      return new TensorFile(path, header.tensors(), header.unreadable(), header.metadata(), file);
+    } catch (Throwable e) {
+      file.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package io.github.sae4j.internal.tensors;
+
+import io.github.sae4j.internal.files.ByteSource;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Shows a view with any strides as the bytes of its row-major twin. What the view spans is read
+ * into memory outside the heap when its elements are first read, and kept until it is closed.
+ */
+final class StridedSource implements ByteSource, AutoCloseable {
+  private final Path path;
+  private final ByteSource source;
+  private final long start;
+  private final long span;
+  private final long[] shape;
+  private final long[] strides;
+  private final int size;
+  private Arena arena;
+  private MemorySegment window;
+
+  /**
+   * A view; that it lies within the source has been checked.
+   *
+   * @param path the file, for messages
+   * @param source the storage's bytes
+   * @param start first byte of the view
+   * @param span bytes from there to the end of its last element
+   * @param shape sizes, none 0
+   * @param strides in elements
+   * @param size bytes of an element
+   */
+  StridedSource(
+      Path path,
+      ByteSource source,
+      long start,
+      long span,
+      List<Long> shape,
+      List<Long> strides,
+      int size) {
+    this.path = path;
+    this.source = source;
+    this.start = start;
+    this.span = span;
+    this.shape = shape.stream().mapToLong(Long::longValue).toArray();
+    this.strides = strides.stream().mapToLong(Long::longValue).toArray();
+    this.size = size;
+  }
+
+  /** {@code position} and the target's size are multiples of the element size. */
+  @Override
+  public void read(long position, MemorySegment target) throws IOException {
+    MemorySegment from = window();
+    long[] index = new long[shape.length];
+    long at = 0;
+    long rest = position / size;
+    for (int i = shape.length - 1; i >= 0; i--) {
+      index[i] = rest % shape[i];
+      rest /= shape[i];
+      at += index[i] * strides[i];
+    }
+    long count = target.byteSize() / size;
+    for (long done = 0; done < count; done++) {
+      MemorySegment.copy(from, at * size, target, done * size, size);
+      for (int i = shape.length - 1; i >= 0; i--) {
+        at += strides[i];
+        if (++index[i] < shape[i]) {
+          break;
+        }
+        at -= shape[i] * strides[i];
+        index[i] = 0;
+      }
+    }
+  }
+
+  private synchronized MemorySegment window() throws IOException {
+    if (window == null) {
+      Arena opened = Arena.ofShared();
+      try {
+        MemorySegment read = allocate(opened);
+        source.read(start, read);
+        window = read;
+        arena = opened;
+      } finally {
+        if (window == null) {
+          opened.close();
+        }
+      }
+    }
+    return window;
+  }
+
+  private MemorySegment allocate(Arena opened) throws IOException {
+    try {
+      return opened.allocate(span, Long.BYTES);
+    } catch (OutOfMemoryError e) {
+      // Nothing but this one request to the system failed.
+      throw new IOException(path + ": no memory for " + span + " bytes of a strided tensor", e);
+    }
+  }
+
+  /** Frees the window; reading afterwards throws {@link IllegalStateException}. */
+  @Override
+  public synchronized void close() {
+    if (window != null && window.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

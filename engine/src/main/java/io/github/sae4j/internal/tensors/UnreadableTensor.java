@@ -1,0 +1,42 @@
+package io.github.sae4j.internal.tensors;
+
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * A tensor, or what should be one, that a file holds and this library cannot read.
+ *
+ * @param name name in the file
+ * @param type element type as the file spells it; empty where the entry is no tensor at all
+ * @param shape sizes, outermost first; empty for a scalar and for what is no tensor
+ * @param reason what was expected and what came
+ */
+public record UnreadableTensor(String name, String type, List<Long> shape, String reason) {
+  /** Copies the shape. */
+  public UnreadableTensor {
+    Objects.requireNonNull(name, "name");
+    Objects.requireNonNull(type, "type");
+    Objects.requireNonNull(reason, "reason");
+    shape = List.copyOf(shape);
+  }
+
+  /**
+   * The tensor without its name, in words.
+   *
+   * @return for instance {@code I8 [512, 16]: expected dtype F64, ...}
+   */
+  public String description() {
+    return type.isEmpty() ? reason : type + " " + shape + ": " + reason;
+  }
+
+  @Override
+  public String toString() {
+    return "'"
+        + name
+        + "' "
+        + (type.isEmpty() ? "" : type + " " + shape + " ")
+        + "("
+        + reason
+        + ")";
+  }
+}
