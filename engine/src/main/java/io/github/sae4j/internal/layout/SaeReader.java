@@ -15,7 +15,7 @@ import java.nio.file.Path;
  * understand is an error that names it, never a default.
  */
 public final class SaeReader {
-  private static final System.Logger LOG = System.getLogger("io.github.sae4j.layout");
+  private static final System.Logger LOG = System.getLogger("io.github.sae4j.checkpoint");
 
   private SaeReader() {}
 
