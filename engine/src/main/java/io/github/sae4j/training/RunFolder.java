@@ -183,6 +183,9 @@ public record RunFolder(Path path) {
    * @throws IOException if it cannot be read
    */
   public void expectNotForeign() throws IOException {
+    if (Files.exists(path) && !Files.isDirectory(path)) {
+      throw new ConfigException("output_path", path + " is a file; choose an empty or new folder");
+    }
     Optional<String> foreign = CheckpointStore.foreign(path);
     if (foreign.isPresent()) {
       throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
