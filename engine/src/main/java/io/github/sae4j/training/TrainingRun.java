@@ -339,13 +339,18 @@ public final class TrainingRun {
             String.format(
                 Locale.ROOT,
                 "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
-                    + " last, as in a run of that length",
+                    + " last, as in a run of that length%s",
                 settings.folder().path(),
                 saved.step(),
                 trainer.steps(),
                 trainer.learningRateAt(saved.step() + 1),
                 saved.step() + 1,
-                trainer.learningRateAt(trainer.steps())));
+                trainer.learningRateAt(trainer.steps()),
+                steps == Math.ceilDiv(rows, (long) config.rowsPerStep())
+                    ? ""
+                    : "; the last batch so far lacked "
+                        + shortRows
+                        + " rows, for which there is one step more"));
       }
       return train(store, trainer, saved.metricsBytes(), stop);
     }
