@@ -34,8 +34,8 @@ public final class Main {
     List<URL> classPath = besideTheJar();
     if (classPath.isEmpty()) {
       System.err.println(
-          "sae4j: this jar needs sae4j-engine, picocli and progressbar beside it or on the class path;"
-              + " use bin/sae4j, in a checkout or a release");
+          "sae4j: this jar needs sae4j-engine, picocli and progressbar beside it or on the class"
+              + " path; use bin/sae4j, in a checkout or a release");
       System.exit(ExitCode.USAGE);
     }
     runWith(classPath, args);

@@ -176,6 +176,7 @@ public final class TrainingRun {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
+        record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
         pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
         return train(store, trainer, 0, stop);
@@ -424,7 +425,7 @@ public final class TrainingRun {
         checkpoint.isPresent()
             ? RowRecord.fromMap(
                 checkpoint.get(), TrainerState.read(checkpoint.get()).extra().get(RowRecord.NAME))
-            : RowRecord.NONE;
+            : new RowRecord(settings.folder().onBadRows(), List.of(), LeftOut.NONE, 0);
     OnBadRows now = data.rules().onBadRows();
     if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
       throw new ConfigException("on_bad_rows", "was skip so far, is now error");

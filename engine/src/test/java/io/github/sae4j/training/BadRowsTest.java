@@ -268,6 +268,32 @@ class BadRowsTest {
     assertEquals(List.of(5L, 10L), fromSteps("mask"));
   }
 
+  /** Killed before its first checkpoint, a run has its record alone to say what it did. */
+  @Test
+  void aRunWithoutACheckpointRemembersItsRuleToo() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    spoil(BAD);
+    start(run("whole", config, OnBadRows.SKIP));
+    run("skip", config, OnBadRows.SKIP).start(Optional.empty(), () -> true);
+    assertEquals("skip", new RunFolder(folder.resolve("skip")).readConfig().get("on_bad_rows"));
+    Path checkpoint = newest("skip");
+    try (var files = Files.list(checkpoint)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(checkpoint);
+    Exception e =
+        assertThrows(
+            ConfigException.class,
+            () ->
+                run("skip", config, OnBadRows.ERROR)
+                    .resume(Optional.empty(), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().contains("on_bad_rows: was skip so far"), e.getMessage());
+    resume(run("skip", config, OnBadRows.SKIP));
+    assertArrayEquals(weights("whole"), weights("skip"));
+  }
+
   /**
    * Rows come one by one, so that a bad one's batch is empty. The reference is the run over the
    * same rows in the same order without the bad ones: the state must not have moved, nor Adam's
