@@ -37,11 +37,16 @@ class RunOfBeforeTest {
         Files.copy(file, run.resolve(LEFT.relativize(file).toString()));
       }
     }
+    Path config = run.resolve("config.json");
+    String text = Files.readString(config);
+    assertTrue(text.contains("\"activations\": [\"x.npy\"]"), text);
+    Files.writeString(
+        config, text.replace("[\"x.npy\"]", "[\"" + X.toAbsolutePath().normalize() + "\"]"));
   }
 
   private int resume(Object... more) {
-    Object[] words = new Object[5 + more.length];
-    Object[] first = {"train", "--resume-from-checkpoint", run, "--activations", X};
+    Object[] words = new Object[3 + more.length];
+    Object[] first = {"train", "--resume-from-checkpoint", run};
     System.arraycopy(first, 0, words, 0, first.length);
     System.arraycopy(more, 0, words, first.length, more.length);
     return console.run(words);
@@ -55,8 +60,7 @@ class RunOfBeforeTest {
     byte[] digest = MessageDigest.getInstance("SHA-256").digest(weights);
     assertEquals(WEIGHTS, HexFormat.of().formatHex(digest));
     assertEquals(12, Files.readAllLines(run.resolve("metrics.jsonl")).size());
-    assertEquals(
-        ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run), console::err);
+    assertEquals(ExitCode.DONE, resume(), console::err);
     assertTrue(console.out().contains("nothing is left to do"), console.out());
   }
 
@@ -81,14 +85,7 @@ class RunOfBeforeTest {
     Path anew = folder.resolve("anew");
     assertEquals(
         ExitCode.DONE,
-        console.run(
-            "train",
-            "--config",
-            run.resolve("config.json"),
-            "--activations",
-            X,
-            "--output-path",
-            anew),
+        console.run("train", "--config", run.resolve("config.json"), "--output-path", anew),
         console::err);
   }
 }
