@@ -1,5 +1,14 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.options.OptionFlags;
+import io.github.sae4j.cli.options.ConfigFile;
+import io.github.sae4j.cli.options.DeviceChoice;
+import io.github.sae4j.cli.console.Shell;
+import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.cli.options.SampleData;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;

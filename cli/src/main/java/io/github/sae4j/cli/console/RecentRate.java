@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -7,7 +7,7 @@ import java.util.Deque;
  * Steps per second of the last while. The first steps of a run are slow, before the JVM has
  * compiled them, and say nothing of how long the rest will take.
  */
-final class RecentRate {
+public final class RecentRate {
   private static final long WINDOW_NANOS = 10_000_000_000L;
   private static final int FEWEST_STEPS = 3;
 
@@ -16,7 +16,7 @@ final class RecentRate {
   private final Deque<Done> recent = new ArrayDeque<>();
 
   /** Notes that so many steps are done. */
-  void add(long step, long nanos) {
+  public void add(long step, long nanos) {
     recent.addLast(new Done(step, nanos));
     while (recent.size() > FEWEST_STEPS + 1 && nanos - second().nanos() >= WINDOW_NANOS) {
       recent.removeFirst();
@@ -36,7 +36,7 @@ final class RecentRate {
   }
 
   /** Steps per second; NaN while too few are done to say. */
-  double stepsPerSecond() {
+  public double stepsPerSecond() {
     if (recent.isEmpty() || recent.getLast().step() - recent.getFirst().step() < FEWEST_STEPS) {
       return Double.NaN;
     }

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import io.github.sae4j.sae.ReadOptions;
 import java.util.Optional;
@@ -6,7 +6,7 @@ import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
 /** What some published SAEs leave to the name of their repository. */
-final class SaeOptions {
+public final class SaeOptions {
   @Option(
       names = "--k",
       paramLabel = "N",
@@ -19,7 +19,7 @@ final class SaeOptions {
       description = "relu, topk or jumprelu, where the SAE's files leave it open.")
   private ReadOptions.Choice activation;
 
-  ReadOptions read() {
+  public ReadOptions read() {
     return new ReadOptions(
         k == null ? OptionalInt.empty() : OptionalInt.of(k), Optional.ofNullable(activation));
   }

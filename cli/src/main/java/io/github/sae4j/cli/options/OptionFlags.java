@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import io.github.sae4j.options.Concern;
 import io.github.sae4j.options.Option;
@@ -15,9 +15,9 @@ import picocli.CommandLine.ParseResult;
  * The options of a table on a command line. Values stay text here: the table parses and checks
  * them, so that a file and the command line are read alike.
  */
-record OptionFlags(OptionTable table) {
+public record OptionFlags(OptionTable table) {
   /** Adds the options to a command, those of a concern together under its title. */
-  void addTo(CommandSpec command) {
+  public void addTo(CommandSpec command) {
     for (Concern concern : Concern.values()) {
       List<Option<?>> options =
           table.options().stream().filter(option -> option.concern() == concern).toList();
@@ -49,7 +49,7 @@ record OptionFlags(OptionTable table) {
   }
 
   /** What was given on the line, by first name. */
-  Map<String, String> given(ParseResult parsed) {
+  public Map<String, String> given(ParseResult parsed) {
     Map<String, String> given = new LinkedHashMap<>();
     for (Option<?> option : table.options()) {
       String flag = Option.flag(option.name());

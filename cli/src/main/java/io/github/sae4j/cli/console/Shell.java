@@ -1,13 +1,13 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.nio.file.Path;
 
 /** Command lines that a user may copy. */
-final class Shell {
+public final class Shell {
   private Shell() {}
 
   /** A path as one word of a POSIX shell, and not as an option. */
-  static String word(Path path) {
+  public static String word(Path path) {
     String text = path.toString();
     String plain = text.startsWith("-") ? "./" + text : text;
     // What no shell takes for anything else; letters of all scripts are among it.

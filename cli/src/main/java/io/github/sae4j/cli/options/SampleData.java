@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -12,7 +12,7 @@ import java.util.Optional;
  * The built-in sample, activations of a small language model: a plain file of the project, not a
  * resource, because services embed the jar.
  */
-final class SampleData {
+public final class SampleData {
   /** Set by the launcher to the project's folder. */
   private static final String HOME = "sae4j.home";
 
@@ -25,7 +25,7 @@ final class SampleData {
    * 0.21. The window is short enough, and the run long enough after it, for AuxK to bring nearly
    * all latents to life.
    */
-  static Map<String, Object> defaults() {
+  public static Map<String, Object> defaults() {
     Map<String, Object> defaults = new LinkedHashMap<>();
     defaults.put("d_sae", 2048);
     defaults.put("k", 32);
@@ -37,7 +37,7 @@ final class SampleData {
   }
 
   /** The file, looked for in the launcher's home, then upwards from the jar or class folder. */
-  static Optional<Path> find() {
+  public static Optional<Path> find() {
     String home = System.getProperty(HOME);
     if (home != null && Files.isRegularFile(Path.of(home).resolve(FILE))) {
       return Optional.of(Path.of(home).resolve(FILE));

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.options.ConfigException;
@@ -15,7 +15,7 @@ import java.util.Set;
  * @param members options by their names in SAELens, which are ours or aliases of ours
  * @param leftOut names of what there is no option for
  */
-record SaeLensRunnerConfig(Map<String, Object> members, List<String> leftOut) {
+public record SaeLensRunnerConfig(Map<String, Object> members, List<String> leftOut) {
   private static final String SAE = "sae";
   private static final String ARCHITECTURE = "architecture";
   private static final String ACTIVATION = "activation_fn_kwargs";
@@ -32,7 +32,7 @@ record SaeLensRunnerConfig(Map<String, Object> members, List<String> leftOut) {
       Set.of("noise_scale", "mse_loss_normalization", "use_ghost_grads");
 
   /** Whether a file's members are such a configuration. */
-  static boolean isOne(Map<String, Object> members) {
+  public static boolean isOne(Map<String, Object> members) {
     return members.get(SAE) instanceof Map<?, ?> sae && sae.containsKey("d_in")
         || members.containsKey(ARCHITECTURE) && members.containsKey("d_in");
   }
@@ -42,7 +42,7 @@ record SaeLensRunnerConfig(Map<String, Object> members, List<String> leftOut) {
    *
    * @throws ConfigException if it trains what we do not train; all such members at once
    */
-  static SaeLensRunnerConfig of(Map<String, Object> file) {
+  public static SaeLensRunnerConfig of(Map<String, Object> file) {
     Map<String, Object> all = new LinkedHashMap<>(file);
     if (all.remove(SAE) instanceof Map<?, ?> sae) {
       sae.forEach((key, value) -> all.put((String) key, value));

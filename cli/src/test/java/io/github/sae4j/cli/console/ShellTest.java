@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 

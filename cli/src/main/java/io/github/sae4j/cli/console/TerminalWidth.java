@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -12,7 +12,7 @@ import java.util.OptionalInt;
  * How wide the terminal behind stderr is now. The system is asked each time, as cheap as reading a
  * clock, so that a window that was resized is known at once.
  */
-final class TerminalWidth {
+public final class TerminalWidth {
   /** Set by the launcher to the width at the start; missing if stderr is no terminal. */
   private static final String COLUMNS = "sae4j.columns";
 
@@ -24,7 +24,7 @@ final class TerminalWidth {
   private TerminalWidth() {}
 
   /** The number of columns; empty if stderr is no terminal. */
-  static OptionalInt now() {
+  public static OptionalInt now() {
     OptionalInt asked = ask();
     if (asked.isPresent()) {
       return asked;

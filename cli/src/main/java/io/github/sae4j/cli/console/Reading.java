@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.DataIdentity;
@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.function.LongSupplier;
 
 /** Says on stderr how far reading has come where it takes long: some files hold a billion rows. */
-final class Reading {
+public final class Reading {
   private static final long PAUSE_NANOS = 5_000_000_000L;
 
   private final PrintStream err;
@@ -19,13 +19,13 @@ final class Reading {
   private long said;
   private long last = Long.MAX_VALUE;
 
-  Reading(PrintStream err, LongSupplier clock) {
+  public Reading(PrintStream err, LongSupplier clock) {
     this.err = err;
     this.clock = clock;
   }
 
   /** Reports to stderr. */
-  static Reading toStderr() {
+  public static Reading toStderr() {
     return new Reading(System.err, System::nanoTime);
   }
 
@@ -36,7 +36,7 @@ final class Reading {
    * @param place how far; one before the last begins another pass
    * @param end where it will end
    */
-  synchronized void at(String what, long place, long end) {
+  public synchronized void at(String what, long place, long end) {
     long now = clock.getAsLong();
     if (place < last) {
       began = now;
@@ -59,7 +59,7 @@ final class Reading {
   }
 
   /** A source whose reading in order is reported; rows of batches are the business of training. */
-  ActivationSource of(ActivationSource source) {
+  public ActivationSource of(ActivationSource source) {
     return new Watched(source);
   }
 

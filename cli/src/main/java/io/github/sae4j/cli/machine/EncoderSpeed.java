@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.machine;
 
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
@@ -13,7 +13,7 @@ import java.util.function.Consumer;
  *     its threads, or its best time on the clock if that is less
  * @param busySeconds what it takes by the clock, the median of several times
  */
-record EncoderSpeed(double idleSeconds, double busySeconds) {
+public record EncoderSpeed(double idleSeconds, double busySeconds) {
   /** Until the JVM has compiled the work, by CPU time: a busy machine gives little of it. */
   private static final double WARM_UP_CPU_SECONDS = 1.5;
 
@@ -28,7 +28,7 @@ record EncoderSpeed(double idleSeconds, double busySeconds) {
    * @param lender gives the work to its argument, and takes it back when that returns
    * @param threads threads that share the work; 0 if it is not the CPU's
    */
-  static EncoderSpeed measure(Consumer<Consumer<Runnable>> lender, int threads) {
+  public static EncoderSpeed measure(Consumer<Consumer<Runnable>> lender, int threads) {
     EncoderSpeed[] found = new EncoderSpeed[1];
     lender.accept(work -> found[0] = measure(work, threads));
     return found[0];

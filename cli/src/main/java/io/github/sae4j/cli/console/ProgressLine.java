@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.util.List;
 import java.util.Locale;
@@ -12,12 +12,12 @@ import java.util.Locale;
  * @param rate steps per second, NaN if not known yet
  * @param figures loss and the like
  */
-record ProgressLine(long step, long steps, double rate, String figures) {
+public record ProgressLine(long step, long steps, double rate, String figures) {
   private static final int SHORTEST_BAR = 10;
   private static final int LONGEST_BAR = 40;
 
   /** The line in so many columns or fewer. */
-  String in(int columns) {
+  public String in(int columns) {
     double share = steps == 0 ? 1 : (double) step / steps;
     String percent = String.format(Locale.ROOT, "%3d%%", (int) (100 * share));
     String count = " " + step + "/" + steps;

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 /**
  * Text for a terminal. What files hold, names above all, is quoted in results and messages and must
@@ -6,16 +6,16 @@ package io.github.sae4j.cli;
  * a width or that turn the direction of writing (U+202E), line separators and lone surrogates come
  * out as {@code \\u202e}, which inside a JSON string means the same character.
  */
-final class Terminal {
+public final class Terminal {
   private Terminal() {}
 
   /** Whether text can be printed as it is. */
-  static boolean isHarmless(String text) {
+  public static boolean isHarmless(String text) {
     return text.codePoints().allMatch(Terminal::isHarmless);
   }
 
   /** The text with everything that is not harmless escaped, line ends too. */
-  static String harmless(String text) {
+  public static String harmless(String text) {
     if (isHarmless(text)) {
       return text;
     }

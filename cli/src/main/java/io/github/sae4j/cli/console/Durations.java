@@ -1,13 +1,13 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.util.Locale;
 
 /** Times as people read them. */
-final class Durations {
+public final class Durations {
   private Durations() {}
 
   /** Seconds as {@code 42 s}, {@code 3:05 min} or {@code 2:07 h}. */
-  static String text(double seconds) {
+  public static String text(double seconds) {
     long whole = Math.round(seconds);
     if (!Double.isFinite(seconds) || whole < 0) {
       return "?";

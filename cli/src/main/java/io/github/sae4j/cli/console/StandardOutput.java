@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -16,26 +16,26 @@ import java.util.Optional;
  * The process's standard output. A {@link PrintStream} keeps to itself that something could not be
  * written; this remembers why, so that a full disk does not look like success.
  */
-final class StandardOutput extends OutputStream {
+public final class StandardOutput extends OutputStream {
   /** Where Linux shows what the descriptor is. */
   private static final Path DESCRIPTOR = Path.of("/proc/self/fd/1");
 
   private final OutputStream to;
   private IOException failure;
 
-  StandardOutput(OutputStream to) {
+  public StandardOutput(OutputStream to) {
     this.to = to;
   }
 
   /** Text goes out in UTF-8 as it comes in, whatever the locale; a Windows console has its own. */
-  static Charset charset() {
+  public static Charset charset() {
     return System.getProperty("os.name").startsWith("Windows")
         ? Charset.forName(System.getProperty("stdout.encoding"), StandardCharsets.UTF_8)
         : StandardCharsets.UTF_8;
   }
 
   /** Puts one in the place of {@code System.out}, and makes {@code System.err} speak UTF-8 too. */
-  static StandardOutput install() {
+  public static StandardOutput install() {
     StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
     System.setOut(new PrintStream(output, true, charset()));
     System.setErr(new PrintStream(new FileOutputStream(FileDescriptor.err), true, charset()));
@@ -64,7 +64,7 @@ final class StandardOutput extends OutputStream {
    *
    * @return the reason; empty if nothing is, or if whoever read it has seen enough, as {@code head}
    */
-  Optional<String> complaint() {
+  public Optional<String> complaint() {
     if (failure == null || readerIsGone()) {
       return Optional.empty();
     }

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.machine;
 
 import com.sun.management.OperatingSystemMXBean;
 import io.github.sae4j.config.TrainingConfig;
@@ -27,10 +27,10 @@ import java.util.function.LongPredicate;
  *     through the groups above too)
  * @param heapBytes the most that the Java heap may grow to
  */
-record MachineMemory(long bytes, long heapBytes) {
+public record MachineMemory(long bytes, long heapBytes) {
   private static final double GIBI = 1L << 30;
 
-  static MachineMemory now() {
+  public static MachineMemory now() {
     long bytes =
         ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
             ? system.getTotalMemorySize()
@@ -46,7 +46,7 @@ record MachineMemory(long bytes, long heapBytes) {
    * @param device where it would run
    * @return what it needs, what there is, and which option fits; empty if it fits
    */
-  Optional<String> complaint(TrainingConfig config, int dIn, Device device) {
+  public Optional<String> complaint(TrainingConfig config, int dIn, Device device) {
     MemoryPlan plan = plan(config, dIn, device);
     boolean heap = plan.heapBytes() > heapBytes;
     if (!heap && plan.bytes() <= bytes) {
@@ -109,7 +109,7 @@ record MachineMemory(long bytes, long heapBytes) {
    * @param folder an SAE's folder, or a run's
    * @param batchRows rows that will be encoded together
    */
-  void expectRoomFor(Path folder, int batchRows) throws IOException {
+  public void expectRoomFor(Path folder, int batchRows) throws IOException {
     for (Path inner : new Path[] {folder, folder.resolve("final")}) {
       for (String name : List.of("sae_weights.safetensors", "sae.safetensors")) {
         Path file = inner.resolve(name);
@@ -153,7 +153,7 @@ record MachineMemory(long bytes, long heapBytes) {
   }
 
   /** Bytes as {@code 23.4 GiB}. */
-  static String text(long size) {
+  public static String text(long size) {
     return String.format(Locale.ROOT, "%.1f GiB", size / GIBI);
   }
 }

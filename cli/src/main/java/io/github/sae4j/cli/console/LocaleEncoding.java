@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.util.Optional;
 
@@ -8,7 +8,7 @@ import java.util.Optional;
  * other character of an argument arrives as U+FFFD: a name that was wrong would go into
  * checkpoints.
  */
-final class LocaleEncoding {
+public final class LocaleEncoding {
   private static final String REPLACEMENT = "\uFFFD";
 
   private LocaleEncoding() {}
@@ -21,7 +21,7 @@ final class LocaleEncoding {
    * @param encoding the locale's
    * @return why nothing should be done with them, and the way out; usually empty
    */
-  static Optional<String> complaint(String[] args, String currentFolder, String encoding) {
+  public static Optional<String> complaint(String[] args, String currentFolder, String encoding) {
     for (String arg : args) {
       if (arg.contains(REPLACEMENT)) {
         return Optional.of("the argument '" + arg + "' cannot be read in " + wayOut(encoding));
@@ -33,19 +33,19 @@ final class LocaleEncoding {
   }
 
   /** What to say of a name that cannot be one of a file here. */
-  static String noPath(String name) {
+  public static String noPath(String name) {
     return "'" + name + "' is no path in " + wayOut(current());
   }
 
   /** What an encoding is and how to have another. */
-  static String wayOut(String encoding) {
+  public static String wayOut(String encoding) {
     return "the locale's encoding, "
         + encoding
         + (encoding.equals("UTF-8") ? "" : "; use bin/sae4j, or set LC_ALL=C.UTF-8");
   }
 
   /** The locale's encoding. */
-  static String current() {
+  public static String current() {
     return System.getProperty("sun.jnu.encoding", "unknown");
   }
 }

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.training.StepRecord;
@@ -17,9 +17,9 @@ import me.tongfei.progressbar.ProgressBarConsumer;
  * Shows a run on stderr: a bar with rate and time left where that is a terminal, else a line every
  * few seconds.
  */
-final class Progress implements TrainingListener, AutoCloseable {
+public final class Progress implements TrainingListener, AutoCloseable {
   /** How much to show. */
-  enum Style {
+  public enum Style {
     BAR,
     LINES,
     /** Warnings only. */
@@ -44,18 +44,18 @@ final class Progress implements TrainingListener, AutoCloseable {
   /** Length of the line that stands on the terminal. Drawn by the bar's thread too. */
   private int drawn;
 
-  Progress(Style style, PrintStream err) {
+  public Progress(Style style, PrintStream err) {
     this(style, err, () -> TerminalWidth.now().orElse(USUAL_COLUMNS));
   }
 
-  Progress(Style style, PrintStream err, IntSupplier columns) {
+  public Progress(Style style, PrintStream err, IntSupplier columns) {
     this.style = style;
     this.err = err;
     this.columns = columns;
   }
 
   /** Whether stderr is a terminal. */
-  static boolean toTerminal() {
+  public static boolean toTerminal() {
     return TerminalWidth.now().isPresent();
   }
 
@@ -138,12 +138,12 @@ final class Progress implements TrainingListener, AutoCloseable {
   }
 
   /** The last step, if there was one. */
-  Optional<StepRecord> last() {
+  public Optional<StepRecord> last() {
     return Optional.ofNullable(last);
   }
 
   /** FVU of the last batch for which it was measured; NaN if there is none. */
-  double fvu() {
+  public double fvu() {
     return fvu;
   }
 

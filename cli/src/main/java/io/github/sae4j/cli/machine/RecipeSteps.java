@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.machine;
 
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
@@ -20,12 +20,12 @@ import java.util.TreeSet;
  * @param byRecipe the execution of each; empty if the device failed to open
  * @param failure why it did, or null
  */
-record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
+public record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
   /** Any width serves: what a device fuses does not depend on it. */
   private static final int D_IN = 768;
 
   /** Asks a device that can run here. */
-  static RecipeSteps of(String deviceName) {
+  public static RecipeSteps of(String deviceName) {
     Map<Recipe, StepExecution> found = new LinkedHashMap<>();
     try (Device device = Devices.open(deviceName, DeviceOptions.DEFAULT)) {
       for (Recipe recipe : Recipe.values()) {
@@ -40,7 +40,7 @@ record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
   }
 
   /** One line for each way in which steps run, with the recipes that run so. */
-  List<String> lines() {
+  public List<String> lines() {
     if (failure != null) {
       return List.of("training steps: unknown, " + failure);
     }
@@ -64,7 +64,7 @@ record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
   }
 
   /** Recipe names and how their steps run, as JSON. */
-  Map<String, Object> toMap() {
+  public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     byRecipe.forEach((recipe, execution) -> map.put(recipe.toString(), execution.toString()));
     return map;

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceException;
@@ -8,28 +8,28 @@ import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
 /** Where to compute. */
-final class DeviceChoice {
+public final class DeviceChoice {
   private static final String TORNADO = "tornado";
 
   @Option(
       names = "--device",
       paramLabel = "NAME",
       description = "auto, cpu, scalar or tornado[:index] (default: auto).")
-  String device = "auto";
+  public String device = "auto";
 
   @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Threads of the CPU device (default: one a core).")
-  Integer threads;
+  public Integer threads;
 
   @Option(
       names = "--vector-bits",
       paramLabel = "BITS",
       description = "128, 256 or 512: forces the CPU device's vectors (default: the widest).")
-  Integer vectorBits;
+  public Integer vectorBits;
 
-  Device open() {
+  public Device open() {
     // Only a JVM that the launcher did not start comes here without it.
     if (device.split(":", 2)[0].equals(TORNADO) && !Devices.kinds().contains(TORNADO)) {
       throw new DeviceException(
@@ -41,7 +41,7 @@ final class DeviceChoice {
   }
 
   /** Threads among which the device divides its work; 0 where that is not the CPU's. */
-  int parallelism() {
+  public int parallelism() {
     String kind = device.split(":", 2)[0];
     return switch (kind) {
       case "scalar" -> 1;

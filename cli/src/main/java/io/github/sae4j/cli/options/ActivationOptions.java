@@ -1,5 +1,7 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.console.Reading;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
@@ -25,7 +27,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Where activations come from. */
-final class ActivationOptions {
+public final class ActivationOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -34,25 +36,25 @@ final class ActivationOptions {
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
       description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
-  List<String> activations = new ArrayList<>();
+  public List<String> activations = new ArrayList<>();
 
   @Option(
       names = "--tensor",
       paramLabel = "NAME",
       description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
-  String tensor;
+  public String tensor;
 
   @Option(
       names = "--mask",
       paramLabel = "FILE",
       description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
-  Path mask;
+  public Path mask;
 
   @Option(
       names = "--on-bad-rows",
       paramLabel = "error|skip",
       description = "Rows that hold NaN, infinity or what f32 cannot: stop, or leave them out.")
-  String onBadRows;
+  public String onBadRows;
 
   private ActivationFiles files;
   private RowMask rowMask;
@@ -62,7 +64,7 @@ final class ActivationOptions {
    *
    * @param quiet whether to keep to itself how far reading has come
    */
-  ActivationSource open(boolean quiet) throws IOException {
+  public ActivationSource open(boolean quiet) throws IOException {
     for (String path : activations) {
       if (path.isBlank()) {
         throw new ConfigException("activations", "expected a path, got '" + path + "'");
@@ -86,7 +88,7 @@ final class ActivationOptions {
   }
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
-  void report(boolean quiet) {
+  public void report(boolean quiet) {
     files
         .leftOut()
         .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
@@ -96,7 +98,7 @@ final class ActivationOptions {
   }
 
   /** The tensors that were taken, for people and for {@code config.json}. */
-  Map<String, Object> taken() {
+  public Map<String, Object> taken() {
     Map<String, Object> taken = new LinkedHashMap<>();
     taken.put("activations", files.tensorTaken());
     if (rowMask != null) {
@@ -106,7 +108,7 @@ final class ActivationOptions {
   }
 
   /** What becomes of rows that are not finite; error unless something else was asked for. */
-  OnBadRows onBadRows() {
+  public OnBadRows onBadRows() {
     if (onBadRows == null) {
       return OnBadRows.ERROR;
     }
@@ -119,7 +121,7 @@ final class ActivationOptions {
   }
 
   /** The rows of a new run. */
-  TrainingData data(ActivationSource source, double evalFraction) throws IOException {
+  public TrainingData data(ActivationSource source, double evalFraction) throws IOException {
     return TrainingData.of(source, readMask(source), evalFraction, onBadRows(), List.of());
   }
 
@@ -129,7 +131,7 @@ final class ActivationOptions {
    *
    * @param record the run's {@code config.json}; empty if it is lost
    */
-  TrainingData resumedData(ActivationSource source, double evalFraction, Map<String, Object> record)
+  public TrainingData resumedData(ActivationSource source, double evalFraction, Map<String, Object> record)
       throws IOException {
     if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
       return data(source, evalFraction);
@@ -172,7 +174,7 @@ final class ActivationOptions {
   }
 
   /** The rows that are finite, where bad ones are to be left out; says which were not. */
-  ActivationSource finite(ActivationSource source) throws IOException {
+  public ActivationSource finite(ActivationSource source) throws IOException {
     if (onBadRows() == OnBadRows.ERROR) {
       return source;
     }
@@ -188,7 +190,7 @@ final class ActivationOptions {
   }
 
   /** Checks that rows are as wide as an SAE's input. */
-  static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
+  public static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
       throws BadFileException {
     int dIn = sae.config().dIn();
     if (source.width() != dIn) {
@@ -198,7 +200,7 @@ final class ActivationOptions {
     }
   }
 
-  Optional<RowMask> readMask(ActivationSource source) throws IOException {
+  public Optional<RowMask> readMask(ActivationSource source) throws IOException {
     rowMask = mask == null ? null : RowMask.read(mask, source.rows());
     return Optional.ofNullable(rowMask);
   }

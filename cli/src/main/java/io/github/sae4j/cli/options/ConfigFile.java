@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.options;
 
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
@@ -21,7 +21,7 @@ import picocli.CommandLine.Model.OptionSpec;
  * @param others other options as arguments
  * @param warnings what the user should know, a line each
  */
-record ConfigFile(Map<String, Object> training, List<String> others, List<String> warnings) {
+public record ConfigFile(Map<String, Object> training, List<String> others, List<String> warnings) {
   private static final int MOST_BYTES = 1 << 20;
 
   /** Sections of a run's {@code config.json}. */
@@ -36,7 +36,7 @@ record ConfigFile(Map<String, Object> training, List<String> others, List<String
    * @param command the command whose options it may hold
    * @param onTheLine arguments given besides, which win
    */
-  static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
+  public static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
       throws IOException {
     Map<String, Object> members = Json.readObject(file, MOST_BYTES);
     if (members.get(TRAINING) instanceof Map<?, ?> section) {
