@@ -1,7 +1,5 @@
 package io.github.sae4j.cli;
 
-import io.github.sae4j.cli.console.Reading;
-
 /** How a command ends. */
 final class ExitCode {
   static final int DONE = 0;

@@ -1,10 +1,10 @@
 package io.github.sae4j.cli;
 
-import io.github.sae4j.cli.console.Terminal;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;

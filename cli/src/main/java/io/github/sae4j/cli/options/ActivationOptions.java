@@ -1,7 +1,7 @@
 package io.github.sae4j.cli.options;
 
-import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.console.Reading;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
@@ -131,8 +131,8 @@ public final class ActivationOptions {
    *
    * @param record the run's {@code config.json}; empty if it is lost
    */
-  public TrainingData resumedData(ActivationSource source, double evalFraction, Map<String, Object> record)
-      throws IOException {
+  public TrainingData resumedData(
+      ActivationSource source, double evalFraction, Map<String, Object> record) throws IOException {
     if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
       return data(source, evalFraction);
     }
