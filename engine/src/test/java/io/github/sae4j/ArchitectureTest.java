@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -76,6 +77,17 @@ class ArchitectureTest {
             .map(JavaClass::getName)
             .toList();
     assertTrue(homeless.isEmpty(), () -> "in no package of the table above: " + homeless);
+  }
+
+  @Test
+  void noRoomIsTooFull() {
+    Map<String, Long> types =
+        ENGINE.stream()
+            .filter(JavaClass::isTopLevelClass)
+            .filter(type -> !type.getSimpleName().equals("package-info"))
+            .collect(Collectors.groupingBy(JavaClass::getPackageName, Collectors.counting()));
+    types.values().removeIf(count -> count <= 22);
+    assertTrue(types.isEmpty(), () -> "packages with more than 22 types: " + types);
   }
 
   @ParameterizedTest
