@@ -29,13 +29,13 @@ import java.util.stream.Collectors;
 public final class ActivationFiles implements ActivationSource {
   private static final int MOST_OPEN = 256;
 
-  /** Rows are sorted with their place in the batch packed beneath: 2^16 places, 2^47 rows. */
+  /** Rows are sorted with their place in the batch in the low bits: 2^16 places, 2^47 rows. */
   private static final int PLACE_BITS = 16;
 
   private static final int MOST_PLACES = 1 << PLACE_BITS;
   private static final long MOST_ROWS = 1L << Long.SIZE - 1 - PLACE_BITS;
 
-  /** Neighbouring rows are read together up to this size, then copied to their places. */
+  /** Neighbouring rows are read together, up to this size, then copied to their places. */
   private static final int SCRATCH_BYTES = 1 << 18;
 
   private final List<Path> paths;
@@ -81,9 +81,9 @@ public final class ActivationFiles implements ActivationSource {
    * masks (integers) are left out, which {@link #leftOut} says.
    *
    * <p>Which tensor of a file: the named one; else the one called {@code activations}; else the
-   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor that is named so
-   * and cannot be read is an error. All files must give a tensor of the same name, unless one was
-   * named here; an npy file has no names and fits any.
+   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor of that name that
+   * cannot be read is an error. All files must give a tensor of the same name, unless one was named
+   * here; an npy file has no names and fits any.
    *
    * @param specs files, folders and globs, at least one
    * @param tensorName the tensor's name in every file that names its tensors, if the user gave one
@@ -130,7 +130,7 @@ public final class ActivationFiles implements ActivationSource {
       if (!file.named()) {
         Optional<String> labels = files.labels(path, tensorName);
         if (labels.isPresent()) {
-          leftOut.add(path + " is left out: it holds no activations but " + labels.get());
+          leftOut.add(path + " is left out: it holds no activations, only " + labels.get());
           continue;
         }
       }

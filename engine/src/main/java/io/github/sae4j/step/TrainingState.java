@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Everything a training step changes: trained tensors with Adam's moments, and the counters of dead
- * latents. Every autoencoder has the four tensors named here; an architecture may have more.
+ * Everything that a training step changes: trained tensors with Adam's moments, and the counters of
+ * dead latents. Every autoencoder has the four tensors named here; an architecture may have more.
  * Encoder and decoder are both {@code [d_sae, width]}.
  */
 public final class TrainingState {
@@ -31,7 +31,7 @@ public final class TrainingState {
   private final Matrix bDec;
 
   /**
-   * A state of given tensors.
+   * A state of the given tensors.
    *
    * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
    *     that of files and of the sum of squares that clipping takes (numerics rule 7)
@@ -65,9 +65,9 @@ public final class TrainingState {
   }
 
   /**
-   * This state with another tensor.
+   * This state with one more tensor.
    *
-   * @param parameter its name is new
+   * @param parameter the tensor, with a new name
    * @return a state on the same memory
    */
   public TrainingState plus(Parameter parameter) {

@@ -12,9 +12,9 @@ import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
 
 /**
- * A step that this device has fused passes for, with its parts laid flat: planned once, read in
- * every loop. Its form is TopK by value with ReLU before or after; its terms are the
- * reconstruction, Multi-TopK and AuxK.
+ * A step that this device has fused passes for, flattened into the values that its loops read. Its
+ * form is TopK by value with ReLU before or after; its terms are the reconstruction, Multi-TopK and
+ * AuxK.
  *
  * @param step the whole step
  * @param dIn width of input and output
@@ -62,7 +62,7 @@ public record FusedSpec(
   }
 
   /**
-   * Lays a step flat.
+   * Flattens a step.
    *
    * @param step a step that {@link #execution} calls fused
    */
@@ -110,12 +110,12 @@ public record FusedSpec(
     return step.forward().normalization() != InputNormalization.NONE;
   }
 
-  /** What the batch is multiplied by. */
+  /** The batch's input factor. */
   float inputFactor() {
     return step.forward().inputFactor();
   }
 
-  /** How the decoder's rows are kept at unit norm. */
+  /** How decoder rows are kept at unit norm. */
   DecoderNormRule decoderNorm() {
     return step.decoderNorm();
   }
