@@ -40,7 +40,8 @@ public interface Device extends Kernels, AutoCloseable {
   Guarantee guarantee();
 
   /**
-   * How {@link #compile} would run a step.
+   * How {@link #compile} would run a step on a {@linkplain TrainingState#isPlain plain} state; any
+   * other state is updated by a composed step.
    *
    * @param spec the step
    * @return fused or composed, and why

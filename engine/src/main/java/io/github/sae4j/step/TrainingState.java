@@ -23,6 +23,8 @@ public final class TrainingState {
   /** Name of the decoder's bias, {@code [1, d_out]}. */
   public static final String B_DEC = "b_dec";
 
+  private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
+
   private final List<Parameter> parameters;
   private final long[] sinceFired;
   private final Matrix wEnc;
@@ -103,6 +105,16 @@ public final class TrainingState {
                         + parameters.stream().map(Parameter::name).toList()
                         + ", got "
                         + name));
+  }
+
+  /**
+   * Whether the state has the four tensors of every autoencoder, in the order above, and no others.
+   * Fused steps know only those; any other state is updated by a composed step.
+   *
+   * @return true if nothing else is trained
+   */
+  public boolean isPlain() {
+    return parameters.stream().map(Parameter::name).toList().equals(PLAIN);
   }
 
   /**

@@ -582,7 +582,7 @@ public final class VectorDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return execution(spec).fused()
+    return execution(spec).fused() && state.isPlain()
         ? new FusedTrainingStep(pool, spec, state)
         : Device.super.compile(spec, state);
   }

@@ -7,6 +7,7 @@ import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
@@ -45,9 +46,9 @@ public record FusedSpec(
 
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
-    if (!(step.forward().activation() instanceof Ranked ranked)
-        || ranked.scope() != Ranked.Scope.ROW
-        || ranked.order() != Ranked.Order.VALUE
+    // The pattern names all components: one that is added has to be decided on here to compile.
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _))
+        || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no passes for " + step.forward().activation());
     }
