@@ -110,7 +110,7 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    // Rows are paired, so a row that is not finite is an error here.
+    // Pairs stay pairs: a row that is not finite is an error here.
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(

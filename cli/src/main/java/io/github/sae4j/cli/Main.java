@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * The entry point. It refers to no class of another library, so that a plain {@code java -jar},
- * whose class path is that one jar, can find the libraries or say what is missing: the build puts
- * them into {@code lib/} beside the jar.
+ * The entry point. It names no class of an optional library, so that a plain {@code java -jar},
+ * whose class path is that one jar, can say what is missing or find it: the build puts the
+ * libraries of the command line into {@code lib/} beside the jar.
  */
 public final class Main {
   private Main() {}

@@ -40,8 +40,8 @@ final class ResultNotes {
       lines.add(
           String.format(
               Locale.ROOT,
-              "FVU %.3f in training: the same for the last batch logged; if it is far lower, the"
-                  + " SAE has overfitted its rows.",
+              "FVU %.3f in training: the same of the last batch logged; far below the other, the"
+                  + " SAE has learned its rows by heart.",
               trainingFvu));
     }
     if (last.isPresent()) {

@@ -100,7 +100,7 @@ final class TrainCommand implements Callable<Integer> {
       description =
           "With "
               + RESUME
-              + ": extends a finished run, by more --epochs, --steps or --training-samples.")
+              + ": makes a finished run longer, by more --epochs, --steps or --training-samples.")
   private boolean extend;
 
   @Option(
@@ -307,7 +307,7 @@ final class TrainCommand implements Callable<Integer> {
           folder.path()
               + " is finished, and options differ from it: "
               + String.join("; ", differences)
-              + " (--extend extends a finished run)");
+              + " (--extend makes a finished run longer)");
     }
   }
 

@@ -111,8 +111,7 @@ class CasesTest {
     Path run = folder.resolve("run");
     assertRefused(
         train(run, rows, "--epochs", 2), "row 700 holds", "--on-bad-rows skip", "--mask FILE");
-    assertTrue(
-        console.err().contains("to continue: --resume-from-checkpoint " + run), console::err);
+    assertTrue(console.err().contains("to go on: --resume-from-checkpoint " + run), console::err);
     assertRefused(console.run("train", "--resume-from-checkpoint", run), "row 700 holds");
     String given =
         option.startsWith("--mask=") ? "--mask=" + CASES.resolve(option.substring(7)) : option;

@@ -108,7 +108,7 @@ public final class Manifest {
     try {
       digest = MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java runtime has SHA-256", e);
+      throw new AssertionError("every Java has SHA-256", e);
     }
     try (DiskFile open = DiskFile.open(file, StandardOpenOption.READ)) {
       ByteBuffer buffer = ByteBuffer.allocate(BUFFER);

@@ -15,8 +15,8 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * One writer for each run's folder: an operating system lock on {@code .lock}, released when the
- * process ends, however it ends. The file stays.
+ * One writer for each run's folder: a lock of the operating system on {@code .lock}, which dies
+ * with the process, however it dies. The file stays.
  */
 final class RunLock implements AutoCloseable {
   static final String NAME = ".lock";
@@ -75,7 +75,7 @@ final class RunLock implements AutoCloseable {
     }
   }
 
-  /** Once it holds the lock the channel is not used again: an interrupt would close it. */
+  /** The channel is touched no more once it has the lock, or an interrupt would drop it. */
   private static RunLock lock(Path run, Path folder) throws IOException {
     FileChannel channel = null;
     try {

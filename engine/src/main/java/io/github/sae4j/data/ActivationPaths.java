@@ -212,7 +212,7 @@ final class ActivationPaths {
     return files.stream().map(file -> new Found(file, false)).toList();
   }
 
-  /** A hint about PyTorch files, for a folder that holds no other activations. */
+  /** Files of PyTorch in a folder that has nothing else to offer. */
   private static Optional<String> torch(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return Optional.empty();

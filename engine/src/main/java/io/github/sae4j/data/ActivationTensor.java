@@ -30,8 +30,8 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
 
   /**
    * Chooses: the tensor of the given name, else the one called {@code activations}, else the only
-   * float tensor of rank 2 or 3. An npy file holds one tensor without a name: the given name is
-   * then ignored.
+   * float tensor of rank 2 or 3. An npy file holds one tensor without a name: there the given name
+   * is not looked at.
    *
    * <p>A tensor that is named, by the user or by convention, and cannot be used is an error: what
    * lies beside it (scales, means, positions) is no substitute. For the same reason the only float

@@ -55,7 +55,7 @@ public final class FiniteRows {
     return -1;
   }
 
-  /** As above for a row of a matrix, through a scratch array of its width. */
+  /** The same of a row of a matrix, through a scratch array of its width. */
   static int badColumn(Matrix x, int row, int[] bits) {
     MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
     int top = 0;

@@ -2,7 +2,7 @@ package io.github.sae4j.data;
 
 import java.util.Locale;
 
-/** What to do with a row of activations that holds a value not finite in {@code f32}. */
+/** What becomes of a row of activations with a value that is not a finite number of {@code f32}. */
 public enum OnBadRows {
   /** Reading it is an error that names it. */
   ERROR,

@@ -7,11 +7,11 @@ import java.util.function.LongPredicate;
  * Which rows of a stream are left out although they have a place in it. The place stays empty:
  * their batch is shorter, and no other row moves.
  *
- * @param onBadRows what to do with rows that are not finite
+ * @param onBadRows what becomes of rows that are not finite
  * @param removed whether a row of the stream's source was masked after the stream was laid out
  */
 public record RowRules(OnBadRows onBadRows, LongPredicate removed) {
-  /** Every row is used; one that is not finite is an error. */
+  /** Every row takes part; one that is not finite is an error. */
   public static final RowRules ALL = new RowRules(OnBadRows.ERROR, row -> false);
 
   /** Refuses missing parts. */

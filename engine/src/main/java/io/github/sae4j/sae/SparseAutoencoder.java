@@ -19,13 +19,13 @@ import java.util.Objects;
  * <p>For a row x: {@code pre = (x − b_dec) W_encᵀ + b_enc}, from which the {@linkplain
  * SaeConfig#activation activation} forms the code a; {@code x̂ = Σ a_i W_dec[i] + b_dec}. b_dec is
  * subtracted where the configuration says so. Where the SAE normalises its rows ({@link
- * InputNormalization}), x is the normalised row and the normalisation of x̂ is undone; a skip
- * connection adds {@code x Sᵀ}. {@link #reconstruct} does all of this; to decode only, such an SAE
- * needs the rows that were encoded.
+ * InputNormalization}), x is the normalised row and x̂ is brought back; a skip connection adds
+ * {@code x Sᵀ}. {@link #reconstruct} does all of it; to decode alone, such an SAE needs the rows
+ * that were encoded.
  *
- * <p>Every method comes in three forms: off-heap matrices of the device's memory for batches
+ * <p>There are three forms of every method: off-heap matrices of the device's memory for batches
  * ({@link Device#openMemory()}), arrays that are allocated for the result, and arrays or segments
- * of one row that the caller provides. The first and the last do not allocate once warm.
+ * of one row that the caller brings. The first and the last allocate nothing once warm.
  *
  * <p>Thread-safe. After {@link #close()} all methods throw {@link IllegalStateException}, and so do
  * calls that are running when it is closed.
@@ -448,7 +448,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * A latent's row of the encoder: the direction that it detects.
+   * What a latent looks for: its row of the encoder.
    *
    * @param latent in {@code [0, d_sae)}
    * @return {@code [d_in]}
@@ -491,9 +491,7 @@ public final class SparseAutoencoder implements AutoCloseable {
     weights.close();
   }
 
-  /**
-   * Encodes the rows of a chunk; the workspace keeps what is needed to undo their normalisation.
-   */
+  /** Encodes the rows of a chunk; what undoes their normalisation stays in the workspace. */
   private void encodeChunk(int first, Matrix x, SparseCodes out, Workspace space) {
     try {
       encoder.encode(normalizes ? normalize(x, space) : x, out);

@@ -278,7 +278,7 @@ public final class Trainer implements AutoCloseable {
     return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
   }
 
-  /** Rows are finite when they are read, but may not be after multiplication by the factor. */
+  /** Rows are finite as they are read; times the normalisation factor they may not be. */
   private void expectScaled(Batch batch, NonFiniteException cause) {
     float[] row = new float[batch.x().cols()];
     for (int b = 0; b < batch.rows(); b++) {

@@ -109,7 +109,7 @@ public final class TrainingRun {
   /** Which rows are left out, and from which step. */
   private RowRecord rowRecord = RowRecord.NONE;
 
-  /** The step of the newest checkpoint, or of the one that this process started from. */
+  /** The step of the newest checkpoint, or the one that this process started from. */
   private long kept;
 
   /**
@@ -587,7 +587,7 @@ public final class TrainingRun {
     }
   }
 
-  /** Runs one step. If its rows cannot be read, a checkpoint is written before the run ends. */
+  /** One step. Where its rows cannot be had, what was done so far is kept before the run ends. */
   private StepRecord step(CheckpointStore store, Trainer trainer, MetricsLog log, boolean logs)
       throws IOException {
     int named = trainer.progress().leftOut().named().size();
@@ -616,7 +616,7 @@ public final class TrainingRun {
       listener.warning(
           "stopped after step "
               + trainer.stepsDone()
-              + ", up to which everything is saved; to continue: --resume-from-checkpoint "
+              + ", up to which all is kept; to go on: --resume-from-checkpoint "
               + settings.folder().path()
               + (failure instanceof BadRowException
                   ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
@@ -665,8 +665,8 @@ public final class TrainingRun {
   /**
    * Appends a line to the log.
    *
-   * @param before whether the last line was written; if not, no further warning is given
-   * @return whether this one was written
+   * @param before whether the last line was written; if not, another complaint would say no more
+   * @return whether this one was
    */
   private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
       throws IOException {

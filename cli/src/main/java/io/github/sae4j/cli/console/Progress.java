@@ -41,7 +41,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
   private double fvu = Double.NaN;
   private StepRecord last;
 
-  /** Length of the line on the terminal. Also drawn by the bar's thread. */
+  /** Length of the line that stands on the terminal. Drawn by the bar's thread too. */
   private int drawn;
 
   public Progress(Style style, PrintStream err) {
@@ -77,7 +77,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
     }
   }
 
-  /** Redraws the line in the current width of the terminal. */
+  /** Draws over the line before, in the width that the terminal has now. */
   private final class OneLine implements ProgressBarConsumer {
     @Override
     public int getMaxRenderedLength() {
@@ -102,10 +102,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
     }
   }
 
-  /**
-   * Moves to the start of the drawn line, which a narrower window has wrapped, and clears from
-   * there.
-   */
+  /** Goes to where the drawn line begins, which a narrower window broke, and clears from there. */
   private String erase() {
     int rows = drawn == 0 ? 0 : (drawn - 1) / Math.max(columns.getAsInt(), 1);
     return "\r" + (rows > 0 ? "\u001b[" + rows + "A" : "") + "\u001b[J";
@@ -162,7 +159,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
   }
 
   private String line(StepRecord record, long now) {
-    // Over the last seconds only: the first steps are slow, before the JVM has compiled them.
+    // Of the last seconds alone: the first steps are slow, before the JVM has compiled them.
     double rate = (record.number() - lastStep) / ((now - lastLine) * 1e-9);
     return String.format(
         Locale.ROOT,

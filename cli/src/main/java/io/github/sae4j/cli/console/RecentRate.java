@@ -15,7 +15,7 @@ public final class RecentRate {
 
   private final Deque<Done> recent = new ArrayDeque<>();
 
-  /** Records the number of steps done. */
+  /** Notes that so many steps are done. */
   public void add(long step, long nanos) {
     recent.addLast(new Done(step, nanos));
     while (recent.size() > FEWEST_STEPS + 1 && nanos - second().nanos() >= WINDOW_NANOS) {
@@ -35,7 +35,7 @@ public final class RecentRate {
     return all.next();
   }
 
-  /** Steps per second; NaN until enough steps are done. */
+  /** Steps per second; NaN while too few are done to say. */
   public double stepsPerSecond() {
     if (recent.isEmpty() || recent.getLast().step() - recent.getFirst().step() < FEWEST_STEPS) {
       return Double.NaN;

@@ -69,7 +69,7 @@ public final class ActivationOptions {
       if (path.isBlank()) {
         throw new ConfigException("activations", "expected a path, got '" + path + "'");
       }
-      // --activations takes all words that follow, so a mistyped option is one of them.
+      // As many words follow --activations as there are: a mistyped option is one of them.
       if (path.startsWith("-")) {
         List<String> flags =
             spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();

@@ -34,7 +34,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
    *
    * @param file the file
    * @param command the command whose options it may hold
-   * @param onTheLine arguments of the command line, which win
+   * @param onTheLine arguments given besides, which win
    */
   public static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
       throws IOException {

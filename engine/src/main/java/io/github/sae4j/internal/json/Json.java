@@ -249,7 +249,7 @@ public final class Json {
             utf8, StandardCharsets.UTF_8.newDecoder())); // this decoder reports errors
   }
 
-  /** Decodes strictly; Jackson's own decoders accept overlong forms and surrogates. */
+  /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
   public static String decode(Path source, byte[] utf8) throws BadFileException {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();

@@ -133,12 +133,12 @@ public final class TorchFile implements Closeable {
     }
   }
 
-  /** Whether a file is a zip archive of torch: its pickle is in a folder. */
+  /** Whether a file is a zip of torch: it has a pickle in a folder of its own. */
   static boolean isArchive(Path path) throws IOException {
     try (ZipFile zip = new ZipFile(path.toFile())) {
       return zip.stream().anyMatch(entry -> isPickle(entry.getName()));
     } catch (ZipException | EOFException e) {
-      return false; // the reader of npz files reports what is wrong
+      return false; // the reader of npz files says what is wrong
     }
   }
 
