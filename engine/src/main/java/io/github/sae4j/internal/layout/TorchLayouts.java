@@ -77,7 +77,7 @@ final class TorchLayouts implements Layout {
           path,
           "expected a dictionary of tensors, found none"
               + (file.value() instanceof TorchFile.Opaque opaque ? " but an " + opaque.what() : "")
-              + "; save a module that was saved as a whole again, as its state_dict()");
+              + "; a module saved as a whole must be saved again as its state_dict()");
     }
     return new BadFileException(
         path,

@@ -393,7 +393,7 @@ class WrongLoadTest {
     byte[] pickle =
         new HandMadePickle().global("overcomplete.sae", "TopKSAE").op(')', 0x81, '}', 'b').end();
     Files.write(file, HandMadePickle.archive(pickle));
-    assertTrue(refusal(file).contains("again, as its state_dict()"));
+    assertTrue(refusal(file).contains("must be saved again as its state_dict()"));
     Files.write(file, torch("fc.weight", ENCODER, N));
     assertTrue(refusal(file).contains("found [fc.weight]"));
   }
