@@ -21,7 +21,7 @@ import java.util.Set;
 final class RunLock implements AutoCloseable {
   static final String NAME = ".lock";
 
-  /** How the file begins, so that it is known for ours. */
+  /** The start of the file, by which we recognise it. */
   private static final String MARK = "sae4j pid ";
 
   private static final int MOST_BYTES = 64;
@@ -86,7 +86,7 @@ final class RunLock implements AutoCloseable {
               StandardOpenOption.CREATE,
               StandardOpenOption.READ,
               StandardOpenOption.WRITE,
-              // Nobody else's file is written to, whatever lies in a folder that somebody gave.
+              // Never overwrite a file that is not ours, whatever the user's folder holds.
               LinkOption.NOFOLLOW_LINKS);
       FileLock lock = channel.tryLock();
       if (lock == null) {
@@ -119,7 +119,7 @@ final class RunLock implements AutoCloseable {
       held = HELD.contains(run.toRealPath());
     }
     if (held) {
-      return true; // opened here, it would lose its lock
+      return true; // opening it here would drop its lock
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return channel.size() == 0 || read(channel).startsWith(MARK);
@@ -132,7 +132,7 @@ final class RunLock implements AutoCloseable {
     return new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
   }
 
-  /** What the holder wrote of itself, for people; it need not be true. */
+  /** The PID that the holder recorded; informational only. */
   private static String holder(FileChannel channel) {
     try {
       String text = read(channel).strip();
@@ -155,12 +155,12 @@ final class RunLock implements AutoCloseable {
     if (!Files.exists(file)) {
       throw new IOException(
           file
-              + " was removed: without it another process could write to this run too; the run can"
+              + " was removed: without it another process could also write to this run; the run can"
               + " be resumed");
     }
     Object now = identity();
     if (identity != null && !identity.equals(now)) {
-      throw new IOException("the run's folder " + folder + " was replaced by another");
+      throw new IOException("the run's folder " + folder + " was replaced by another folder");
     }
   }
 

@@ -21,9 +21,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where a training run stands, apart from its tensors: with them, all that resuming needs. Lies
- * beside the SAE's files as {@code trainer_state.json} and {@code trainer_state.safetensors} (raw
- * weights and Adam's moments as F32, counters as I64), every number with all its bits.
+ * The state of a training run apart from its tensors; together they are all that resuming needs.
+ * Stored beside the SAE's files as {@code trainer_state.json} and {@code trainer_state.safetensors}
+ * (raw weights and Adam's moments as F32, counters as I64), every number bit for bit.
  *
  * @param step optimizer steps done
  * @param samples rows trained on, {@code n_training_samples}
@@ -33,7 +33,7 @@ import java.util.Map;
  * @param metricsBytes size of {@code metrics.jsonl} when this was written
  * @param config everything that defines the run, as JSON
  * @param data identity of the activations, as JSON
- * @param extra whatever else the trainer wants back, as JSON
+ * @param extra further state of the trainer, as JSON
  */
 public record TrainerState(
     long step,

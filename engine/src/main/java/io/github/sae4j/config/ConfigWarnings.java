@@ -4,16 +4,16 @@ import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a configuration allows and its user probably does not mean. */
+/** Warnings for valid but probably unintended settings. */
 public final class ConfigWarnings {
   private ConfigWarnings() {}
 
   /**
-   * Looks for what does not fit the length of the run.
+   * Looks for settings that do not fit the length of the run.
    *
    * @param config the configuration
    * @param steps optimizer steps of the run
-   * @return one line each, with the numbers; usually none
+   * @return one line per warning, with the numbers; usually none
    */
   public static List<String> of(TrainingConfig config, long steps) {
     List<String> lines = new ArrayList<>();

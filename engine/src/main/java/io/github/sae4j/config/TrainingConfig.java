@@ -26,12 +26,12 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * What training computes, not where it runs or how it is shown: a value for each row of {@link
- * TrainingOptions}, grouped by what it is about. Immutable. Options are named as SAELens names them
- * ({@code d_sae}); an empty optional is null, {@code auto} or {@code none}.
+ * What training computes, not where it runs or how it is reported: a value for each row of {@link
+ * TrainingOptions}, grouped by concern. Immutable. Options are named as SAELens names them ({@code
+ * d_sae}); an empty optional is null, {@code auto} or {@code none}.
  */
 public final class TrainingConfig {
-  /** SAELens's {@code lr_end} where none is given is lr over this. */
+  /** SAELens's default {@code lr_end} is lr divided by this. */
   private static final double LR_END_DIVISOR = 10;
 
   private final OptionValues values;
@@ -251,9 +251,9 @@ public final class TrainingConfig {
   }
 
   /**
-   * This configuration with what follows from the width of the data written out, so that files say
-   * it: {@code d_sae}, {@code lr}, {@code lr_end}, {@code auxk}, {@code shuffle_seed}. A {@code
-   * mse_scale} that is to be measured on the data stays auto.
+   * This configuration with everything that follows from the width of the data made explicit, so
+   * that files record it: {@code d_sae}, {@code lr}, {@code lr_end}, {@code auxk}, {@code
+   * shuffle_seed}. A {@code mse_scale} that is to be measured on the data stays auto.
    *
    * @param dIn width of the input
    * @return a configuration that computes the same on rows of that width
@@ -283,7 +283,7 @@ public final class TrainingConfig {
     return schedule.lrEnd().orElse(peak / LR_END_DIVISOR);
   }
 
-  /** Dead latents per row of AuxK; 0 if half of the width is none. */
+  /** Dead latents per row of AuxK; 0 if half of the width rounds to 0. */
   private int kAux(int dIn) {
     return auxK.auxk()
         .orElse(
@@ -356,7 +356,7 @@ public final class TrainingConfig {
   }
 
   /**
-   * How dead latents are counted.
+   * The rule for dead latents.
    *
    * @return unit, window and the rest
    */

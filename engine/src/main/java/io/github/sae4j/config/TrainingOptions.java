@@ -50,7 +50,7 @@ public final class TrainingOptions {
               Concern.RUN,
               choice(Recipe.class),
               "saelens",
-              "the peer whose training is followed; says where other options start"));
+              "the peer whose training is followed; sets the defaults of the other options"));
 
   static final Option<OptionalInt> D_SAE =
       TABLE.add(
@@ -231,7 +231,7 @@ public final class TrainingOptions {
                   Concern.LOSS,
                   choice(Reconstruction.Measure.class),
                   "squared_error",
-                  "what the reconstruction is held to")
+                  "loss of the reconstruction")
               .in("fvu", ELEUTHER)
               .in("scaled_mse", OPENAI));
 
@@ -312,7 +312,11 @@ public final class TrainingOptions {
   static final Option<AuxKRule> AUXK_RULE =
       TABLE.add(
           new Option<>(
-                  "auxk_rule", Concern.AUXK, choice(AuxKRule.class), "half_d_in", "what auto is")
+                  "auxk_rule",
+                  Concern.AUXK,
+                  choice(AuxKRule.class),
+                  "half_d_in",
+                  "the rule for auxk auto")
               .in("half_d_sae", SAELENS_PR370));
 
   static final Option<Boolean> AUX_SCALED_BY_DEAD =
@@ -486,7 +490,7 @@ public final class TrainingOptions {
                   Concern.START,
                   choice(WeightInit.class),
                   "decoder_transpose",
-                  "how encoder and decoder start")
+                  "initial encoder and decoder")
               .in("independent", SAELENS_PR370)
               .in("encoder_clone", ELEUTHER)
               .in("calibrated_encoder_clone", OPENAI));
@@ -508,7 +512,7 @@ public final class TrainingOptions {
                   Concern.START,
                   choice(BDecInit.class),
                   "zeros",
-                  "where b_dec starts, of the first batch")
+                  "initial b_dec, from the first batch")
               .in("mean", ELEUTHER)
               .in("geometric_median", SAELENS_PR370, OPENAI, DICTIONARY_LEARNING));
 

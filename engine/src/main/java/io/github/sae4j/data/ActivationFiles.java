@@ -31,13 +31,13 @@ import java.util.stream.Collectors;
 public final class ActivationFiles implements ActivationSource {
   private static final int MOST_OPEN = 256;
 
-  /** Rows are sorted with their place in the batch packed beneath: 2^16 places, 2^47 rows. */
+  /** Rows are sorted with their place in the batch in the low bits: 2^16 places, 2^47 rows. */
   private static final int PLACE_BITS = 16;
 
   private static final int MOST_PLACES = 1 << PLACE_BITS;
   private static final long MOST_ROWS = 1L << Long.SIZE - 1 - PLACE_BITS;
 
-  /** Neighbouring rows are read together up to this size, then copied to their places. */
+  /** Neighbouring rows are read together, up to this size, then copied to their places. */
   private static final int SCRATCH_BYTES = 1 << 18;
 
   private final List<Path> paths;
@@ -133,7 +133,7 @@ public final class ActivationFiles implements ActivationSource {
       if (!file.named()) {
         Optional<String> labels = files.labels(path, tensorName);
         if (labels.isPresent()) {
-          leftOut.add(path + " is left out: it holds no activations but " + labels.get());
+          leftOut.add(path + " is left out: it holds no activations, only " + labels.get());
           continue;
         }
       }

@@ -9,7 +9,7 @@ public sealed interface Term permits Reconstruction, MultiTopK, AuxK {
   /**
    * Its name in metrics.
    *
-   * @return what follows {@code losses/}, for instance {@code mse_loss}
+   * @return the part after {@code losses/}, for instance {@code mse_loss}
    */
   String metric();
 
@@ -23,7 +23,7 @@ public sealed interface Term permits Reconstruction, MultiTopK, AuxK {
   /**
    * Whether it divides by the total variance of the micro-batch, Σ‖x − x̄‖².
    *
-   * @return true if a step with this term has to form the variance
+   * @return true if a step with this term has to compute the variance
    */
   boolean needsVariance();
 }

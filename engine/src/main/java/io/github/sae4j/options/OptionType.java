@@ -9,11 +9,11 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 
 /**
- * How the values of an option are read, checked and written. Outside they are plain: a number, a
- * boolean, text or null, as JSON holds them; text is read like the value it spells, since a command
- * line has nothing else. An empty optional is null, {@code auto} or {@code none}.
+ * How the values of an option are read, checked and written. External values are plain: a number, a
+ * boolean, text or null, as in JSON; text is read like the value it spells, since a command line
+ * has nothing else. An empty optional is null, {@code auto} or {@code none}.
  *
- * @param <T> type of the values inside
+ * @param <T> type of the parsed values
  */
 public final class OptionType<T> {
   /** Reads a plain value. */
@@ -128,7 +128,7 @@ public final class OptionType<T> {
   }
 
   /**
-   * One of an enum's constants, where the peers have a plain switch: true and false are understood.
+   * One of an enum's constants, where the peers have a boolean: true and false are accepted.
    *
    * @param on what true means
    * @param off what false means
@@ -170,7 +170,7 @@ public final class OptionType<T> {
   }
 
   /**
-   * What values there are, in words.
+   * Describes the possible values.
    *
    * @return bounds of a number or the names to choose from; empty if all values of the kind will do
    */

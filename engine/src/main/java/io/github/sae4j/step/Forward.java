@@ -12,8 +12,8 @@ import io.github.sae4j.kernels.Shapes;
  * @param rescaleByDecoderNorm rank by pre-activation times decoder norm
  * @param subtractBDec encode x − b_dec instead of x
  * @param normalization what is done to each input row and undone on the output
- * @param inputFactor every element of a batch is multiplied by this first, one rounding; what is
- *     reconstructed is the product. 1 leaves the batch as it is
+ * @param inputFactor every element of a batch is multiplied by this first, in one rounding; the
+ *     product is also the target of the reconstruction. 1 leaves the batch unchanged
  */
 public record Forward(
     Activation activation,

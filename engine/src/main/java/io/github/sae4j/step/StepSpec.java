@@ -8,8 +8,8 @@ import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 
 /**
- * What one training step computes: its parts, nothing that changes from step to step. The order of
- * a step is fixed; the parts fill it:
+ * What one training step computes: its parts, and nothing that changes from step to step. The order
+ * of a step is fixed:
  *
  * <ol>
  *   <li>decoder rows to unit norm ({@link DecoderNormRule.When#BEFORE_FORWARD})
@@ -82,7 +82,7 @@ public record StepSpec(
   }
 
   /**
-   * The same step on rows that are multiplied first.
+   * The same step with another input factor.
    *
    * @param factor see {@link Forward#inputFactor}
    * @return the changed step

@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Everything a training step changes: trained tensors with Adam's moments, and the counters of dead
- * latents. Every autoencoder has the four tensors named here; an architecture may have more.
+ * Everything that a training step changes: trained tensors with Adam's moments, and the counters of
+ * dead latents. Every autoencoder has the four tensors named here; an architecture may have more.
  * Encoder and decoder are both {@code [d_sae, width]}.
  */
 public final class TrainingState {
@@ -23,6 +23,8 @@ public final class TrainingState {
   /** Name of the decoder's bias, {@code [1, d_out]}. */
   public static final String B_DEC = "b_dec";
 
+  private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
+
   private final List<Parameter> parameters;
   private final long[] sinceFired;
   private final Matrix wEnc;
@@ -31,7 +33,7 @@ public final class TrainingState {
   private final Matrix bDec;
 
   /**
-   * A state of given tensors.
+   * A state of the given tensors.
    *
    * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
    *     that of files and of the sum of squares that clipping takes (numerics rule 7)
@@ -65,9 +67,9 @@ public final class TrainingState {
   }
 
   /**
-   * This state with another tensor.
+   * This state with one more tensor.
    *
-   * @param parameter its name is new
+   * @param parameter the tensor, with a new name
    * @return a state on the same memory
    */
   public TrainingState plus(Parameter parameter) {
@@ -103,6 +105,16 @@ public final class TrainingState {
                         + parameters.stream().map(Parameter::name).toList()
                         + ", got "
                         + name));
+  }
+
+  /**
+   * Whether the state has the four tensors of every autoencoder, in the order above, and no others.
+   * Fused steps know only those; any other state is updated by a composed step.
+   *
+   * @return true if nothing else is trained
+   */
+  public boolean isPlain() {
+    return parameters.stream().map(Parameter::name).toList().equals(PLAIN);
   }
 
   /**

@@ -550,7 +550,7 @@ class TrainingRunTest {
             () ->
                 run("parts", config.with("steps", 60))
                     .resume(Optional.of(early), Optional.empty(), NEVER));
-    assertTrue(e.getMessage().contains("from before the run was made longer"), e.getMessage());
+    assertTrue(e.getMessage().contains("from before the run was extended"), e.getMessage());
   }
 
   @Test

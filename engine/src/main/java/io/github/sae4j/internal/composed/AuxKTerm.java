@@ -12,7 +12,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * AuxK: q = ê + e, h = q · factor, factor = 2 weight scale/(N M), N the normaliser. With an
- * attached residual g ← g + h. Codes are formed in a space of their own: index j stands for latent
+ * attached residual g ← g + h. Its codes are numbered by dead latent: index j stands for latent
  * dead[j]. Idle while no latent is dead.
  */
 final class AuxKTerm implements ComposedTerm {

@@ -9,12 +9,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A term of the objective in one step, composed from kernels. Made after the main codes are known;
- * then its methods are called in the order in which they stand here, each for all terms in the
- * objective's order before the next.
+ * A term of the objective in one step, composed from kernels. It is created once the main codes are
+ * known; then its methods are called in the order of their declaration, each for all terms, in the
+ * objective's order, before the next method.
  */
 interface ComposedTerm {
-  /** The forms of an objective's terms. */
+  /** The composed forms of an objective's terms. */
   static List<ComposedTerm> of(Objective objective, Pass pass) {
     ReconstructionTerm main = new ReconstructionTerm(objective.reconstruction(), pass);
     List<ComposedTerm> terms = new ArrayList<>();
@@ -30,13 +30,14 @@ interface ComposedTerm {
   }
 
   /**
-   * Marks the latents that this term selects, where a latent that was selected counts as fired.
+   * Marks the latents that this term selects, for recipes in which a selected latent counts as
+   * fired.
    *
    * @param fired by latent
    */
   default void markSelected(boolean[] fired) {}
 
-  /** What it needs of the whole batch before losses: codes, reconstruction, error. */
+  /** Forms what the losses need of the whole batch: codes, reconstruction, error. */
   void forward();
 
   /**
@@ -58,12 +59,12 @@ interface ComposedTerm {
    * Forms the term's gradients, from +0, and adds them to those of the terms before it.
    *
    * @param total gradients so far; the first term overwrites those of the four tensors that every
-   *     autoencoder has, those of others start at 0
+   *     autoencoder has, the others start at 0
    */
   void backward(Gradients total);
 
   /**
-   * What it saw.
+   * What the term computed.
    *
    * @return codes and reconstruction, or null when idle
    */

@@ -27,7 +27,7 @@ public final class Gradients {
     return gradients;
   }
 
-  /** Zero gradients of the four tensors that every autoencoder has, of some of its latents. */
+  /** Zero gradients of the four tensors that every autoencoder has, restricted to some latents. */
   static Gradients ofLatents(int latents, TrainingState state, OffHeap memory) {
     Gradients gradients = new Gradients();
     gradients.tensors.put(TrainingState.W_ENC, memory.matrix(latents, state.wEnc().cols()));
@@ -37,7 +37,7 @@ public final class Gradients {
     return gradients;
   }
 
-  /** Sets the gradients of tensors that only some architectures have to 0, for terms to add to. */
+  /** Zeroes the gradients of tensors that only some architectures have; terms add to them. */
   void clearOthers() {
     tensors.forEach(
         (name, gradient) -> {

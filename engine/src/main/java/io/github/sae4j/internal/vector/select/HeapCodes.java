@@ -16,14 +16,14 @@ public final class HeapCodes {
 
   public HeapCodes() {}
 
-  /** Bytes of codes and the same by latent; 0 latents if these are never built. */
+  /** Bytes of codes, by row and by latent; 0 latents if the latter are never built. */
   public static long bytes(long rows, long k, long latents) {
     long codes = 12 * rows * k + 4 * (rows + 1);
     return latents == 0 ? codes : codes + 8 * rows * k + 8 * latents;
   }
 
   /**
-   * Makes room for a batch whose rows all hold as many latents.
+   * Makes room for a batch whose rows all hold the same number of latents.
    *
    * @param count number of rows
    * @param length latents of each

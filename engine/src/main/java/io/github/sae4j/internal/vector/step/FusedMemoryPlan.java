@@ -7,11 +7,13 @@ import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
 import java.util.List;
 
-/** The memory of {@link FusedTrainingStep}, as formulas; a test holds the real arrays to them. */
+/**
+ * The memory of {@link FusedTrainingStep}, as formulas; a test compares them with the real arrays.
+ */
 public final class FusedMemoryPlan {
   private FusedMemoryPlan() {}
 
-  /** The plan of a step on so many threads. */
+  /** The plan of a step on this many threads. */
   public static MemoryPlan of(FusedSpec spec, int threads) {
     long rows = spec.maxRows();
     long n = spec.dSae();

@@ -7,14 +7,15 @@ import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
 
 /**
- * A step that this device has fused passes for, with its parts laid flat: planned once, read in
- * every loop. Its form is TopK by value with ReLU before or after; its terms are the
- * reconstruction, Multi-TopK and AuxK.
+ * A step that this device has fused passes for, flattened into the values that its loops read. Its
+ * form is TopK by value with ReLU before or after; its terms are the reconstruction, Multi-TopK and
+ * AuxK.
  *
  * @param step the whole step
  * @param dIn width of input and output
@@ -45,9 +46,9 @@ public record FusedSpec(
 
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
-    if (!(step.forward().activation() instanceof Ranked ranked)
-        || ranked.scope() != Ranked.Scope.ROW
-        || ranked.order() != Ranked.Order.VALUE
+    // The pattern names all components: one that is added has to be decided on here to compile.
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _))
+        || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no passes for " + step.forward().activation());
     }
@@ -62,7 +63,7 @@ public record FusedSpec(
   }
 
   /**
-   * Lays a step flat.
+   * Flattens a step.
    *
    * @param step a step that {@link #execution} calls fused
    */
@@ -110,12 +111,12 @@ public record FusedSpec(
     return step.forward().normalization() != InputNormalization.NONE;
   }
 
-  /** What the batch is multiplied by. */
+  /** The batch's input factor. */
   float inputFactor() {
     return step.forward().inputFactor();
   }
 
-  /** How the decoder's rows are kept at unit norm. */
+  /** How decoder rows are kept at unit norm. */
   DecoderNormRule decoderNorm() {
     return step.decoderNorm();
   }

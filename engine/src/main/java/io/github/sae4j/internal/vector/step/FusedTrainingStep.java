@@ -363,7 +363,7 @@ public final class FusedTrainingStep implements TrainingStep {
 
   @Override
   public void synchronize() {
-    // The state is worked on in place.
+    // The state is updated in place.
   }
 
   @Override
