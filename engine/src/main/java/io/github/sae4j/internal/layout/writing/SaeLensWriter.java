@@ -1,0 +1,217 @@
+package io.github.sae4j.internal.layout.writing;
+
+import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensLayout;
+import io.github.sae4j.internal.tensors.SafetensorsOutput;
+import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
+import io.github.sae4j.kernels.Activation.Threshold.Magnitude;
+import io.github.sae4j.memory.ElementType;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeWeights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Writes SAELens's folder as SAELens 6 reads it: {@code cfg.json} and {@code
+ * sae_weights.safetensors} with {@code W_enc [d_in, d_sae]}. {@code sparsity.safetensors}, which
+ * SAELens writes and does not need, is not written: how often latents fire on the rows held out is
+ * in a run's {@code evaluation.json}.
+ *
+ * <p>What is written is folded, so that {@code rescale_acts_by_decoder_norm} is false there: with
+ * true, SAELens would divide and multiply by norms that are 1.
+ */
+public final class SaeLensWriter {
+  /** What SAELens takes as the present layout; without it, or below 6, it re-maps keys. */
+  private static final String VERSION = "6.18.0";
+
+  private static final String RESHAPE = "reshape_activations";
+
+  private final SaeConfig config;
+  private final SaeWeights weights;
+  private final Folding folding;
+
+  private SaeLensWriter(SaeConfig config, SaeWeights weights, Folding folding) {
+    this.config = config;
+    this.weights = weights;
+    this.folding = folding;
+  }
+
+  /**
+   * Writes an SAE into a folder that exists, as F32. Nothing of the weights' size is allocated;
+   * folding happens on the way.
+   *
+   * @param folder receives {@code cfg.json} and {@code sae_weights.safetensors}
+   * @param config what the SAE computes once folded; its metadata is written with the layout's
+   *     version in it
+   * @param weights weights before folding
+   * @param folding what to fold into them
+   * @throws IllegalArgumentException if SAELens has no architecture for it; says what it lacks
+   * @throws IOException if writing fails
+   */
+  public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
+      throws IOException {
+    new SaeLensWriter(config, weights, folding).write(folder);
+  }
+
+  private void write(Path folder) throws IOException {
+    String architecture = architecture();
+    DiskFile.write(folder.resolve(SaeLensLayout.CONFIG), Json.pretty(members(architecture)));
+    Map<String, float[]> extras = extras();
+    List<TensorInfo> tensors = new ArrayList<>();
+    long d = config.dIn();
+    long n = config.dSae();
+    tensors.add(new TensorInfo("W_enc", ElementType.F32, List.of(d, n)));
+    boolean gated = architecture.equals("gated");
+    tensors.add(new TensorInfo(gated ? "b_gate" : "b_enc", ElementType.F32, List.of(n)));
+    tensors.add(new TensorInfo("W_dec", ElementType.F32, List.of(n, (long) config.dOut())));
+    tensors.add(new TensorInfo("b_dec", ElementType.F32, List.of((long) config.dOut())));
+    extras.keySet().forEach(name -> tensors.add(new TensorInfo(name, ElementType.F32, List.of(n))));
+    Matrix skip = weights.wSkip();
+    if (skip != null) {
+      tensors.add(
+          new TensorInfo(
+              "W_skip", ElementType.F32, List.of((long) skip.rows(), (long) skip.cols())));
+    }
+    try (SafetensorsOutput output =
+        SafetensorsOutput.create(folder.resolve(SaeLensLayout.WEIGHTS), Map.of(), tensors)) {
+      FoldedWeights folded = new FoldedWeights(weights, folding);
+      folded.write(output, gated ? "b_gate" : "b_enc", extras);
+      if (skip != null) {
+        output.writeRows("W_skip", 0, skip);
+      }
+      output.finish();
+    }
+  }
+
+  /** SAELens's name for what the SAE computes. */
+  private String architecture() {
+    boolean skip = weights.wSkip() != null;
+    if (skip && !config.transcoder()) {
+      throw lacks("an autoencoder with a skip connection");
+    }
+    String kind = !config.transcoder() ? "" : skip ? "_skip_transcoder" : "_transcoder";
+    return switch (config.activation()) {
+      case Ranked ranked -> {
+        if (!ranked.isTopK() || ranked.relu() == Relu.NONE) {
+          throw lacks("activation " + ranked);
+        }
+        if (config.transcoder()) {
+          throw lacks("a transcoder with TopK");
+        }
+        yield "topk";
+      }
+      case Threshold threshold when threshold.magnitude().isPresent() -> {
+        if (config.transcoder()
+            || !threshold.equals(Threshold.gated(threshold.magnitude().get()))) {
+          throw lacks("a gated transcoder, or a gate that opens elsewhere than at 0");
+        }
+        yield "gated";
+      }
+      case Threshold threshold -> {
+        boolean relu = threshold.equals(Threshold.RELU);
+        String plain = kind.isEmpty() ? "standard" : kind.substring(1);
+        yield relu ? plain : "jumprelu" + kind;
+      }
+    };
+  }
+
+  private static IllegalArgumentException lacks(String what) {
+    return new IllegalArgumentException("SAELens has no architecture for " + what);
+  }
+
+  /**
+   * Vectors {@code [d_sae]} beside the encoder's bias. Folding leaves pre-activations as ranked.
+   */
+  private Map<String, float[]> extras() {
+    Map<String, float[]> extras = new LinkedHashMap<>();
+    if (config.activation() instanceof Threshold threshold) {
+      if (threshold.magnitude().isPresent()) {
+        Magnitude magnitude = threshold.magnitude().get();
+        extras.put("b_mag", magnitude.bias());
+        extras.put("r_mag", logarithms(magnitude.gain()));
+      } else if (!threshold.equals(Threshold.RELU)) {
+        float[] theta = new float[config.dSae()];
+        for (int i = 0; i < theta.length; i++) {
+          theta[i] = threshold.theta(i);
+        }
+        extras.put("threshold", theta);
+      }
+    }
+    return extras;
+  }
+
+  /** {@code r_mag} of gains: where one gives back the very gain, that one. */
+  private static float[] logarithms(float[] gain) {
+    float[] logs = new float[gain.length];
+    for (int i = 0; i < logs.length; i++) {
+      float near = (float) StrictMath.log(gain[i]);
+      logs[i] = near;
+      for (float down = near, up = near, step = 0; step < 4; step++) {
+        if ((float) StrictMath.exp(down) == gain[i]) {
+          logs[i] = down;
+          break;
+        }
+        if ((float) StrictMath.exp(up) == gain[i]) {
+          logs[i] = up;
+          break;
+        }
+        down = Math.nextDown(down);
+        up = Math.nextUp(up);
+      }
+    }
+    return logs;
+  }
+
+  @SuppressWarnings("unchecked") // a copy of a map of strings
+  private static Map<String, Object> finite(Map<String, Object> metadata) {
+    return (Map<String, Object>) Json.finite(metadata, number -> null);
+  }
+
+  private Map<String, Object> members(String architecture) {
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    metadata.put("sae_lens_version", VERSION);
+    metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
+    metadata.put("generator", "sae4j");
+    // Read from Python's JSON it may hold NaN, which no strict reader would take from ours.
+    metadata.putAll(finite(config.metadata().toMap()));
+    metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
+    metadata.remove(RESHAPE);
+    Map<String, Object> members = new LinkedHashMap<>();
+    members.put("architecture", architecture);
+    members.put("d_in", config.dIn());
+    if (config.transcoder()) {
+      members.put("d_out", config.dOut());
+    }
+    members.put("d_sae", config.dSae());
+    if (config.activation() instanceof Ranked ranked) {
+      members.put("k", (int) ranked.k());
+    }
+    members.put("dtype", "float32");
+    members.put("device", "cpu");
+    members.put("apply_b_dec_to_input", config.applyBDecToInput());
+    members.put(
+        "normalize_activations",
+        switch (config.normalization()) {
+          case NONE -> "none";
+          case CONSTANT_NORM -> "constant_norm_rescale";
+          case LAYER_NORM -> "layer_norm";
+        });
+    members.put(RESHAPE, config.metadata().headsFlattened() ? "hook_z" : "none");
+    if (config.activation() instanceof Activation.Ranked) {
+      members.put("rescale_acts_by_decoder_norm", false);
+    }
+    members.put("metadata", metadata);
+    return members;
+  }
+}
