@@ -2,8 +2,8 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.layout.SaeLensWriter;
 import io.github.sae4j.internal.layout.SaeReader;
+import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.ReadOptions;

@@ -4,7 +4,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.json.JsonObject;
-import io.github.sae4j.internal.layout.WeightTensors;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.internal.tensors.TensorFile;

@@ -20,7 +20,7 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
-import io.github.sae4j.internal.layout.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;

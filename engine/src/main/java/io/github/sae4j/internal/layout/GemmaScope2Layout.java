@@ -2,6 +2,13 @@ package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.internal.layout.reading.Asked;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.Declared;
+import io.github.sae4j.internal.layout.reading.Layout;
+import io.github.sae4j.internal.layout.reading.PathHints;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.InputNormalization;

@@ -1,5 +1,9 @@
 package io.github.sae4j.internal.layout;
 
+import io.github.sae4j.internal.layout.reading.Asked;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.sae.ReadOptions;

@@ -1,6 +1,9 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.Layout;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
 import io.github.sae4j.sae.ReadOptions;
 import java.io.IOException;
 import java.util.List;

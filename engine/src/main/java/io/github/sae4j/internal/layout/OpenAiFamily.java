@@ -2,6 +2,10 @@ package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.internal.layout.reading.Asked;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;

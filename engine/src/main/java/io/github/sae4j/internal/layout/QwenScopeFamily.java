@@ -1,6 +1,11 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.layout.reading.Asked;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.PathHints;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;

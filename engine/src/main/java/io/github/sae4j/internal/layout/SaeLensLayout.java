@@ -2,6 +2,12 @@ package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.internal.layout.reading.Asked;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.Gains;
+import io.github.sae4j.internal.layout.reading.Layout;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
@@ -35,9 +41,13 @@ import java.util.stream.Stream;
  * in the middle of training with {@code expected_average_only_in} has. Training checkpoints of
  * BatchTopK become what SAELens exports of them: one threshold for all latents.
  */
-final class SaeLensLayout implements Layout {
-  static final String CONFIG = "cfg.json";
-  static final String WEIGHTS = "sae_weights.safetensors";
+public final class SaeLensLayout implements Layout {
+  /** The file of the configuration. */
+  public static final String CONFIG = "cfg.json";
+
+  /** The file of the weights. */
+  public static final String WEIGHTS = "sae_weights.safetensors";
+
   private static final String SCALER = "activation_scaler.json";
 
   /** SAELens drops factors that torch.allclose takes for ones. */

@@ -2,6 +2,8 @@ package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.ReadOptions;
 import io.github.sae4j.sae.SaeWeights;

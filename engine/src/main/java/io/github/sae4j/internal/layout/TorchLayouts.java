@@ -1,6 +1,10 @@
 package io.github.sae4j.internal.layout;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.Layout;
+import io.github.sae4j.internal.layout.reading.SaeFiles;
+import io.github.sae4j.internal.layout.reading.WeightTensors;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.internal.tensors.TorchFile;
 import io.github.sae4j.sae.ReadOptions;

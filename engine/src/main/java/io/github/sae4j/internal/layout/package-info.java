@@ -1,5 +1,5 @@
 /**
- * Published layouts of SAEs and transcoders: recognised by content, read, and written.
+ * Published layouts of SAEs and transcoders, one class a family: recognised by content, and read.
  *
  * <p>Internal: not part of the API.
  */

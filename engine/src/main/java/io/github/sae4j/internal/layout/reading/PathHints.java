@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import java.nio.file.Path;
 import java.util.OptionalDouble;
@@ -10,18 +10,18 @@ import java.util.regex.Pattern;
  * What the names of folders say of an SAE whose files say little. Only for what does not change the
  * numbers: metadata, and whether the output stands for another activation.
  */
-final class PathHints {
+public final class PathHints {
   private static final Pattern L0 = Pattern.compile("average_l0_(\\d{1,9})");
   private static final Pattern LAYER = Pattern.compile("layer_?(\\d{1,6})(?:[_.].*)?");
 
   private final Path path;
 
-  PathHints(Path path) {
+  public PathHints(Path path) {
     this.path = path.toAbsolutePath();
   }
 
   /** The mean number of active latents: {@code average_l0_71}. */
-  OptionalDouble l0() {
+  public OptionalDouble l0() {
     Matcher found = last(L0);
     return found == null
         ? OptionalDouble.empty()
@@ -29,13 +29,13 @@ final class PathHints {
   }
 
   /** The layer: {@code layer_20}, {@code layer_20_width_16k}, {@code layer3.sae.pt}. */
-  OptionalInt layer() {
+  public OptionalInt layer() {
     Matcher found = last(LAYER);
     return found == null ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(found.group(1)));
   }
 
   /** Whether a folder's name has this word in it. */
-  boolean says(String word) {
+  public boolean says(String word) {
     for (Path name : path) {
       if (name.toString().contains(word)) {
         return true;

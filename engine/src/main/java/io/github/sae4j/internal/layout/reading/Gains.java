@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.kernels.Activation.Threshold;
@@ -6,7 +6,7 @@ import io.github.sae4j.kernels.Activation.Threshold.Magnitude;
 import java.io.IOException;
 
 /** The gated form's tensors: gains are stored as logarithms. */
-final class Gains {
+public final class Gains {
   private Gains() {}
 
   /**
@@ -18,7 +18,7 @@ final class Gains {
    * @param n number of latents
    * @return the activation with gains {@code exp(r_mag)}
    */
-  static Threshold gated(WeightTensors tensors, String logarithms, String bias, int n)
+  public static Threshold gated(WeightTensors tensors, String logarithms, String bias, int n)
       throws IOException {
     float[] gain = tensors.vector(logarithms, n);
     for (int i = 0; i < n; i++) {

@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.writing;
 
 import io.github.sae4j.internal.tensors.SafetensorsOutput;
 import io.github.sae4j.memory.Matrix;
@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.util.Map;
 
 /** Writes weights block by block, folded on the way: training's own weights stay untouched. */
-final class FoldedWeights {
+public final class FoldedWeights {
   /** Values of a block: 8 MiB. */
   private static final int BLOCK = 2 << 20;
 
@@ -19,7 +19,7 @@ final class FoldedWeights {
   private final int dOut;
   private final int dSae;
 
-  FoldedWeights(SaeWeights weights, Folding folding) {
+  public FoldedWeights(SaeWeights weights, Folding folding) {
     this.weights = weights;
     this.folding = folding;
     dIn = weights.dIn();
@@ -28,7 +28,7 @@ final class FoldedWeights {
   }
 
   /** Writes {@code W_enc [d_in, d_sae]}, its bias, {@code W_dec}, {@code b_dec} and vectors. */
-  void write(SafetensorsOutput output, String biasName, Map<String, float[]> extras)
+  public void write(SafetensorsOutput output, String biasName, Map<String, float[]> extras)
       throws IOException {
     try (OffHeap memory = new OffHeap()) {
       writeEncoder(output, memory);

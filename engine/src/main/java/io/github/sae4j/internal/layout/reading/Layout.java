@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.ReadOptions;
@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.util.Optional;
 
 /** A published layout of SAEs: one family of files. */
-interface Layout {
+public interface Layout {
   /**
    * Looks whether this layout is there, by what the files hold, and reads all but the large
    * matrices.

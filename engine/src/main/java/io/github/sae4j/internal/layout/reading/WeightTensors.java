@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.tensors.TensorFile;
@@ -31,7 +31,7 @@ public final class WeightTensors implements Closeable {
    * @param tensor the tensor
    * @param transposed whether its columns are the matrix's rows
    */
-  record Stored(TensorInfo tensor, boolean transposed) {}
+  public record Stored(TensorInfo tensor, boolean transposed) {}
 
   private final TensorFile file;
 
@@ -44,7 +44,7 @@ public final class WeightTensors implements Closeable {
     this.file = file;
   }
 
-  Path path() {
+  public Path path() {
     return file.path();
   }
 
@@ -54,7 +54,7 @@ public final class WeightTensors implements Closeable {
   }
 
   /** Refuses tensors beyond those that are known: they would mean another computation. */
-  void expectOnly(Set<String> known) throws BadFileException {
+  public void expectOnly(Set<String> known) throws BadFileException {
     List<String> others = new ArrayList<>();
     for (TensorInfo tensor : file.tensors()) {
       if (!known.contains(tensor.name())) {
@@ -81,7 +81,7 @@ public final class WeightTensors implements Closeable {
   }
 
   /** Sizes of a tensor, checked to be of so many dimensions, all from 1 to 2^31 − 1. */
-  int[] sizes(String name, int dimensions) throws BadFileException {
+  public int[] sizes(String name, int dimensions) throws BadFileException {
     TensorInfo tensor = file.tensor(name);
     boolean fits = tensor.shape().size() == dimensions;
     for (long size : tensor.shape()) {
@@ -100,22 +100,22 @@ public final class WeightTensors implements Closeable {
   }
 
   /** A matrix stored as it is used: {@code [rows, cols]}. */
-  Stored rows(String name, long rows, long cols) throws BadFileException {
+  public Stored rows(String name, long rows, long cols) throws BadFileException {
     return new Stored(check(name, rows, cols), false);
   }
 
   /** A matrix {@code [rows, cols]} that is stored as {@code [cols, rows]}. */
-  Stored columns(String name, long rows, long cols) throws BadFileException {
+  public Stored columns(String name, long rows, long cols) throws BadFileException {
     return new Stored(check(name, cols, rows), true);
   }
 
   /** The values of a vector of this length. */
-  float[] vector(String name, int length) throws IOException {
+  public float[] vector(String name, int length) throws IOException {
     return values(check(name, length));
   }
 
   /** The value of a tensor of one element, of any number of dimensions and any type. */
-  double scalar(String name) throws IOException {
+  public double scalar(String name) throws IOException {
     TensorInfo tensor = file.tensor(name);
     if (tensor.elements() != 1) {
       throw new BadFileException(
@@ -128,7 +128,7 @@ public final class WeightTensors implements Closeable {
   }
 
   /** Norms of a matrix's rows, by lanes as {@link io.github.sae4j.sae.Folding} forms them. */
-  float[] rowNorms(Stored stored, int rows, int cols) throws IOException {
+  public float[] rowNorms(Stored stored, int rows, int cols) throws IOException {
     try (OffHeap memory = new OffHeap()) {
       Matrix matrix = memory.matrix(rows, cols);
       read(stored, matrix);
@@ -151,7 +151,7 @@ public final class WeightTensors implements Closeable {
   }
 
   /** Reads a matrix. */
-  void read(Stored stored, Matrix target) throws IOException {
+  public void read(Stored stored, Matrix target) throws IOException {
     if (stored.transposed()) {
       readTransposed(stored.tensor(), target);
     } else {
@@ -251,7 +251,7 @@ public final class WeightTensors implements Closeable {
   }
 
   /** Position of the first value that is not finite, or -1. */
-  static int notFinite(float[] values) {
+  public static int notFinite(float[] values) {
     for (int i = 0; i < values.length; i++) {
       if (!Float.isFinite(values[i])) {
         return i;

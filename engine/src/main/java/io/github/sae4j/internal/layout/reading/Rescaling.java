@@ -1,12 +1,12 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.memory.Matrix;
 
 /** Multiplies and divides weights by a factor, one rounding for each. */
-final class Rescaling {
+public final class Rescaling {
   private Rescaling() {}
 
-  static void multiply(Matrix a, float factor) {
+  public static void multiply(Matrix a, float factor) {
     float[] row = new float[a.cols()];
     for (int i = 0; i < a.rows(); i++) {
       a.read(i, 1, row, 0);
@@ -17,7 +17,7 @@ final class Rescaling {
     }
   }
 
-  static void divide(Matrix a, float divisor) {
+  public static void divide(Matrix a, float divisor) {
     float[] row = new float[a.cols()];
     for (int i = 0; i < a.rows(); i++) {
       a.read(i, 1, row, 0);

@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  * An SAE in its files: what it computes, where its matrices are and what has to be folded into
  * them. Made by a {@link Layout}; shapes have been checked, matrices are read by {@link #load}.
  */
-final class Blueprint implements Closeable {
+public final class Blueprint implements Closeable {
   private final String family;
   private final WeightTensors tensors;
   private final SaeConfig config;
@@ -36,28 +36,28 @@ final class Blueprint implements Closeable {
    * @param tensors the open file; closed with this
    * @param config what the SAE computes once everything is folded
    */
-  Blueprint(String family, WeightTensors tensors, SaeConfig config) {
+  public Blueprint(String family, WeightTensors tensors, SaeConfig config) {
     this.family = family;
     this.tensors = tensors;
     this.config = config;
   }
 
   /** The encoder {@code [d_sae, d_in]} with its bias. */
-  Blueprint encoder(WeightTensors.Stored matrix, float[] bias) {
+  public Blueprint encoder(WeightTensors.Stored matrix, float[] bias) {
     wEnc = matrix;
     bEnc = bias;
     return this;
   }
 
   /** The decoder {@code [d_sae, d_out]} with its bias. */
-  Blueprint decoder(WeightTensors.Stored matrix, float[] bias) {
+  public Blueprint decoder(WeightTensors.Stored matrix, float[] bias) {
     wDec = matrix;
     bDec = bias;
     return this;
   }
 
   /** One matrix for encoder and decoder. */
-  Blueprint tied(WeightTensors.Stored matrix, float[] encoderBias, float[] decoderBias) {
+  public Blueprint tied(WeightTensors.Stored matrix, float[] encoderBias, float[] decoderBias) {
     wEnc = matrix;
     bEnc = encoderBias;
     bDec = decoderBias;
@@ -65,37 +65,37 @@ final class Blueprint implements Closeable {
   }
 
   /** A skip connection {@code [d_out, d_in]}; null for none. */
-  Blueprint skip(WeightTensors.Stored matrix) {
+  public Blueprint skip(WeightTensors.Stored matrix) {
     wSkip = matrix;
     return this;
   }
 
   /** What to do with the weights once they are read. */
-  Blueprint fold(Consumer<SaeWeights> folding) {
+  public Blueprint fold(Consumer<SaeWeights> folding) {
     fold = folding;
     return this;
   }
 
   /** Something that whoever loads the SAE should know. */
-  Blueprint warn(String warning) {
+  public Blueprint warn(String warning) {
     warnings.add(warning);
     return this;
   }
 
-  String family() {
+  public String family() {
     return family;
   }
 
-  SaeConfig config() {
+  public SaeConfig config() {
     return config;
   }
 
   /** How the encoder is stored. */
-  ElementType type() {
+  public ElementType type() {
     return wEnc.tensor().type();
   }
 
-  List<String> warnings() {
+  public List<String> warnings() {
     return List.copyOf(warnings);
   }
 
@@ -107,7 +107,7 @@ final class Blueprint implements Closeable {
    * @throws BadFileException if a value is not finite, before or after folding
    * @throws IOException if reading fails
    */
-  SaeWeights load(Device device) throws IOException {
+  public SaeWeights load(Device device) throws IOException {
     Objects.requireNonNull(wEnc, "encoder");
     boolean tied = wDec == null;
     SaeWeights weights =

@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.sae.ReadOptions;
@@ -8,11 +8,11 @@ import java.util.Locale;
 import java.util.OptionalInt;
 
 /** Holds what a reader is told against what the files say. */
-final class Asked {
+public final class Asked {
   private Asked() {}
 
   /** Refuses a wish for another activation than the file has. */
-  static void expectActivation(ReadOptions options, String said, Choice same, Path path)
+  public static void expectActivation(ReadOptions options, String said, Choice same, Path path)
       throws BadFileException {
     if (options.activation().isPresent() && options.activation().get() != same) {
       String asked = options.activation().get().name().toLowerCase(Locale.ROOT);
@@ -22,7 +22,8 @@ final class Asked {
   }
 
   /** The number of latents per row, which the file and this must not say differently. */
-  static int k(ReadOptions options, OptionalInt said, int dSae, Path path) throws BadFileException {
+  public static int k(ReadOptions options, OptionalInt said, int dSae, Path path)
+      throws BadFileException {
     if (said.isEmpty() && options.k().isEmpty()) {
       throw new BadFileException(
           path,

@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.JsonObject;
@@ -14,7 +14,7 @@ import java.util.stream.Stream;
  * The place that a user names: an SAE's folder, or the file of its weights, whose folder may hold
  * the configuration.
  */
-final class SaeFiles {
+public final class SaeFiles {
   /** Files of a folder looked at; folders of SAEs hold a few, of data sets thousands. */
   private static final int MOST = 1000;
 
@@ -24,18 +24,18 @@ final class SaeFiles {
   private final Path path;
   private final boolean isFolder;
 
-  SaeFiles(Path path) {
+  public SaeFiles(Path path) {
     this.path = path;
     this.isFolder = Files.isDirectory(path);
   }
 
   /** What the user named. */
-  Path path() {
+  public Path path() {
     return path;
   }
 
   /** The folder, or the one that the file is in. */
-  Path folder() {
+  public Path folder() {
     return isFolder ? path : path.toAbsolutePath().getParent();
   }
 
@@ -45,7 +45,7 @@ final class SaeFiles {
    * @param name its name; may lead into a folder below
    * @return the file, if the folder has it, or if it is what the user named
    */
-  Optional<Path> weights(String name) {
+  public Optional<Path> weights(String name) {
     if (isFolder) {
       Path file = path.resolve(name);
       return Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
@@ -60,7 +60,7 @@ final class SaeFiles {
    * @return the file named, or the only one of the folder
    * @throws BadFileException if the folder has several
    */
-  Optional<Path> onlyWeights(Pattern names) throws IOException {
+  public Optional<Path> onlyWeights(Pattern names) throws IOException {
     List<Path> found = all(names);
     if (found.size() > 1) {
       throw new BadFileException(
@@ -72,7 +72,7 @@ final class SaeFiles {
   }
 
   /** Any file whose name looks like this. */
-  Optional<Path> first(Pattern names) throws IOException {
+  public Optional<Path> first(Pattern names) throws IOException {
     return all(names).stream().findFirst();
   }
 
@@ -90,12 +90,12 @@ final class SaeFiles {
   }
 
   /** Whether a file is in the folder. */
-  boolean has(String name) {
+  public boolean has(String name) {
     return Files.isRegularFile(folder().resolve(name));
   }
 
   /** A JSON object of the folder, if the file is there. */
-  Optional<JsonObject> json(String name) throws IOException {
+  public Optional<JsonObject> json(String name) throws IOException {
     return has(name)
         ? Optional.of(JsonObject.readForeign(folder().resolve(name)))
         : Optional.empty();

@@ -1,7 +1,8 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.writing;
 
 import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensLayout;
 import io.github.sae4j.internal.tensors.SafetensorsOutput;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.kernels.Activation;

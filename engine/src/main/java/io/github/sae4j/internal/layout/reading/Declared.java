@@ -1,14 +1,14 @@
-package io.github.sae4j.internal.layout;
+package io.github.sae4j.internal.layout.reading;
 
 import io.github.sae4j.internal.json.JsonObject;
 import java.util.OptionalDouble;
 
 /** What configurations declare and nothing computes with: nonsense is passed over, not refused. */
-final class Declared {
+public final class Declared {
   private Declared() {}
 
   /** A mean number of active latents, if the member is one. */
-  static OptionalDouble l0(JsonObject config, String name) {
+  public static OptionalDouble l0(JsonObject config, String name) {
     return config.members().get(name) instanceof Number number
             && number.doubleValue() >= 0
             && Double.isFinite(number.doubleValue())

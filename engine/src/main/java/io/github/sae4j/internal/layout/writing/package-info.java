@@ -1,0 +1,6 @@
+/**
+ * SAEs written in published layouts.
+ *
+ * <p>Internal: not part of the API.
+ */
+package io.github.sae4j.internal.layout.writing;
