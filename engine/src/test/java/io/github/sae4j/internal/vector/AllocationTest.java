@@ -236,7 +236,6 @@ class AllocationTest {
         calls.forEach(
             (name, call) -> {
               long bytes = allocatedBy(call);
-              System.out.println("ALLOC " + name + " " + bytes);
               assertTrue(bytes <= FEW, name + " allocates " + bytes + " bytes a call");
             });
       }
