@@ -22,6 +22,8 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.training;
   exports io.github.sae4j.internal.files to
       io.github.sae4j.cli;
+  exports io.github.sae4j.internal.jobs to
+      io.github.sae4j.cli;
   exports io.github.sae4j.internal.json to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.tensors to

@@ -55,6 +55,7 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("layout.writing")),
           Map.entry("data", Set.of("tensors", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
+          Map.entry("jobs", Set.of("sae", "data", "checkpoint")),
           Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
 

@@ -63,7 +63,7 @@ class ForbiddenCallsTest {
         .and()
         .doNotHaveFullyQualifiedName("io.github.sae4j.internal.files.DiskFile")
         .and()
-        .doNotHaveFullyQualifiedName("io.github.sae4j.checkpoint.RunLock")
+        .doNotHaveFullyQualifiedName("io.github.sae4j.internal.files.FolderLock")
         .should()
         .callMethodWhere(
             describe(
