@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,7 +56,8 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("layout.writing")),
           Map.entry("data", Set.of("tensors", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
-          Map.entry("jobs", Set.of("sae", "data", "checkpoint")),
+          Map.entry("codes", Set.of("tensors")),
+          Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
           Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
 
@@ -77,6 +79,17 @@ class ArchitectureTest {
             .map(JavaClass::getName)
             .toList();
     assertTrue(homeless.isEmpty(), () -> "in no package of the table above: " + homeless);
+  }
+
+  @Test
+  void noRoomIsTooFull() {
+    Map<String, Long> types =
+        ENGINE.stream()
+            .filter(JavaClass::isTopLevelClass)
+            .filter(type -> !type.getSimpleName().equals("package-info"))
+            .collect(Collectors.groupingBy(JavaClass::getPackageName, Collectors.counting()));
+    types.values().removeIf(count -> count <= 22);
+    assertTrue(types.isEmpty(), () -> "packages with more than 22 types: " + types);
   }
 
   @ParameterizedTest

@@ -1,6 +1,11 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.CompareOptions.Subject;
+import io.github.sae4j.bench.results.Check;
+import io.github.sae4j.bench.results.ResultsFile;
+import io.github.sae4j.bench.results.ResultsPage;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Shape;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;

@@ -1,5 +1,7 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.peers.Torch;
+import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.device.DeviceOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,7 +30,7 @@ import java.util.stream.Stream;
  * @param json where results are written
  * @param markdown where the tables are written as Markdown, or null
  */
-record CompareOptions(
+public record CompareOptions(
     Set<Subject> subjects,
     List<Shape> shapes,
     int rounds,

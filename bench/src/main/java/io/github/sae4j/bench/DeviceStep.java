@@ -1,5 +1,10 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.peers.SaelensStep;
+import io.github.sae4j.bench.peers.SparsifyStep;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.bench.scene.Step;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.memory.Matrix;
@@ -11,7 +16,7 @@ import io.github.sae4j.step.TrainingStep;
 import java.util.OptionalDouble;
 
 /** Our training step on one of our devices. */
-final class DeviceStep implements Step {
+public final class DeviceStep implements Step {
   private final OffHeap memory;
   private final TrainingStep step;
   private final Matrix x;
@@ -25,7 +30,7 @@ final class DeviceStep implements Step {
    * @param recipe what it computes
    * @param scene weights and batch
    */
-  DeviceStep(Device device, Recipe recipe, Scene scene) {
+  public DeviceStep(Device device, Recipe recipe, Scene scene) {
     this.memory = device.openMemory();
     Shape shape = scene.shape();
     TrainingState state = TrainingState.allocate(memory, shape.dIn(), shape.dSae());

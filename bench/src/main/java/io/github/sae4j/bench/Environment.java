@@ -1,5 +1,6 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.probes.PeakFlops;
 import io.github.sae4j.memory.HugePages;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -10,7 +11,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Where numbers come from: processor, JDK, flags. */
-final class Environment {
+public final class Environment {
   private Environment() {}
 
   /**

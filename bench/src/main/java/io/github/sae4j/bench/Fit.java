@@ -1,12 +1,18 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.bench.scene.Step;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Time as a function of B and of n: least-squares lines and how well they hold. */
-final class Fit {
+public final class Fit {
   private Fit() {}
 
   /** Times encode and the eleuther step at a quarter, half, three quarters and all of B and n. */

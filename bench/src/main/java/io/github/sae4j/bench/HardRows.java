@@ -1,5 +1,10 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.results.Check;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.EncoderWeights;
@@ -19,7 +24,7 @@ import java.util.SplittableRandom;
  * column of W_enc, because the row is zero but for a single 1. So rows of a tile hit together, and
  * the random ones are no usual batch either: they are what the others are compared with.
  */
-final class HardRows {
+public final class HardRows {
   private static final long SEED = 20261124;
 
   /** What the pre-activations of a row look like along the latents. */

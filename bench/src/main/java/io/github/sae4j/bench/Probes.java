@@ -1,5 +1,11 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.probes.PeakFlops;
+import io.github.sae4j.bench.probes.ReadBandwidth;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -7,7 +13,7 @@ import java.util.List;
 import java.util.Set;
 
 /** The machine's own limits: peak arithmetic and read bandwidth. */
-final class Probes {
+public final class Probes {
   static final String PEAK = "peak FMA probe";
   static final String READ = "read-bandwidth probe";
   private static final int READ_COLS = 1 << 16;

@@ -1,5 +1,13 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.peers.Blas;
+import io.github.sae4j.bench.probes.PeakFlops;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.bench.scene.Step;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
@@ -8,7 +16,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /** One thread against all: product, encode and step, ours and the peers', and the peak probe. */
-final class Scaling {
+public final class Scaling {
   private Scaling() {}
 
   /** Times them in alternating rounds. */

@@ -1,5 +1,12 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.results.Check;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Reference;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
@@ -11,7 +18,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /** One vector at a time, against the time it takes to read the encoder once. */
-final class Serving {
+public final class Serving {
   private static final int WARMUPS = 200;
 
   private Serving() {}

@@ -1,5 +1,12 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.peers.Blas;
+import io.github.sae4j.bench.peers.Peers;
+import io.github.sae4j.bench.results.AlternatingRuns;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.bench.scene.Step;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.kernels.Activation.Ranked;
@@ -12,7 +19,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** Who takes part in a comparison, and the contenders they offer. */
-final class Setup implements AutoCloseable {
+public final class Setup implements AutoCloseable {
   /** The untimed runs our kernels get: enough for the compiler to finish with them. */
   static final int OUR_WARMUPS = 8;
 
@@ -24,7 +31,7 @@ final class Setup implements AutoCloseable {
   private final Device device;
   private final Device single;
 
-  Setup(CompareOptions options) {
+  public Setup(CompareOptions options) {
     this.options = options;
     this.peers = options.peers() ? Peers.open(options.torchBackend()) : Peers.NONE;
     this.device = options.ours() ? open(options.threads()) : null;
@@ -35,36 +42,36 @@ final class Setup implements AutoCloseable {
     return Devices.open(options.device(), options.deviceOptions(threads));
   }
 
-  CompareOptions options() {
+  public CompareOptions options() {
     return options;
   }
 
-  Peers peers() {
+  public Peers peers() {
     return peers;
   }
 
   /** Our device with all threads, or null. */
-  Device device() {
+  public Device device() {
     return device;
   }
 
   /** Our device with that many threads: 1 or all. */
-  Device device(int threads) {
+  public Device device(int threads) {
     return threads == 1 ? single : device;
   }
 
   /** Draws a scene in our device's memory. */
-  Scene scene(Shape shape) {
+  public Scene scene(Shape shape) {
     return new Scene(device == null ? new OffHeap() : device.openMemory(), shape);
   }
 
   /** How contenders are timed. */
-  AlternatingRuns runs() {
+  public AlternatingRuns runs() {
     return new AlternatingRuns(
         options.rounds(), options.pauseMillis(), options.sampleMillis() * 1e-3);
   }
 
-  Contender ourProduct(Scene scene, Matrix out, int threads) {
+  public Contender ourProduct(Scene scene, Matrix out, int threads) {
     return new Contender(
         "sae4j product" + suffix(threads),
         threads,
@@ -72,7 +79,8 @@ final class Setup implements AutoCloseable {
         () -> device(threads).product(scene.x(), false, scene.wEnc(), true, out));
   }
 
-  Contender blasProduct(Blas blas, Scene scene, Matrix out, boolean transposed, int threads) {
+  public Contender blasProduct(
+      Blas blas, Scene scene, Matrix out, boolean transposed, int threads) {
     Matrix w = transposed ? scene.wEnc() : scene.wEncTransposed();
     return new Contender(
         blas.name() + " product " + layout(transposed) + suffix(threads),
@@ -84,7 +92,7 @@ final class Setup implements AutoCloseable {
         });
   }
 
-  Contender torchProduct(Scene scene, Matrix out, boolean transposed, int threads) {
+  public Contender torchProduct(Scene scene, Matrix out, boolean transposed, int threads) {
     Matrix w = transposed ? scene.wEnc() : scene.wEncTransposed();
     return new Contender(
         "libtorch product " + layout(transposed) + suffix(threads),
@@ -96,7 +104,7 @@ final class Setup implements AutoCloseable {
         });
   }
 
-  Contender torchProductTopK(Scene scene, Matrix out, int threads) {
+  public Contender torchProductTopK(Scene scene, Matrix out, int threads) {
     return new Contender(
         "libtorch product + topk" + suffix(threads),
         threads,
@@ -109,7 +117,7 @@ final class Setup implements AutoCloseable {
         });
   }
 
-  Contender torchEncode(Scene scene, int threads) {
+  public Contender torchEncode(Scene scene, int threads) {
     return new Contender(
         "libtorch linear, relu, topk" + suffix(threads),
         threads,
@@ -120,7 +128,7 @@ final class Setup implements AutoCloseable {
         });
   }
 
-  Contender ourEncode(Scene scene, SparseCodes codes, int threads) {
+  public Contender ourEncode(Scene scene, SparseCodes codes, int threads) {
     return new Contender(
         "sae4j encode + top-k" + suffix(threads),
         threads,
@@ -134,12 +142,12 @@ final class Setup implements AutoCloseable {
                     codes));
   }
 
-  Contender ourStep(Recipe recipe, Step step, int threads) {
+  public Contender ourStep(Recipe recipe, Step step, int threads) {
     return new Contender(
         "sae4j step " + label(recipe) + suffix(threads), threads, OUR_WARMUPS, step::run);
   }
 
-  Contender peerStep(String name, Step step, int threads) {
+  public Contender peerStep(String name, Step step, int threads) {
     return new Contender(
         "libtorch step " + name + suffix(threads),
         threads,
@@ -151,12 +159,12 @@ final class Setup implements AutoCloseable {
   }
 
   /** A recipe's name as configurations spell it. */
-  static String label(Recipe recipe) {
+  public static String label(Recipe recipe) {
     return recipe.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   /** Names carry the threads only where they differ from the usual. */
-  String suffix(int threads) {
+  public String suffix(int threads) {
     return threads == options.threads() ? "" : " (" + threads + " thread)";
   }
 

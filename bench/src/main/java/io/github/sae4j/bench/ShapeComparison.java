@@ -1,6 +1,18 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.CompareOptions.Subject;
+import io.github.sae4j.bench.peers.Blas;
+import io.github.sae4j.bench.peers.SaelensStep;
+import io.github.sae4j.bench.peers.SparsifyStep;
+import io.github.sae4j.bench.peers.Torch;
+import io.github.sae4j.bench.results.Check;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.scene.Reference;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.bench.scene.Step;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
@@ -12,7 +24,7 @@ import java.util.OptionalDouble;
 import java.util.Set;
 
 /** Product, encode and whole steps of one shape, all in the same alternating rounds. */
-final class ShapeComparison {
+public final class ShapeComparison {
   /** Single precision, sums of a few thousand terms in any order. */
   private static final double PRODUCT_BOUND = 1e-5;
 

@@ -6,6 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.bench.CompareOptions.Subject;
+import io.github.sae4j.bench.peers.Torch;
+import io.github.sae4j.bench.results.AlternatingRuns;
+import io.github.sae4j.bench.results.Contender;
+import io.github.sae4j.bench.results.Ratio;
+import io.github.sae4j.bench.results.Timing;
+import io.github.sae4j.bench.scene.Reference;
+import io.github.sae4j.bench.scene.Scene;
+import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.kernels.Activation.Ranked;
@@ -21,16 +29,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CompareTest {
-  @BeforeAll
-  static void quiet() {
-    QuietDevices.quiet();
-  }
-
   @TempDir Path folder;
 
   @Test

@@ -1,5 +1,9 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.LocaleEncoding;
+import io.github.sae4j.cli.console.StandardOutput;
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.options.ConfigFile;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
 import java.io.PrintWriter;

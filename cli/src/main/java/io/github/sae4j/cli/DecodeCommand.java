@@ -1,10 +1,14 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.options.DeviceChoice;
+import io.github.sae4j.cli.options.RowFiles;
+import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
-import io.github.sae4j.internal.jobs.CodeSource;
+import io.github.sae4j.internal.codes.CodeSource;
 import io.github.sae4j.internal.jobs.Jobs;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;

@@ -1,5 +1,9 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.Durations;
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.machine.EncoderSpeed;
+import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;

@@ -1,6 +1,11 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.cli.options.DeviceChoice;
+import io.github.sae4j.cli.options.RowFiles;
+import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.jobs.CodeFormat;

@@ -1,5 +1,7 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.LocaleEncoding;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.training.DivergenceException;

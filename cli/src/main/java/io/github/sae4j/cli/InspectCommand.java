@@ -1,6 +1,10 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.Reading;
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;

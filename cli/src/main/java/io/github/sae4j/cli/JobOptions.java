@@ -1,5 +1,8 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.RowProgress;
+import io.github.sae4j.cli.console.TerminalWidth;
 import io.github.sae4j.internal.jobs.JobResult;
 import io.github.sae4j.internal.jobs.JobSettings;
 import io.github.sae4j.internal.jobs.Shard;

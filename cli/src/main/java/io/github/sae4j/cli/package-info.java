@@ -1,5 +1,5 @@
 /**
- * The command line: commands, progress, exit codes. The only package that uses picocli and the
- * progress bar, and the only one that may end the process.
+ * The command line: commands and exit codes. Only here and below are picocli and the progress bar
+ * used, and only here may the process be ended.
  */
 package io.github.sae4j.cli;

@@ -2,7 +2,6 @@ package io.github.sae4j.internal.jobs;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
-import io.github.sae4j.internal.tensors.SafetensorsPlan;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.SparseCodes;

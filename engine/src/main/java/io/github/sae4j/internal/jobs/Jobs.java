@@ -4,6 +4,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.RowOrigin;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.codes.CodeSource;
 import io.github.sae4j.internal.jobs.JobResult.Outcome;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.Shapes;

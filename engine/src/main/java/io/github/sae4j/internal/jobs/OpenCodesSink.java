@@ -1,6 +1,6 @@
 package io.github.sae4j.internal.jobs;
 
-import io.github.sae4j.internal.tensors.SafetensorsPlan;
+import io.github.sae4j.internal.codes.CodeTensors;
 import io.github.sae4j.memory.SparseCodes;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

@@ -1,6 +1,5 @@
 package io.github.sae4j.internal.jobs;
 
-import io.github.sae4j.internal.tensors.SafetensorsPlan;
 import io.github.sae4j.memory.Matrix;
 import java.io.IOException;
 import java.util.List;

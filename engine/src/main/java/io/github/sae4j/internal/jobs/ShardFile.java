@@ -6,7 +6,6 @@ import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.files.FolderLock;
 import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.internal.json.Json;
-import io.github.sae4j.internal.tensors.SafetensorsPlan;
 import java.io.Closeable;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

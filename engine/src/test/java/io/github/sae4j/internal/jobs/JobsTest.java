@@ -13,6 +13,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.codes.CodeSource;
 import io.github.sae4j.internal.jobs.JobResult.Outcome;
 import io.github.sae4j.internal.json.CodeLine;
 import io.github.sae4j.internal.json.Json;

@@ -1,0 +1,30 @@
+package io.github.sae4j.bench.results;
+
+import java.util.Arrays;
+
+/**
+ * How long one contender took.
+ *
+ * @param name its name
+ * @param threads threads it used
+ * @param seconds time of one run, one entry per round
+ */
+public record Timing(String name, int threads, double[] seconds) {
+  /** The median over the rounds, in seconds. */
+  public double median() {
+    double[] sorted = seconds.clone();
+    Arrays.sort(sorted);
+    int middle = sorted.length / 2;
+    return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  }
+
+  /** The fastest round, in seconds. */
+  public double best() {
+    return Arrays.stream(seconds).min().orElse(Double.NaN);
+  }
+
+  /** The slowest round, in seconds. */
+  public double worst() {
+    return Arrays.stream(seconds).max().orElse(Double.NaN);
+  }
+}

@@ -1,0 +1,48 @@
+package io.github.sae4j.cli.console;
+
+/**
+ * Text for a terminal. What files hold, names above all, is quoted in results and messages and must
+ * not steer the terminal or change how a line reads: controls (C0, C1, U+007F), characters without
+ * a width or that turn the direction of writing (U+202E), line separators and lone surrogates come
+ * out as {@code \\u202e}, which inside a JSON string means the same character.
+ */
+public final class Terminal {
+  private Terminal() {}
+
+  /** Whether text can be printed as it is. */
+  public static boolean isHarmless(String text) {
+    return text.codePoints().allMatch(Terminal::isHarmless);
+  }
+
+  /** The text with everything that is not harmless escaped, line ends too. */
+  public static String harmless(String text) {
+    if (isHarmless(text)) {
+      return text;
+    }
+    StringBuilder escaped = new StringBuilder();
+    text.codePoints()
+        .forEach(
+            c -> {
+              if (isHarmless(c)) {
+                escaped.appendCodePoint(c);
+                return;
+              }
+              for (char unit : Character.toChars(c)) {
+                escaped.append("\\u%04x".formatted((int) unit));
+              }
+            });
+    return escaped.toString();
+  }
+
+  private static boolean isHarmless(int c) {
+    return switch (Character.getType(c)) {
+      case Character.CONTROL,
+          Character.FORMAT,
+          Character.SURROGATE,
+          Character.LINE_SEPARATOR,
+          Character.PARAGRAPH_SEPARATOR ->
+          false;
+      default -> true;
+    };
+  }
+}

@@ -1,0 +1,159 @@
+package io.github.sae4j.cli.machine;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.step.MemoryPlan;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.function.LongPredicate;
+
+/**
+ * What this process may use at most. More than that is refused before anything is allocated: the
+ * system would give it, and kill the process once it is filled.
+ *
+ * @param bytes physical memory, or the container's limit (cgroup, either version; the JDK looks
+ *     through the groups above too)
+ * @param heapBytes the most that the Java heap may grow to
+ */
+public record MachineMemory(long bytes, long heapBytes) {
+  private static final double GIBI = 1L << 30;
+
+  public static MachineMemory now() {
+    long bytes =
+        ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system
+            ? system.getTotalMemorySize()
+            : Long.MAX_VALUE;
+    return new MachineMemory(bytes, Runtime.getRuntime().maxMemory());
+  }
+
+  /**
+   * What stands against a run.
+   *
+   * @param config its configuration
+   * @param dIn width of its rows
+   * @param device where it would run
+   * @return what it needs, what there is, and which option fits; empty if it fits
+   */
+  public Optional<String> complaint(TrainingConfig config, int dIn, Device device) {
+    MemoryPlan plan = plan(config, dIn, device);
+    boolean heap = plan.heapBytes() > heapBytes;
+    if (!heap && plan.bytes() <= bytes) {
+      return Optional.empty();
+    }
+    List<String> ways = new ArrayList<>();
+    int dSae = config.dSae(dIn);
+    largest(config.sae().k(), dSae, n -> fits(config.with("d_sae", n), dIn, device))
+        .ifPresent(n -> ways.add("--d-sae " + n));
+    int batch = config.data().trainBatchSize();
+    largest(1, batch, n -> fits(config.with("train_batch_size", n), dIn, device))
+        .ifPresent(n -> ways.add("--train-batch-size " + n));
+    if (heap) {
+      ways.add(
+          String.format(
+              Locale.ROOT,
+              "JDK_JAVA_OPTIONS=-Xmx%dm",
+              plan.heapBytes() / (1 << 20) + plan.heapBytes() / (4 << 20) + 64));
+    }
+    return Optional.of(
+        (heap
+                ? "the run needs "
+                    + text(plan.heapBytes())
+                    + " of Java heap, which may grow to "
+                    + text(heapBytes)
+                : "the run needs " + text(plan.bytes()) + " of memory, there are " + text(bytes))
+            + (ways.isEmpty() ? "" : "; what fits: " + String.join(", or ", ways)));
+  }
+
+  private boolean fits(TrainingConfig config, int dIn, Device device) {
+    MemoryPlan plan = plan(config, dIn, device);
+    return plan.bytes() <= bytes && plan.heapBytes() <= heapBytes;
+  }
+
+  private static MemoryPlan plan(TrainingConfig config, int dIn, Device device) {
+    return device.memoryPlan(config.stepSpec(dIn, OptionalDouble.of(1)));
+  }
+
+  /** The largest number of at least {@code least} and less than {@code most} that fits. */
+  private static Optional<Long> largest(long least, long most, LongPredicate fits) {
+    long low = least;
+    long high = most;
+    if (low >= high || !fits.test(low)) {
+      return Optional.empty();
+    }
+    while (high - low > 1) {
+      long middle = low + (high - low) / 2;
+      if (fits.test(middle)) {
+        low = middle;
+      } else {
+        high = middle;
+      }
+    }
+    return Optional.of(low);
+  }
+
+  /**
+   * Refuses an SAE that would not fit once it is loaded.
+   *
+   * @param folder an SAE's folder, or a run's
+   * @param batchRows rows that will be encoded together
+   */
+  public void expectRoomFor(Path folder, int batchRows) throws IOException {
+    for (Path inner : new Path[] {folder, folder.resolve("final")}) {
+      for (String name : List.of("sae_weights.safetensors", "sae.safetensors")) {
+        Path file = inner.resolve(name);
+        if (Files.isRegularFile(file)) {
+          expectRoomForFile(folder, file, batchRows);
+          return;
+        }
+      }
+    }
+  }
+
+  private void expectRoomForFile(Path folder, Path file, int batchRows) throws IOException {
+    long weights = 0;
+    long width = 0;
+    try (TensorFile tensors = TensorFile.open(file)) {
+      for (TensorInfo tensor : tensors.tensors()) {
+        weights += tensor.elements() * Float.BYTES;
+        if (tensor.name().equals("b_dec")) {
+          width = tensor.elements();
+        }
+      }
+    }
+    long rows = 2 * Matrix.FLOAT.byteSize() * width * batchRows;
+    if (weights > bytes) {
+      throw new ConfigException(
+          "sae", folder + " needs " + text(weights) + " of memory, there are " + text(bytes));
+    }
+    if (weights + rows > bytes) {
+      long fitting = Math.max(1, (bytes - weights) / Math.max(1, 2 * Float.BYTES * width));
+      throw new ConfigException(
+          "batch_size",
+          "batches of "
+              + batchRows
+              + " rows need "
+              + text(weights + rows)
+              + " of memory with the SAE, there are "
+              + text(bytes)
+              + "; what fits: --batch-size "
+              + fitting);
+    }
+  }
+
+  /** Bytes as {@code 23.4 GiB}. */
+  public static String text(long size) {
+    return String.format(Locale.ROOT, "%.1f GiB", size / GIBI);
+  }
+}

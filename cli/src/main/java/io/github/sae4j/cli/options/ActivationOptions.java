@@ -1,0 +1,212 @@
+package io.github.sae4j.cli.options;
+
+import io.github.sae4j.cli.console.Reading;
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.RowMask;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.OptionTable;
+import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.TrainingData;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Where activations come from. */
+public final class ActivationOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--activations",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+  public List<String> activations = new ArrayList<>();
+
+  @Option(
+      names = "--tensor",
+      paramLabel = "NAME",
+      description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
+  public String tensor;
+
+  @Option(
+      names = "--mask",
+      paramLabel = "FILE",
+      description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
+  public Path mask;
+
+  @Option(
+      names = "--on-bad-rows",
+      paramLabel = "error|skip",
+      description = "Rows that hold NaN, infinity or what f32 cannot: stop, or leave them out.")
+  public String onBadRows;
+
+  private ActivationFiles files;
+  private RowMask rowMask;
+
+  /**
+   * Opens them.
+   *
+   * @param quiet whether to keep to itself how far reading has come
+   */
+  public ActivationSource open(boolean quiet) throws IOException {
+    expectPaths(activations, spec);
+    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
+  static void expectPaths(List<String> paths, CommandSpec spec) {
+    for (String path : paths) {
+      if (path.isBlank()) {
+        throw new ConfigException("activations", "expected a path, got '" + path + "'");
+      }
+      // A mistyped option is one of them.
+      if (path.startsWith("-")) {
+        List<String> flags =
+            spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();
+        throw new IllegalArgumentException(
+            "unknown option '"
+                + path
+                + "'; the nearest is "
+                + OptionTable.nearest(path.split("=", 2)[0], flags)
+                + " (for a file of that name write './"
+                + path
+                + "')");
+      }
+    }
+  }
+
+  /** Says on stderr which tensors were taken, and which files of a folder were not. */
+  public void report(boolean quiet) {
+    files
+        .leftOut()
+        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    if (!quiet) {
+      taken().forEach((what, which) -> System.err.println(Terminal.harmless(what + ": " + which)));
+    }
+  }
+
+  /** The tensors that were taken, for people and for {@code config.json}. */
+  public Map<String, Object> taken() {
+    Map<String, Object> taken = new LinkedHashMap<>();
+    taken.put("activations", files.tensorTaken());
+    if (rowMask != null) {
+      taken.put("mask", rowMask.tensor() + " of " + mask);
+    }
+    return taken;
+  }
+
+  /** What becomes of rows that are not finite; error unless something else was asked for. */
+  public OnBadRows onBadRows() {
+    if (onBadRows == null) {
+      return OnBadRows.ERROR;
+    }
+    for (OnBadRows policy : OnBadRows.values()) {
+      if (policy.toString().equalsIgnoreCase(onBadRows)) {
+        return policy;
+      }
+    }
+    throw new ConfigException("on_bad_rows", "expected error or skip, got '" + onBadRows + "'");
+  }
+
+  /** The rows of a new run. */
+  public TrainingData data(ActivationSource source, double evalFraction) throws IOException {
+    return TrainingData.of(source, readMask(source), evalFraction, onBadRows(), List.of());
+  }
+
+  /**
+   * The rows of a run that goes on: the mask it started with laid them out, and masks that were
+   * given since leave out more of them, now and whenever it is resumed again.
+   *
+   * @param record the run's {@code config.json}; empty if it is lost
+   */
+  public TrainingData resumedData(
+      ActivationSource source, double evalFraction, Map<String, Object> record) throws IOException {
+    if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
+      return data(source, evalFraction);
+    }
+    Optional<RowMask> given = readMask(source);
+    Optional<RowMask> first =
+        options.get("mask") instanceof String file
+            ? Optional.of(RowMask.read(Path.of(file), source.rows()))
+            : Optional.empty();
+    OnBadRows policy = onBadRows();
+    List<RowMask> removals = new ArrayList<>();
+    if (record.get(RunFolder.REMOVALS) instanceof List<?> all
+        && !all.isEmpty()
+        && all.getLast() instanceof Map<?, ?> last) {
+      if (OnBadRows.SKIP.toString().equals(last.get("on_bad_rows")) && onBadRows == null) {
+        policy = OnBadRows.SKIP;
+      }
+      if (last.get("masks") instanceof List<?> masks) {
+        for (Object entry : masks) {
+          removals.add(again((Map<?, ?>) entry, source.rows()));
+        }
+      }
+    }
+    if (given.isPresent()
+        && Stream.concat(first.stream(), removals.stream())
+            .noneMatch(mask -> mask.sha256().equals(given.get().sha256()))) {
+      removals.add(given.get());
+    }
+    return TrainingData.of(source, first, evalFraction, policy, removals);
+  }
+
+  /** A mask that an earlier resumption was given. */
+  private static RowMask again(Map<?, ?> entry, long rows) throws IOException {
+    Path file = Path.of(String.valueOf(entry.get("file")));
+    RowMask read = RowMask.read(file, rows);
+    if (!read.sha256().equals(entry.get("sha256"))) {
+      throw new BadFileException(file, "is not the mask that the run was resumed with before");
+    }
+    return read;
+  }
+
+  /** The rows that are finite, where bad ones are to be left out; says which were not. */
+  public ActivationSource finite(ActivationSource source) throws IOException {
+    if (onBadRows() == OnBadRows.ERROR) {
+      return source;
+    }
+    FiniteRows.Selected selected = FiniteRows.select(source);
+    LeftOut leftOut = selected.leftOut();
+    leftOut.named().forEach(row -> System.err.println("sae4j: warning: left out: " + row));
+    if (leftOut.bad() > leftOut.named().size()) {
+      System.err.println("sae4j: warning: left out in all: " + leftOut.bad() + " rows");
+    }
+    return selected
+        .rows()
+        .orElseThrow(() -> new ConfigException("on_bad_rows", "no row is finite, none is left"));
+  }
+
+  /** Checks that rows are as wide as an SAE's input. */
+  public static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
+      throws BadFileException {
+    int dIn = sae.config().dIn();
+    if (source.width() != dIn) {
+      throw new BadFileException(
+          folder,
+          "encodes rows of width " + dIn + ", the activations have width " + source.width());
+    }
+  }
+
+  public Optional<RowMask> readMask(ActivationSource source) throws IOException {
+    rowMask = mask == null ? null : RowMask.read(mask, source.rows());
+    return Optional.ofNullable(rowMask);
+  }
+}

@@ -1,0 +1,62 @@
+package io.github.sae4j.cli;
+
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** The rooms of this module: which may use which, and how full they are. */
+class RoomsTest {
+  private static final String BASE = "io.github.sae4j.cli";
+
+  private static final JavaClasses CLI =
+      new ClassFileImporter()
+          .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+          .importPackages(BASE);
+
+  @Test
+  void commandsUseTheRoomsBelowThem() {
+    layeredArchitecture()
+        .consideringOnlyDependenciesInLayers()
+        .layer("commands")
+        .definedBy(BASE)
+        .layer("options")
+        .definedBy(BASE + ".options")
+        .layer("machine")
+        .definedBy(BASE + ".machine")
+        .layer("console")
+        .definedBy(BASE + ".console")
+        .whereLayer("commands")
+        .mayNotBeAccessedByAnyLayer()
+        .whereLayer("options")
+        .mayOnlyBeAccessedByLayers("commands")
+        .whereLayer("machine")
+        .mayOnlyBeAccessedByLayers("commands")
+        .whereLayer("console")
+        .mayOnlyBeAccessedByLayers("commands", "options", "machine")
+        .check(CLI);
+  }
+
+  @Test
+  void everyRoomIsKnownAndNoneIsTooFull() {
+    Map<String, Long> types =
+        CLI.stream()
+            .filter(JavaClass::isTopLevelClass)
+            .filter(type -> !type.getSimpleName().equals("package-info"))
+            .collect(
+                Collectors.groupingBy(
+                    JavaClass::getPackageName, TreeMap::new, Collectors.counting()));
+    assertEquals(
+        Set.of(BASE, BASE + ".console", BASE + ".machine", BASE + ".options"), types.keySet());
+    types.values().removeIf(count -> count <= 22);
+    assertEquals(Map.of(), types);
+  }
+}
