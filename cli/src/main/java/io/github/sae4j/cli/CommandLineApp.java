@@ -74,6 +74,9 @@ public final class CommandLineApp {
     app.addSubcommand(train);
     TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
     app.addSubcommand(new EvalCommand());
+    app.addSubcommand(new EncodeCommand());
+    app.addSubcommand(new DecodeCommand());
+    app.addSubcommand(new EditCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());

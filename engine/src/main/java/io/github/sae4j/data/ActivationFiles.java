@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
@@ -260,6 +261,23 @@ public final class ActivationFiles implements ActivationSource {
    */
   public Optional<String> tensorName() {
     return name;
+  }
+
+  /**
+   * How many rows make a sequence, where the files say it.
+   *
+   * @return ctx of tensors {@code [seq, ctx, d_in]}, if all are such and of the same ctx
+   */
+  public OptionalInt contextSize() {
+    List<Long> sizes =
+        tensors.stream()
+            .map(tensor -> tensor.shape().size() == 3 ? tensor.shape().get(1) : -1L)
+            .distinct()
+            .toList();
+    boolean one = sizes.size() == 1 && sizes.getFirst() > 0;
+    return one && sizes.getFirst() <= Integer.MAX_VALUE
+        ? OptionalInt.of(sizes.getFirst().intValue())
+        : OptionalInt.empty();
   }
 
   /**
