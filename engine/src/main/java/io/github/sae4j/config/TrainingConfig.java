@@ -15,15 +15,18 @@ import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 
 /**
  * What training computes, not where it runs or how it is shown: a value for each row of {@link
@@ -66,6 +69,27 @@ public final class TrainingConfig {
             + OptionType.plain(normalization)
             + ", for which AuxK is not defined",
         auxK.coefficient());
+    Architecture architecture = sae.architecture();
+    expect(
+        architecture.recipes().contains(run.recipe()),
+        TrainingOptions.ARCHITECTURE,
+        "one that recipe " + run.recipe() + " trains (" + trainedBy(run.recipe()) + ")",
+        architecture);
+    if (architecture == Architecture.BATCHTOPK) {
+      expect(
+          data.gradientAccumulation() == 1,
+          TrainingOptions.GRADIENT_ACCUMULATION,
+          "1 with batchtopk, where the latents of a whole batch compete",
+          data.gradientAccumulation());
+      expect(!loss.multiTopk(), TrainingOptions.MULTI_TOPK, "false with batchtopk", true);
+    }
+  }
+
+  private static String trainedBy(Recipe recipe) {
+    return Arrays.stream(Architecture.values())
+        .filter(architecture -> architecture.recipes().contains(recipe))
+        .map(architecture -> OptionType.plain(architecture).toString())
+        .collect(Collectors.joining(", "));
   }
 
   private static void expect(boolean holds, Option<?> option, String expected, Object got) {
@@ -439,7 +463,8 @@ public final class TrainingConfig {
             sae.rescaleActsByDecoderNorm(),
             sae.applyBDecToInput(),
             data.normalizeActivations().inputNormalization(),
-            1f),
+            1f,
+            threshold()),
         new Objective(terms),
         new Optimizer(
             optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
@@ -452,14 +477,53 @@ public final class TrainingConfig {
   }
 
   /**
-   * How latents become active.
+   * How latents become active in training.
    *
-   * @return the k largest of a row
+   * @return the k largest of a row, or k times as many of a batch as it has rows
    */
   public Activation.Ranked activation() {
-    return Activation.Ranked.topK(
-        sae.k(),
-        sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
+    return switch (sae.architecture()) {
+      case TOPK ->
+          Activation.Ranked.topK(
+              sae.k(),
+              sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
+      case BATCHTOPK ->
+          new Activation.Ranked(
+              Activation.Ranked.Scope.BATCH,
+              sae.k(),
+              Activation.Ranked.Order.VALUE,
+              Activation.Ranked.Relu.BEFORE);
+    };
+  }
+
+  private Optional<RunningThreshold> threshold() {
+    if (sae.architecture() == Architecture.TOPK) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new RunningThreshold(
+            run.recipe() == Recipe.DICTIONARY_LEARNING
+                ? RunningThreshold.Kind.DICTIONARY_LEARNING
+                : RunningThreshold.Kind.SAELENS,
+            sae.topkThresholdLr(),
+            sae.thresholdStartStep()));
+  }
+
+  /**
+   * How latents become active in the SAE that training leaves behind, which maps single rows.
+   *
+   * @param statistics what the steps kept for inference ({@code TrainingState.statistics})
+   * @return the training activation; for BatchTopK JumpReLU with the running threshold, or TopK of
+   *     each row while there is none
+   */
+  public Activation inferenceActivation(Map<String, Double> statistics) {
+    if (sae.architecture() == Architecture.TOPK) {
+      return activation();
+    }
+    double threshold = statistics.getOrDefault(RunningThreshold.NAME, threshold().get().initial());
+    return threshold < 0
+        ? Activation.Ranked.topK(sae.k(), Activation.Ranked.Relu.BEFORE)
+        : Activation.Threshold.jumpRelu((float) threshold);
   }
 
   @Override

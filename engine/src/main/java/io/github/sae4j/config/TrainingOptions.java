@@ -52,6 +52,16 @@ public final class TrainingOptions {
               "saelens",
               "the peer whose training is followed; says where other options start"));
 
+  static final Option<Architecture> ARCHITECTURE =
+      TABLE.add(
+          new Option<>(
+              "architecture",
+              Concern.SAE,
+              choice(Architecture.class),
+              "topk",
+              "the k largest of each row (topk), or k times as many of a whole batch as it has rows"
+                  + " (batchtopk, with saelens and dictionary-learning)"));
+
   static final Option<OptionalInt> D_SAE =
       TABLE.add(
           new Option<>(
@@ -73,7 +83,13 @@ public final class TrainingOptions {
               .insteadOf("d_sae"));
 
   static final Option<Integer> K =
-      TABLE.add(new Option<>("k", Concern.SAE, integer(atLeast(1)), "32", "latents per row"));
+      TABLE.add(
+          new Option<>(
+              "k",
+              Concern.SAE,
+              integer(atLeast(1)),
+              "32",
+              "latents per row; of batchtopk, on average"));
 
   static final Option<Integer> TRAIN_BATCH_SIZE =
       TABLE.add(
@@ -249,6 +265,26 @@ public final class TrainingOptions {
           new Option<>(
                   "relu_before_topk", Concern.SAE, toggle(), "false", "rank max(v, 0) instead of v")
               .in("true", ELEUTHER, DICTIONARY_LEARNING));
+
+  static final Option<Double> TOPK_THRESHOLD_LR =
+      TABLE.add(
+          new Option<>(
+                  "topk_threshold_lr",
+                  Concern.SAE,
+                  number(new Range(0, false, 1, true, "more than 0 and at most 1")),
+                  "0.01",
+                  "weight of the newest step in the threshold that batchtopk leaves for inference")
+              .in("0.001", DICTIONARY_LEARNING));
+
+  static final Option<Long> THRESHOLD_START_STEP =
+      TABLE.add(
+          new Option<>(
+                  "threshold_start_step",
+                  Concern.SAE,
+                  longInteger(atLeast(0)),
+                  "0",
+                  "steps before dictionary-learning estimates that threshold")
+              .in("1000", DICTIONARY_LEARNING));
 
   static final Option<Boolean> RESCALE_ACTS_BY_DECODER_NORM =
       TABLE.add(

@@ -9,6 +9,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -107,8 +108,9 @@ final class GoldenCase implements AutoCloseable {
    *
    * @param step the step
    * @param report what we computed
+   * @param state what the step left
    */
-  double lossError(int step, StepReport report) throws IOException {
+  double lossError(int step, StepReport report, TrainingState state) throws IOException {
     List<?> all = (List<?>) metadata.get("losses");
     if (all.size() != steps()) {
       throw new IllegalArgumentException(
@@ -123,7 +125,7 @@ final class GoldenCase implements AutoCloseable {
       double theirs = ((Number) entry.getValue()).doubleValue();
       double ours =
           switch ((String) entry.getKey()) {
-            case "mse", "mse_loss", "fvu" -> report.mainLoss();
+            case "mse", "mse_loss", "l2_loss", "fvu" -> report.mainLoss();
             case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
@@ -131,9 +133,10 @@ final class GoldenCase implements AutoCloseable {
                 settings.config().optimizer().clipGradNorm().isEmpty()
                     ? theirs
                     : report.gradientNorm();
-            case "n_dead", "l0" -> theirs; // held by the dead mask and the codes themselves
+            case "n_dead", "l0", "k" -> theirs; // held by the dead mask and the codes themselves
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
-            case "aux", "auxk", "auxiliary_reconstruction_loss" ->
+            case "topk_threshold", "threshold" -> state.statistics().get(RunningThreshold.NAME);
+            case "aux", "auxk", "auxk_loss", "auxiliary_reconstruction_loss" ->
                 coefficient == 0
                     ? theirs
                     : nearer(
