@@ -14,7 +14,13 @@ public enum Architecture {
    * need. A running threshold takes the place of the batch at inference, where the SAE is a
    * JumpReLU with one threshold for all latents.
    */
-  BATCHTOPK(EnumSet.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING));
+  BATCHTOPK(EnumSet.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)),
+
+  /**
+   * BatchTopK whose first latents reconstruct on their own too, for several widths (Bussmann et al.
+   * 2025): general features come first, special ones after them.
+   */
+  MATRYOSHKA(EnumSet.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING));
 
   private final Set<Recipe> recipes;
 

@@ -2,6 +2,7 @@ package io.github.sae4j.config;
 
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -75,13 +76,27 @@ public final class TrainingConfig {
         TrainingOptions.ARCHITECTURE,
         "one that recipe " + run.recipe() + " trains (" + trainedBy(run.recipe()) + ")",
         architecture);
-    if (architecture == Architecture.BATCHTOPK) {
+    if (architecture != Architecture.TOPK) {
+      String name = OptionType.plain(architecture).toString();
       expect(
           data.gradientAccumulation() == 1,
           TrainingOptions.GRADIENT_ACCUMULATION,
-          "1 with batchtopk, where the latents of a whole batch compete",
+          "1 with " + name + ", where the latents of a whole batch compete",
           data.gradientAccumulation());
-      expect(!loss.multiTopk(), TrainingOptions.MULTI_TOPK, "false with batchtopk", true);
+      expect(!loss.multiTopk(), TrainingOptions.MULTI_TOPK, "false with " + name, true);
+    }
+    if (architecture == Architecture.MATRYOSHKA) {
+      expect(
+          loss.mainLoss() == Reconstruction.Measure.SQUARED_ERROR,
+          TrainingOptions.MAIN_LOSS,
+          "squared_error with matryoshka",
+          loss.mainLoss());
+    } else {
+      expect(
+          loss.matryoshkaWidths().isEmpty(),
+          TrainingOptions.MATRYOSHKA_WIDTHS,
+          "none with " + OptionType.plain(architecture),
+          loss.matryoshkaWidths());
     }
   }
 
@@ -421,6 +436,37 @@ public final class TrainingConfig {
   }
 
   /**
+   * The nested prefixes. dictionary_learning weighs G reconstructions, that from all latents
+   * included, by 1/G and takes their mean: each counts 1/G².
+   */
+  private Optional<Matryoshka> matryoshka(int dSae) {
+    if (sae.architecture() != Architecture.MATRYOSHKA) {
+      return Optional.empty();
+    }
+    List<Integer> widths = new ArrayList<>(loss.matryoshkaWidths());
+    if (widths.isEmpty()) {
+      for (int part = 16; part > 1; part /= 2) {
+        if (dSae / part > (widths.isEmpty() ? 0 : widths.getLast())) {
+          widths.add(dSae / part);
+        }
+      }
+    }
+    // SAELens lists the whole dictionary too.
+    if (!widths.isEmpty() && widths.getLast() == dSae) {
+      widths.removeLast();
+    }
+    expect(
+        !widths.isEmpty() && widths.getLast() < dSae,
+        TrainingOptions.MATRYOSHKA_WIDTHS,
+        "at least one number less than d_sae = " + dSae,
+        loss.matryoshkaWidths());
+    int groups = widths.size() + 1;
+    double weight =
+        run.recipe() == Recipe.DICTIONARY_LEARNING ? 1.0 / ((double) groups * groups) : 1;
+    return Optional.of(new Matryoshka(widths, weight, auxK.perLevel()));
+  }
+
+  /**
    * Whether {@link #stepSpec} needs a value of {@code mse_scale} measured on the data.
    *
    * @return true if the main loss is scaled and its scale is auto
@@ -451,10 +497,16 @@ public final class TrainingConfig {
           scale);
     }
     List<Term> terms = new ArrayList<>();
-    terms.add(new Reconstruction(loss.mainLoss(), scale));
+    Optional<Matryoshka> nested = matryoshka(latents);
+    terms.add(
+        nested
+            .filter(term -> term.weight() != 1)
+            .map(term -> new Reconstruction(Reconstruction.Measure.SCALED_MSE, term.weight() * dIn))
+            .orElse(new Reconstruction(loss.mainLoss(), scale)));
     if (loss.multiTopk()) {
       terms.add(MultiTopK.SPARSIFY);
     }
+    nested.ifPresent(terms::add);
     aux(dIn).ifPresent(terms::add);
     return new StepSpec(
         new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
@@ -487,7 +539,7 @@ public final class TrainingConfig {
           Activation.Ranked.topK(
               sae.k(),
               sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
-      case BATCHTOPK ->
+      case BATCHTOPK, MATRYOSHKA ->
           new Activation.Ranked(
               Activation.Ranked.Scope.BATCH,
               sae.k(),

@@ -1,5 +1,6 @@
 package io.github.sae4j.config;
 
+import static io.github.sae4j.options.OptionType.ascendingIntegers;
 import static io.github.sae4j.options.OptionType.choice;
 import static io.github.sae4j.options.OptionType.choiceOrSwitch;
 import static io.github.sae4j.options.OptionType.integer;
@@ -26,6 +27,7 @@ import io.github.sae4j.options.Range;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
+import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -60,7 +62,8 @@ public final class TrainingOptions {
               choice(Architecture.class),
               "topk",
               "the k largest of each row (topk), or k times as many of a whole batch as it has rows"
-                  + " (batchtopk, with saelens and dictionary-learning)"));
+                  + " (batchtopk), the first latents trained to do alone as well (matryoshka);"
+                  + " both with saelens and dictionary-learning"));
 
   static final Option<OptionalInt> D_SAE =
       TABLE.add(
@@ -322,6 +325,25 @@ public final class TrainingOptions {
               toggle(),
               "false",
               "add FVU of a 4k reconstruction with weight 1/8"));
+
+  static final Option<List<Integer>> MATRYOSHKA_WIDTHS =
+      TABLE.add(
+          new Option<>(
+              "matryoshka_widths",
+              Concern.LOSS,
+              ascendingIntegers(atLeast(1)),
+              "auto",
+              "with matryoshka, how many latents each nested prefix has; all of them are one more."
+                  + " auto: a sixteenth, an eighth, a quarter, a half"));
+
+  static final Option<Boolean> USE_MATRYOSHKA_AUX_LOSS =
+      TABLE.add(
+          new Option<>(
+              "use_matryoshka_aux_loss",
+              Concern.AUXK,
+              toggle(),
+              "false",
+              "AuxK between two widths each, for what the latents below leave over"));
 
   static final Option<Double> AUX_LOSS_COEFFICIENT =
       TABLE.add(

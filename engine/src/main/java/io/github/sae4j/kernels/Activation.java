@@ -70,7 +70,7 @@ public sealed interface Activation {
       GROUP,
       /**
        * All latents of all rows of a batch, for ⌊k · rows⌋ places (BatchTopK, Bussmann et al.
-       * 2024). With {@link Relu#BEFORE} only positive values compete, so that a batch with fewer of
+       * 2024). With {@link Relu#BEFORE} only positive ranks compete, so that a batch with fewer of
        * them than places has fewer codes: a zero would be no more than padding. A row may stay
        * empty.
        */

@@ -8,6 +8,7 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
@@ -20,6 +21,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /** One golden file: what a peer computed in a few training steps. */
@@ -125,7 +127,8 @@ final class GoldenCase implements AutoCloseable {
       double theirs = ((Number) entry.getValue()).doubleValue();
       double ours =
           switch ((String) entry.getKey()) {
-            case "mse", "mse_loss", "l2_loss", "fvu" -> report.mainLoss();
+            case "mse", "mse_loss", "fvu" -> report.mainLoss();
+            case "l2_loss" -> report.mainLoss() + innerWeight() * report.loss(Matryoshka.class);
             case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
@@ -134,6 +137,12 @@ final class GoldenCase implements AutoCloseable {
                     ? theirs
                     : report.gradientNorm();
             case "n_dead", "l0", "k" -> theirs; // held by the dead mask and the codes themselves
+            // We report the sum over all widths.
+            case String inner when inner.startsWith("inner_mse_loss_") -> {
+              theirs = inner(losses);
+              yield report.loss(Matryoshka.class);
+            }
+            case "min_l2_loss", "max_l2_loss" -> theirs; // of the sum that l2_loss is
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
             case "topk_threshold", "threshold" -> state.statistics().get(RunningThreshold.NAME);
             case "aux", "auxk", "auxk_loss", "auxiliary_reconstruction_loss" ->
@@ -146,6 +155,23 @@ final class GoldenCase implements AutoCloseable {
       worst = Math.max(worst, relative(ours, theirs));
     }
     return worst;
+  }
+
+  private double innerWeight() throws IOException {
+    return settings
+        .config()
+        .stepSpec(dIn(), OptionalDouble.empty())
+        .objective()
+        .find(Matryoshka.class)
+        .map(Matryoshka::weight)
+        .orElse(0.0);
+  }
+
+  private static double inner(Map<?, ?> losses) {
+    return losses.entrySet().stream()
+        .filter(entry -> ((String) entry.getKey()).startsWith("inner_mse_loss_"))
+        .mapToDouble(entry -> ((Number) entry.getValue()).doubleValue())
+        .sum();
   }
 
   private static double nearer(double target, double a, double b) {

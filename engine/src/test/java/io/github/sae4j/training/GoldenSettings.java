@@ -70,7 +70,24 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
             value.toString().replace("int(k * batch) largest", "k*batch largest"),
             "over the whole batch: k*batch largest of relu(pre)",
             "over the whole batch: k*batch largest of relu(pre); zeros may be among them");
-        options.put("architecture", "batchtopk");
+        options.putIfAbsent("architecture", "batchtopk");
+      }
+      case "matryoshka" -> {
+        expect(
+            key,
+            value,
+            "loss = mse + aux + sum over inner widths of the mse of the first `width` latents"
+                + " (+ b_dec); the last width adds none",
+            "loss = mean over groups of (weight_g * mse of the first g groups) + auxk: the weights"
+                + " (1/G) AND the mean (1/G) apply");
+        options.put("architecture", "matryoshka");
+      }
+      case "group_sizes" -> options.put("matryoshka_widths", sums((List<?>) value));
+      case "group_weights" -> {
+        int groups = ((List<?>) value).size();
+        for (Object weight : (List<?>) value) {
+          expect(key, number(key, weight) * groups, "1.0");
+        }
       }
       case "threshold_update" ->
           expect(
@@ -177,7 +194,10 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
       case "d_in", "d_sae", "k", "apply_b_dec_to_input", "decoder_init_norm" -> {}
       case "dtype", "device", "reshape_activations", "use_sparse_activations" -> {}
       case "topk_threshold_lr" -> options.put(key, value);
-      case "architecture" -> options.put(key, value);
+      case "matryoshka_widths" -> options.put(key, value);
+      case "use_matryoshka_aux_loss" -> options.put(key, value);
+      case "architecture" ->
+          options.put(key, value.equals("matryoshka_batchtopk") ? "matryoshka" : value);
       default -> unknown.add("config." + key + " = " + value);
     }
   }
@@ -187,6 +207,16 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
       throw new IllegalArgumentException(
           key + ": expected one of " + List.of(expected) + ", got " + value);
     }
+  }
+
+  /** Widths of prefixes of groups. */
+  private static List<Long> sums(List<?> sizes) {
+    List<Long> widths = new ArrayList<>();
+    long width = 0;
+    for (Object size : sizes) {
+      widths.add(width += (Long) size);
+    }
+    return widths;
   }
 
   /** When a latent is dead. */

@@ -4,6 +4,7 @@ import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
@@ -60,6 +61,9 @@ public record FusedSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case Matryoshka nested -> {
+          return StepExecution.composed("no passes for nested prefixes");
+        }
       }
     }
     return StepExecution.fused("passes by sample and by latent");
