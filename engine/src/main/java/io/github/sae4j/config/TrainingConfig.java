@@ -91,12 +91,6 @@ public final class TrainingConfig {
           TrainingOptions.MAIN_LOSS,
           "squared_error with matryoshka",
           loss.mainLoss());
-    } else {
-      expect(
-          loss.matryoshkaWidths().isEmpty(),
-          TrainingOptions.MATRYOSHKA_WIDTHS,
-          "none with " + OptionType.plain(architecture),
-          loss.matryoshkaWidths());
     }
   }
 
