@@ -807,7 +807,10 @@ public final class TrainingRun {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
+        SaeConfig.of(
+                weights.dIn(),
+                weights.dSae(),
+                config.inferenceActivation(trainer.state().statistics()))
             .withBDecApplied(config.sae().applyBDecToInput())
             .with(config.data().normalizeActivations().inputNormalization())
             .with(SaeMetadata.of(metadata));
