@@ -53,7 +53,7 @@ final class EvalCommand implements Callable<Integer> {
       names = "--targets",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "What a transcoder's outputs stand for, row by row: [rows, d_out].")
+      description = "Targets of a transcoder's outputs, row by row: [rows, d_out].")
   private List<String> targets = List.of();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
@@ -67,7 +67,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--held-out",
       paramLabel = "X",
-      description = "Evaluate only the share of the rows that a run with --eval-fraction X keeps.")
+      description = "Evaluate only the rows that a run with --eval-fraction X holds out.")
   private Double heldOut;
 
   @Option(names = "--json", description = "Print one JSON object.")
@@ -121,7 +121,7 @@ final class EvalCommand implements Callable<Integer> {
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
-          "targets", "expected the rows that the transcoder's output stands for, got none");
+          "targets", "expected the rows that the transcoder's output approximates, got none");
     }
     try (ActivationSource outputs = ActivationFiles.open(targets, Optional.empty())) {
       if (outputs.width() != trained.config().dOut() || outputs.rows() != source.rows()) {
@@ -141,7 +141,7 @@ final class EvalCommand implements Callable<Integer> {
     }
   }
 
-  /** The rows that a mask leaves, or those of them that training would hold out. */
+  /** The rows that a mask keeps, or those of them that training would hold out. */
   private ActivationSource rows(ActivationSource source) throws IOException {
     Optional<RowMask> mask = input.readMask(source);
     if (mask.isEmpty() && heldOut == null) {

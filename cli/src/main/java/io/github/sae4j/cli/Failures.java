@@ -39,7 +39,7 @@ final class Failures {
     return ExitCode.USAGE;
   }
 
-  /** Picocli answers an option given twice within a group with the synopsis of the whole group. */
+  /** For an option given twice within a group, picocli reports the synopsis of the whole group. */
   private static String message(CommandLine.ParameterException problem, String[] args) {
     if (problem instanceof CommandLine.MaxValuesExceededException) {
       Set<OptionSpec> seen = new HashSet<>();
@@ -99,7 +99,7 @@ final class Failures {
     return switch (problem) {
       case NoSuchFileException e -> message + ": no such file or folder";
       case AccessDeniedException e -> message + ": permission denied";
-      case FileAlreadyExistsException e -> message + ": exists already";
+      case FileAlreadyExistsException e -> message + ": already exists";
       case FileSystemException e -> message;
       case IOException e -> message.isEmpty() ? e.getClass().getSimpleName() : message;
       case InvalidPathException e -> LocaleEncoding.noPath(e.getInput());

@@ -25,7 +25,7 @@ public final class Main {
    *
    * @param args the command line
    * @throws IOException if the libraries beside the jar cannot be listed
-   * @throws ReflectiveOperationException if the libraries beside the jar are not ours
+   * @throws ReflectiveOperationException if the libraries beside the jar do not match
    */
   public static void main(String[] args) throws IOException, ReflectiveOperationException {
     if (isPresent("picocli.CommandLine")) {

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
@@ -31,13 +32,13 @@ import java.util.stream.Collectors;
 public final class ActivationFiles implements ActivationSource {
   private static final int MOST_OPEN = 256;
 
-  /** Rows are sorted with their place in the batch packed beneath: 2^16 places, 2^47 rows. */
+  /** Rows are sorted with their place in the batch in the low bits: 2^16 places, 2^47 rows. */
   private static final int PLACE_BITS = 16;
 
   private static final int MOST_PLACES = 1 << PLACE_BITS;
   private static final long MOST_ROWS = 1L << Long.SIZE - 1 - PLACE_BITS;
 
-  /** Neighbouring rows are read together up to this size, then copied to their places. */
+  /** Neighbouring rows are read together, up to this size, then copied to their places. */
   private static final int SCRATCH_BYTES = 1 << 18;
 
   private final List<Path> paths;
@@ -133,7 +134,7 @@ public final class ActivationFiles implements ActivationSource {
       if (!file.named()) {
         Optional<String> labels = files.labels(path, tensorName);
         if (labels.isPresent()) {
-          leftOut.add(path + " is left out: it holds no activations but " + labels.get());
+          leftOut.add(path + " is left out: it holds no activations, only " + labels.get());
           continue;
         }
       }
@@ -260,6 +261,23 @@ public final class ActivationFiles implements ActivationSource {
    */
   public Optional<String> tensorName() {
     return name;
+  }
+
+  /**
+   * How many rows make a sequence, where the files say it.
+   *
+   * @return ctx of tensors {@code [seq, ctx, d_in]}, if all are such and of the same ctx
+   */
+  public OptionalInt contextSize() {
+    List<Long> sizes =
+        tensors.stream()
+            .map(tensor -> tensor.shape().size() == 3 ? tensor.shape().get(1) : -1L)
+            .distinct()
+            .toList();
+    boolean one = sizes.size() == 1 && sizes.getFirst() > 0;
+    return one && sizes.getFirst() <= Integer.MAX_VALUE
+        ? OptionalInt.of(sizes.getFirst().intValue())
+        : OptionalInt.empty();
   }
 
   /**

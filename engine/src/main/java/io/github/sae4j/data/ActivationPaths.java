@@ -25,8 +25,8 @@ import java.util.TreeSet;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * What a user writes for activations, a file, a folder or a glob, as files in path order. Links are
- * followed, to files and to folders; one that leads back to a folder above it ends there.
+ * Resolves what a user gives as activations, files, folders and globs, to files in path order.
+ * Links to files and folders are followed, except those that lead back to a parent folder.
  */
 final class ActivationPaths {
   /**
@@ -45,7 +45,7 @@ final class ActivationPaths {
 
   private static final String KINDS = ".safetensors, .npy, .npz, .pt or .pth file";
 
-  /** Name by name, so that the order does not depend on where '/' sorts among characters. */
+  /** Compared name by name, so that the order does not depend on how '/' sorts. */
   private static final Comparator<Path> PATH_ORDER =
       (a, b) -> {
         int names = Math.min(a.getNameCount(), b.getNameCount());
@@ -83,7 +83,7 @@ final class ActivationPaths {
     try {
       return file.toRealPath();
     } catch (IOException e) {
-      return file.toAbsolutePath().normalize(); // opening it will say what is wrong
+      return file.toAbsolutePath().normalize(); // opening it reports what is wrong
     }
   }
 
@@ -111,7 +111,7 @@ final class ActivationPaths {
     return glob(path, literal);
   }
 
-  /** Java encodes names of files as the locale says; in plain C it has no letter beyond ASCII. */
+  /** Java encodes file names by the locale; the C locale has nothing beyond ASCII. */
   private static String encoding(String spec) {
     String names = System.getProperty("sun.jnu.encoding", "");
     return spec.chars().allMatch(c -> c < 128)
@@ -122,8 +122,8 @@ final class ActivationPaths {
   }
 
   /**
-   * How many leading names of the path are plain: they hold no glob character, or they exist as
-   * they are written.
+   * How many leading names of the path are literal: without glob characters, or existing as they
+   * are written.
    */
   private static int literalNames(Path path) {
     int names = 0;
@@ -160,7 +160,7 @@ final class ActivationPaths {
     return nonEmpty(path, found, "matches no ");
   }
 
-  /** As in a shell, {@code **} may stand for no folder at all; Java's wants at least one. */
+  /** As in a shell, {@code **} may match no folder at all; Java's needs at least one. */
   private static PathMatcher matcher(Path path, String pattern) {
     try {
       PathMatcher matcher = path.getFileSystem().getPathMatcher("glob:" + pattern);

@@ -21,7 +21,7 @@ import java.util.stream.Collectors;
 record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
   private static final String USUAL_NAME = "activations";
 
-  /** Far above any model's, and low enough that a few rows fit into an array. */
+  /** Far above any model's width, and small enough for a few rows to fit into an array. */
   private static final int MOST_WIDTH = 1 << 24;
 
   /** How many tensors a message lists. */
@@ -80,14 +80,14 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
               + layout(only)
               + " can be read, but "
               + limited(meant)
-              + " may be meant and cannot; name the tensor to read (--tensor)");
+              + " may be meant and cannot be read; name the tensor to read (--tensor)");
     }
     return of(file, only);
   }
 
   /**
-   * What a file holds that lies beside activations and is none: tokens, positions, masks. Integers
-   * of one dimension, of whatever size, or of two where no activations are stored so.
+   * Tensors that accompany activations but are none: tokens, positions, masks. That is, integers of
+   * one dimension, of any size, or of two dimensions in a type that activations are not stored in.
    *
    * @return its tensors in words; empty if there may be activations in the file
    */
@@ -113,7 +113,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
         && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]|(Char|Short)Storage|u?int[0-9]+");
   }
 
-  /** Tensors of two dimensions and more that cannot be read, in words. */
+  /** Describes tensors of two or more dimensions that cannot be read. */
   private static List<String> others(TensorFile file) {
     return file.unreadable().values().stream()
         .filter(tensor -> tensor.shape().size() > 1)
@@ -121,7 +121,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
         .toList();
   }
 
-  /** Everything in a file that is or should be a tensor, in words. */
+  /** Describes everything in a file that is or should be a tensor. */
   static String listAll(TensorFile file) {
     List<String> all = new ArrayList<>();
     file.tensors().forEach(tensor -> all.add(layout(tensor)));
@@ -129,7 +129,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     return all.isEmpty() ? "no tensor at all" : limited(all);
   }
 
-  /** Tensors in words, the first few of them. */
+  /** Describes tensors, the first few of them. */
   static String list(List<TensorInfo> tensors) {
     return limited(tensors.stream().map(ActivationTensor::layout).toList());
   }
@@ -139,7 +139,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     return words.size() <= LISTED ? first : first + "; and " + (words.size() - LISTED) + " more";
   }
 
-  /** A tensor in words, such as {@code 'activations' F16 [16384, 384]}. */
+  /** Describes a tensor, for instance as {@code 'activations' F16 [16384, 384]}. */
   static String layout(TensorInfo tensor) {
     return "'" + tensor.name() + "' " + tensor.type() + " " + tensor.shape();
   }

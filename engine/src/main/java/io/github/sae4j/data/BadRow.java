@@ -8,7 +8,7 @@ import java.util.Objects;
  * train on.
  *
  * @param origin the row
- * @param column the first such value's place in it
+ * @param column column of the first such value
  * @param value the value as stored, before it became {@code f32}
  */
 public record BadRow(RowOrigin origin, int column, double value) {
@@ -17,13 +17,13 @@ public record BadRow(RowOrigin origin, int column, double value) {
     Objects.requireNonNull(origin, "origin");
   }
 
-  /** A row of a source whose value in that column has been found not to be finite. */
+  /** The bad row of a source, given the column where a value is not finite. */
   static BadRow of(ActivationSource source, long row, int column) throws IOException {
     return new BadRow(source.origin(row), column, source.stored(row, column));
   }
 
   /**
-   * What is wrong with it, in words.
+   * Describes the problem.
    *
    * @return for instance {@code holds NaN at column 5, expected a number}
    */

@@ -17,11 +17,11 @@ public final class FiniteRows {
   private static final ValueLayout.OfInt BITS = ValueLayout.JAVA_INT_UNALIGNED;
   private static final int INFINITY = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
 
-  /** What a scan calls for every bad row, in order. */
+  /** Called by a scan for every bad row, in order. */
   @FunctionalInterface
   public interface Finder {
     /**
-     * A bad row was found.
+     * Reports a bad row.
      *
      * @param row its number in the source
      * @param column column of its first value that is not finite
@@ -146,7 +146,7 @@ public final class FiniteRows {
    * Reads all rows of a source once and looks for bad ones.
    *
    * @param source the rows
-   * @param finder told of each
+   * @param finder receives each of them
    * @throws IOException if reading fails
    */
   public static void scan(ActivationSource source, Finder finder) throws IOException {
@@ -168,10 +168,10 @@ public final class FiniteRows {
   }
 
   /**
-   * Reads all rows of a source once and leaves the bad ones out. Costs a bit for every row of the
-   * source where there are any.
+   * Reads all rows of a source once and leaves the bad ones out. If there are any, it takes one bit
+   * per row of the source.
    *
-   * @param source the rows; stays its owner's
+   * @param source the rows; remains owned by the caller
    * @return a view of those that are finite
    * @throws IOException if reading fails
    */

@@ -9,7 +9,7 @@ import java.util.Locale;
 public enum OnBadRows {
   /** Reading it is an error that names it. */
   ERROR,
-  /** It takes no part; it is counted and named. */
+  /** It is left out, counted and named. */
   SKIP;
 
   @Override

@@ -4,7 +4,7 @@ import java.util.Objects;
 import java.util.function.LongPredicate;
 
 /**
- * Which rows of a stream take no part although they have a place in it. They leave the place empty:
+ * Which rows of a stream are left out although they have a place in it. The place stays empty:
  * their batch is shorter, and no other row moves.
  *
  * @param onBadRows what becomes of rows that are not finite, or whose squared length is not, once

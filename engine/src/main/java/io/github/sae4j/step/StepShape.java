@@ -37,7 +37,7 @@ public record StepShape(int dIn, int dOut, int dSae, int rows, int microBatchRow
    * Micro-batches of a batch.
    *
    * @param rows rows of the batch
-   * @return how many, the last of which may be short
+   * @return their number; the last may be short
    */
   public int microBatches(int rows) {
     return Math.ceilDiv(rows, microBatchRows);

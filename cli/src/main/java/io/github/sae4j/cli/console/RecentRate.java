@@ -4,8 +4,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Steps per second of the last while. The first steps of a run are slow, before the JVM has
- * compiled them, and say nothing of how long the rest will take.
+ * Recent steps per second. The first steps of a run are slow, before the JVM has compiled them, and
+ * do not predict how long the rest will take.
  */
 public final class RecentRate {
   private static final long WINDOW_NANOS = 4_000_000_000L;
@@ -29,7 +29,7 @@ public final class RecentRate {
     while (recent.size() > FEWEST_STEPS + 1 && nanos - second().nanos() >= WINDOW_NANOS) {
       recent.removeFirst();
     }
-    // Short steps would fill the memory: of many, only some are kept.
+    // Of many short steps only some samples are kept, to bound memory.
     if (recent.size() > 4096) {
       Done newest = recent.removeLast();
       recent.removeLast();

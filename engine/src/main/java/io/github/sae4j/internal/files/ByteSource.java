@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /** Bytes that can be read at any position, by many threads at once. */
 public interface ByteSource {
-  /** What one read of a longer series should ask for at least, in bytes. */
+  /** Smallest useful read of a sequential reader, in bytes. */
   int CHUNK = 1 << 16;
 
   /**

@@ -32,7 +32,7 @@ final class SparsifyLayout implements Layout {
   private static final String CONFIG = "cfg.json";
   static final String WEIGHTS = "sae.safetensors";
 
-  /** Members that say nothing of what is computed, and those that are read. */
+  /** Members that do not affect what is computed, and those that are read. */
   private static final Set<String> KNOWN =
       Set.of(
           "activation",

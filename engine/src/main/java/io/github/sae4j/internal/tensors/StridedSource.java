@@ -9,8 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Shows a view with any strides as the bytes of its row-major twin. What the view spans is read
- * into memory outside the heap when its elements are first read, and kept until it is closed.
+ * Presents a view with any strides as row-major bytes. The range that the view spans is read into
+ * off-heap memory when its elements are first read, and kept until the view is closed.
  */
 final class StridedSource implements ByteSource, AutoCloseable {
   private final Path path;
@@ -24,7 +24,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
   private MemorySegment window;
 
   /**
-   * A view; that it lies within the source has been checked.
+   * A view that has been checked to lie within the source.
    *
    * @param path the file, for messages
    * @param source the storage's bytes
@@ -114,7 +114,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
     try {
       return opened.allocate(span, Long.BYTES);
     } catch (OutOfMemoryError e) {
-      // Nothing but this one request to the system failed.
+      // Only this one allocation failed.
       throw new IOException(path + ": no memory for " + span + " bytes of a strided tensor", e);
     }
   }

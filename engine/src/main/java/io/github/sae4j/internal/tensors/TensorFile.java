@@ -21,9 +21,9 @@ import java.util.stream.Stream;
 
 /**
  * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}), npz
- * ({@link NpzFile}) or what torch.save writes ({@link TorchFile}). Reads go by position into the
- * caller's memory, never through a mapping, so a file cut short by another process gives an
- * exception and not a dead VM. Reading is thread-safe.
+ * ({@link NpzFile}) or what torch.save writes ({@link TorchFile}). Reads are positional, into the
+ * caller's memory, never through a mapping, so a file truncated by another process causes an
+ * exception rather than a crash of the VM. Reading is thread-safe.
  */
 public final class TensorFile implements Closeable {
   /** How many names a message lists. */
@@ -64,8 +64,8 @@ public final class TensorFile implements Closeable {
   }
 
   /**
-   * Opens a file of any known format, told by its first bytes; where they fit none, the suffix
-   * decides which format complains.
+   * Opens a file of any known format, recognised by its first bytes; if they fit none, the suffix
+   * decides which reader reports the error.
    *
    * @param path a safetensors, npy, npz or torch file
    * @return the open file
@@ -88,7 +88,7 @@ public final class TensorFile implements Closeable {
     }
     boolean zip = start.length > 3 && start[0] == 'P' && start[1] == 'K' && start[2] < 8;
     zip = zip && start[3] == start[2] + 1;
-    // A line of JSON before the archive (saev), or a pickle: TorchFile says which it reads.
+    // A line of JSON before the archive (saev), or a pickle: TorchFile decides.
     boolean text = start[0] == '{' && (start.length < 9 || start[7] != 0);
     if (zip
         ? TorchFile.isArchive(path, isTorchName(name))
@@ -181,8 +181,8 @@ public final class TensorFile implements Closeable {
    *
    * @param name its name
    * @return its description
-   * @throws BadFileException if the file has none of that name, or one that cannot be read; the
-   *     message lists those it has
+   * @throws BadFileException if the file has none of that name, or it cannot be read; the message
+   *     lists the names that exist
    */
   public TensorInfo tensor(String name) throws BadFileException {
     Objects.requireNonNull(name, "name");
@@ -260,8 +260,8 @@ public final class TensorFile implements Closeable {
    * Reads one element without rounding it to {@code f32}; for messages about it.
    *
    * @param info one of {@link #tensors()}
-   * @param element its place in row-major order
-   * @return the value; of an I64 the nearest double
+   * @param element its index in row-major order
+   * @return the value; for an I64 the nearest double
    * @throws BadFileException if the file ends early
    * @throws IOException if reading fails
    */

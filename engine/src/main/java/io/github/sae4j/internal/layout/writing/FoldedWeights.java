@@ -8,7 +8,7 @@ import io.github.sae4j.sae.SaeWeights;
 import java.io.IOException;
 import java.util.Map;
 
-/** Writes weights block by block, folded on the way: training's own weights stay untouched. */
+/** Writes folded weights block by block; the trainer's own weights are not modified. */
 public final class FoldedWeights {
   /** Values of a block: 8 MiB. */
   private static final int BLOCK = 2 << 20;
@@ -86,7 +86,9 @@ public final class FoldedWeights {
     }
   }
 
-  /** Finite weights may overflow once norms and the factor are in them; nobody could load those. */
+  /**
+   * Finite weights may overflow once norms and the factor are folded in; no reader accepts those.
+   */
   private static void expectFinite(String name, float[] values, int from, int to)
       throws IOException {
     for (int i = from; i < to; i++) {
