@@ -55,7 +55,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
           file
               + " is a configuration of SAELens; taken: "
               + String.join(", ", members.keySet())
-              + "; ignored, for lack of such options: "
+              + "; left out, for lack of an option: "
               + String.join(", ", theirs.leftOut()));
     }
     Map<String, Object> training = new LinkedHashMap<>();

@@ -102,11 +102,7 @@ public final class TensorFile implements Closeable {
     return name.endsWith(".pt") || name.endsWith(".pth");
   }
 
-  /**
-   * The file itself.
-   *
-   * @return its path as opened
-   */
+  /** {@return the path of the file, as opened} */
   public Path path() {
     return path;
   }
