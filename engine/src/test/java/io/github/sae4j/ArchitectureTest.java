@@ -56,6 +56,8 @@ class ArchitectureTest {
           Map.entry("checkpoint", Set.of("layout.writing")),
           Map.entry("data", Set.of("tensors", "numerics")),
           Map.entry("evaluation", Set.of("sae", "data")),
+          Map.entry("codes", Set.of("tensors")),
+          Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
           Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
           Map.entry("parity", Set.of("training", "scalar")));
 

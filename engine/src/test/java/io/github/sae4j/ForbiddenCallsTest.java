@@ -61,7 +61,7 @@ class ForbiddenCallsTest {
         .that()
         .doNotHaveFullyQualifiedName("io.github.sae4j.internal.files.DiskFile")
         .and()
-        .doNotHaveFullyQualifiedName("io.github.sae4j.checkpoint.RunLock")
+        .doNotHaveFullyQualifiedName("io.github.sae4j.internal.files.FolderLock")
         .should()
         .callMethodWhere(
             describe(

@@ -30,6 +30,11 @@ public final class CommandLineApp {
 
   private static final String TRAIN = "train";
 
+  /** How long lines of text are at most: every terminal has that. */
+  private static final int LINE_CHARACTERS = 79;
+
+  private static final int INDENT = 2;
+
   private CommandLineApp() {}
 
   /**
@@ -69,6 +74,9 @@ public final class CommandLineApp {
     app.addSubcommand(train);
     TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
     app.addSubcommand(new EvalCommand());
+    app.addSubcommand(new EncodeCommand());
+    app.addSubcommand(new DecodeCommand());
+    app.addSubcommand(new EditCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
@@ -194,6 +202,23 @@ public final class CommandLineApp {
     PrintWriter out = spec.commandLine().getOut();
     out.println(Terminal.harmless(line));
     out.flush();
+  }
+
+  /** Prints a sentence in lines that a narrow terminal does not break within words. */
+  static void printWrapped(CommandLine.Model.CommandSpec spec, String text) {
+    StringBuilder line = new StringBuilder();
+    String indent = " ".repeat(INDENT);
+    for (String word : text.split(" ")) {
+      if (line.length() + 1 + word.length() > LINE_CHARACTERS && !line.toString().isBlank()) {
+        print(spec, line.toString());
+        line.setLength(0);
+        line.append(indent);
+      } else if (!line.isEmpty()) {
+        line.append(' ');
+      }
+      line.append(word);
+    }
+    print(spec, line.toString());
   }
 
   /** Prints several lines. */

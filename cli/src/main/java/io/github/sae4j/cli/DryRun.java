@@ -123,11 +123,11 @@ final class DryRun {
             "%12.1f MiB  of the machine or its container, %.1f MiB of them for the Java heap",
             machine.bytes() / (double) MEBI,
             machine.heapBytes() / (double) MEBI));
-    CommandLineApp.print(
+    CommandLineApp.printWrapped(
         spec,
         String.format(
             Locale.ROOT,
-            "time     about %s to %s: steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
+            "time: about %s to %s, by steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
                 + " small encoder on %s, times %.1f to %.1f for the rest of a step; the first is"
                 + " what an idle machine would take, the second what this one takes as busy as it"
                 + " is now (%.1f GFLOP/s); waiting for files adds to it",

@@ -7,6 +7,7 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
@@ -101,6 +102,9 @@ final class EvalCommand implements Callable<Integer> {
   }
 
   private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {
+    if (batchSize < 1) {
+      throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
+    }
     Evaluator evaluator = new Evaluator(trained, batchSize);
     if (!trained.config().transcoder()) {
       if (!targets.isEmpty()) {
@@ -110,7 +114,10 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    // Pairs stay pairs: a row that is not finite is an error here.
+    if (input.onBadRows() == OnBadRows.SKIP) {
+      throw new ConfigException(
+          "on_bad_rows", "expected error with targets: a mask leaves out both rows of a pair");
+    }
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(

@@ -21,12 +21,15 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** Turns what commands throw into one line on stderr and an exit code. */
 final class Failures {
+  /** The longest message in full. */
+  private static final int MOST_CHARACTERS = 2000;
+
   private Failures() {}
 
   static int badUsage(CommandLine.ParameterException problem, String[] args) {
     CommandLine command = problem.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + Terminal.harmless(firstLine(message(problem, args))));
+    err.println("sae4j: " + Terminal.harmless(readable(firstLine(message(problem, args)))));
     String nearest = suggestion(problem);
     err.println(
         nearest.isEmpty()
@@ -63,7 +66,7 @@ final class Failures {
             ? problem.getCause()
             : problem;
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + Terminal.harmless(describe(cause)));
+    err.println("sae4j: " + Terminal.harmless(readable(describe(cause))));
     CommandLine root = command.getParent() == null ? command : command.getParent();
     if (root.<RootCommand>getCommand().stacktrace) {
       StringWriter trace = new StringWriter();
@@ -105,6 +108,20 @@ final class Failures {
       case DivergenceException e -> message;
       default -> problem.getClass().getName() + ": " + message + " (--stacktrace shows where)";
     };
+  }
+
+  /** A message without its middle if that is long: names come from files, and may be a megabyte. */
+  static String readable(String message) {
+    if (message.codePointCount(0, message.length()) <= MOST_CHARACTERS) {
+      return message;
+    }
+    int start = message.offsetByCodePoints(0, MOST_CHARACTERS / 2);
+    int end = message.offsetByCodePoints(message.length(), -MOST_CHARACTERS / 2);
+    return message.substring(0, start)
+        + "... ("
+        + (end - start)
+        + " characters) ..."
+        + message.substring(end);
   }
 
   private static String firstLine(String message) {

@@ -131,7 +131,7 @@ final class InspectCommand implements Callable<Integer> {
       }
       Optional<RowMask> mask = input.readMask(source);
       ActivationSource rows = mask.isPresent() ? Split.of(mask.get(), 0).training(source) : source;
-      Metrics metrics = new Evaluator(sae).evaluate(rows);
+      Metrics metrics = new Evaluator(sae).evaluate(input.finite(rows));
       found.put("rows", metrics.rows());
       found.put("l0", metrics.l0());
       LoadCheck.declaredL0(sae.config()).ifPresent(l0 -> found.put("declared_l0", l0));

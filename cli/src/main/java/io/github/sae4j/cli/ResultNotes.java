@@ -40,8 +40,8 @@ final class ResultNotes {
       lines.add(
           String.format(
               Locale.ROOT,
-              "FVU %.3f in training: the same of the last batch logged; far below the other, the"
-                  + " SAE has learned its rows by heart.",
+              "FVU %.3f in training: the same of the last batch logged. Were it far below the"
+                  + " other, the SAE would know its training rows by heart.",
               trainingFvu));
     }
     if (last.isPresent()) {

@@ -411,7 +411,7 @@ final class TrainCommand implements Callable<Integer> {
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
-          .forEach(line -> CommandLineApp.print(spec, line));
+          .forEach(line -> CommandLineApp.printWrapped(spec, line));
     }
     return ExitCode.DONE;
   }

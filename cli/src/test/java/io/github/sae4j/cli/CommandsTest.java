@@ -302,7 +302,8 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "inspect", "devices", "parity"})
+  @ValueSource(
+      strings = {"train", "eval", "encode", "decode", "edit", "inspect", "devices", "parity"})
   void everyCommandHasHelp(String command) {
     assertEquals(ExitCode.DONE, console.run(command, "--help"));
     assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());

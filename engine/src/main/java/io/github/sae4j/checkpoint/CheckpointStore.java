@@ -1,6 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.FolderLock;
 import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,9 +30,9 @@ public final class CheckpointStore implements AutoCloseable {
   private static final String CHECKPOINTS = "checkpoints";
 
   private final Path run;
-  private final RunLock lock;
+  private final FolderLock lock;
 
-  private CheckpointStore(Path run, RunLock lock) {
+  private CheckpointStore(Path run, FolderLock lock) {
     this.run = run;
     this.lock = lock;
   }
@@ -50,7 +51,7 @@ public final class CheckpointStore implements AutoCloseable {
       throw new IOException(foreign.get());
     }
     Durable.createFolders(run);
-    RunLock lock = RunLock.acquire(run);
+    FolderLock lock = FolderLock.acquire(run);
     try {
       AtomicFolder.recoverAll(run, FINAL::equals);
       AtomicFolder.recoverAll(run.resolve(CHECKPOINTS), CheckpointStore::isCheckpoint);
@@ -75,7 +76,7 @@ public final class CheckpointStore implements AutoCloseable {
     if (!Files.isDirectory(run) || carriesRecord(run)) {
       return Optional.empty();
     }
-    boolean ours = RunLock.isIn(run);
+    boolean ours = FolderLock.isIn(run);
     try (Stream<Path> entries = Files.list(run)) {
       return entries
           .map(entry -> entry.getFileName().toString())
@@ -104,7 +105,7 @@ public final class CheckpointStore implements AutoCloseable {
 
   /** Files that may precede {@code config.json} or be all that remains of a run. */
   private static boolean isOfARunThatBegins(String name) {
-    return name.equals(RunLock.NAME)
+    return name.equals(FolderLock.NAME)
         || name.equals(CHECKPOINTS)
         || name.equals(Durable.fresh(CONFIG))
         || AtomicFolder.isAside(name, FINAL);

@@ -58,6 +58,19 @@ public final class SealedJson {
     return members;
   }
 
+  /**
+   * Whether an object carries a checksum at all. Those of runs made before there was one do not.
+   *
+   * @param file the file
+   * @param maxBytes the largest size to accept, in bytes
+   * @return true if it has the member
+   * @throws BadFileException if the file is missing or no JSON object
+   * @throws IOException if reading fails
+   */
+  public static boolean isSealed(Path file, int maxBytes) throws IOException {
+    return Json.readObject(file, maxBytes).containsKey(SEAL);
+  }
+
   private static String seal(Map<String, Object> members) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -1,5 +1,6 @@
 package io.github.sae4j.config;
 
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
 import java.util.List;
@@ -44,6 +45,20 @@ public final class ConfigWarnings {
               + ", the run has "
               + (long) longest
               + ": AuxK never acts");
+    }
+    if (config.sae().architecture() != Architecture.MATRYOSHKA
+        && !config.loss().matryoshkaWidths().isEmpty()) {
+      lines.add("matryoshka_widths: without effect unless the architecture is matryoshka");
+    }
+    if (config.sae().architecture() != Architecture.TOPK
+        && config.run().recipe() == Recipe.DICTIONARY_LEARNING
+        && steps <= config.sae().thresholdStartStep() + 1) {
+      lines.add(
+          "threshold_start_step: the threshold for inference is estimated after "
+              + config.sae().thresholdStartStep()
+              + " steps, the run has "
+              + steps
+              + ": the SAE will be TopK of each row");
     }
     return lines;
   }

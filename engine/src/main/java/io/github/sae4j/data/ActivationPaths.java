@@ -37,9 +37,13 @@ final class ActivationPaths {
    */
   record Found(Path path, boolean named) {}
 
-  private static final List<String> SUFFIXES = List.of(".safetensors", ".npy", ".npz");
-  private static final List<String> TORCH = List.of(".pt", ".pth", ".bin", ".ckpt");
-  private static final String KINDS = ".safetensors, .npy or .npz file";
+  private static final List<String> SUFFIXES =
+      List.of(".safetensors", ".npy", ".npz", ".pt", ".pth");
+
+  /** Suffixes that torch.save is given too; such a file is read where it is named itself. */
+  private static final List<String> ALSO_TORCH = List.of(".bin", ".ckpt");
+
+  private static final String KINDS = ".safetensors, .npy, .npz, .pt or .pth file";
 
   /** Compared name by name, so that the order does not depend on how '/' sorts. */
   private static final Comparator<Path> PATH_ORDER =
@@ -212,7 +216,7 @@ final class ActivationPaths {
     return files.stream().map(file -> new Found(file, false)).toList();
   }
 
-  /** Files of PyTorch in a folder that has nothing else to offer. */
+  /** What may be files of torch in a folder that has nothing else to offer. */
   private static Optional<String> torch(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return Optional.empty();
@@ -220,15 +224,12 @@ final class ActivationPaths {
     TreeSet<String> names = new TreeSet<>();
     try (var entries = Files.list(folder)) {
       entries
-          .filter(file -> has(file, TORCH))
+          .filter(file -> has(file, ALSO_TORCH))
           .forEach(file -> names.add(file.getFileName().toString()));
     }
     return names.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "; '"
-                + names.getFirst()
-                + "' looks like a file of torch.save, which is not read: "
-                + "save tensors with safetensors.torch.save_file");
+            "; '" + names.getFirst() + "' may be one of torch.save: name the file itself");
   }
 }

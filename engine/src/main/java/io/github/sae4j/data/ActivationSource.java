@@ -43,6 +43,15 @@ public interface ActivationSource extends AutoCloseable {
   void readRange(long first, int count, Matrix target) throws IOException;
 
   /**
+   * Checks that rows can be read in any order as often as one likes. Evaluation reads from front to
+   * back, training does not.
+   *
+   * @throws io.github.sae4j.format.BadFileException if that would take more memory than is allowed
+   * @throws IOException if reading fails
+   */
+  default void expectAnyOrder() throws IOException {}
+
+  /**
    * A value as it is stored, before it became {@code f32}; for messages.
    *
    * @param row in {@code [0, rows)}

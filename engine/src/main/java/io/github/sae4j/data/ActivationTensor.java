@@ -7,7 +7,6 @@ import io.github.sae4j.internal.tensors.UnreadableTensor;
 import io.github.sae4j.memory.ElementType;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -15,7 +14,7 @@ import java.util.stream.Collectors;
  * The tensor of a file that holds its activations.
  *
  * @param info its description, {@code [rows, d_in]} or {@code [seq, ctx, d_in]}
- * @param named whether the file names its tensors; an npy file does not
+ * @param named whether the file names its tensors; npy and bare torch tensors have no name
  * @param rows rows with sequences flattened, possibly 0
  * @param width values in a row
  */
@@ -30,8 +29,8 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
 
   /**
    * Chooses: the tensor of the given name, else the one called {@code activations}, else the only
-   * float tensor of rank 2 or 3. An npy file holds one tensor without a name: there the given name
-   * is not looked at.
+   * float tensor of rank 2 or 3. In a file that holds one tensor without a name, npy or a bare
+   * torch tensor, the given name is not looked at.
    *
    * <p>A tensor that is named, by the user or by convention, and cannot be used is an error: what
    * lies beside it (scales, means, positions) is no substitute. For the same reason the only float
@@ -40,12 +39,13 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
    */
   static ActivationTensor choose(TensorFile file, Optional<String> name) throws BadFileException {
     List<TensorInfo> tensors = file.tensors();
-    if (name.isPresent() && !isNpy(file)) {
+    if (name.isPresent() && file.named()) {
       return of(file, file.tensor(name.get()));
     }
     boolean usual =
-        file.unreadable().containsKey(USUAL_NAME)
-            || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
+        file.named()
+            && (file.unreadable().containsKey(USUAL_NAME)
+                || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME)));
     if (usual) {
       return of(file, file.tensor(USUAL_NAME));
     }
@@ -107,13 +107,10 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     };
   }
 
-  /** An integer type as safetensors or numpy spell it. */
+  /** An integer type as safetensors, numpy or torch spell it. */
   static boolean isLabels(UnreadableTensor tensor) {
-    return tensor.shape().size() < 2 && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]");
-  }
-
-  static boolean isNpy(TensorFile file) {
-    return file.path().toString().toLowerCase(Locale.ROOT).endsWith(".npy");
+    return tensor.shape().size() < 2
+        && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]|(Char|Short)Storage|u?int[0-9]+");
   }
 
   /** Describes tensors of two or more dimensions that cannot be read. */
@@ -162,7 +159,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
       throw new BadFileException(
           file.path(), "expected rows of 1 to 2^24 values, got " + layout(tensor));
     }
-    return new ActivationTensor(tensor, !isNpy(file), tensor.elements() / width, (int) width);
+    return new ActivationTensor(tensor, file.named(), tensor.elements() / width, (int) width);
   }
 
   static boolean isFloat(TensorInfo tensor) {

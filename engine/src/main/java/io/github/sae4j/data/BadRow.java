@@ -4,7 +4,8 @@ import java.io.IOException;
 import java.util.Objects;
 
 /**
- * A row of activations with a value that is not a finite number of {@code f32}.
+ * A row of activations with a value that is not a finite number of {@code f32}, or too large to
+ * train on.
  *
  * @param origin the row
  * @param column column of the first such value
@@ -27,9 +28,13 @@ public record BadRow(RowOrigin origin, int column, double value) {
    * @return for instance {@code holds NaN at column 5, expected a number}
    */
   public String problem() {
-    return Double.isFinite(value)
-        ? "holds " + value + " at column " + column + ", which does not fit f32 (at most 3.4e38)"
-        : "holds " + value + " at column " + column + ", expected a number";
+    String held = "holds " + value + " at column " + column;
+    if (!Double.isFinite(value)) {
+      return held + ", expected a number";
+    }
+    return Float.isInfinite((float) value)
+        ? held + ", which does not fit f32 (at most 3.4e38)"
+        : held + ", too large to train on: the row's squares do not add up within f32";
   }
 
   @Override

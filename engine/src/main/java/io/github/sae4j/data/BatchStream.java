@@ -23,8 +23,8 @@ import java.util.function.IntFunction;
  * started at 0.
  *
  * <p>Every row is checked as it is read, before anything is computed from it: one that is not
- * finite is an error, or left out as {@link RowRules} say. Rows left out keep their place: their
- * batch is shorter, possibly empty, and no other row moves.
+ * finite, or whose squared length is not, is an error, or left out as {@link RowRules} say. Rows
+ * left out keep their place: their batch is shorter, possibly empty, and no other row moves.
  *
  * <p>A background thread reads the next batch while the caller uses the current one; two matrices
  * alternate. The source must not change and must stay open until the stream is closed. Not
@@ -312,7 +312,7 @@ public final class BatchStream implements AutoCloseable {
     long rowBytes = (long) x.cols() * Float.BYTES;
     int left = 0;
     for (int i = 0; i < count; i++) {
-      int column = FiniteRows.badColumn(x, i, bits);
+      int column = FiniteRows.untrainableColumn(x, i, bits, rules.factor());
       if (column >= 0) {
         BadRow row = BadRow.of(source, rowIds[i], column);
         if (rules.onBadRows() == OnBadRows.ERROR) {

@@ -55,14 +55,32 @@ public final class FiniteRows {
     return -1;
   }
 
-  /** The same of a row of a matrix, through a scratch array of its width. */
-  static int badColumn(Matrix x, int row, int[] bits) {
-    MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
-    int top = 0;
-    for (int value : bits) {
-      top = Math.max(top, value & 0x7fffffff); // a maximum of integers runs in vectors
+  /**
+   * Looks for a row that cannot be trained on: a value is NaN or infinite, or the squares of the
+   * row times a factor do not add up within {@code f32}, as its products with gradients would not.
+   *
+   * @param row values
+   * @param factor what they will be multiplied by
+   * @return column of the first value that is not finite, else of the largest, or -1
+   */
+  public static int untrainableColumn(float[] row, float factor) {
+    int bad = badColumn(row);
+    if (bad >= 0) {
+      return bad;
     }
-    if (top < INFINITY) {
+    double square = 0;
+    int largest = 0;
+    for (int j = 0; j < row.length; j++) {
+      double value = (double) row[j] * factor;
+      square += value * value;
+      largest = Math.abs(row[j]) > Math.abs(row[largest]) ? j : largest;
+    }
+    return square > Float.MAX_VALUE ? largest : -1;
+  }
+
+  /** The first value that is not finite of a row of a matrix, through a scratch array. */
+  private static int badColumn(Matrix x, int row, int[] bits) {
+    if (top(x, row, bits) < INFINITY) {
       return -1;
     }
     int j = 0;
@@ -70,6 +88,27 @@ public final class FiniteRows {
       j++;
     }
     return j;
+  }
+
+  /** {@link #untrainableColumn(float[], float)} of a row of a matrix; quick where there is none. */
+  static int untrainableColumn(Matrix x, int row, int[] bits, float factor) {
+    double largest = (double) Float.intBitsToFloat(top(x, row, bits)) * factor;
+    if (largest * largest * bits.length <= Float.MAX_VALUE) {
+      return -1; // a NaN is not
+    }
+    float[] values = new float[bits.length];
+    x.read(row, 1, values, 0);
+    return untrainableColumn(values, factor);
+  }
+
+  /** Bits of a row's largest magnitude, those of infinity and NaN above all others. */
+  private static int top(Matrix x, int row, int[] bits) {
+    MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
+    int top = 0;
+    for (int value : bits) {
+      top = Math.max(top, value & 0x7fffffff); // a maximum of integers runs in vectors
+    }
+    return top;
   }
 
   /**

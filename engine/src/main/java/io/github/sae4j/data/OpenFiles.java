@@ -83,6 +83,16 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
+  /** What reading a tensor that {@link #describe} gave in any order keeps in memory, in bytes. */
+  long held(Path path, TensorInfo tensor) throws IOException {
+    Handle handle = acquire(path);
+    try {
+      return handle.file.held(tensor);
+    } finally {
+      release(handle);
+    }
+  }
+
   /** An element of a tensor that {@link #describe} gave, without rounding. */
   double stored(Path path, TensorInfo tensor, long element) throws IOException {
     Handle handle = acquire(path);

@@ -230,7 +230,7 @@ public final class RowMask {
     boolean usual =
         file.unreadable().containsKey(USUAL_NAME)
             || file.tensors().stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
-    if (usual && !ActivationTensor.isNpy(file)) {
+    if (usual && file.named()) {
       TensorInfo named = file.tensor(USUAL_NAME);
       if (!isMask(named)) {
         throw new BadFileException(

@@ -53,6 +53,11 @@ final class SelectedRows implements ActivationSource {
   }
 
   @Override
+  public void expectAnyOrder() throws IOException {
+    source.expectAnyOrder();
+  }
+
+  @Override
   public double stored(long row, int column) throws IOException {
     RowChecks.row(row, rows);
     return source.stored(sourceRow.applyAsLong(row), column);

@@ -71,7 +71,7 @@ public sealed interface Activation {
       GROUP,
       /**
        * All latents of all rows of a batch, for ⌊k · rows⌋ places (BatchTopK, Bussmann et al.
-       * 2024). With {@link Relu#BEFORE} only positive values compete, so a batch with fewer of them
+       * 2024). With {@link Relu#BEFORE} only positive ranks compete, so a batch with fewer of them
        * than places has fewer codes: zeros would be mere padding. A row may stay empty.
        */
       BATCH

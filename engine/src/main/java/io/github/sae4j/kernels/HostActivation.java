@@ -252,7 +252,7 @@ public final class HostActivation {
 
     void offer(Ranked ranked) {
       for (int i = 0; i < n; i++) {
-        boolean competes = ranked.relu() != Relu.BEFORE || pre[i] > 0;
+        boolean competes = ranked.relu() != Relu.BEFORE || ranks[i] > 0;
         if (places == 0 || !competes || !(ranks[i] > above)) {
           continue;
         }

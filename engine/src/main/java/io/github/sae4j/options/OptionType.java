@@ -1,12 +1,14 @@
 package io.github.sae4j.options;
 
 import java.math.BigDecimal;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /**
  * How the values of an option are read, checked and written. External values are plain: a number, a
@@ -104,6 +106,19 @@ public final class OptionType<T> {
             isEmpty(plain)
                 ? OptionalDouble.empty()
                 : OptionalDouble.of(toDouble(name, plain, range)));
+  }
+
+  /**
+   * Whole numbers in ascending order, separated by commas, or nothing; in JSON also an array.
+   *
+   * @param range of each
+   * @return the type
+   */
+  public static OptionType<List<Integer>> ascendingIntegers(Range range) {
+    return new OptionType<>(
+        "N,N,...",
+        range.words() + " each, ascending",
+        (name, plain) -> isEmpty(plain) ? List.of() : toAscending(name, plain, range));
   }
 
   /**
@@ -208,6 +223,10 @@ public final class OptionType<T> {
       case OptionalLong some -> some.isPresent() ? some.getAsLong() : null;
       case OptionalDouble some -> some.isPresent() ? some.getAsDouble() : null;
       case Integer number -> number.longValue();
+      case List<?> numbers ->
+          numbers.isEmpty()
+              ? null
+              : numbers.stream().map(String::valueOf).collect(Collectors.joining(","));
       // A name of its own, as recipes have, or the constant's in lower case.
       case Enum<?> constant ->
           constant.toString().equals(constant.name())
@@ -227,6 +246,22 @@ public final class OptionType<T> {
       throw new ConfigException(name, "expected a 32-bit integer, got " + plain);
     }
     return (int) number;
+  }
+
+  private static List<Integer> toAscending(String name, Object plain, Range range) {
+    List<?> parts =
+        plain instanceof List<?> array
+            ? array
+            : List.of(plain.toString().strip().split("\\s*,\\s*"));
+    List<Integer> numbers = new ArrayList<>();
+    for (Object part : parts) {
+      int number = toInt(name, part, range);
+      if (!numbers.isEmpty() && number <= numbers.getLast()) {
+        throw new ConfigException(name, "expected ascending numbers, got " + plain);
+      }
+      numbers.add(number);
+    }
+    return List.copyOf(numbers);
   }
 
   private static long toLong(String name, Object plain, Range range) {

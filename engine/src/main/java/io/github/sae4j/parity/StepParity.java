@@ -111,6 +111,24 @@ final class StepParity {
                 "multi_topk", true,
                 "rescale_acts_by_decoder_norm", true,
                 "clip_grad_norm", 0.5)));
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      all.add(new Variant(recipe, " batchtopk", List.of("architecture", "batchtopk")));
+      all.add(
+          new Variant(
+              recipe,
+              " matryoshka",
+              List.of("architecture", "matryoshka", "matryoshka_widths", "7,40,90")));
+    }
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " batchtopk plain",
+            List.of("architecture", "batchtopk", "rescale_acts_by_decoder_norm", false, "k", 1)));
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " matryoshka levels",
+            List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
@@ -282,6 +300,11 @@ final class StepParity {
           expected.tensors().get(i).matrix(),
           actual.tensors().get(i).matrix());
     }
+    expected
+        .statistics()
+        .forEach(
+            (name, value) ->
+                to.doubles(at + name, value, actual.statistics().getOrDefault(name, Double.NaN)));
     for (int i = 0; i < expected.sinceFired().length; i++) {
       to.integers(at + "since_fired[" + i + "]", expected.sinceFired()[i], actual.sinceFired()[i]);
     }

@@ -4,6 +4,7 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 
@@ -63,6 +64,22 @@ public record StepSpec(
         "Multi-TopK",
         "an activation that ranks",
         forward.activation());
+    objective
+        .find(Matryoshka.class)
+        .ifPresent(
+            nested -> {
+              Shapes.expect(
+                  nested.widths().getLast() < shape.dSae(),
+                  "matryoshka widths",
+                  "numbers less than d_sae = " + shape.dSae(),
+                  nested.widths());
+              Shapes.expect(
+                  !nested.auxPerLevel()
+                      || objective.find(AuxK.class).map(AuxK::residualDetached).orElse(true),
+                  "AuxK by level",
+                  "a detached residual",
+                  objective);
+            });
     Shapes.expect(
         objective.find(AuxK.class).isEmpty() || forward.normalization() == InputNormalization.NONE,
         "AuxK coefficient",

@@ -4,11 +4,13 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * Everything that a training step changes: trained tensors with Adam's moments, and the counters of
- * dead latents. Every autoencoder has the four tensors named here; an architecture may have more.
- * Encoder and decoder are both {@code [d_sae, width]}.
+ * Everything that a training step changes: trained tensors with Adam's moments, the counters of
+ * dead latents, and numbers that a step keeps for inference. Every autoencoder has the four tensors
+ * named here; an architecture may have more. Encoder and decoder are both {@code [d_sae, width]}.
  */
 public final class TrainingState {
   /** Name of the encoder, {@code [d_sae, d_in]}. */
@@ -27,6 +29,7 @@ public final class TrainingState {
 
   private final List<Parameter> parameters;
   private final long[] sinceFired;
+  private final Map<String, Double> statistics = new TreeMap<>();
   private final Matrix wEnc;
   private final Matrix wDec;
   private final Matrix bEnc;
@@ -75,7 +78,31 @@ public final class TrainingState {
   public TrainingState plus(Parameter parameter) {
     List<Parameter> more = new ArrayList<>(parameters);
     more.add(parameter);
-    return new TrainingState(more, sinceFired);
+    TrainingState state = new TrainingState(more, sinceFired);
+    state.statistics.putAll(statistics);
+    return state;
+  }
+
+  /**
+   * Numbers in double that a step keeps beside what it trains, for instance {@link
+   * RunningThreshold#NAME}.
+   *
+   * @return by name; the map itself, which steps change
+   */
+  public Map<String, Double> statistics() {
+    return statistics;
+  }
+
+  /**
+   * Takes a step into a running threshold.
+   *
+   * @param rule the threshold's rule
+   * @param step number of the step, from 1
+   * @param least the smallest positive activation of the step; infinity if there was none
+   */
+  public void keepThreshold(RunningThreshold rule, long step, float least) {
+    double before = statistics.getOrDefault(RunningThreshold.NAME, rule.initial());
+    statistics.put(RunningThreshold.NAME, rule.next(before, step, least));
   }
 
   /** {@return the trained tensors, in the order of files} */
@@ -206,5 +233,7 @@ public final class TrainingState {
       to.get(i).matrix().copyFrom(from.get(i).matrix());
     }
     System.arraycopy(source.sinceFired, 0, sinceFired, 0, sinceFired.length);
+    statistics.clear();
+    statistics.putAll(source.statistics);
   }
 }

@@ -172,7 +172,7 @@ final class DataStatistics {
           }
           if (rules.onBadRows() == OnBadRows.ERROR) {
             FiniteRows.expect(row, rows, first + r);
-          } else if (FiniteRows.badColumn(row) >= 0) {
+          } else if (FiniteRows.untrainableColumn(row, rules.factor()) >= 0) {
             continue;
           }
           visitor.visit(row);

@@ -59,7 +59,8 @@ final class InitialState {
     long samples = config.samples(data.training().rows());
     int rows = (int) Math.min(config.rowsPerStep(), samples);
     try (BatchStream stream =
-            new BatchStream(data.training(), seed, rows, 0, samples, data.rules());
+            new BatchStream(
+                data.training(), seed, rows, 0, samples, data.rules().withFactor(factor));
         OffHeap scratch = new OffHeap()) {
       Batch batch = stream.next();
       while (batch.rows() == 0 && stream.hasNext()) {

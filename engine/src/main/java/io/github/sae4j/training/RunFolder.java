@@ -6,6 +6,7 @@ import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
@@ -48,6 +49,9 @@ public record RunFolder(Path path) {
 
   /** Member of {@code config.json}: hash of the SAE that the run started from. */
   static final String PRETRAINED = "pretrained_sha256";
+
+  /** Member of {@code config.json}: what became of bad rows when the run began. */
+  public static final String ON_BAD_ROWS = "on_bad_rows";
 
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
@@ -125,14 +129,29 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Reads {@code config.json}.
+   * Reads {@code config.json}. One without a checksum, of a run that an earlier version began, is
+   * taken as it is: {@link #section} trusts it only where a checkpoint, or the finished SAE, stands
+   * beside it.
    *
    * @return its members; empty if there is no such file
    * @throws BadFileException if it was damaged or edited
    * @throws IOException if it cannot be read
    */
   public Map<String, Object> readConfig() throws IOException {
-    return Files.exists(config()) ? SealedJson.read(config(), MOST_CONFIG_BYTES) : Map.of();
+    if (!Files.exists(config())) {
+      return Map.of();
+    }
+    return unsealed()
+        ? Json.readObject(config(), MOST_CONFIG_BYTES)
+        : SealedJson.read(config(), MOST_CONFIG_BYTES);
+  }
+
+  /**
+   * Whether the record is of a time before records had checksums. Nothing of it decides what is
+   * computed then: a checkpoint does, which had one already.
+   */
+  private boolean unsealed() throws IOException {
+    return Files.exists(config()) && !SealedJson.isSealed(config(), MOST_CONFIG_BYTES);
   }
 
   /**
@@ -152,6 +171,12 @@ public record RunFolder(Path path) {
       }
       return Optional.of(section.equals(DATA) ? state.data() : state.config());
     }
+    if (unsealed() && !finished()) {
+      throw new BadFileException(
+          config(),
+          "is of an earlier version, without a checksum, and there is no valid checkpoint to go on"
+              + " from; begin the run anew: --config with this file, and another --output-path");
+    }
     if (readConfig().get(section) instanceof Map<?, ?> members) {
       Map<String, Object> copy = new LinkedHashMap<>();
       members.forEach((key, value) -> copy.put((String) key, value));
@@ -167,10 +192,20 @@ public record RunFolder(Path path) {
    * @throws IOException if it cannot be read
    */
   public void expectNotForeign() throws IOException {
+    if (Files.exists(path) && !Files.isDirectory(path)) {
+      throw new ConfigException("output_path", path + " is a file; choose an empty or new folder");
+    }
     Optional<String> foreign = CheckpointStore.foreign(path);
     if (foreign.isPresent()) {
       throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
     }
+  }
+
+  /** What the run did with bad rows when it began. */
+  OnBadRows onBadRows() throws IOException {
+    return OnBadRows.SKIP.toString().equals(readConfig().get(ON_BAD_ROWS))
+        ? OnBadRows.SKIP
+        : OnBadRows.ERROR;
   }
 
   /** Rows after which the run was last made longer; 0 if it never was. */
@@ -242,10 +277,15 @@ public record RunFolder(Path path) {
   /**
    * Checks the log of a finished run.
    *
-   * @return one line if it is missing or was changed since the run ended; else none
+   * @return one line if it is missing or was changed since the run ended, or if the run's record
+   *     has no checksum; else none
    * @throws IOException if a file cannot be read
    */
   public List<String> damage() throws IOException {
+    if (unsealed()) {
+      return List.of(
+          config() + " has no checksum, it is of an earlier version: changes to it go unnoticed");
+    }
     if (!(readConfig().get(LOG) instanceof Map<?, ?> log)
         || !(log.get("bytes") instanceof Long bytes)) {
       return List.of();

@@ -5,7 +5,6 @@ import io.github.sae4j.config.LearningRate;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
-import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
@@ -93,7 +92,7 @@ public final class Trainer implements AutoCloseable {
               config.data().shuffleSeed().orElse(config.run().seed()),
               position,
               samples,
-              data.rules(),
+              data.rules().withFactor(measured.normalizationFactor()),
               memory.matrix(rows, dIn),
               memory.matrix(rows, dIn));
       step = device.compile(spec, state);
@@ -205,7 +204,10 @@ public final class Trainer implements AutoCloseable {
             : 1f;
     OptionalDouble mseScale =
         config.needsMseScale()
-            ? OptionalDouble.of(statistics.mseScale(factor))
+            ? OptionalDouble.of(
+                new DataStatistics(
+                        data.training(), data.rules().withFactor(factor), config.rowsPerStep())
+                    .mseScale(factor))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
   }
@@ -241,7 +243,6 @@ public final class Trainer implements AutoCloseable {
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
-      expectScaled(batch, e);
       throw new DivergenceException(
           String.format(
               "step %d: the pre-activation of latent %d is %s at %s, learning rate %s",
@@ -252,7 +253,6 @@ public final class Trainer implements AutoCloseable {
     stepsDone++;
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
-      expectScaled(batch, null);
       throw diverged(batch, report.loss(), rate);
     }
     return record(report, rate, seconds, waited);
@@ -276,26 +276,6 @@ public final class Trainer implements AutoCloseable {
 
   private StepRecord record(StepReport report, double rate, double seconds, double waited) {
     return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
-  }
-
-  /** Rows are finite as they are read; times the normalisation factor they may not be. */
-  private void expectScaled(Batch batch, NonFiniteException cause) {
-    float[] row = new float[batch.x().cols()];
-    for (int b = 0; b < batch.rows(); b++) {
-      batch.x().read(b, 1, row, 0);
-      for (int j = 0; j < row.length; j++) {
-        row[j] *= measured.normalizationFactor();
-      }
-      int column = FiniteRows.badColumn(row);
-      if (column >= 0) {
-        throw new DivergenceException(
-            String.format(
-                "step %d: %s: the value at column %d times the normalisation factor %s does not fit"
-                    + " f32",
-                stepsDone + 1, batch.origin(b), column, measured.normalizationFactor()),
-            cause);
-      }
-    }
   }
 
   private DivergenceException diverged(Batch batch, double loss, double rate) {

@@ -63,6 +63,7 @@ public record TrainingData(
    *     their place empty
    * @return the rows to train on and those held out
    * @throws IllegalArgumentException if the activations have another number of rows than a mask
+   * @throws io.github.sae4j.format.BadFileException if they cannot be read in any order
    * @throws IOException if reading the activations fails
    */
   public static TrainingData of(
@@ -72,6 +73,7 @@ public record TrainingData(
       OnBadRows onBadRows,
       List<RowMask> removals)
       throws IOException {
+    activations.expectAnyOrder();
     Split split =
         mask.isPresent()
             ? Split.of(mask.get(), evalFraction)

@@ -109,6 +109,9 @@ public final class TrainingRun {
   /** Which rows are left out, and from which step. */
   private RowRecord rowRecord = RowRecord.NONE;
 
+  /** Whether a line of metrics could not be written. */
+  private boolean lineLost;
+
   /** The step of the newest checkpoint, or the one that this process started from. */
   private long kept;
 
@@ -172,6 +175,7 @@ public final class TrainingRun {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
+        record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
         pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
         return train(store, trainer, 0, stop);
@@ -334,13 +338,18 @@ public final class TrainingRun {
             String.format(
                 Locale.ROOT,
                 "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
-                    + " last, as in a run of that length",
+                    + " last, as in a run of that length%s",
                 settings.folder().path(),
                 saved.step(),
                 trainer.steps(),
                 trainer.learningRateAt(saved.step() + 1),
                 saved.step() + 1,
-                trainer.learningRateAt(trainer.steps())));
+                trainer.learningRateAt(trainer.steps()),
+                steps == Math.ceilDiv(rows, (long) config.rowsPerStep())
+                    ? ""
+                    : "; the last batch so far lacked "
+                        + shortRows
+                        + " rows, for which there is one step more"));
       }
       return train(store, trainer, saved.metricsBytes(), stop);
     }
@@ -414,7 +423,7 @@ public final class TrainingRun {
         checkpoint.isPresent()
             ? RowRecord.fromMap(
                 checkpoint.get(), TrainerState.read(checkpoint.get()).extra().get(RowRecord.NAME))
-            : RowRecord.NONE;
+            : new RowRecord(settings.folder().onBadRows(), List.of(), LeftOut.NONE, 0);
     OnBadRows now = data.rules().onBadRows();
     if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
       throw new ConfigException("on_bad_rows", "was skip so far, is now error");
@@ -546,7 +555,6 @@ public final class TrainingRun {
         MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
-      boolean logging = true;
       long lastCheckpoint = System.nanoTime();
       kept = trainer.stepsDone();
       while (!trainer.done()) {
@@ -554,12 +562,13 @@ public final class TrainingRun {
         StepRecord step = step(store, trainer, log, logs);
         times.add(step);
         if (logs) {
-          logging = append(log, metrics(step, times, trainer), logging);
+          append(log, metrics(step, times, trainer));
           times = new StepTimes();
         }
         if (step.report().rows() > 0) {
           listener.step(step);
         }
+        expectRows(trainer);
         boolean stopping = !trainer.done() && stop.getAsBoolean();
         double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
         if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
@@ -584,6 +593,22 @@ public final class TrainingRun {
       return finish();
     } catch (DivergenceException e) {
       throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
+    }
+  }
+
+  /** A run that leaves out every row trains nothing, and its SAE would be none. */
+  private void expectRows(Trainer trainer) throws BadFileException {
+    if (trainer.samplesDone() == 0
+        && (trainer.done() || trainer.position() >= data.training().rows())) {
+      LeftOut leftOut = trainer.progress().leftOut();
+      String source = data.training().origin(0).source();
+      throw new BadFileException(
+          Path.of(source),
+          "no row is left to train on: "
+              + leftOut.bad()
+              + " are not finite or too large, "
+              + leftOut.masked()
+              + " are masked");
     }
   }
 
@@ -614,10 +639,11 @@ public final class TrainingRun {
         checkpoint(store, trainer, log, true);
       }
       listener.warning(
-          "stopped after step "
-              + trainer.stepsDone()
-              + ", up to which all is kept; to go on: --resume-from-checkpoint "
-              + settings.folder().path()
+          (trainer.stepsDone() == 0
+                  ? "stopped before the first step"
+                  : "stopped after step " + trainer.stepsDone() + ", up to which all is kept")
+              + "; to go on: --resume-from-checkpoint "
+              + word(settings.folder().path())
               + (failure instanceof BadRowException
                   ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
                   : ""));
@@ -625,6 +651,15 @@ public final class TrainingRun {
       failure.addSuppressed(e);
       listener.warning("no checkpoint could be written before stopping: " + e.getMessage());
     }
+  }
+
+  /** A path as one word of a shell: hints are copied. */
+  private static String word(Path path) {
+    String text = path.toString();
+    boolean plain =
+        text.codePoints()
+            .allMatch(c -> Character.isLetterOrDigit(c) || "/._-+:@%,".indexOf(c) >= 0);
+    return plain ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 
   private static Map<String, Object> metrics(StepRecord step, StepTimes times, Trainer trainer) {
@@ -663,24 +698,20 @@ public final class TrainingRun {
   }
 
   /**
-   * Appends a line to the log.
-   *
-   * @param before whether the last line was written; if not, another complaint would say no more
-   * @return whether this one was
+   * Appends a line to the log. On a full disk a short line may still find room, and the next not:
+   * only the first that does not is complained of.
    */
-  private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
-      throws IOException {
+  private void append(MetricsLog log, Map<String, Object> line) throws IOException {
     try {
       log.append(line);
-      return true;
     } catch (IOException e) {
       if (!settings.goOnWithoutCheckpoints()) {
         throw e;
       }
-      if (before) {
-        listener.warning(e.getMessage());
+      if (!lineLost) {
+        listener.warning(e.getMessage() + "; lines are missing there from now on");
       }
-      return false;
+      lineLost = true;
     }
   }
 
@@ -776,7 +807,10 @@ public final class TrainingRun {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
+        SaeConfig.of(
+                weights.dIn(),
+                weights.dSae(),
+                config.inferenceActivation(trainer.state().statistics()))
             .withBDecApplied(config.sae().applyBDecToInput())
             .with(config.data().normalizeActivations().inputNormalization())
             .with(SaeMetadata.of(metadata));

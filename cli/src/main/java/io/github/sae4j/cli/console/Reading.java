@@ -95,6 +95,11 @@ public final class Reading {
     }
 
     @Override
+    public void expectAnyOrder() throws IOException {
+      source.expectAnyOrder();
+    }
+
+    @Override
     public double stored(long row, int column) throws IOException {
       return source.stored(row, column);
     }

@@ -8,15 +8,23 @@ import java.util.Deque;
  * do not predict how long the rest will take.
  */
 public final class RecentRate {
-  private static final long WINDOW_NANOS = 10_000_000_000L;
+  private static final long WINDOW_NANOS = 4_000_000_000L;
+
+  /** Before so long nothing can be said. */
+  private static final long FIRST_NANOS = 3_000_000_000L;
+
   private static final int FEWEST_STEPS = 3;
 
   private record Done(long step, long nanos) {}
 
   private final Deque<Done> recent = new ArrayDeque<>();
+  private long began;
 
   /** Notes that so many steps are done. */
   public void add(long step, long nanos) {
+    if (recent.isEmpty()) {
+      began = nanos;
+    }
     recent.addLast(new Done(step, nanos));
     while (recent.size() > FEWEST_STEPS + 1 && nanos - second().nanos() >= WINDOW_NANOS) {
       recent.removeFirst();
@@ -37,7 +45,9 @@ public final class RecentRate {
 
   /** Steps per second; NaN while too few are done to say. */
   public double stepsPerSecond() {
-    if (recent.isEmpty() || recent.getLast().step() - recent.getFirst().step() < FEWEST_STEPS) {
+    if (recent.isEmpty()
+        || recent.getLast().nanos() - began < FIRST_NANOS
+        || recent.getLast().step() - recent.getFirst().step() < FEWEST_STEPS) {
       return Double.NaN;
     }
     double seconds = (recent.getLast().nanos() - recent.getFirst().nanos()) * 1e-9;

@@ -35,7 +35,7 @@ public final class ActivationOptions {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -65,11 +65,18 @@ public final class ActivationOptions {
    * @param quiet whether to hide the progress of reading
    */
   public ActivationSource open(boolean quiet) throws IOException {
-    for (String path : activations) {
+    expectPaths(activations, spec);
+    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
+  static void expectPaths(List<String> paths, CommandSpec spec) {
+    for (String path : paths) {
       if (path.isBlank()) {
         throw new ConfigException("activations", "expected a path, got '" + path + "'");
       }
-      // As many words follow --activations as there are: a mistyped option is one of them.
+      // A mistyped option is one of them.
       if (path.startsWith("-")) {
         List<String> flags =
             spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();
@@ -83,8 +90,6 @@ public final class ActivationOptions {
                 + "')");
       }
     }
-    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    return quiet ? files : Reading.toStderr().of(files);
   }
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */

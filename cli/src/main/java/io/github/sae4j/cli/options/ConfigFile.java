@@ -3,6 +3,7 @@ package io.github.sae4j.cli.options;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -35,6 +36,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
    * @param file the file
    * @param command the command whose options it may hold
    * @param onTheLine arguments given besides, which win
+   * @throws ConfigException if it holds keys that are no options; names the file and all of them
    */
   public static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
       throws IOException {
@@ -69,6 +71,11 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
       } else if (onTheLine.stream().noneMatch(argument -> names(spec, argument))) {
         others.addAll(arguments(file, member.getKey(), spec, member.getValue()));
       }
+    }
+    try {
+      TrainingOptions.TABLE.expectAll(training.keySet());
+    } catch (ConfigException e) {
+      throw new ConfigException(file.toString(), e.getMessage());
     }
     return new ConfigFile(training, others, warnings);
   }

@@ -2,6 +2,7 @@ package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
@@ -59,6 +60,13 @@ public final class ComposedMemory {
                                 Math.min(
                                     n, (long) multi.multiple() * length.orElse(Pass.USUAL_LENGTH)))
                         + gradients(n, d));
+            case Matryoshka nested ->
+                part(
+                    "8 B d + 12 B k a width: nested reconstructions",
+                    nested.widths().size()
+                        * (2 * batch
+                            + scalars
+                            + 2 * codes(spec, length.orElse(Pass.USUAL_LENGTH))));
             case AuxK aux ->
                 part(
                     "4 B d + 12 B k_aux + 16 n d: AuxK with all latents dead",

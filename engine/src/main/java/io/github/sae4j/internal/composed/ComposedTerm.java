@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -17,12 +18,18 @@ interface ComposedTerm {
   /** The composed forms of an objective's terms. */
   static List<ComposedTerm> of(Objective objective, Pass pass) {
     ReconstructionTerm main = new ReconstructionTerm(objective.reconstruction(), pass);
+    MatryoshkaTerm nested =
+        objective.find(Matryoshka.class).map(term -> new MatryoshkaTerm(term, pass)).orElse(null);
+    main.nest(nested);
     List<ComposedTerm> terms = new ArrayList<>();
     for (Term term : objective.terms()) {
       terms.add(
           switch (term) {
             case Reconstruction reconstruction -> main;
             case MultiTopK multi -> new MultiTopKTerm(multi, pass);
+            case Matryoshka matryoshka -> nested;
+            case AuxK aux when nested != null && nested.term().auxPerLevel() ->
+                AuxKLevels.of(aux, pass, main, nested);
             case AuxK aux -> new AuxKTerm(aux, pass, main);
           });
     }

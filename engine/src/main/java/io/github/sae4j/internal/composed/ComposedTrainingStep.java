@@ -79,6 +79,9 @@ public final class ComposedTrainingStep implements TrainingStep {
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
       pass.dead = firing.dead();
+      spec.forward()
+          .threshold()
+          .ifPresent(rule -> state.keepThreshold(rule, number, firing.least()));
       terms.forEach(ComposedTerm::forward);
       Losses losses = new Losses(pass, terms, withVariance);
       backward(pass, terms);

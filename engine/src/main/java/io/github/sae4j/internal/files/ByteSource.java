@@ -21,6 +21,15 @@ public interface ByteSource {
   void read(long position, MemorySegment target) throws IOException;
 
   /**
+   * What reading in any order keeps in memory until the source is closed.
+   *
+   * @return bytes; 0 where they are read in place
+   */
+  default long held() {
+    return 0;
+  }
+
+  /**
    * How much a caller that reads piece by piece should ask for at a time.
    *
    * @return bytes, a multiple of 8

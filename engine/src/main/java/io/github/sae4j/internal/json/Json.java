@@ -249,6 +249,11 @@ public final class Json {
             utf8, StandardCharsets.UTF_8.newDecoder())); // this decoder reports errors
   }
 
+  /** A strict parser of one text. */
+  static JsonParser parser(String text) throws IOException {
+    return FACTORY.createParser(text);
+  }
+
   /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
   public static String decode(Path source, byte[] utf8) throws BadFileException {
     try {

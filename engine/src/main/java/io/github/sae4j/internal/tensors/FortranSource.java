@@ -82,6 +82,11 @@ final class FortranSource implements ByteSource {
   }
 
   @Override
+  public long held() {
+    return source.held();
+  }
+
+  @Override
   public int chunk() {
     return Math.clamp(cols * size * CHUNK_ROWS, CHUNK, MAX_CHUNK) & -8;
   }

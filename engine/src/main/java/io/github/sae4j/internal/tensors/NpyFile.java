@@ -37,7 +37,7 @@ public final class NpyFile {
             path, new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
       }
       StoredTensor tensor = header.tensor(path, "", name, file, file.size());
-      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), file);
+      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), false, file);
     } catch (Throwable e) {
       file.close();
       throw e;

@@ -94,6 +94,7 @@ public final class NpzFile {
         tensors,
         unreadable,
         Map.of(),
+        true,
         () -> {
           members.forEach(NpzMember::close);
           zip.close();

@@ -100,6 +100,11 @@ final class NpzMember implements ByteSource, AutoCloseable {
   }
 
   @Override
+  public long held() {
+    return entry.getMethod() == ZipEntry.STORED ? 0 : entry.getSize();
+  }
+
+  @Override
   public void read(long position, MemorySegment target) throws IOException {
     if (entry.getMethod() == ZipEntry.STORED) {
       stream(position, target);

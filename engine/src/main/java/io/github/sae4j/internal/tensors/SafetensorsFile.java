@@ -30,7 +30,8 @@ public final class SafetensorsFile {
     FileSource file = FileSource.open(path);
     try {
       SafetensorsHeader header = SafetensorsHeader.read(file);
-      return new TensorFile(path, header.tensors(), header.unreadable(), header.metadata(), file);
+      return new TensorFile(
+          path, header.tensors(), header.unreadable(), header.metadata(), true, file);
     } catch (Throwable e) {
       file.close();
       throw e;

@@ -1,5 +1,6 @@
 package io.github.sae4j.internal.tensors;
 
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.ByteSource;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -76,8 +77,24 @@ final class StridedSource implements ByteSource, AutoCloseable {
     }
   }
 
+  @Override
+  public long held() {
+    return span;
+  }
+
   private synchronized MemorySegment window() throws IOException {
     if (window == null) {
+      if (span > NpzMember.BOUND) {
+        throw new BadFileException(
+            path,
+            "a tensor's rows do not lie together, and its "
+                + span
+                + " bytes are more than the "
+                + NpzMember.BOUND
+                + " that are held in memory; save its .contiguous() copy, or start Java with -D"
+                + NpzMember.PROPERTY
+                + "=BYTES");
+      }
       Arena opened = Arena.ofShared();
       try {
         MemorySegment read = allocate(opened);

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -33,6 +34,7 @@ public final class TensorFile implements Closeable {
   private final List<TensorInfo> infos;
   private final Map<String, UnreadableTensor> unreadable = new LinkedHashMap<>();
   private final Map<String, String> metadata;
+  private final boolean named;
   private final Closeable source;
 
   /**
@@ -42,6 +44,7 @@ public final class TensorFile implements Closeable {
    * @param tensors its tensors in the order of the file
    * @param unreadable tensors left out and why
    * @param metadata free text that the file carries
+   * @param named whether the file names its tensors
    * @param source what the tensors are read from, closed with this
    */
   TensorFile(
@@ -49,12 +52,14 @@ public final class TensorFile implements Closeable {
       List<StoredTensor> tensors,
       List<UnreadableTensor> unreadable,
       Map<String, String> metadata,
+      boolean named,
       Closeable source) {
     this.path = path;
     tensors.forEach(tensor -> stored.put(tensor.info().name(), tensor));
     this.infos = tensors.stream().map(StoredTensor::info).toList();
     unreadable.forEach(tensor -> this.unreadable.put(tensor.name(), tensor));
     this.metadata = metadata;
+    this.named = named;
     this.source = source;
   }
 
@@ -85,7 +90,9 @@ public final class TensorFile implements Closeable {
     zip = zip && start[3] == start[2] + 1;
     // A line of JSON before the archive (saev), or a pickle: TorchFile decides.
     boolean text = start[0] == '{' && (start.length < 9 || start[7] != 0);
-    if (zip ? TorchFile.isArchive(path) : text || start[0] == (byte) 0x80 || isTorchName(name)) {
+    if (zip
+        ? TorchFile.isArchive(path, isTorchName(name))
+        : text || start[0] == (byte) 0x80 || isTorchName(name)) {
       return TorchFile.open(path).tensors();
     }
     if (zip || name.endsWith(".npz")) {
@@ -99,7 +106,8 @@ public final class TensorFile implements Closeable {
   }
 
   private static boolean isTorchName(String name) {
-    return name.endsWith(".pt") || name.endsWith(".pth");
+    String lower = name.toLowerCase(Locale.ROOT);
+    return lower.endsWith(".pt") || lower.endsWith(".pth");
   }
 
   /** {@return the path of the file, as opened} */
@@ -124,6 +132,35 @@ public final class TensorFile implements Closeable {
    */
   public Map<String, UnreadableTensor> unreadable() {
     return Collections.unmodifiableMap(unreadable);
+  }
+
+  /**
+   * Whether the file names its tensors. One that does not holds a single tensor, which is called
+   * after the file: all npy files, and torch files of a bare tensor.
+   *
+   * @return true if names mean something
+   */
+  public boolean named() {
+    return named;
+  }
+
+  /**
+   * What reading a tensor's elements in any order keeps in memory until the file is closed.
+   *
+   * @param info one of {@link #tensors()}
+   * @return bytes; 0 where they are read in place
+   */
+  public long held(TensorInfo info) {
+    return checked(info, 0, 0).source().held();
+  }
+
+  /**
+   * What all files together may keep in memory to read in any order.
+   *
+   * @return bytes
+   */
+  public static long mostHeld() {
+    return NpzMember.BOUND;
   }
 
   /**

@@ -133,12 +133,16 @@ public final class TorchFile implements Closeable {
     }
   }
 
-  /** Whether a file is a zip of torch: it has a pickle in a folder of its own. */
-  static boolean isArchive(Path path) throws IOException {
+  /**
+   * Whether a file is a zip of torch: it has a pickle in a folder of its own.
+   *
+   * @param damaged what to take a zip for that cannot be listed, whose reader says what is wrong
+   */
+  static boolean isArchive(Path path, boolean damaged) throws IOException {
     try (ZipFile zip = new ZipFile(path.toFile())) {
       return zip.stream().anyMatch(entry -> isPickle(entry.getName()));
     } catch (ZipException | EOFException e) {
-      return false; // the reader of npz files says what is wrong
+      return damaged;
     }
   }
 
@@ -324,8 +328,9 @@ public final class TorchFile implements Closeable {
       nodes = pickle.length;
       characters = 1024 + 16L * pickle.length;
       String name = path.getFileName().toString();
-      Object value = convert(made, made instanceof TorchObjects.Tensor ? name : "", 0);
-      TensorFile file = new TensorFile(path, tensors, unreadable, Map.of(), this::closeAll);
+      boolean bare = made instanceof TorchObjects.Tensor;
+      Object value = convert(made, bare ? name : "", 0);
+      TensorFile file = new TensorFile(path, tensors, unreadable, Map.of(), !bare, this::closeAll);
       return new TorchFile(file, value, header);
     }
 

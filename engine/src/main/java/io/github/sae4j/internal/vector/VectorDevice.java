@@ -235,7 +235,6 @@ public final class VectorDevice implements Device {
     }
     codes.expectIndices(wDec.rows());
     int padded = Vectors.padded(d);
-    float[] bias = bDec == null ? null : padded(bDec);
     forRows(
         codes.rows(),
         CHUNK * padded,
@@ -249,8 +248,10 @@ public final class VectorDevice implements Device {
             }
             RowArithmetic.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
-          if (bias != null) {
-            RowArithmetic.add(s.a, 0, bias, 0, padded);
+          if (bDec != null) {
+            // Read anew for every row, k times less than the row costs, so that none allocates it.
+            readPadded(bDec, 0, s.b, padded);
+            RowArithmetic.add(s.a, 0, s.b, 0, padded);
           }
           out.write(b, 1, s.a, 0);
         });

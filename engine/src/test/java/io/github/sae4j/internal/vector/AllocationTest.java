@@ -17,12 +17,14 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.sae.LatentEdits;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -251,7 +253,17 @@ class AllocationTest {
         calls.put("decode a batch", () -> sae.decode(codes, x, out));
         calls.put("reconstruct a batch", () -> sae.reconstruct(x, out));
         calls.put("encode a row", () -> sae.encode(row, indices, values));
+        calls.put("decode a row", () -> sae.decode(K, indices, values, row, decoded));
         calls.put("reconstruct a row", () -> sae.reconstruct(row, decoded));
+        calls.put("error of a row", () -> sae.error(row, row, decoded));
+        LatentEdits edits = LatentEdits.NONE.set(3, 1f).scale(5, 2f).ablate(900);
+        calls.put("edit a row", () -> sae.edit(row, row, edits, decoded));
+        calls.put("error of a batch", () -> sae.error(x, x, out));
+        calls.put("edit a batch", () -> sae.edit(x, x, edits, out));
+        MemorySegment from = memory.block(4L * D_IN);
+        MemorySegment to = memory.block(4L * D_IN);
+        calls.put("edit a segment", () -> sae.edit(from, from, edits, to));
+        calls.put("direction", () -> sae.encoderDirection(7, decoded));
         calls.forEach(
             (name, call) -> {
               long bytes = allocatedBy(call);

@@ -29,20 +29,29 @@ public final class HeapCodes {
    * @param length latents of each
    */
   HeapCodes equalRows(int count, int length) {
-    rows = count;
-    int size = Math.multiplyExact(count, length);
-    if (starts.length < count + 1) {
-      starts = new int[count + 1];
-    }
+    begin(count, Math.multiplyExact(count, length));
     for (int b = 0; b <= count; b++) {
       starts[b] = b * length;
+    }
+    return this;
+  }
+
+  /**
+   * Makes room for a batch; the ends of its rows are for the caller to set.
+   *
+   * @param count number of rows
+   * @param size codes of all rows, at most
+   */
+  void begin(int count, int size) {
+    rows = count;
+    if (starts.length < count + 1) {
+      starts = new int[count + 1];
     }
     if (indices.length < size) {
       indices = new int[size];
       values = new float[size];
       deltas = new float[size];
     }
-    return this;
   }
 
   /** Number of codes. */

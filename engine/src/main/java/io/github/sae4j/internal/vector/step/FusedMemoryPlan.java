@@ -33,6 +33,10 @@ public final class FusedMemoryPlan {
                     HeapCodes.bytes(rows, spec.k(), n),
                     true),
                 new Part(
+                    "48 B k + 32 B k: candidates of BatchTopK; more if rows differ much",
+                    spec.batch() ? HeapCodes.bytes(rows, encoded, 0) + 8L * rows * encoded : 0,
+                    true),
+                new Part(
                     "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",
                     spec.multiTopK()
                         ? 4 * rows * padded + HeapCodes.bytes(rows, spec.multiK(), n)
