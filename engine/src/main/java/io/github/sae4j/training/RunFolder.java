@@ -208,7 +208,7 @@ public record RunFolder(Path path) {
         : OnBadRows.ERROR;
   }
 
-  /** Rows after which the run was last made longer; 0 if it never was. */
+  /** Rows after which the run was last extended; 0 if it never was. */
   long extendedFrom() throws IOException {
     return readableConfig().get(EXTENSIONS) instanceof List<?> all
             && !all.isEmpty()
