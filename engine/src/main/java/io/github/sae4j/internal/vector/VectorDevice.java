@@ -109,11 +109,7 @@ public final class VectorDevice implements Device {
     composed = new ComposedEncoding(this);
   }
 
-  /**
-   * Width of the vectors that run.
-   *
-   * @return bits
-   */
+  /** {@return the width of the vectors that run, in bits} */
   public static int vectorBits() {
     return Vectors.SPECIES.vectorBitSize();
   }

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Which steps the device has passes of its own for. */
+/** Which steps the device fuses. */
 class FusedSpecTest {
   private static StepSpec spec(Recipe recipe) {
     return TrainingConfig.of(recipe)
