@@ -303,7 +303,9 @@ class CommandsTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"train", "eval", "encode", "decode", "edit", "inspect", "devices", "parity"})
+      strings = {
+        "train", "eval", "encode", "decode", "edit", "convert", "inspect", "devices", "parity"
+      })
   void everyCommandHasHelp(String command) {
     assertEquals(ExitCode.DONE, console.run(command, "--help"));
     assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());
