@@ -51,7 +51,8 @@ class FusedSpecTest {
   void otherActivationsAreComposedAndTheReasonNamesThem() {
     for (Activation activation :
         List.of(
-            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.NONE),
             new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
             Ranked.topK(4, Ranked.Relu.NONE),
             Activation.Threshold.RELU)) {
