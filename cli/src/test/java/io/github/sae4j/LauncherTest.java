@@ -69,7 +69,7 @@ class LauncherTest {
         ended.complaint());
   }
 
-  /** A release with a java that tells what it was started with. */
+  /** A release with a java that prints its arguments. */
   private Path stub(String told) throws IOException {
     Path root = Files.createDirectories(home.resolve("release"));
     Path launcher = Files.createDirectories(root.resolve("bin")).resolve("sae4j");
