@@ -13,8 +13,8 @@ final class NestedLevels {
   private final int padded;
 
   /**
-   * Per inner width the gradient at its output, {@code [rows, padded]}; once all are known, the sum
-   * of that and those of all wider levels.
+   * Per inner width the gradient at its output, {@code [rows, padded]}; once all are known, its sum
+   * with those of all wider levels.
    */
   private final float[][] gradients;
 
@@ -28,12 +28,12 @@ final class NestedLevels {
     this.squares = new float[widths.length][rows];
   }
 
-  /** Bytes of the arrays of so many levels. */
+  /** Bytes of the arrays of this many levels. */
   static long bytes(int levels, long rows, long padded) {
     return levels * 4L * rows * (padded + 1);
   }
 
-  /** How many inner widths there are. */
+  /** Number of inner widths. */
   int count() {
     return widths.length;
   }
@@ -71,7 +71,7 @@ final class NestedLevels {
     return squares[level];
   }
 
-  /** Adds the levels' gradients of a row up, from that of all latents to the narrowest. */
+  /** Accumulates the levels' gradients of a row, from that of all latents to the narrowest. */
   void sum(int row, float[] whole) {
     int at = row * padded;
     float[] wider = whole;
