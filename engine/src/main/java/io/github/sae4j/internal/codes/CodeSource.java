@@ -103,7 +103,7 @@ public interface CodeSource extends Closeable {
       if (!shard.matches()) {
         if (files.size() > 1) {
           throw new BadFileException(
-              file, "is beside other codes and is not a shard: name the file that is meant");
+              file, "lies beside other codes and is not a shard: name the file that is meant");
         }
         return;
       }
