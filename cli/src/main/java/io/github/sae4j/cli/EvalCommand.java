@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.DeviceChoice;
@@ -96,7 +97,7 @@ final class EvalCommand implements Callable<Integer> {
         MetricsReport.print(spec, metrics.toMap());
       }
       LoadCheck.warnings(trained.config(), metrics)
-          .forEach(line -> System.err.println("sae4j: warning: " + line));
+          .forEach(line -> Terminal.say("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
   }
