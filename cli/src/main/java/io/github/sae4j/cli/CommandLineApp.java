@@ -77,6 +77,7 @@ public final class CommandLineApp {
     app.addSubcommand(new EncodeCommand());
     app.addSubcommand(new DecodeCommand());
     app.addSubcommand(new EditCommand());
+    app.addSubcommand(new ConvertCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
@@ -12,14 +13,19 @@ import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Density;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensLayout;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -71,6 +77,14 @@ final class EvalCommand implements Callable<Integer> {
       description = "Evaluate only the rows that a run with --eval-fraction X holds out.")
   private Double heldOut;
 
+  @Option(
+      names = "--density",
+      paramLabel = "DIR",
+      description =
+          "Write how often each latent fired: sparsity.safetensors (log10 of the share of rows plus"
+              + " 1e-10, as SAELens has it) and density.csv.")
+  private Path density;
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -91,6 +105,9 @@ final class EvalCommand implements Callable<Integer> {
         ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = metrics(trained, source);
+      if (density != null) {
+        writeDensity(metrics.density());
+      }
       if (json) {
         CommandLineApp.print(spec, Json.line(metrics.toMap()));
       } else {
@@ -100,6 +117,34 @@ final class EvalCommand implements Callable<Integer> {
           .forEach(line -> Terminal.say("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
+  }
+
+  /** Each file is there whole or not at all. */
+  private void writeDensity(Density latents) throws IOException {
+    Files.createDirectories(density);
+    float[] log10 = latents.log10();
+    Path target = density.resolve(SaeLensLayout.SPARSITY);
+    Path fresh = target.resolveSibling("." + SaeLensLayout.SPARSITY + ".new");
+    new SafetensorsWriter().floats("sparsity", log10, log10.length).write(fresh);
+    Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+    StringBuilder csv = new StringBuilder("latent,fired,rows,density,log10_density\n");
+    for (int i = 0; i < log10.length; i++) {
+      long fired = latents.fired()[i];
+      csv.append(i)
+          .append(',')
+          .append(fired)
+          .append(',')
+          .append(latents.rows())
+          .append(',')
+          .append((double) fired / latents.rows())
+          .append(',')
+          .append(log10[i])
+          .append('\n');
+    }
+    Durable.write(density.resolve("density.csv"), csv.toString());
+    if (!quiet) {
+      System.err.println(Terminal.harmless("densities: " + density));
+    }
   }
 
   private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {

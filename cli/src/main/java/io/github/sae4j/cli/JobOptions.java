@@ -17,7 +17,7 @@ import java.util.OptionalLong;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
-/** Where the results of a job go, and how it runs. */
+/** Options of jobs: where results go, and how a job runs. */
 final class JobOptions {
   private static final int USUAL_COLUMNS = 80;
 
@@ -54,7 +54,7 @@ final class JobOptions {
     JobResult run(JobSettings settings) throws IOException;
   }
 
-  /** Runs a job so that signals stop it in good order, and prints what became of it. */
+  /** Runs a job, which signals stop in an orderly way, and prints its outcome. */
   int run(CommandSpec spec, Runnable job) throws IOException {
     Shard part = shard == null ? Shard.WHOLE : Shard.parse(shard);
     OptionalLong every = recordEvery == null ? OptionalLong.empty() : OptionalLong.of(recordEvery);
@@ -78,7 +78,7 @@ final class JobOptions {
               + result.rows()
               + " of "
               + result.shardRows()
-              + " rows; the same command goes on from there");
+              + " rows; the same command continues from there");
       return code;
     }
     if (result.outcome() == JobResult.Outcome.FOUND && !quiet) {

@@ -260,7 +260,7 @@ final class TrainCommand implements Callable<Integer> {
     if (!extend && folder.finished()) {
       expectAsFinished(folder, config, newest);
       if (isEvaluated(folder) && !otherInput(folder)) {
-        report(folder, evaluation(folder), "The run is finished; there is nothing left to do.");
+        report(folder, evaluation(folder), "The run is finished; nothing is left to do.");
         return ExitCode.DONE;
       }
     }

@@ -29,8 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Training that is killed again and again, by SIGKILL at random instants (from the start of the
  * process to its last line) or by a signal that lets it write a checkpoint, resumed each time with
- * another number of threads and another vector width, and compared bit for bit with a run that was
- * left alone. Checkpoints are written after every step, so that most kills hit the writing.
+ * another number of threads and another vector width, and compared bit for bit with an
+ * undisturbed run. Checkpoints are written after every step, so that most kills hit the writing.
  */
 class KillTest {
   private static final int STEPS = 100;
@@ -84,7 +84,7 @@ class KillTest {
     }
   }
 
-  /** Runs as many runs as it takes; each must end with the bits of the one left alone. */
+  /** Runs as many runs as it takes; each must end with the bits of the undisturbed one. */
   private void survive(List<String> signals) throws Exception {
     System.out.println("killing training runs of recipe " + recipe + ", seed " + seed);
     inside = 0;
@@ -114,10 +114,10 @@ class KillTest {
   }
 
   /**
-   * Sends a signal: mostly some time after the child has got ahead of where it began, sometimes a
-   * SIGKILL whatever it has come to.
+   * Sends a signal: mostly some time after the child has made progress, sometimes a SIGKILL at any
+   * point.
    *
-   * @return false if the run was at its end before
+   * @return false if the run ended first
    */
   private boolean disturb(Process child, Path run, String signal) throws Exception {
     boolean anywhere = signal.equals("KILL") && random.nextInt(4) == 0;
@@ -154,7 +154,7 @@ class KillTest {
       List<Path> all = CheckpointStore.list(run);
       return all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
     } catch (java.io.UncheckedIOException e) {
-      return 0; // a folder went away while it was being listed
+      return 0; // a folder was removed while it was listed
     }
   }
 

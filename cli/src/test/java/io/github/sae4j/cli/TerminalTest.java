@@ -17,9 +17,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What files hold does nothing to a terminal, wherever it is printed. */
+/** Text from files never controls the terminal, wherever it is printed. */
 class TerminalTest {
-  /** C0, DEL, C1, a turn of the direction, a line separator, no width, a tag beyond 16 bits. */
+  /** C0, DEL, C1, a change of direction, a line separator, zero width, a tag beyond 16 bits. */
   private static final String HOSTILE = "a\u001b[2J\u007f\u009b31m\u202e\u2028\u200b\udb40\udc41z";
 
   @TempDir private Path folder;

@@ -96,6 +96,19 @@ public record Density(long rows, long[] fired) {
   }
 
   /**
+   * The log densities of all latents: SAELens's {@code sparsity.safetensors}.
+   *
+   * @return log10(f + 1e-10) of each, rounded to f32 {@code [d_sae]}
+   */
+  public float[] log10() {
+    float[] all = new float[fired.length];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = (float) log10(fired[i]);
+    }
+    return all;
+  }
+
+  /**
    * The histogram for JSON.
    *
    * @return {@code log10_edges} (one more than bins) and {@code counts}

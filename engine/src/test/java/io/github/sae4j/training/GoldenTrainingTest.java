@@ -32,7 +32,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Holds the training step against steps that the peers computed: the files of the resource folder
+ * Compares the training step with steps that the peers computed: the files of the resource folder
  * {@code golden} and, if the system property {@code golden.dir} is set, those of that folder. The
  * composed step runs on every device, which shows codes and gradients; a device that compiles its
  * own step runs that too. Prints one line a file with the largest errors over all devices.
@@ -92,7 +92,7 @@ class GoldenTrainingTest {
     }
   }
 
-  /** The largest errors of a case, and what was too far off. */
+  /** The largest errors of a case, and those out of bounds. */
   private static final class Errors {
     private final GoldenSettings settings;
     private final List<String> failures = new ArrayList<>();

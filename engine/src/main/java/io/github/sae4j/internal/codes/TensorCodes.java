@@ -123,7 +123,8 @@ final class TensorCodes implements CodeSource {
       from = ends[0];
       for (int row = 0; row <= count; row++) {
         long length = ends[row] - from;
-        if (row > 0 && ends[row] < ends[row - 1]
+        if (ends[row] < 0
+            || row > 0 && ends[row] < ends[row - 1]
             || length < 0
             || ends[row] > indices.elements()
             || length > Integer.MAX_VALUE) {

@@ -47,6 +47,9 @@ public final class SaeLensLayout implements Layout {
   /** The file of the weights. */
   public static final String WEIGHTS = "sae_weights.safetensors";
 
+  /** log10 of how often latents fire; SAELens does not need it, nor does reading here. */
+  public static final String SPARSITY = "sparsity.safetensors";
+
   private static final String SCALER = "activation_scaler.json";
 
   /** SAELens drops factors that torch.allclose considers equal to one. */

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -46,6 +47,11 @@ public final class WeightTensors implements Closeable {
 
   public Path path() {
     return file.path();
+  }
+
+  /** Free text in the file's header. */
+  public Map<String, String> metadata() {
+    return file.metadata();
   }
 
   @Override
