@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.RowProgress;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.console.TerminalWidth;
 import io.github.sae4j.internal.jobs.JobResult;
 import io.github.sae4j.internal.jobs.JobSettings;
@@ -61,7 +62,7 @@ final class JobOptions {
     int code;
     try (Interrupts interrupts =
             Interrupts.install(
-                signal -> System.err.println("sae4j: " + signal + ": recording what is done"));
+                signal -> Terminal.say("sae4j: " + signal + ": recording what is done"));
         RowProgress progress =
             new RowProgress(
                 style(),
@@ -72,7 +73,7 @@ final class JobOptions {
       code = interrupts.exitCode();
     }
     if (result.outcome() == JobResult.Outcome.STOPPED) {
-      System.err.println(
+      Terminal.say(
           "sae4j: stopped after "
               + result.rows()
               + " of "
@@ -81,7 +82,7 @@ final class JobOptions {
       return code;
     }
     if (result.outcome() == JobResult.Outcome.FOUND && !quiet) {
-      System.err.println("sae4j: it is there already, as asked for");
+      Terminal.say("sae4j: it is there already, as asked for");
     }
     print(spec, result);
     return ExitCode.DONE;

@@ -40,6 +40,35 @@ class TerminalTest {
     assertEquals("a\\u000ab", Terminal.harmless("a\nb"));
   }
 
+  /** Names of files and keys in warnings too; and nothing is printed past the one place. */
+  @Test
+  void warningsEscapeWhatTheyQuote() throws IOException {
+    Path rows = folder.resolve("a\u009b31m\u202e.npy");
+    Files.copy(Path.of("../engine/src/test/resources/cases/2-inf-row-700.npy"), rows);
+    Path sae = Path.of("../engine/src/test/resources/cases/3-sae-hook_z");
+    assertEquals(
+        ExitCode.DONE,
+        console.run("eval", "--sae", sae, "--activations", rows, "--on-bad-rows", "skip"),
+        console::err);
+    assertTrue(console.err().contains("left out: "), console.err());
+    assertHarmless(console.err());
+    Path config = folder.resolve("c.json");
+    Files.writeString(
+        config,
+        Json.pretty(
+            Map.of("architecture", "topk", "d_in", 16, "\u009bkey\u202e", 1, "d_sae", 64)));
+    console.run("train", "--config", config, "--activations", rows, "--dry-run", "--k", 4);
+    assertTrue(console.err().contains("is a configuration of SAELens"), console.err());
+    assertHarmless(console.err());
+    try (var sources = Files.walk(Path.of("src/main/java"))) {
+      for (Path source : sources.filter(Files::isRegularFile).toList()) {
+        String name = source.getFileName().toString();
+        boolean may = name.equals("Terminal.java") || name.equals("Main.java");
+        assertTrue(may || !Files.readString(source).contains("System.err.print"), name);
+      }
+    }
+  }
+
   @Test
   void inspectEscapesNamesAndValues() throws IOException {
     try (OffHeap memory = new OffHeap()) {

@@ -36,11 +36,9 @@ public final class RowFiles {
     }
     ActivationOptions.expectPaths(activations, spec);
     ActivationFiles files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    files
-        .leftOut()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      System.err.println(Terminal.harmless("activations: " + files.tensorTaken()));
+      Terminal.say("activations: " + files.tensorTaken());
     }
     return files;
   }
