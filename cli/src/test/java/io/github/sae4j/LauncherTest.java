@@ -2,6 +2,7 @@ package io.github.sae4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -69,20 +70,40 @@ class LauncherTest {
   }
 
   /** A release with a java that tells what it was started with. */
-  private Path stub() throws IOException {
+  private Path stub(String told) throws IOException {
     Path root = Files.createDirectories(home.resolve("release"));
     Path launcher = Files.createDirectories(root.resolve("bin")).resolve("sae4j");
     Files.copy(LAUNCHER, launcher, StandardCopyOption.COPY_ATTRIBUTES);
     Files.createDirectories(root.resolve("lib"));
     Path java = Files.createDirectories(home.resolve("java/bin")).resolve("java");
     written(home.resolve("java/release"), "JAVA_VERSION=\"25.0.1\"\n");
-    written(java, "#!/bin/sh\necho \"${LC_ALL-unset}\" >&2\n");
+    written(java, "#!/bin/sh\necho \"" + told + "\" >&2\n");
     assertTrue(java.toFile().setExecutable(true));
     return launcher;
   }
 
+  /** PoCL's compiler would put its handlers over the JVM's. */
+  @Test
+  void theJvmOfTornadoKeepsItsSignals() throws Exception {
+    Path library = Path.of(System.getProperty("java.home"), "lib", "libjsig.so");
+    assumeTrue(Files.exists(library), "a JDK without libjsig");
+    ProcessBuilder builder =
+        new ProcessBuilder(stub("$LD_PRELOAD").toString(), "parity", "--device=tornado");
+    Files.createDirectories(home.resolve("release/lib/tornado"));
+    Path chained = Files.createDirectories(home.resolve("java/lib")).resolve("libjsig.so");
+    Files.copy(library, chained);
+    written(home.resolve("tornado-argfile"), "");
+    builder.environment().put("TORNADOVM_HOME", home.toString());
+    builder.environment().put("SAE4J_JAVA_HOME", home.resolve("java").toString());
+    builder.environment().remove("LD_PRELOAD");
+    Process process = builder.redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+    String told = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), told);
+    assertEquals(chained + "\n", told);
+  }
+
   private String localeOf(Map<String, String> environment) throws Exception {
-    ProcessBuilder builder = new ProcessBuilder(stub().toString(), "devices");
+    ProcessBuilder builder = new ProcessBuilder(stub("${LC_ALL-unset}").toString(), "devices");
     for (String name : List.of("LC_ALL", "LC_CTYPE", "LANG", "TORNADOVM_HOME")) {
       builder.environment().remove(name);
     }

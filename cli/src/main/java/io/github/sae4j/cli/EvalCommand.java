@@ -9,6 +9,7 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
@@ -59,7 +60,7 @@ final class EvalCommand implements Callable<Integer> {
       names = "--targets",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "What a transcoder's outputs stand for, row by row: [rows, d_out].")
+      description = "Targets of a transcoder's outputs, row by row: [rows, d_out].")
   private List<String> targets = List.of();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
@@ -73,7 +74,7 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--held-out",
       paramLabel = "X",
-      description = "Evaluate only the share of the rows that a run with --eval-fraction X keeps.")
+      description = "Evaluate only the rows that a run with --eval-fraction X holds out.")
   private Double heldOut;
 
   @Option(
@@ -147,6 +148,9 @@ final class EvalCommand implements Callable<Integer> {
   }
 
   private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {
+    if (batchSize < 1) {
+      throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
+    }
     Evaluator evaluator = new Evaluator(trained, batchSize);
     if (!trained.config().transcoder()) {
       if (!targets.isEmpty()) {
@@ -156,11 +160,14 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    // Pairs stay pairs: a row that is not finite is an error here.
+    if (input.onBadRows() == OnBadRows.SKIP) {
+      throw new ConfigException(
+          "on_bad_rows", "expected error with targets: a mask leaves out both rows of a pair");
+    }
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
-          "targets", "expected the rows that the transcoder's output stands for, got none");
+          "targets", "expected the rows that the transcoder's output approximates, got none");
     }
     try (ActivationSource outputs = ActivationFiles.open(targets, Optional.empty())) {
       if (outputs.width() != trained.config().dOut() || outputs.rows() != source.rows()) {
@@ -180,7 +187,7 @@ final class EvalCommand implements Callable<Integer> {
     }
   }
 
-  /** The rows that a mask leaves, or those of them that training would hold out. */
+  /** The rows that a mask keeps, or those of them that training would hold out. */
   private ActivationSource rows(ActivationSource source) throws IOException {
     Optional<RowMask> mask = input.readMask(source);
     if (mask.isEmpty() && heldOut == null) {

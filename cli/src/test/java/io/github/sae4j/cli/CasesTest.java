@@ -126,6 +126,69 @@ class CasesTest {
   }
 
   @Test
+  void aRunWithoutAFiniteRowIsRefused() throws IOException {
+    byte[] rows = Files.readAllBytes(CASES.resolve("x.npy"));
+    Arrays.fill(rows, 128, rows.length, (byte) 0xff);
+    Path file = Files.write(folder.resolve("nan.npy"), rows);
+    assertRefused(train(folder.resolve("run"), file, "--on-bad-rows=skip"), "no row is left");
+  }
+
+  @Test
+  void inspectLeavesBadRowsOutToo() {
+    Path rows = CASES.resolve("2-inf-row-700.npy");
+    assertRefused(console.run("inspect", SAE, "--activations", rows), "row 700 holds");
+    assertEquals(
+        ExitCode.DONE,
+        console.run("inspect", SAE, "--activations", rows, "--on-bad-rows=skip"),
+        console::err);
+  }
+
+  @Test
+  void aFileInPlaceOfTheRunsFolderIsRefused() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "mine");
+    assertEquals(ExitCode.USAGE, train(file, CASES.resolve("x.npy")));
+    assertTrue(console.err().contains("output_path: " + file + " is a file"), console.err());
+    assertEquals("mine", Files.readString(file));
+  }
+
+  @Test
+  void aBatchBeyondAnyMatrixIsCalledByItsOption() {
+    Path run = folder.resolve("run");
+    assertEquals(
+        ExitCode.USAGE,
+        console.run(
+            "train",
+            "--activations",
+            CASES.resolve("x.npy"),
+            "--output-path",
+            run,
+            "--d-sae",
+            64,
+            "--k",
+            4,
+            "--train-batch-size",
+            200_000_000));
+    assertTrue(console.complaints().getLast().contains("train_batch_size: "), console::err);
+    assertEquals(
+        ExitCode.USAGE,
+        console.run(
+            "eval", "--sae", SAE, "--activations", CASES.resolve("x.npy"), "--batch-size=0"));
+    assertTrue(console.complaints().getLast().contains("batch_size: expected at least 1"));
+  }
+
+  @Test
+  void keysOfAFileAreNamedWithTheFileAndAtALengthThatCanBeRead() throws IOException {
+    Path file = Files.writeString(folder.resolve("c.json"), "{\"foo\": 1, \"lrr\": 2}");
+    Object[] train = {"train", "--config", file, "--activations", CASES.resolve("x.npy")};
+    assertEquals(ExitCode.USAGE, console.run(train));
+    assertTrue(console.err().contains(file + ": foo, lrr: no such options"), console.err());
+    Files.writeString(file, "{\"" + "a".repeat(100_000) + "\": 1}");
+    assertEquals(ExitCode.USAGE, console.run(train));
+    assertTrue(console.complaints().getLast().length() < 3000, console::err);
+    assertTrue(console.complaints().getLast().contains("no such option"), console::err);
+  }
+
+  @Test
   void badRowsAreLeftOutOfEvaluationsToo() {
     Path rows = CASES.resolve("2-inf-row-700.npy");
     assertRefused(eval(rows), "row 700 holds");

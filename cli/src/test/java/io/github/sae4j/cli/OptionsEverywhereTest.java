@@ -47,6 +47,7 @@ class OptionsEverywhereTest {
         switch (option.type().label()) {
           case "BOOL" -> List.of("true", "false");
           case "N" -> List.of("3");
+          case "N,N,..." -> List.of("3,5");
           case "X" -> List.of("0.25");
           default -> List.of();
         });

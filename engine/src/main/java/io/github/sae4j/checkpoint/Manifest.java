@@ -59,7 +59,7 @@ public final class Manifest {
   }
 
   /**
-   * Checks a folder against its manifest. Files that the manifest does not know are let be.
+   * Checks a folder against its manifest. Files that the manifest does not list are ignored.
    *
    * @param folder the folder
    * @throws BadFileException if the manifest is missing or malformed, or a file is missing, of
@@ -74,14 +74,14 @@ public final class Manifest {
     }
     JsonObject listed = manifest.inside("files");
     for (String name : listed.members().keySet()) {
-      // A name that is a path could make us read files elsewhere.
+      // A path here would let a manifest read files outside the folder.
       if (name.isEmpty() || name.contains("/") || name.contains("\\") || name.contains("\0")) {
         throw new BadFileException(path, "files: expected plain file names, got '" + name + "'");
       }
       JsonObject entry = listed.inside(name);
       Path file = folder.resolve(name);
       if (!Files.isRegularFile(file)) {
-        throw new BadFileException(file, "listed in " + NAME + " and missing");
+        throw new BadFileException(file, "listed in " + NAME + " but missing");
       }
       long expected = entry.natural("bytes");
       long size = Files.size(file);

@@ -24,7 +24,7 @@ public final class SaeCheckpoint {
    * are checked, and so are the checksums where the folder has a {@link Manifest}.
    *
    * @param path an SAE's folder or file, or a run's folder that has one in {@code final}
-   * @param device will run it, and must stay open as long
+   * @param device runs it; must stay open as long as the SAE
    * @return the SAE; the caller closes it
    * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read
    * @throws IOException if reading fails
@@ -34,10 +34,10 @@ public final class SaeCheckpoint {
   }
 
   /**
-   * Loads an SAE into a device's memory, and says what its files are.
+   * Loads an SAE into a device's memory, with a description of its files.
    *
    * @param path an SAE's folder or file, or a run's folder that has one in {@code final}
-   * @param device will run it, and must stay open as long
+   * @param device runs it; must stay open as long as the SAE
    * @param options what the files may leave open
    * @return the SAE, which the caller closes, and its description
    * @throws BadFileException if a file is missing, damaged or of a kind that cannot be read

@@ -6,12 +6,12 @@ import io.github.sae4j.memory.SparseCodes;
 
 /**
  * Encoding composed of a device's product and {@link HostActivation}: what devices do for
- * activations that they have no kernel for, with the same bits everywhere. Rows pass through in
- * tiles, so that the products of a batch take no more than {@value #TILE_BYTES} bytes (or those of
- * one row); BatchTopK holds up to twice its places besides.
+ * activations without a kernel of their own, with the same bits everywhere. Rows are processed in
+ * tiles, so that the products of a batch take at most {@value #TILE_BYTES} bytes (or those of one
+ * row); BatchTopK also holds up to twice its places.
  *
- * <p>The scratch is kept between calls; one belongs to a device and is closed with it. Calls from
- * several threads wait for each other.
+ * <p>The scratch is kept between calls; an instance belongs to a device and is closed with it.
+ * Concurrent calls are serialised.
  */
 public final class ComposedEncoding implements AutoCloseable {
   /** Most bytes of a tile of products and inputs. */
@@ -23,9 +23,9 @@ public final class ComposedEncoding implements AutoCloseable {
   private Matrix input;
 
   /**
-   * Encoding on a device; nothing is allocated yet.
+   * Creates an encoding on a device; allocates nothing yet.
    *
-   * @param kernels form the products
+   * @param kernels computes the products
    */
   public ComposedEncoding(Kernels kernels) {
     this.kernels = kernels;

@@ -3,7 +3,7 @@ package io.github.sae4j.kernels;
 import io.github.sae4j.memory.Matrix;
 
 /**
- * What an encoder needs.
+ * The operands of an encoder.
  *
  * @param wEnc {@code [d_sae, d_in]}
  * @param bEnc {@code [1, d_sae]}

@@ -11,9 +11,9 @@ import io.github.sae4j.numerics.Quickselect;
 import java.util.Arrays;
 
 /**
- * Every activation as a plain loop on the host, the one implementation that all devices share for
- * those they have no kernel for, and so the definition of each. Rows come one after the other, so
- * that the matrix of their products need never exist as a whole.
+ * Every activation as a plain loop on the host: the definition of each, and the implementation that
+ * all devices share where they have no kernel. Rows are added one after the other, so that the
+ * matrix of their products need never exist as a whole.
  *
  * <p>Order of operations for latent i of a row: {@code pre = product + b_enc} in one rounding; its
  * rank is pre, max(pre, 0) or |pre|, times the rank scale in one rounding if there is one. The
@@ -43,7 +43,7 @@ public final class HostActivation {
    * @param bias {@code [1, n]}: added to the products; or null
    * @param rankScale {@code [1, n]}, or null
    * @param n number of latents
-   * @param out receives the codes, as many rows as will come
+   * @param out receives the codes, one row for each that is added
    */
   HostActivation(Activation activation, Matrix bias, Matrix rankScale, int n, SparseCodes out) {
     activation.checkLatents(n);
@@ -89,7 +89,7 @@ public final class HostActivation {
     loop.finish();
   }
 
-  /** Takes the next rows of the batch. */
+  /** Adds the next rows of the batch. */
   void rows(Matrix more) {
     for (int b = 0; b < more.rows(); b++) {
       more.read(b, 1, products, 0);
@@ -102,7 +102,7 @@ public final class HostActivation {
     }
   }
 
-  /** After the last row. */
+  /** Completes the batch after its last row. */
   void finish() {
     Shapes.expect(next == rows, "rows", "" + rows, next);
     if (batch != null) {
@@ -148,7 +148,7 @@ public final class HostActivation {
     out.setRow(next, count, latents, values, 0);
   }
 
-  /** The best k latents of a range. */
+  /** Selects the best k latents of a range. */
   private void takeBest(int from, int to, int k, Relu relu) {
     System.arraycopy(ranks, from, scratch, 0, to - from);
     float kth = Quickselect.kthLargest(scratch, to - from, k);
@@ -185,9 +185,9 @@ public final class HostActivation {
   }
 
   /**
-   * The best entries of a batch so far. Entries arrive in ascending order of row and latent, so
-   * that of equals the earlier is kept, and are cut back to the places when the buffer is full: its
-   * size follows the places, not the products.
+   * The best entries of a batch so far. Entries arrive in ascending order of row and latent, so of
+   * equals the earlier is kept; they are cut back to the places when the buffer is full, whose size
+   * depends on the places, not on the products.
    */
   private final class BestOfBatch {
     private final int places;
@@ -211,7 +211,7 @@ public final class HostActivation {
 
     void offer(Ranked ranked) {
       for (int i = 0; i < n; i++) {
-        boolean competes = ranked.relu() != Relu.BEFORE || pre[i] > 0;
+        boolean competes = ranked.relu() != Relu.BEFORE || ranks[i] > 0;
         if (places == 0 || !competes || !(ranks[i] > above)) {
           continue;
         }

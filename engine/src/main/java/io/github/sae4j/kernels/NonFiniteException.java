@@ -28,10 +28,10 @@ public final class NonFiniteException extends ArithmeticException {
   }
 
   /**
-   * The same complaint about a row further down.
+   * The same exception for a batch in which this one is a later part.
    *
-   * @param rows how many rows come before
-   * @return an exception that names the row counted from there
+   * @param rows how many rows precede this part
+   * @return an exception that names the row of that batch
    */
   public NonFiniteException shifted(int rows) {
     return rows == 0 ? this : new NonFiniteException(row + rows, latent, value);
@@ -56,7 +56,7 @@ public final class NonFiniteException extends ArithmeticException {
   }
 
   /**
-   * What the pre-activation was.
+   * The value of the pre-activation.
    *
    * @return NaN or an infinity
    */

@@ -9,12 +9,12 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A device held to its promise: what was compared, and one verdict per kernel.
+ * The result of a parity check: what was compared, and one verdict per kernel.
  *
  * @param device the device's name
  * @param description what ran
  * @param against the name of the device that it was compared with
- * @param exact whether the device promises exactness
+ * @param exact whether the device guarantees exactness
  * @param seed seed of the inputs
  * @param steps training steps per recipe and variant
  * @param verdicts one per kernel and recipe, in the order they ran
@@ -73,7 +73,7 @@ public record ParityReport(
     return new ParityVerdict(kernel, all.size(), elements, different, maxUlp, bound, first);
   }
 
-  /** The name by which a promise knows a kernel. */
+  /** The name of a kernel in a guarantee. */
   private static String promised(String kernel) {
     if (kernel.startsWith("step:")) {
       return "step";
@@ -83,9 +83,9 @@ public record ParityReport(
   }
 
   /**
-   * Whether every promise is kept.
+   * Whether the guarantee holds.
    *
-   * @return false if a kernel's distance exceeds what is promised
+   * @return false if a kernel's distance exceeds its bound
    */
   public boolean kept() {
     return verdicts.stream().allMatch(ParityVerdict::kept);
@@ -130,7 +130,7 @@ public record ParityReport(
   }
 
   /**
-   * The table, for people and for the message of a failed test.
+   * The table, for the console and for the message of a failed test.
    *
    * @return lines
    */

@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What one comparison of a device with the oracle found.
+ * The result of one comparison of a device with the oracle.
  *
  * @param kernel name of the kernel, or {@code step:} and a recipe
  * @param input shape and kind of the input
@@ -41,7 +41,7 @@ public record ParityResult(
     return map;
   }
 
-  /** Null for what is no distance between numbers. */
+  /** Null if the values are not comparable as numbers. */
   static Long countable(long ulps) {
     return ulps == Long.MAX_VALUE ? null : (Long) ulps;
   }

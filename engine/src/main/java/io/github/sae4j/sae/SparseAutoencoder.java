@@ -17,7 +17,7 @@ import java.util.Objects;
  * the device.
  *
  * <p>For a row x: {@code pre = (x − b_dec) W_encᵀ + b_enc}, from which the {@linkplain
- * SaeConfig#activation activation} makes the code a; {@code x̂ = Σ a_i W_dec[i] + b_dec}. b_dec is
+ * SaeConfig#activation activation} forms the code a; {@code x̂ = Σ a_i W_dec[i] + b_dec}. b_dec is
  * subtracted where the configuration says so. Where the SAE normalises its rows ({@link
  * InputNormalization}), x is the normalised row and x̂ is brought back; a skip connection adds
  * {@code x Sᵀ}.
@@ -42,8 +42,8 @@ import java.util.Objects;
  * Device#openMemory()}), for arrays that are allocated for the result, and for one row in arrays or
  * segments that the caller brings. The first and the last allocate nothing once warm.
  *
- * <p>All methods may be called from any number of threads at once. After {@link #close()} they
- * throw {@link IllegalStateException}, and so do calls that are running when it is closed.
+ * <p>Thread-safe. After {@link #close()} all methods throw {@link IllegalStateException}, and so do
+ * calls that are running when it is closed.
  */
 public final class SparseAutoencoder implements AutoCloseable {
   private static final String CLOSED = "this SAE is closed";
@@ -57,13 +57,13 @@ public final class SparseAutoencoder implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * An SAE of given weights.
+   * An SAE with the given weights.
    *
    * @param device runs it; must stay open as long as this SAE
    * @param config what it computes
    * @param weights everything folded, in the device's memory; owned by the SAE from here on
-   * @throws IllegalArgumentException if shapes differ from the configuration's, or a skip
-   *     connection meets rows that are normalised
+   * @throws IllegalArgumentException if shapes differ from the configuration's, or there is a skip
+   *     connection and rows are normalised
    */
   public SparseAutoencoder(Device device, SaeConfig config, SaeWeights weights) {
     Shapes.expect("W_enc", weights.wEnc(), config.dSae(), config.dIn());
@@ -96,7 +96,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * Its weights, for reading; they die with the SAE.
+   * Its weights, for reading; they are freed with the SAE.
    *
    * @return the weights
    */
@@ -105,7 +105,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * What runs it.
+   * The device that runs it.
    *
    * @return the device
    */
@@ -114,10 +114,10 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * Whether decoding needs the rows that were encoded: to bring back normalised rows, or for the
-   * skip connection.
+   * Whether decoding needs the rows that were encoded: to undo their normalisation, or for the skip
+   * connection.
    *
-   * @return false where a code alone is enough
+   * @return false if a code is enough
    */
   public boolean decodingNeedsRows() {
     return pass.undoes() || weights.wSkip() != null;
@@ -801,7 +801,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * What a latent adds to the output when its activation is 1: its row of the decoder.
+   * A latent's row of the decoder: its contribution to the output per unit of activation.
    *
    * @param latent in {@code [0, d_sae)}
    * @return {@code [d_out]}
@@ -883,12 +883,12 @@ public final class SparseAutoencoder implements AutoCloseable {
     return code;
   }
 
-  /** Work on {@code count} rows from {@code first} on, with scratch for exactly so many. */
+  /** Work on {@code count} rows from {@code first} on, with scratch for exactly that many. */
   private interface Chunk {
     void run(int first, int count, Workspace space);
   }
 
-  /** Goes through rows so that scratch does not grow with their number. */
+  /** Processes rows in chunks so that scratch does not grow with their number. */
   private void inChunks(int rows, Chunk chunk) {
     checkOpen();
     if (rows == 0) {
@@ -924,7 +924,7 @@ public final class SparseAutoencoder implements AutoCloseable {
     }
   }
 
-  /** Memory that another thread frees during a call shows as an exception of that memory. */
+  /** If another thread frees the memory during a call, the memory throws. */
   private IllegalStateException ifClosed(IllegalStateException e) {
     return closed && !CLOSED.equals(e.getMessage()) ? new IllegalStateException(CLOSED, e) : e;
   }

@@ -32,7 +32,7 @@ public record SparseCode(int[] indices, float[] values) {
   }
 
   /**
-   * The code in words.
+   * The code as text.
    *
    * @return for instance {@code SparseCode{17: 0.42, 93: 1.5}}
    */
@@ -46,7 +46,7 @@ public record SparseCode(int[] indices, float[] values) {
   }
 
   /**
-   * How many latents it holds.
+   * Number of latents that it holds.
    *
    * @return number of indices
    */
@@ -55,7 +55,7 @@ public record SparseCode(int[] indices, float[] values) {
   }
 
   /**
-   * The same code with all its zeros.
+   * The code as a dense vector.
    *
    * @param dSae number of latents
    * @return activations {@code [d_sae]}

@@ -7,8 +7,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Scratch memory of an SAE: as many workspaces as calls ever ran at once, in two sizes, so that a
- * warmed call allocates nothing and a service that encodes single rows holds next to nothing.
+ * Scratch memory of an SAE: as many workspaces as calls ever ran concurrently, in two sizes, so
+ * that a warmed call allocates nothing and a service that encodes single rows uses little memory.
  */
 final class Workspaces {
   /** Activations of a large workspace: 4 MiB. */
@@ -17,7 +17,7 @@ final class Workspaces {
   private static final int MOST_ROWS = 1024;
   private static final int FEWEST_ROWS = 16;
 
-  /** Room for the latents of a row where their number is open; it grows. */
+  /** Initial capacity for a row's latents where their number is not fixed; it grows. */
   private static final int SOME_LATENTS = 128;
 
   private final OffHeap memory;

@@ -5,10 +5,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What training needs of memory, part by part. Nothing of size rows × d_sae and, but for the rows
- * that clipping keeps, no gradient matrix is among them.
+ * Memory of training, itemised. No buffer is rows × d_sae, and there is no gradient matrix except
+ * the rows that clipping keeps.
  *
- * @param parts the parts, largest matter first
+ * @param parts the parts, in order of importance
  */
 public record MemoryPlan(List<Part> parts) {
   /**
@@ -32,7 +32,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * What any device needs: the state and two batches, the one in work and the next.
+   * The part that every device needs: the state and two batches, the current and the next.
    *
    * @param spec the step
    * @return the plan
@@ -49,7 +49,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * This plan and more.
+   * This plan with further parts.
    *
    * @param more further parts; those of size 0 are left out
    * @return a new plan
@@ -61,7 +61,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * All parts together.
+   * Total size.
    *
    * @return bytes
    */
@@ -70,7 +70,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * The parts on the Java heap.
+   * Total size of the parts on the Java heap.
    *
    * @return bytes
    */

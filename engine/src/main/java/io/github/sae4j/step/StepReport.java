@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Losses and counts of one step. Values that were not formed are NaN.
+ * Losses and counts of one step. Values that were not computed are NaN.
  *
  * @param rows rows of the step
  * @param loss the total loss, {@link Objective#total}
@@ -78,7 +78,7 @@ public record StepReport(
   }
 
   /**
-   * Mean number of positive activations a row.
+   * Mean number of positive activations per row.
    *
    * @return L0
    */
@@ -89,7 +89,7 @@ public record StepReport(
   /**
    * Fraction of variance unexplained of this batch.
    *
-   * @return FVU, or NaN if the variance was not formed or is 0
+   * @return FVU, or NaN if the variance was not computed or is 0
    */
   public double fvu() {
     return totalVariance == 0 ? Double.NaN : squaredError / totalVariance;

@@ -41,14 +41,14 @@ import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 
 /**
- * A run on disk: a {@link Trainer} with metrics, checkpoints, the finished SAE and its evaluation
- * around it, all in one folder that has one writer at a time. An interrupted run that is resumed
- * ends with the bits of one that was not.
+ * A run on disk: drives a {@link Trainer} and writes metrics, checkpoints, the finished SAE and its
+ * evaluation to one folder, which has one writer at a time. An interrupted run that is resumed ends
+ * with the bits of one that was not.
  */
 public final class TrainingRun {
   /** How a run ended. */
   public enum Outcome {
-    /** All steps are done; the SAE is written and evaluated on the rows held out. */
+    /** All steps are done; the SAE is written, and evaluated on held-out rows. */
     FINISHED,
     /** It was asked to stop, and can be resumed. */
     STOPPED
@@ -61,10 +61,10 @@ public final class TrainingRun {
    * @param checkpoints when checkpoints are written and how many are kept
    * @param goOnWithoutCheckpoints whether a checkpoint or a line of metrics that cannot be written
    *     is a warning; if not, it ends the run
-   * @param logEvery a line of metrics each so many steps
+   * @param logEvery steps between lines of metrics
    * @param record further members of {@code config.json}: versions, command line, options
-   * @param metadata where the SAE belongs (model, hook), for its checkpoint; what the SAE that a
-   *     run starts from says of that is kept where nothing here replaces it
+   * @param metadata where the SAE belongs (model, hook), for its checkpoint; metadata of the SAE
+   *     that a run starts from is kept unless replaced here
    */
   public record Settings(
       RunFolder folder,
@@ -84,16 +84,16 @@ public final class TrainingRun {
   /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
   private static final String SHORT_ROWS = "short_rows";
 
-  /** Options that say how long a run is. */
+  /** Options that set the length of a run. */
   private static final List<String> LENGTHS = List.of("training_samples", "epochs", "steps");
 
   /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
   private static final String INHERITED = "inherited_metadata";
 
-  /** What a checkpoint calls the hash of the log that it was written with. */
+  /** Member of a checkpoint's state: hash of the log at that point. */
   private static final String LOG_HASH = "metrics_sha256";
 
-  /** Squared length of the mean over the variance, from which on users are warned. */
+  /** Ratio of the mean's squared length to the variance from which users are warned. */
   private static final double MOST_OFFSET = 10;
 
   private final Settings settings;
@@ -103,11 +103,14 @@ public final class TrainingRun {
   private final TrainingListener listener;
   private Optional<Metrics> evaluation = Optional.empty();
 
-  /** What the SAE that the run started from said of itself. */
+  /** Metadata of the SAE that the run started from. */
   private Map<String, Object> inherited = Map.of();
 
-  /** Which rows are left out, and since when. */
+  /** Which rows are left out, and from which step. */
   private RowRecord rowRecord = RowRecord.NONE;
+
+  /** Whether a line of metrics could not be written. */
+  private boolean lineLost;
 
   /** The step of the newest checkpoint, or the one that this process started from. */
   private long kept;
@@ -119,7 +122,7 @@ public final class TrainingRun {
    * @param config what is computed
    * @param data the rows
    * @param device where steps run
-   * @param listener told of progress
+   * @param listener receives progress
    */
   public TrainingRun(
       Settings settings,
@@ -142,10 +145,9 @@ public final class TrainingRun {
    * @return how it ended
    * @throws ConfigException if options do not fit the data, or the folder holds a run already or
    *     files of somebody else
-   * @throws BadRowException if activations are not finite and none are left out; rows held out are
-   *     read before the first step, rows to train on when their turn comes, and then a checkpoint
-   *     is written first
-   * @throws BadFileException if the activations are not what they were
+   * @throws BadRowException if activations are not finite and none are left out; held-out rows are
+   *     read before the first step; for a bad training row a checkpoint is written first
+   * @throws BadFileException if the activations have changed
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
@@ -164,7 +166,7 @@ public final class TrainingRun {
       if (pretrained.isEmpty()) {
         warnOfOffset();
       }
-      // Found now, a bad row costs nothing; found by the evaluation, it costs the training.
+      // Check held-out rows first; finding a bad one later wastes the run.
       if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
         FiniteRows.expect(data.heldOut().get());
       }
@@ -173,6 +175,7 @@ public final class TrainingRun {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
+        record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
         pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
         return train(store, trainer, 0, stop);
@@ -181,16 +184,16 @@ public final class TrainingRun {
   }
 
   /**
-   * Goes on with an interrupted run, from a checkpoint or, where there is none yet, from the first
-   * step. Bad rows may be left out from here on, and so may rows of further masks ({@link
+   * Resumes an interrupted run from a checkpoint or, if there is none yet, from the first step. Bad
+   * rows may be left out from here on, and so may rows of further masks ({@link
    * TrainingData#removals}); both are recorded, with the step.
    *
    * @param checkpoint which checkpoint; empty for the newest valid one
    * @param pretrained the SAE that the run started from, if it did
    * @param stop asked after every step
    * @return how it ended
-   * @throws ConfigException if the configuration differs from the run's, finished or not; says what
-   *     differs
+   * @throws ConfigException if the configuration differs from the run's, finished or not; names the
+   *     differences
    * @throws BadFileException if the data differ, or the given checkpoint is damaged
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
@@ -207,7 +210,7 @@ public final class TrainingRun {
         throw new ConfigException(
             "resume_from_checkpoint",
             from.get()
-                + " is from before the run was made longer; expected "
+                + " is from before the run was extended; expected "
                 + settings.folder().path()
                 + " or a later checkpoint");
       }
@@ -234,15 +237,14 @@ public final class TrainingRun {
   }
 
   /**
-   * Makes a finished run longer and goes on with it, from the state of its last step. The learning
-   * rate of the further steps is that of a run of the new length at the same steps; with a constant
-   * one, and a last batch that was whole, the end has the bits of a run that was so long from the
-   * start.
+   * Extends a finished run and continues from the state of its last step. The learning rate of the
+   * further steps is that of a run of the new length at the same steps; if it is constant and the
+   * last batch was whole, the result has the bits of a run that had the new length from the start.
    *
    * @param stop asked after every step
    * @return how it ended; a run that was stopped is resumed, not extended again
-   * @throws ConfigException if the run is not finished, is not to be longer, or the configuration
-   *     differs from the run's in anything but its length
+   * @throws ConfigException if the run is not finished, the new length is not greater, or the
+   *     configuration differs from the run's in anything but its length
    * @throws BadFileException if the data differ, or the state of the last step is missing
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
@@ -290,14 +292,14 @@ public final class TrainingRun {
       record.putAll(settings.record());
       record.put(RunFolder.TRAINING, config.toMap());
       record.put(RunFolder.EXTENSIONS, extensions);
-      record.remove(RunFolder.LOG); // it grows again
+      record.remove(RunFolder.LOG); // the log will grow
       folder.writeConfig(record);
-      Files.deleteIfExists(folder.evaluation()); // that of the SAE that will be replaced
+      Files.deleteIfExists(folder.evaluation()); // it is that of the SAE to be replaced
       return goOn(store, last.get(), stop);
     }
   }
 
-  /** This run's options, but for its length. */
+  /** This run's options except its length. */
   private Map<String, Object> withLengthOf(Map<String, Object> saved) {
     Map<String, Object> options = config.toMap();
     LENGTHS.forEach(option -> options.put(option, saved.get(option)));
@@ -336,19 +338,24 @@ public final class TrainingRun {
             String.format(
                 Locale.ROOT,
                 "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
-                    + " last, as in a run of that length",
+                    + " last, as in a run of that length%s",
                 settings.folder().path(),
                 saved.step(),
                 trainer.steps(),
                 trainer.learningRateAt(saved.step() + 1),
                 saved.step() + 1,
-                trainer.learningRateAt(trainer.steps())));
+                trainer.learningRateAt(trainer.steps()),
+                steps == Math.ceilDiv(rows, (long) config.rowsPerStep())
+                    ? ""
+                    : "; the last batch so far lacked "
+                        + shortRows
+                        + " rows, for which there is one step more"));
       }
       return train(store, trainer, saved.metricsBytes(), stop);
     }
   }
 
-  /** What JSON cannot say, as Python's NaN in free members, is null from here on. */
+  /** Values that JSON cannot express, such as NaN from Python in free members, become null here. */
   private void inherit(Optional<SparseAutoencoder> pretrained) {
     inherited = new LinkedHashMap<>();
     pretrained.ifPresent(
@@ -367,7 +374,7 @@ public final class TrainingRun {
     return copy;
   }
 
-  /** A run without a checkpoint starts again from the SAE that it started from, and no other. */
+  /** A run without a checkpoint may only restart from the same SAE. */
   private void expectSamePretrained(Optional<SparseAutoencoder> pretrained) throws IOException {
     Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
     Object now = pretrained.map(RecordHashes::of).orElse(null);
@@ -382,7 +389,7 @@ public final class TrainingRun {
     }
   }
 
-  /** The log does not change what is computed: that it was damaged is said, and no more. */
+  /** The log does not affect what is computed, so damage is only a warning. */
   private void expectSameLog(TrainerState saved) throws IOException {
     Object hash = saved.extra().get(LOG_HASH);
     Path log = settings.folder().metrics();
@@ -395,7 +402,7 @@ public final class TrainingRun {
     }
   }
 
-  /** Position and step say the same twice; a checkpoint in which they differ is none of ours. */
+  /** A mismatch means a corrupt or foreign checkpoint. */
   private static void expectPosition(Path checkpoint, TrainerState saved, Trainer trainer)
       throws BadFileException {
     if (saved.samples() != trainer.samplesDone() || saved.streamPosition() != trainer.position()) {
@@ -408,15 +415,15 @@ public final class TrainingRun {
   }
 
   /**
-   * What is left out from here on. Rules may be added to a run, never taken back: what was trained
-   * would not be what its records say.
+   * The rules from here on. Rules may be added to a run, never removed: its records would no longer
+   * describe what was trained.
    */
   private RowRecord resumedRows(Optional<Path> checkpoint) throws IOException {
     RowRecord saved =
         checkpoint.isPresent()
             ? RowRecord.fromMap(
                 checkpoint.get(), TrainerState.read(checkpoint.get()).extra().get(RowRecord.NAME))
-            : RowRecord.NONE;
+            : new RowRecord(settings.folder().onBadRows(), List.of(), LeftOut.NONE, 0);
     OnBadRows now = data.rules().onBadRows();
     if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
       throw new ConfigException("on_bad_rows", "was skip so far, is now error");
@@ -439,11 +446,11 @@ public final class TrainingRun {
     return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
   }
 
-  /** In {@code config.json} too, with the files, where the next resumption finds them. */
+  /** Also recorded in {@code config.json}, with the files, for the next resumption. */
   private void recordRemoval(long step, OnBadRows onBadRows) throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(settings.folder().readConfig());
     if (config.isEmpty()) {
-      return; // it is lost, and the checkpoints have what they need
+      return; // the file is lost; checkpoints have what resuming needs
     }
     List<Object> resumed = new ArrayList<>();
     if (config.get(RunFolder.REMOVALS) instanceof List<?> before) {
@@ -498,7 +505,9 @@ public final class TrainingRun {
     }
   }
 
-  /** A mean far larger than the spread keeps a decoder busy that starts at 0. */
+  /**
+   * If the mean is far larger than the spread and b_dec starts at 0, latents learn the mean first.
+   */
   private void warnOfOffset() throws IOException {
     if (config.start().bDecInitMethod() != BDecInit.ZEROS
         || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
@@ -546,7 +555,6 @@ public final class TrainingRun {
         MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
-      boolean logging = true;
       long lastCheckpoint = System.nanoTime();
       kept = trainer.stepsDone();
       while (!trainer.done()) {
@@ -554,12 +562,13 @@ public final class TrainingRun {
         StepRecord step = step(store, trainer, log, logs);
         times.add(step);
         if (logs) {
-          logging = append(log, metrics(step, times, trainer), logging);
+          append(log, metrics(step, times, trainer));
           times = new StepTimes();
         }
         if (step.report().rows() > 0) {
           listener.step(step);
         }
+        expectRows(trainer);
         boolean stopping = !trainer.done() && stop.getAsBoolean();
         double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
         if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
@@ -587,6 +596,22 @@ public final class TrainingRun {
     }
   }
 
+  /** A run that leaves out every row trains nothing, and its SAE would be none. */
+  private void expectRows(Trainer trainer) throws BadFileException {
+    if (trainer.samplesDone() == 0
+        && (trainer.done() || trainer.position() >= data.training().rows())) {
+      LeftOut leftOut = trainer.progress().leftOut();
+      String source = data.training().origin(0).source();
+      throw new BadFileException(
+          Path.of(source),
+          "no row is left to train on: "
+              + leftOut.bad()
+              + " are not finite or too large, "
+              + leftOut.masked()
+              + " are masked");
+    }
+  }
+
   /** One step. Where its rows cannot be had, what was done so far is kept before the run ends. */
   private StepRecord step(CheckpointStore store, Trainer trainer, MetricsLog log, boolean logs)
       throws IOException {
@@ -603,7 +628,7 @@ public final class TrainingRun {
       listener.warning("left out: " + row);
     }
     if (named < LeftOut.NAMED && names.size() == LeftOut.NAMED) {
-      listener.warning("further rows that are left out are counted and not named");
+      listener.warning("further rows that are left out are counted but not named");
     }
     return step;
   }
@@ -614,10 +639,11 @@ public final class TrainingRun {
         checkpoint(store, trainer, log, true);
       }
       listener.warning(
-          "stopped after step "
-              + trainer.stepsDone()
-              + ", up to which all is kept; to go on: --resume-from-checkpoint "
-              + settings.folder().path()
+          (trainer.stepsDone() == 0
+                  ? "stopped before the first step"
+                  : "stopped after step " + trainer.stepsDone() + ", up to which all is kept")
+              + "; to go on: --resume-from-checkpoint "
+              + word(settings.folder().path())
               + (failure instanceof BadRowException
                   ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
                   : ""));
@@ -625,6 +651,15 @@ public final class TrainingRun {
       failure.addSuppressed(e);
       listener.warning("no checkpoint could be written before stopping: " + e.getMessage());
     }
+  }
+
+  /** A path as one word of a shell: hints are copied. */
+  private static String word(Path path) {
+    String text = path.toString();
+    boolean plain =
+        text.codePoints()
+            .allMatch(c -> Character.isLetterOrDigit(c) || "/._-+:@%,".indexOf(c) >= 0);
+    return plain ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 
   private static Map<String, Object> metrics(StepRecord step, StepTimes times, Trainer trainer) {
@@ -636,7 +671,7 @@ public final class TrainingRun {
     return line;
   }
 
-  /** Evaluates what a user would load, on the rows that training never saw. */
+  /** Evaluates the SAE as a user would load it, on rows that training never saw. */
   private Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
@@ -649,10 +684,10 @@ public final class TrainingRun {
   }
 
   /**
-   * Metrics of the finished SAE, as loaded from disk, on the rows held out of training; {@code
-   * evaluation.json} has the same.
+   * Metrics of the finished SAE, as loaded from disk, on held-out rows; also in {@code
+   * evaluation.json}.
    *
-   * @return the metrics; empty before the end, or where no rows are held out
+   * @return the metrics; empty before the end, or if no rows are held out
    */
   public Optional<Metrics> evaluation() {
     return evaluation;
@@ -663,28 +698,24 @@ public final class TrainingRun {
   }
 
   /**
-   * Appends a line to the log.
-   *
-   * @param before whether the last line was written; if not, another complaint would say no more
-   * @return whether this one was
+   * Appends a line to the log. On a full disk a short line may still find room, and the next not:
+   * only the first that does not is complained of.
    */
-  private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
-      throws IOException {
+  private void append(MetricsLog log, Map<String, Object> line) throws IOException {
     try {
       log.append(line);
-      return true;
     } catch (IOException e) {
       if (!settings.goOnWithoutCheckpoints()) {
         throw e;
       }
-      if (before) {
-        listener.warning(e.getMessage());
+      if (!lineLost) {
+        listener.warning(e.getMessage() + "; lines are missing there from now on");
       }
-      return false;
+      lineLost = true;
     }
   }
 
-  /** State first, SAE second: a run that dies between them is resumed and writes the second. */
+  /** State before SAE: a run that dies between them is resumed and writes the SAE. */
   private void writeFinal(CheckpointStore store, Trainer trainer, MetricsLog log)
       throws IOException {
     expectFinite(trainer);
@@ -692,7 +723,7 @@ public final class TrainingRun {
     try {
       write(store, trainer, log);
     } catch (IOException e) {
-      failure = e; // the SAE is smaller, and there may be room for it
+      failure = e; // the SAE is smaller and may still fit
     }
     store.writeFinal(folder -> writeSae(folder, trainer));
     if (failure != null && !settings.goOnWithoutCheckpoints()) {
@@ -717,7 +748,7 @@ public final class TrainingRun {
   }
 
   private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
-    log.force(); // a checkpoint promises the lines of its steps
+    log.force(); // a checkpoint guarantees the lines of its steps
     Trainer.Done done = trainer.progress();
     Map<String, Object> extra = new LinkedHashMap<>();
     RowRecord rows =
@@ -750,7 +781,7 @@ public final class TrainingRun {
     store.keepNewest(settings.checkpoints().keep());
   }
 
-  /** Weights that are not finite must never take the place of good ones on disk. */
+  /** Weights that are not finite must never replace good ones on disk. */
   private static void expectFinite(Trainer trainer) {
     Optional<String> found = trainer.nonFiniteWeights();
     if (found.isPresent()) {
@@ -776,7 +807,10 @@ public final class TrainingRun {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
+        SaeConfig.of(
+                weights.dIn(),
+                weights.dSae(),
+                config.inferenceActivation(trainer.state().statistics()))
             .withBDecApplied(config.sae().applyBDecToInput())
             .with(config.data().normalizeActivations().inputNormalization())
             .with(SaeMetadata.of(metadata));

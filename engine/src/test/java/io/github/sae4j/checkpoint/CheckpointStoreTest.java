@@ -59,7 +59,7 @@ class CheckpointStoreTest {
     assertContains(search.skipped().get(0), "part1: damaged");
     assertContains(search.skipped().get(1), "expected 1000 bytes by manifest.json, got 10");
     assertContains(search.skipped().get(2), "manifest.json: no such file");
-    assertContains(search.skipped().get(3), "part0: listed in manifest.json and missing");
+    assertContains(search.skipped().get(3), "part0: listed in manifest.json but missing");
   }
 
   @Test
@@ -195,7 +195,7 @@ class CheckpointStoreTest {
     Files.createDirectories(file.getParent());
     Files.writeString(file, "{\"training\": \"precious\"}");
     String message = assertThrows(IOException.class, () -> CheckpointStore.open(run)).getMessage();
-    assertContains(message, run + " is not empty and no run's folder, it holds '");
+    assertContains(message, run + " is neither empty nor the folder of a run; it holds '");
     assertEquals("{\"training\": \"precious\"}", Files.readString(file));
     try (Stream<Path> entries = Files.list(run)) {
       assertEquals(1, entries.count());

@@ -157,7 +157,7 @@ class DurabilityTest {
       // The new folder has its name by now, and nobody knows whether a power cut would spare it.
       CheckpointException e =
           assertThrows(CheckpointException.class, () -> store.write(2, folder -> fill(folder, 2)));
-      String intact = "; the one before it, " + run.resolve("checkpoints/1") + ", is intact";
+      String intact = "; the previous one, " + run.resolve("checkpoints/1") + ", is intact";
       assertTrue(e.getMessage().endsWith(intact), e.getMessage());
       disk.fail(event -> event.contains("part1"));
       e = assertThrows(CheckpointException.class, () -> store.write(3, folder -> fill(folder, 3)));

@@ -193,7 +193,7 @@ class GoldenTrainingTest {
       for (step = 0; step < golden.steps(); step++) {
         Matrix x = golden.batch(step, memory);
         StepReport report = training.run(x, golden.settings().lr(), step + 1, false);
-        compare(kind + "losses", golden.lossError(step, report));
+        compare(kind + "losses", golden.lossError(step, report, state));
       }
       training.synchronize();
       for (TrainingState.Named named : state.tensors()) {

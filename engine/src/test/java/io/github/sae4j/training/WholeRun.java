@@ -64,6 +64,11 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
             of("multi", eleuther))) {
       all.add(of(run.name() + " b_dec in AuxK", run.config().with("aux_b_dec", "included")));
     }
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      TrainingConfig alone = small(recipe).with("gradient_accumulation", 1);
+      all.add(of(recipe + " batchtopk", alone.with("architecture", "batchtopk")));
+      all.add(of(recipe + " matryoshka", alone.with("architecture", "matryoshka")));
+    }
     all.add(
         new WholeRun(
             "decay",

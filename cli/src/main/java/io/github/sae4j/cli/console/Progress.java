@@ -31,6 +31,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
   private final RecentRate rate = new RecentRate();
   private long lastStep;
   private long lastLine;
+  private boolean firstLine = true;
   private double fvu = Double.NaN;
   private StepRecord last;
 
@@ -74,6 +75,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
     } else if (style == Style.LINES
         && (time - lastLine >= LINE_NANOS || record.number() == record.steps())) {
       err.println(text(record, time));
+      firstLine = false;
       lastLine = time;
       lastStep = record.number();
     }
@@ -101,15 +103,17 @@ public final class Progress implements TrainingListener, AutoCloseable {
   }
 
   private String text(StepRecord record, long now) {
-    // Of the last seconds alone: the first steps are slow, before the JVM has compiled them.
+    // Of the last seconds alone, and not of the first: before the JVM has compiled them, steps are
+    // slow, and say nothing of how long the rest will take.
     double rate = (record.number() - lastStep) / ((now - lastLine) * 1e-9);
+    long left = record.steps() - record.number();
     return String.format(
         Locale.ROOT,
-        "step %d/%d  %.1f steps/s  %s left  %s",
+        "step %d/%d%s%s  %s",
         record.number(),
         record.steps(),
-        rate,
-        Durations.text((record.steps() - record.number()) / rate),
+        firstLine ? "" : String.format(Locale.ROOT, "  %.3g steps/s", rate),
+        firstLine || left == 0 ? "" : "  " + Durations.text(left / rate) + " left",
         figures(record));
   }
 

@@ -35,7 +35,7 @@ public final class ActivationOptions {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -47,7 +47,7 @@ public final class ActivationOptions {
   @Option(
       names = "--mask",
       paramLabel = "FILE",
-      description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
+      description = "BOOL or U8 tensor, one value per row: 1 leaves the row out.")
   public Path mask;
 
   @Option(
@@ -62,7 +62,7 @@ public final class ActivationOptions {
   /**
    * Opens them.
    *
-   * @param quiet whether to keep to itself how far reading has come
+   * @param quiet whether to hide the progress of reading
    */
   public ActivationSource open(boolean quiet) throws IOException {
     expectPaths(activations, spec);
@@ -102,7 +102,7 @@ public final class ActivationOptions {
     }
   }
 
-  /** The tensors that were taken, for people and for {@code config.json}. */
+  /** The tensors that were taken, for the console and for {@code config.json}. */
   public Map<String, Object> taken() {
     Map<String, Object> taken = new LinkedHashMap<>();
     taken.put("activations", files.tensorTaken());
@@ -112,7 +112,7 @@ public final class ActivationOptions {
     return taken;
   }
 
-  /** What becomes of rows that are not finite; error unless something else was asked for. */
+  /** What to do with rows that are not finite; error by default. */
   public OnBadRows onBadRows() {
     if (onBadRows == null) {
       return OnBadRows.ERROR;
@@ -131,8 +131,8 @@ public final class ActivationOptions {
   }
 
   /**
-   * The rows of a run that goes on: the mask it started with laid them out, and masks that were
-   * given since leave out more of them, now and whenever it is resumed again.
+   * The rows of a resumed run: its first mask determined their order, and masks added since exclude
+   * more of them, now and whenever it is resumed again.
    *
    * @param record the run's {@code config.json}; empty if it is lost
    */
@@ -168,7 +168,7 @@ public final class ActivationOptions {
     return TrainingData.of(source, first, evalFraction, policy, removals);
   }
 
-  /** A mask that an earlier resumption was given. */
+  /** A mask that was added by an earlier resumption. */
   private static RowMask again(Map<?, ?> entry, long rows) throws IOException {
     Path file = Path.of(String.valueOf(entry.get("file")));
     RowMask read = RowMask.read(file, rows);
@@ -178,7 +178,7 @@ public final class ActivationOptions {
     return read;
   }
 
-  /** The rows that are finite, where bad ones are to be left out; says which were not. */
+  /** The finite rows, if bad ones are to be left out; reports which were not finite. */
   public ActivationSource finite(ActivationSource source) throws IOException {
     if (onBadRows() == OnBadRows.ERROR) {
       return source;
@@ -191,7 +191,7 @@ public final class ActivationOptions {
     }
     return selected
         .rows()
-        .orElseThrow(() -> new ConfigException("on_bad_rows", "no row is finite, none is left"));
+        .orElseThrow(() -> new ConfigException("on_bad_rows", "no row is finite"));
   }
 
   /** Checks that rows are as wide as an SAE's input. */

@@ -22,7 +22,7 @@ public final class FolderLock implements AutoCloseable {
   /** The file that is locked. */
   public static final String NAME = ".lock";
 
-  /** How the file begins, so that it is known for ours. */
+  /** The start of the file, by which we recognise it. */
   private static final String MARK = "sae4j pid ";
 
   private static final int MOST_BYTES = 64;
@@ -87,7 +87,7 @@ public final class FolderLock implements AutoCloseable {
               StandardOpenOption.CREATE,
               StandardOpenOption.READ,
               StandardOpenOption.WRITE,
-              // Nobody else's file is written to, whatever lies in a folder that somebody gave.
+              // Never overwrite a file that is not ours, whatever the user's folder holds.
               LinkOption.NOFOLLOW_LINKS);
       FileLock lock = channel.tryLock();
       if (lock == null) {
@@ -120,7 +120,7 @@ public final class FolderLock implements AutoCloseable {
       held = HELD.contains(run.toRealPath());
     }
     if (held) {
-      return true; // opened here, it would lose its lock
+      return true; // opening it here would drop its lock
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return channel.size() == 0 || read(channel).startsWith(MARK);
@@ -133,7 +133,7 @@ public final class FolderLock implements AutoCloseable {
     return new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
   }
 
-  /** What the holder wrote of itself, for people; it need not be true. */
+  /** The PID that the holder recorded; informational only. */
   private static String holder(FileChannel channel) {
     try {
       String text = read(channel).strip();
@@ -156,12 +156,12 @@ public final class FolderLock implements AutoCloseable {
     if (!Files.exists(file)) {
       throw new IOException(
           file
-              + " was removed: without it another process could write to this run too; the run can"
+              + " was removed: without it another process could also write to this run; the run can"
               + " be resumed");
     }
     Object now = identity();
     if (identity != null && !identity.equals(now)) {
-      throw new IOException("the run's folder " + folder + " was replaced by another");
+      throw new IOException("the run's folder " + folder + " was replaced by another folder");
     }
   }
 

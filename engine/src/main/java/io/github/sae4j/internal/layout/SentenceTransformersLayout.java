@@ -41,7 +41,7 @@ public final class SentenceTransformersLayout implements Layout {
   private static final String MODULES = "modules.json";
   private static final int MAX_MODULES = 1 << 20;
 
-  /** The one matrix, under either of its names: tensors that are equal are stored once. */
+  /** The one matrix, under either of its names: safetensors stores shared tensors once. */
   private static final List<String> MATRIX = List.of("decoder.linear.weight", "encoder.weight");
 
   @Override
@@ -71,7 +71,7 @@ public final class SentenceTransformersLayout implements Layout {
         : Optional.empty();
   }
 
-  /** The folder of the module, as the model's list of modules has it. */
+  /** The folder of the module, from the model's list of modules. */
   private static Optional<Path> module(Path model) throws IOException {
     Path list = model.resolve(MODULES);
     if (Json.read(list, MAX_MODULES) instanceof List<?> modules) {

@@ -35,7 +35,7 @@ public final class SparsifyLayout implements Layout {
   /** Its tensors. */
   public static final String WEIGHTS = "sae.safetensors";
 
-  /** Members that say nothing of what is computed, and those that are read. */
+  /** Members that do not affect what is computed, and those that are read. */
   private static final Set<String> KNOWN =
       Set.of(
           "activation",

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What a file says of one of its tensors, already checked against the file's size.
+ * Describes a tensor of a file; checked against the file's size.
  *
  * @param name name in the file; the file's own name without suffix for npy
  * @param type element type as stored

@@ -46,7 +46,7 @@ import java.util.Arrays;
  * segments.
  */
 public final class VectorDevice implements Device {
-  /** Rows a task of a row-wise kernel. */
+  /** Rows per task of a row-wise kernel. */
   private static final int TASK = 16;
 
   /** Rows of W_dec that are held in scratch at a time. */
@@ -192,7 +192,7 @@ public final class VectorDevice implements Device {
     }
   }
 
-  /** Reads a vector into an array that is at least as long. */
+  /** Reads a vector into an array of at least its length. */
   private static float[] read(Matrix vector, float[] array) {
     float[] to = array.length < vector.cols() ? new float[vector.cols()] : array;
     vector.read(0, 1, to, 0);
@@ -583,7 +583,7 @@ public final class VectorDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return execution(spec).fused()
+    return execution(spec).fused() && state.isPlain()
         ? new FusedTrainingStep(pool, spec, state)
         : Device.super.compile(spec, state);
   }

@@ -54,7 +54,18 @@ public final class KernelGraph {
   private final KernelContext context = new KernelContext();
   private final GridScheduler grids = new GridScheduler();
   private final List<TornadoNativeArray> arrays = new ArrayList<>();
-  private int taskCount;
+  private final List<Launch> launches = new ArrayList<>();
+
+  /**
+   * How a task starts.
+   *
+   * @param kernel name of its kernel
+   * @param groupsX groups along x
+   * @param groupsY groups along y
+   * @param sizeX work-items of a group along x
+   * @param sizeY work-items of a group along y
+   */
+  public record Launch(String kernel, int groupsX, int groupsY, int sizeX, int sizeY) {}
 
   public KernelGraph(Accelerator accelerator) {
     this.accelerator = accelerator;
@@ -241,7 +252,7 @@ public final class KernelGraph {
     }
     WorkerGrid grid = new WorkerGrid1D((int) items);
     grid.setLocalWork(size, 1, 1);
-    return task(kernel, grid);
+    return task(grid, new Launch(kernel, (int) (items / size), 1, size, 1));
   }
 
   /**
@@ -267,16 +278,27 @@ public final class KernelGraph {
   public String tiles(String kernel, int rows, int cols) {
     int tile = ProductKernels.TILE;
     int side = ProductKernels.SIDE;
-    WorkerGrid grid =
-        new WorkerGrid2D((cols + tile - 1) / tile * side, (rows + tile - 1) / tile * side);
+    int across = (cols + tile - 1) / tile;
+    int down = (rows + tile - 1) / tile;
+    WorkerGrid grid = new WorkerGrid2D(across * side, down * side);
     grid.setLocalWork(side, side, 1);
-    return task(kernel, grid);
+    return task(grid, new Launch(kernel, across, down, side, side));
   }
 
-  private String task(String kernel, WorkerGrid grid) {
-    String id = kernel + taskCount++;
+  private String task(WorkerGrid grid, Launch launch) {
+    String id = launch.kernel() + launches.size();
+    launches.add(launch);
     grids.addWorkerGrid(name + "." + id, grid);
     return id;
+  }
+
+  /**
+   * How the tasks start, in their order.
+   *
+   * @return one of each task so far
+   */
+  public List<Launch> launches() {
+    return List.copyOf(launches);
   }
 
   /**

@@ -3,6 +3,7 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -65,6 +66,9 @@ public record GraphSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case Matryoshka nested -> {
+          return StepExecution.composed("no task graph for nested prefixes");
+        }
       }
     }
     return StepExecution.fused("one task graph");

@@ -9,8 +9,8 @@ import io.github.sae4j.sae.SaeWeights;
 import java.io.IOException;
 
 /**
- * Writes weights block by block, folded on the way: training's own weights stay untouched. Every
- * value is checked to be finite in the type that it is written as.
+ * Writes folded weights block by block; the trainer's own weights are not modified. Every value is
+ * checked to be finite in the type that it is written as.
  */
 final class FoldedWeights {
   /** Values of a block: 8 MiB. */
@@ -145,8 +145,8 @@ final class FoldedWeights {
   }
 
   /**
-   * Finite weights may overflow once norms and the factor are in them, or in a narrower type;
-   * nobody could load those.
+   * Finite weights may overflow once norms and the factor are folded in, or in a narrower type; no
+   * reader accepts those.
    */
   private void expectFinite(String name, float[] values, int from, int to) throws IOException {
     for (int i = from; i < to; i++) {

@@ -28,11 +28,11 @@ import java.util.Map;
  * sae_weights.safetensors} with {@code W_enc [d_in, d_sae]}; and {@code sparsity.safetensors},
  * which SAELens does not need, where it is known how often latents fire.
  *
- * <p>What is written is folded, so that {@code rescale_acts_by_decoder_norm} is false there: with
- * true, SAELens would divide and multiply by norms that are 1.
+ * <p>Weights are folded, so {@code rescale_acts_by_decoder_norm} is written as false: with true,
+ * SAELens would divide and multiply by norms that are 1.
  */
 public final class SaeLensWriter {
-  /** What SAELens takes as the present layout; without it, or below 6, it re-maps keys. */
+  /** Marks the present layout: without it, or below 6, SAELens re-maps keys. */
   private static final String VERSION = "6.18.0";
 
   private static final String RESHAPE = "reshape_activations";
@@ -51,8 +51,8 @@ public final class SaeLensWriter {
   }
 
   /**
-   * Writes an SAE into a folder that exists, as F32. Nothing of the weights' size is allocated;
-   * folding happens on the way.
+   * Writes an SAE into a folder that exists, as F32. Weights are folded while they are written;
+   * nothing of their size is allocated.
    *
    * @param folder receives {@code cfg.json} and {@code sae_weights.safetensors}
    * @param config what the SAE computes once folded; its metadata is written with the layout's
@@ -173,7 +173,7 @@ public final class SaeLensWriter {
     return extras;
   }
 
-  /** {@code r_mag} of gains: where one gives back the very gain, that one. */
+  /** {@code r_mag} of gains: the logarithm whose exp is exactly the gain, where there is one. */
   private static float[] logarithms(float[] gain) {
     float[] logs = new float[gain.length];
     for (int i = 0; i < logs.length; i++) {
@@ -205,9 +205,9 @@ public final class SaeLensWriter {
     metadata.put("sae_lens_version", VERSION);
     metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
-    // Read from Python's JSON it may hold NaN, which no strict reader would take from ours.
+    // Metadata read from Python's JSON may hold NaN, which strict readers would not accept.
     metadata.putAll(finite(config.metadata().toMap()));
-    metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
+    metadata.put("sae_lens_version", VERSION); // not that of the layout it was read from
     metadata.remove(RESHAPE);
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("architecture", architecture);

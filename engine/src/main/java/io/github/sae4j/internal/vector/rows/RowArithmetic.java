@@ -107,7 +107,8 @@ public final class RowArithmetic {
     }
   }
 
-  // Joined elsewhere: with the joins inlined here, C2 no longer keeps the sums in registers.
+  // Joined in a separate method: with the joins inlined here, C2 no longer keeps the sums in
+  // registers.
   private static void dots4x4(float[] a, int aAt, float[] b, int bAt, int padded, float[] lanes) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
@@ -221,10 +222,10 @@ public final class RowArithmetic {
   }
 
   /**
-   * Weighted sum of rows: per column one chain over the given rows in their order, going on from
-   * what {@code out} holds (numerics rules 3 and 4).
+   * Weighted sum of rows: per column one chain over the given rows in their order, continuing from
+   * the content of {@code out} (numerics rules 3 and 4).
    *
-   * @param weights one weight a row
+   * @param weights one weight per row
    * @param firstWeight the first weight
    * @param rowAt first float of each row in {@code rows}
    * @param firstRow that of the first row
@@ -392,7 +393,7 @@ public final class RowArithmetic {
 
   /** {@code a ← fma(a, factor, shift)}. */
   public static void affine(float[] a, int at, float factor, float shift, int width) {
-    // Only to the width: the pad must stay zero.
+    // Only up to the width: the padding must stay zero.
     for (int j = 0; j < width; j++) {
       a[at + j] = Math.fma(a[at + j], factor, shift);
     }
@@ -403,7 +404,7 @@ public final class RowArithmetic {
     return (float) Math.sqrt(dot(a, at, a, at, padded));
   }
 
-  /** Divides a row by norm + epsilon; leaves it as it is if that is 0. */
+  /** Divides a row by norm + epsilon; unchanged if that is 0. */
   public static void normalize(float[] w, int at, float epsilon, int padded) {
     float divisor = norm(w, at, padded) + epsilon;
     if (divisor > 0) {

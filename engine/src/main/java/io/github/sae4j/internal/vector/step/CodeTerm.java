@@ -35,7 +35,7 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepScratch memory) implement
     RowArithmetic.add(scratch.gradient, 0, scratch.term, 0, memory.padded);
   }
 
-  /** Chains over ascending samples that go on from what a row holds. */
+  /** Chains over ascending samples that continue from a row's content. */
   void accumulate(Side side, int latent, StepScratch.Worker scratch, float[] row) {
     int from = codes.byLatent.from(latent);
     int count = codes.byLatent.to(latent) - from;

@@ -5,6 +5,7 @@ import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.rows.RowArithmetic;
 import io.github.sae4j.internal.vector.rows.Rows;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.kernels.Adam;
@@ -38,6 +39,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final Parameter bEncState;
   private final Parameter bDecState;
   private final TopKEncoding encoding;
+  private final BatchTopKEncoding batchEncoding;
   private final BatchSums sums;
   private final StepScratch memory;
   private final SamplePass samples;
@@ -73,6 +75,8 @@ public final class FusedTrainingStep implements TrainingStep {
     this.bEncState = state.parameter(TrainingState.B_ENC);
     this.bDecState = state.parameter(TrainingState.B_DEC);
     this.encoding = new TopKEncoding(pool);
+    this.batchEncoding =
+        spec.batch() ? new BatchTopKEncoding(encoding, spec.k(), spec.dSae()) : null;
     this.sums = new BatchSums(pool);
     this.memory = new StepScratch(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
@@ -111,7 +115,7 @@ public final class FusedTrainingStep implements TrainingStep {
     }
     prepareInput(x);
     encode(rows);
-    long active = countFired(rows);
+    long active = countFired(rows, number);
     int[] dead = counter.step(fired, rows);
     Losses losses = reconstruct(x, dead, withVariance);
     double norm = update(rows, learningRate, number, losses.auxActive);
@@ -165,23 +169,33 @@ public final class FusedTrainingStep implements TrainingStep {
       norms = latents.decoderNorms();
     }
     TopKEncoding.Spec encoder = new TopKEncoding.Spec(state.wEnc(), null, bEnc, norms, spec.relu());
-    if (spec.multiTopK()) {
+    if (spec.batch()) {
+      long places = (long) spec.k() * rows;
+      batchEncoding.run(encoder, memory.packedInput(), rows, places, codes);
+    } else if (spec.multiTopK()) {
       encoding.run(encoder, memory.packedInput(), rows, spec.multiK(), multiCodes, spec.k(), codes);
     } else {
       encoding.run(encoder, memory.packedInput(), rows, spec.k(), codes, 0, null);
     }
   }
 
-  private long countFired(int rows) {
+  private long countFired(int rows, long number) {
     java.util.Arrays.fill(fired, false);
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     long active = 0;
+    float least = Float.POSITIVE_INFINITY;
     for (int i = 0; i < codes.size(); i++) {
       int latent = codes.indices[i];
       float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
       active += activation > 0 ? 1 : 0;
+      least = activation > 0 ? Math.min(least, activation) : least;
       fired[latent] |= rule.by(activation);
     }
+    float smallest = least;
+    spec.step()
+        .forward()
+        .threshold()
+        .ifPresent(threshold -> state.keepThreshold(threshold, number, smallest));
     if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
       for (int i = 0; i < multiCodes.size(); i++) {
         fired[multiCodes.indices[i]] = true;
@@ -363,7 +377,7 @@ public final class FusedTrainingStep implements TrainingStep {
 
   @Override
   public void synchronize() {
-    // The state is worked on in place.
+    // The state is updated in place.
   }
 
   @Override

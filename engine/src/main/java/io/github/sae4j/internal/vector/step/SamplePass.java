@@ -12,16 +12,16 @@ import io.github.sae4j.step.TrainingState;
 
 /**
  * The passes over samples: decode, residual, gradient at the output and gradients of the codes. The
- * rows of W_dec that a sample selects are copied to scratch once and serve all of it.
+ * rows of W_dec that a sample selects are copied to scratch once for all of these.
  */
 final class SamplePass {
   /** Samples of one task. */
   private static final int TASK = 16;
 
-  /** Rows of W_dec that are summed up right after they were copied, while they are in L1. */
+  /** Rows of W_dec that are summed right after they were copied, while they are in L1. */
   private static final int IN_L1 = 8;
 
-  /** What is done for a sample. */
+  /** The work for one sample. */
   interface Sample {
     void run(int row, StepScratch.Worker scratch);
   }
@@ -256,7 +256,7 @@ final class SamplePass {
     state.bDec().read(0, 1, bDec, 0);
   }
 
-  /** Runs something for every sample of a block, numbered from 0. */
+  /** Runs the work for every sample of a block, numbered from 0. */
   void forEach(int rows, Sample sample) {
     pool.run(
         (rows + TASK - 1) / TASK,

@@ -10,10 +10,12 @@ import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -60,6 +62,41 @@ class FusedSpecTest {
         StepExecution execution = device.execution(spec);
         assertFalse(execution.fused());
         assertTrue(execution.reason().contains(activation.toString()), execution.reason());
+        assertInstanceOf(ComposedTrainingStep.class, step);
+      }
+    }
+  }
+
+  /** With moments, because a tensor without gradient then moves too, and enters the norm. */
+  @Test
+  void aStateWithMoreTensorsIsComposed() {
+    StepSpec spec = spec(Recipe.SAELENS);
+    try (VectorDevice device = new VectorDevice(1);
+        OffHeap memory = device.openMemory()) {
+      TrainingState state =
+          TrainingState.allocate(memory, 16, 64)
+              .plus(Parameter.allocate(memory, "threshold", 1, 64));
+      state.wEnc().fill(0.1f);
+      state.wDec().fill(0.1f);
+      state.parameter("threshold").m().fill(1f);
+      Matrix x = memory.matrix(8, 16);
+      x.fill(0.5f);
+      try (TrainingStep step = device.compile(spec, state)) {
+        assertInstanceOf(ComposedTrainingStep.class, step);
+        step.run(x, 0.1, 1, false);
+        assertTrue(state.parameter("threshold").value().get(0, 5) < 0, "Adam moved it");
+      }
+    }
+  }
+
+  /** The order of the tensors is that of the sum that clipping takes (numerics rule 7). */
+  @Test
+  void aStateInAnotherOrderIsComposed() {
+    try (VectorDevice device = new VectorDevice(1);
+        OffHeap memory = device.openMemory()) {
+      TrainingState state = TrainingState.allocate(memory, 16, 64);
+      TrainingState reversed = new TrainingState(state.parameters().reversed(), state.sinceFired());
+      try (TrainingStep step = device.compile(spec(Recipe.SAELENS), reversed)) {
         assertInstanceOf(ComposedTrainingStep.class, step);
       }
     }
