@@ -20,7 +20,7 @@ public final class RowFiles {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
   public List<String> activations = new ArrayList<>();
 
   @Option(

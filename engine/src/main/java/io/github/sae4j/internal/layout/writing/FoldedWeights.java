@@ -145,8 +145,8 @@ final class FoldedWeights {
   }
 
   /**
-   * Finite weights may overflow once norms and the factor are in them, or in a narrower type;
-   * nobody could load those.
+   * Finite weights may overflow once norms and the factor are folded in, or in a narrower type; no
+   * reader accepts those.
    */
   private void expectFinite(String name, float[] values, int from, int to) throws IOException {
     for (int i = from; i < to; i++) {
