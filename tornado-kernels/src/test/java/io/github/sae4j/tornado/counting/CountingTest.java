@@ -17,16 +17,16 @@ class CountingTest {
 
   private static String kernel(String... lines) {
     return "__kernel void k(__global long *_kernel_context, __global uchar *a, __global uchar *out,"
-               + " __private int d)\n"
-               + "{\n"
-               + "  float f_0, f_1, f_2; \n"
-               + "  int i_0, i_1, i_2; \n"
-               + "  ulong ul_0, ul_1, ul_2; \n"
-               + "  long l_0; \n"
-               + "  bool b_0; \n"
-               + "  ul_0  =  (ulong) a;\n"
-               + "  ul_1  =  (ulong) out;\n"
-               + "  "
+        + " __private int d)\n"
+        + "{\n"
+        + "  float f_0, f_1, f_2; \n"
+        + "  int i_0, i_1, i_2; \n"
+        + "  ulong ul_0, ul_1, ul_2; \n"
+        + "  long l_0; \n"
+        + "  bool b_0; \n"
+        + "  ul_0  =  (ulong) a;\n"
+        + "  ul_1  =  (ulong) out;\n"
+        + "  "
         + String.join("\n", lines)
         + "\n}";
   }
