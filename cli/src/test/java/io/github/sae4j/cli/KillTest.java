@@ -29,8 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Training that is killed again and again, by SIGKILL at random instants (from the start of the
  * process to its last line) or by a signal that lets it write a checkpoint, resumed each time with
- * another number of threads and another vector width, and compared bit for bit with an
- * undisturbed run. Checkpoints are written after every step, so that most kills hit the writing.
+ * another number of threads and another vector width, and compared bit for bit with an undisturbed
+ * run. Checkpoints are written after every step, so that most kills hit the writing.
  */
 class KillTest {
   private static final int STEPS = 100;
