@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** What the README shows must compile, run, and be what is shown. */
+/** The README's examples compile, run, and are the code that runs here. */
 class ReadmeTest {
   private static final Path SOURCE =
       Path.of("src", "test", "java", "io", "github", "sae4j", "ReadmeTest.java");

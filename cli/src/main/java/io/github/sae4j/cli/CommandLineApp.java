@@ -48,7 +48,7 @@ public final class CommandLineApp {
     Optional<String> damaged =
         LocaleEncoding.complaint(args, System.getProperty("user.dir"), LocaleEncoding.current());
     if (damaged.isPresent()) {
-      System.err.println("sae4j: " + Terminal.harmless(damaged.get()));
+      Terminal.say("sae4j: " + Terminal.harmless(damaged.get()));
       return ExitCode.USAGE;
     }
     int code = run(args);
@@ -57,7 +57,7 @@ public final class CommandLineApp {
     if (lost.isEmpty()) {
       return code;
     }
-    System.err.println("sae4j: " + lost.get());
+    Terminal.say("sae4j: " + lost.get());
     return code == ExitCode.DONE ? ExitCode.FAILURE : code;
   }
 
@@ -93,7 +93,7 @@ public final class CommandLineApp {
     } catch (IOException | IllegalArgumentException e) {
       return Failures.failed(e, app, null);
     } catch (OutOfMemoryError e) {
-      System.err.println(
+      Terminal.say(
           "sae4j: not enough memory: "
               + e.getMessage()
               + "; train --dry-run shows what a run needs");

@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "convert",
     description = {
-      "An SAE of any layout that is read to one that is written.",
+      "Converts an SAE from any layout that can be read to one that can be written.",
       "What the layout cannot express is an error that names it. What is folded into the weights"
           + " (norms, factors) stays folded."
     },
@@ -41,7 +41,7 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     abbreviateSynopsis = true)
 final class ConvertCommand implements Callable<Integer> {
-  /** Layouts as they are named on the line. */
+  /** Layouts as named on the command line. */
   enum Format {
     SAELENS(Layout.SAELENS),
     SPARSIFY(Layout.SPARSIFY),
@@ -92,7 +92,7 @@ final class ConvertCommand implements Callable<Integer> {
       names = "--format",
       required = true,
       paramLabel = "NAME",
-      description = "${COMPLETION-CANDIDATES}: whose layout.")
+      description = "${COMPLETION-CANDIDATES}: the layout to write.")
   private Format format;
 
   @Option(

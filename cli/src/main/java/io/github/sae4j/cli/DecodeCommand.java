@@ -42,7 +42,7 @@ final class DecodeCommand implements Callable<Integer> {
       names = "--codes",
       required = true,
       paramLabel = "FILE|DIR",
-      description = "What encode wrote: safetensors or jsonl, a file or the folder of all shards.")
+      description = "Output of encode: safetensors or jsonl, a file or the folder of all shards.")
   private Path codes;
 
   @Mixin private RowFiles input = new RowFiles();

@@ -138,12 +138,12 @@ final class DryRun {
             STEP_OVER_ENCODER,
             STEP_OVER_ENCODER_AT_MOST,
             probeOperations() / speed.busySeconds() * 1e-9));
-    warnings.forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    warnings.forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     return verdict(tooLarge);
   }
 
   private static int verdict(Optional<String> tooLarge) {
-    tooLarge.ifPresent(line -> System.err.println("sae4j: memory: " + line));
+    tooLarge.ifPresent(line -> Terminal.say("sae4j: memory: " + line));
     return tooLarge.isPresent() ? ExitCode.USAGE : ExitCode.DONE;
   }
 

@@ -51,13 +51,14 @@ final class EditCommand implements Callable<Integer> {
       names = "--targets",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "What a transcoder's outputs stand for, row by row [rows, d_out]: edited.")
+      description =
+          "Targets of a transcoder's outputs, row by row [rows, d_out]; these are edited.")
   private List<String> targets = List.of();
 
   @Option(
       names = "--set",
       paramLabel = "ID=V",
-      description = "Let latent ID have the activation V in every row.")
+      description = "Set latent ID's activation to V in every row.")
   private List<String> set = List.of();
 
   @Option(
@@ -69,7 +70,7 @@ final class EditCommand implements Callable<Integer> {
   @Option(names = "--add", paramLabel = "ID=V", description = "Add V to latent ID's activation.")
   private List<String> add = List.of();
 
-  @Option(names = "--ablate", paramLabel = "ID", description = "Let latent ID be 0.")
+  @Option(names = "--ablate", paramLabel = "ID", description = "Set latent ID's activation to 0.")
   private List<String> ablate = List.of();
 
   @Mixin private JobOptions job = new JobOptions();

@@ -120,7 +120,7 @@ final class EncodeCommand implements Callable<Integer> {
     OptionalInt found = source.contextSize();
     if (context == null && found.isEmpty()) {
       throw new ConfigException(
-          "context_size", "expected rows of a sequence, the activations do not say it");
+          "context_size", "expected rows of a sequence, which the activations do not define");
     }
     SaeMetadata metadata = trained.config().metadata();
     return new CodeFormat.Delphi(

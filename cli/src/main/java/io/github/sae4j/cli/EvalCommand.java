@@ -114,7 +114,7 @@ final class EvalCommand implements Callable<Integer> {
         MetricsReport.print(spec, metrics.toMap());
       }
       LoadCheck.warnings(trained.config(), metrics)
-          .forEach(line -> System.err.println("sae4j: warning: " + line));
+          .forEach(line -> Terminal.say("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
   }

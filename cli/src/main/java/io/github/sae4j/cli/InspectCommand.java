@@ -140,7 +140,7 @@ final class InspectCommand implements Callable<Integer> {
       if (!warnings.isEmpty()) {
         found.put("warnings", List.<Object>copyOf(warnings));
       }
-      warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
+      warnings.forEach(line -> Terminal.say("sae4j: warning: " + line));
       return found;
     }
   }

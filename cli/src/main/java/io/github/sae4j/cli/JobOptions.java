@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.RowProgress;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.console.TerminalWidth;
 import io.github.sae4j.internal.jobs.JobResult;
 import io.github.sae4j.internal.jobs.JobSettings;
@@ -16,7 +17,7 @@ import java.util.OptionalLong;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
-/** Where the results of a job go, and how it runs. */
+/** Options of jobs: where results go, and how a job runs. */
 final class JobOptions {
   private static final int USUAL_COLUMNS = 80;
 
@@ -53,7 +54,7 @@ final class JobOptions {
     JobResult run(JobSettings settings) throws IOException;
   }
 
-  /** Runs a job so that signals stop it in good order, and prints what became of it. */
+  /** Runs a job, which signals stop in an orderly way, and prints its outcome. */
   int run(CommandSpec spec, Runnable job) throws IOException {
     Shard part = shard == null ? Shard.WHOLE : Shard.parse(shard);
     OptionalLong every = recordEvery == null ? OptionalLong.empty() : OptionalLong.of(recordEvery);
@@ -61,7 +62,7 @@ final class JobOptions {
     int code;
     try (Interrupts interrupts =
             Interrupts.install(
-                signal -> System.err.println("sae4j: " + signal + ": recording what is done"));
+                signal -> Terminal.say("sae4j: " + signal + ": recording what is done"));
         RowProgress progress =
             new RowProgress(
                 style(),
@@ -72,16 +73,16 @@ final class JobOptions {
       code = interrupts.exitCode();
     }
     if (result.outcome() == JobResult.Outcome.STOPPED) {
-      System.err.println(
+      Terminal.say(
           "sae4j: stopped after "
               + result.rows()
               + " of "
               + result.shardRows()
-              + " rows; the same command goes on from there");
+              + " rows; the same command continues from there");
       return code;
     }
     if (result.outcome() == JobResult.Outcome.FOUND && !quiet) {
-      System.err.println("sae4j: it is there already, as asked for");
+      Terminal.say("sae4j: it is there already, as asked for");
     }
     print(spec, result);
     return ExitCode.DONE;

@@ -240,9 +240,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
-    folder
-        .damage()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    folder.damage().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
     if (given.isPresent()) {
       Manifest.verify(given.get());
@@ -262,7 +260,7 @@ final class TrainCommand implements Callable<Integer> {
     if (!extend && folder.finished()) {
       expectAsFinished(folder, config, newest);
       if (isEvaluated(folder) && !otherInput(folder)) {
-        report(folder, evaluation(folder), "The run is finished; there is nothing left to do.");
+        report(folder, evaluation(folder), "The run is finished; nothing is left to do.");
         return ExitCode.DONE;
       }
     }
@@ -340,8 +338,7 @@ final class TrainCommand implements Callable<Integer> {
         SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
         return true;
       } catch (BadFileException e) {
-        System.err.println(
-            Terminal.harmless("sae4j: warning: " + e.getMessage() + "; it is evaluated again"));
+        Terminal.say("sae4j: warning: " + e.getMessage() + "; it is evaluated again");
         return false;
       }
     }
@@ -352,7 +349,7 @@ final class TrainCommand implements Callable<Integer> {
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
-      file.warnings().forEach(line -> System.err.println("sae4j: warning: " + line));
+      file.warnings().forEach(line -> Terminal.say("sae4j: warning: " + line));
       layers.add(file.training());
     }
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));

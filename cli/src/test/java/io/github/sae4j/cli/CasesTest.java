@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Inputs that strangers have, and what they should be told. */
+/** Inputs that new users have, and the messages that they should get. */
 class CasesTest {
   private static final Path CASES = Path.of("../engine/src/test/resources/cases");
   private static final Path SAE = CASES.resolve("3-sae-hook_z");

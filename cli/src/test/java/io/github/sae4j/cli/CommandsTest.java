@@ -75,7 +75,7 @@ class CommandsTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(trained.get("metrics"), result());
     Map<String, Object> written = Json.readObject(run.resolve("evaluation.json"), 1 << 20);
-    written.remove("sha256"); // of the numbers, for whoever finds the file
+    written.remove("sha256"); // the checksum of the file's members
     assertEquals(trained.get("metrics"), written);
   }
 

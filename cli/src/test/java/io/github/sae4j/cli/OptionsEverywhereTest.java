@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
 /**
- * A row of the table of options is all that an option needs: it is on the command line and in files
- * by each of its names, in the help, in {@code config.json}. (Documents: {@code
+ * A row of the options table is all that an option needs to be on the command line and in files by
+ * each of its names, in the help and in {@code config.json}. (Documents: {@code
  * OptionsDocumentTest}.)
  */
 class OptionsEverywhereTest {

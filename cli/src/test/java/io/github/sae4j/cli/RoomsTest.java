@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The rooms of this module: which may use which, and how full they are. */
+/** The rooms of this module: which may use which, and how large they are. */
 class RoomsTest {
   private static final String BASE = "io.github.sae4j.cli";
 

@@ -640,7 +640,7 @@ class TrainCommandTest {
     assertTrue(claimed.contains(wanted) && claimed.contains(folder.resolve(wanted + "-64")));
   }
 
-  /** As of an unset variable of a shell: it would mean the folder the user is in. */
+  /** As from an unset shell variable: it would mean the current folder. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -731,7 +731,7 @@ class TrainCommandTest {
     assertEquals(128L, metadata.get("context_size"));
     assertEquals("x", metadata.get("dataset_path"));
     assertEquals(32L, metadata.get("n_training_samples"));
-    // So does the SAE of a run that was interrupted and knows the first SAE no more.
+    // So does the SAE of a run that was interrupted and no longer has the first SAE.
     String whole = Files.readString(saved);
     loseTheEnd();
     int code = console.run("train", "--resume-from-checkpoint", run);
@@ -814,7 +814,7 @@ class TrainCommandTest {
     assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
   }
 
-  /** The demo must show a healthy SAE, and say what its numbers mean. */
+  /** The demo must produce a healthy SAE and explain its numbers. */
   @Test
   void theSampleTrainsToAHealthySae() throws IOException {
     assertEquals(

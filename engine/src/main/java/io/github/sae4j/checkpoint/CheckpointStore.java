@@ -267,11 +267,7 @@ public final class CheckpointStore implements AutoCloseable {
     return new Search(Optional.empty(), List.copyOf(skipped));
   }
 
-  /**
-   * The run's folder.
-   *
-   * @return its path
-   */
+  /** {@return the run's folder} */
   public Path run() {
     return run;
   }

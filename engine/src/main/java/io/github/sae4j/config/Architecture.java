@@ -4,21 +4,23 @@ import io.github.sae4j.options.Recipe;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** What is trained: how latents become active, and what is minimised besides. */
+/**
+ * The architecture that is trained: how latents become active, and which terms it adds to the loss.
+ */
 public enum Architecture {
   /** The k largest of each row. */
   TOPK(EnumSet.allOf(Recipe.class)),
 
   /**
-   * The k · rows largest of a whole batch (Bussmann et al. 2024), so that rows take as many as they
-   * need. A running threshold takes the place of the batch at inference, where the SAE is a
-   * JumpReLU with one threshold for all latents.
+   * The k · rows largest of a whole batch (Bussmann et al. 2024), so rows take as many as they
+   * need. At inference a running threshold replaces the competition: the SAE is a JumpReLU with one
+   * threshold for all latents.
    */
   BATCHTOPK(EnumSet.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)),
 
   /**
-   * BatchTopK whose first latents reconstruct on their own too, for several widths (Bussmann et al.
-   * 2025): general features come first, special ones after them.
+   * BatchTopK whose first latents also reconstruct on their own, for several widths (Bussmann et
+   * al. 2025): general features come first, special ones after them.
    */
   MATRYOSHKA(EnumSet.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING));
 

@@ -182,83 +182,47 @@ public final class TrainingConfig {
     return values.toMap();
   }
 
-  /**
-   * Recipe, length and seed of the run.
-   *
-   * @return the options
-   */
+  /** {@return recipe, length and seed of the run} */
   public RunOptions run() {
     return run;
   }
 
-  /**
-   * Size and activation of the autoencoder.
-   *
-   * @return the options
-   */
+  /** {@return size and activation of the autoencoder} */
   public AutoencoderOptions sae() {
     return sae;
   }
 
-  /**
-   * How rows become batches.
-   *
-   * @return the options
-   */
+  /** {@return how rows become batches} */
   public DataOptions data() {
     return data;
   }
 
-  /**
-   * The main loss.
-   *
-   * @return the options
-   */
+  /** {@return the main loss} */
   public LossOptions loss() {
     return loss;
   }
 
-  /**
-   * The loss that revives dead latents.
-   *
-   * @return the options
-   */
+  /** {@return the loss that revives dead latents} */
   public AuxKOptions auxK() {
     return auxK;
   }
 
-  /**
-   * When latents count as dead.
-   *
-   * @return the options
-   */
+  /** {@return when latents count as dead} */
   public DeadLatentOptions dead() {
     return dead;
   }
 
-  /**
-   * The learning rate.
-   *
-   * @return the options
-   */
+  /** {@return the learning rate over the run} */
   public ScheduleOptions schedule() {
     return schedule;
   }
 
-  /**
-   * Adam, clipping and the decoder's norm.
-   *
-   * @return the options
-   */
+  /** {@return Adam, clipping and the decoder's norm} */
   public OptimizerOptions optimizer() {
     return optimizer;
   }
 
-  /**
-   * Weights before the first step.
-   *
-   * @return the options
-   */
+  /** {@return how weights are initialised} */
   public StartOptions start() {
     return start;
   }
@@ -326,11 +290,7 @@ public final class TrainingConfig {
             });
   }
 
-  /**
-   * Rows of an optimizer step.
-   *
-   * @return train_batch_size · gradient_accumulation
-   */
+  /** {@return rows of an optimizer step, train_batch_size · gradient_accumulation} */
   public int rowsPerStep() {
     return data.rowsPerStep();
   }
@@ -388,11 +348,7 @@ public final class TrainingConfig {
         steps);
   }
 
-  /**
-   * The rule for dead latents.
-   *
-   * @return unit, window and the rest
-   */
+  /** {@return how steps or rows without firing are counted, and when a latent is dead} */
   public DeadLatentRule.Counting counting() {
     boolean inSteps = dead.window().isPresent() || dead.tokensAsSteps();
     long window =
@@ -523,9 +479,8 @@ public final class TrainingConfig {
   }
 
   /**
-   * How latents become active in training.
-   *
-   * @return the k largest of a row, or k times as many of a batch as it has rows
+   * {@return how latents become active in training: the k largest of a row, or k times as many of a
+   * batch as it has rows}
    */
   public Activation.Ranked activation() {
     return switch (sae.architecture()) {

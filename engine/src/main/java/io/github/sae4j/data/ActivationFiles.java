@@ -85,9 +85,9 @@ public final class ActivationFiles implements ActivationSource {
    * masks (integers) are left out, which {@link #leftOut} says.
    *
    * <p>Which tensor of a file: the named one; else the one called {@code activations}; else the
-   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor that is named so
-   * and cannot be read is an error. All files must give a tensor of the same name, unless one was
-   * named here; a file that does not name its tensor, npy or a bare torch tensor, fits any.
+   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor of that name that
+   * cannot be read is an error. All files must give a tensor of the same name, unless one was named
+   * here; a file that does not name its tensor, npy or a bare torch tensor, fits any.
    *
    * @param specs files, folders and globs, at least one
    * @param tensorName the tensor's name in every file that names its tensors, if the user gave one

@@ -118,7 +118,7 @@ final class ActivationPaths {
         ? ""
         : " (this Java takes names of files to be in "
             + names
-            + "; set LC_ALL=C.UTF-8 or start it with -Dsun.jnu.encoding=UTF-8)";
+            + "; start it with LC_ALL=C.UTF-8 in the environment, no option of Java helps)";
   }
 
   /**

@@ -9,11 +9,7 @@ import java.io.IOException;
  * data, not a stream.
  */
 public interface ActivationSource extends AutoCloseable {
-  /**
-   * Number of rows, over all files.
-   *
-   * @return rows, at least 1
-   */
+  /** {@return the number of rows over all files, at least 1} */
   long rows();
 
   /**

@@ -44,11 +44,7 @@ public record LeftOut(long bad, long masked, List<String> named) {
     return new LeftOut(bad + badRows.size(), masked + moreMasked, names);
   }
 
-  /**
-   * Total number of rows left out.
-   *
-   * @return bad and masked rows
-   */
+  /** {@return the number of rows left out, bad and masked} */
   public long rows() {
     return bad + masked;
   }

@@ -93,7 +93,7 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** An element of a tensor that {@link #describe} gave, without rounding. */
+  /** An element, without rounding, of a tensor returned by {@link #describe}. */
   double stored(Path path, TensorInfo tensor, long element) throws IOException {
     Handle handle = acquire(path);
     try {

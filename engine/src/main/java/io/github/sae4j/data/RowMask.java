@@ -161,20 +161,12 @@ public final class RowMask {
     return Optional.ofNullable(file);
   }
 
-  /**
-   * Number of rows, kept or not.
-   *
-   * @return rows
-   */
+  /** {@return the number of rows, kept or not} */
   public long rows() {
     return rows;
   }
 
-  /**
-   * Number of rows that are kept.
-   *
-   * @return at least 1
-   */
+  /** {@return the number of rows that are kept, at least 1} */
   public long keptRows() {
     return keptRows;
   }

@@ -13,7 +13,7 @@ import java.util.function.LongPredicate;
  * @param factor what a row will be multiplied by; above 0
  */
 public record RowRules(OnBadRows onBadRows, LongPredicate removed, float factor) {
-  /** Every row takes part; one that is not finite is an error. */
+  /** Every row is used; one that is not finite is an error. */
   public static final RowRules ALL = new RowRules(OnBadRows.ERROR, row -> false);
 
   /** Refuses missing parts. */

@@ -61,11 +61,7 @@ public final class Split {
     return new Split(Optional.of(mask), mask.keptRows(), share);
   }
 
-  /**
-   * Number of rows to train on.
-   *
-   * @return at least 1
-   */
+  /** {@return the number of rows to train on, at least 1} */
   public long trainingRows() {
     return rows - heldOut;
   }
@@ -95,11 +91,7 @@ public final class Split {
     return row(start + (offset < blockStart(low) - start ? offset : offset + length));
   }
 
-  /**
-   * Number of rows held out.
-   *
-   * @return rows, possibly 0
-   */
+  /** {@return the number of rows held out, possibly 0} */
   public long heldOutRows() {
     return heldOut;
   }

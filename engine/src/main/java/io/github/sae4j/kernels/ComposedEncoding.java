@@ -18,6 +18,7 @@ public final class ComposedEncoding implements AutoCloseable {
   static final int TILE_BYTES = 32 << 20;
 
   private final Kernels kernels;
+  private final HostActivation.Scratch arrays = new HostActivation.Scratch();
   private OffHeap memory;
   private Matrix products;
   private Matrix input;
@@ -47,7 +48,7 @@ public final class ComposedEncoding implements AutoCloseable {
     Shapes.expect("x", x, x.rows(), d);
     Shapes.expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     HostActivation loop =
-        new HostActivation(activation, encoder.bEnc(), encoder.rankScale(), n, out);
+        new HostActivation(activation, encoder.bEnc(), encoder.rankScale(), n, out, arrays);
     long rowBytes = 4L * (n + (encoder.bDec() == null ? 0 : d));
     int tile = Math.clamp(TILE_BYTES / rowBytes, 1, Math.max(1, x.rows()));
     reserve(tile, n, encoder.bDec() == null ? 0 : d);

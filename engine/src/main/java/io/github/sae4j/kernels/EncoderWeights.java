@@ -23,20 +23,12 @@ public record EncoderWeights(Matrix wEnc, Matrix bEnc, Matrix bDec, Matrix rankS
     }
   }
 
-  /**
-   * Width of the input.
-   *
-   * @return d_in
-   */
+  /** {@return the width of the input, d_in} */
   public int dIn() {
     return wEnc.cols();
   }
 
-  /**
-   * Number of latents.
-   *
-   * @return d_sae
-   */
+  /** {@return the number of latents, d_sae} */
   public int dSae() {
     return wEnc.rows();
   }

@@ -20,6 +20,33 @@ import java.util.Arrays;
  * largest are taken in the total order of numerics rule 10 and written in ascending order.
  */
 public final class HostActivation {
+  /**
+   * The arrays of a batch, so that the next one need not allocate them. For one batch at a time.
+   */
+  static final class Scratch {
+    private float[] bias = {};
+    private float[] scale = {};
+    private float[] products = {};
+    private float[] pre = {};
+    private float[] ranks = {};
+    private float[] ordered = {};
+    private int[] latents = {};
+    private float[] values = {};
+
+    private void reserve(int n) {
+      if (products.length < n) {
+        bias = new float[n];
+        scale = new float[n];
+        products = new float[n];
+        pre = new float[n];
+        ranks = new float[n];
+        ordered = new float[n];
+        latents = new int[n];
+        values = new float[n];
+      }
+    }
+  }
+
   private final Activation activation;
   private final float[] bias;
   private final float[] scale;
@@ -44,8 +71,15 @@ public final class HostActivation {
    * @param rankScale {@code [1, n]}, or null
    * @param n number of latents
    * @param out receives the codes, one row for each that is added
+   * @param arrays used until the batch is complete
    */
-  HostActivation(Activation activation, Matrix bias, Matrix rankScale, int n, SparseCodes out) {
+  HostActivation(
+      Activation activation,
+      Matrix bias,
+      Matrix rankScale,
+      int n,
+      SparseCodes out,
+      Scratch arrays) {
     activation.checkLatents(n);
     if (bias != null) {
       Shapes.expect("bias", bias, 1, n);
@@ -54,21 +88,27 @@ public final class HostActivation {
       Shapes.expect("rank scale", rankScale, 1, n);
     }
     this.activation = activation;
-    this.bias = bias == null ? null : bias.toArray();
-    this.scale = rankScale == null ? null : rankScale.toArray();
+    arrays.reserve(n);
+    this.bias = bias == null ? null : read(bias, arrays.bias);
+    this.scale = rankScale == null ? null : read(rankScale, arrays.scale);
     this.n = n;
     this.rows = out.rows();
     this.out = out;
-    this.products = new float[n];
-    this.pre = new float[n];
-    this.ranks = new float[n];
-    this.scratch = new float[n];
-    this.latents = new int[n];
-    this.values = new float[n];
+    this.products = arrays.products;
+    this.pre = arrays.pre;
+    this.ranks = arrays.ranks;
+    this.scratch = arrays.ordered;
+    this.latents = arrays.latents;
+    this.values = arrays.values;
     this.batch =
         activation instanceof Ranked ranked && ranked.scope() == Scope.BATCH
             ? new BestOfBatch(ranked.places(rows), rows)
             : null;
+  }
+
+  private static float[] read(Matrix vector, float[] into) {
+    vector.read(0, 1, into, 0);
+    return into;
   }
 
   /**
@@ -84,7 +124,8 @@ public final class HostActivation {
   public static void apply(
       Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
     Shapes.expect(out.rows() == products.rows(), "codes", products.rows() + " rows", out);
-    HostActivation loop = new HostActivation(activation, bias, rankScale, products.cols(), out);
+    HostActivation loop =
+        new HostActivation(activation, bias, rankScale, products.cols(), out, new Scratch());
     loop.rows(products);
     loop.finish();
   }

@@ -37,29 +37,17 @@ public final class NonFiniteException extends ArithmeticException {
     return rows == 0 ? this : new NonFiniteException(row + rows, latent, value);
   }
 
-  /**
-   * The first row of the batch in which it occurred.
-   *
-   * @return row, from 0
-   */
+  /** {@return the first row of the batch in which it occurred, from 0} */
   public int row() {
     return row;
   }
 
-  /**
-   * The first latent of that row.
-   *
-   * @return latent, from 0
-   */
+  /** {@return the first latent of that row, from 0} */
   public int latent() {
     return latent;
   }
 
-  /**
-   * The value of the pre-activation.
-   *
-   * @return NaN or an infinity
-   */
+  /** {@return the value of the pre-activation, NaN or an infinity} */
   public float value() {
     return value;
   }

@@ -41,29 +41,17 @@ public final class Matrix {
     }
   }
 
-  /**
-   * Number of rows.
-   *
-   * @return rows
-   */
+  /** {@return the number of rows} */
   public int rows() {
     return rows;
   }
 
-  /**
-   * Number of columns.
-   *
-   * @return columns
-   */
+  /** {@return the number of columns} */
   public int cols() {
     return cols;
   }
 
-  /**
-   * Number of elements.
-   *
-   * @return rows times columns
-   */
+  /** {@return the number of elements, rows times columns} */
   public long size() {
     return (long) rows * cols;
   }

@@ -91,11 +91,7 @@ public final class OffHeap implements AutoCloseable {
     return padded;
   }
 
-  /**
-   * Bytes allocated so far, pads included.
-   *
-   * @return bytes
-   */
+  /** {@return the number of bytes allocated so far, pads included} */
   public synchronized long bytes() {
     return bytes;
   }

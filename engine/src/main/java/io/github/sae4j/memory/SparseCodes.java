@@ -109,20 +109,12 @@ public final class SparseCodes {
     this.rows = rows;
   }
 
-  /**
-   * Number of rows (samples).
-   *
-   * @return rows
-   */
+  /** {@return the number of rows (samples)} */
   public int rows() {
     return rows;
   }
 
-  /**
-   * Number of codes of all rows.
-   *
-   * @return codes
-   */
+  /** {@return the number of codes of all rows} */
   public int size() {
     return start(rows);
   }

@@ -17,7 +17,7 @@ import java.util.List;
  * @param widths the inner widths, ascending, each less than d_sae
  * @param weight weight of each of their reconstructions
  * @param auxPerLevel whether AuxK is applied level by level: the dead latents between two widths
- *     reconstruct what the latents below the wider one leave over, with a factor min(n_dead /
+ *     reconstruct the residual of the latents below the wider one, with a factor min(n_dead /
  *     k_aux, 1) of their own, and the values are added (SAELens's {@code use_matryoshka_aux_loss})
  */
 public record Matryoshka(List<Integer> widths, double weight, boolean auxPerLevel) implements Term {

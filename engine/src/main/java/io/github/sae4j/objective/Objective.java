@@ -46,11 +46,7 @@ public record Objective(List<Term> terms) {
     return new Objective(Stream.concat(Stream.of(reconstruction), Arrays.stream(others)).toList());
   }
 
-  /**
-   * The main term.
-   *
-   * @return the first term
-   */
+  /** {@return the main term, the first of the list} */
   public Reconstruction reconstruction() {
     return (Reconstruction) terms.getFirst();
   }

@@ -94,11 +94,7 @@ public record Option<T>(
     return all;
   }
 
-  /**
-   * All names.
-   *
-   * @return the name, then the aliases
-   */
+  /** {@return the name, then the aliases} */
   public List<String> names() {
     List<String> all = new ArrayList<>(List.of(name));
     all.addAll(aliases);

@@ -36,11 +36,7 @@ public final class OptionTable {
     return option;
   }
 
-  /**
-   * All options, in the order in which files hold them.
-   *
-   * @return the rows
-   */
+  /** {@return all options, in the order in which files hold them} */
   public List<Option<?>> options() {
     return List.copyOf(rows.values());
   }

@@ -82,20 +82,12 @@ public record ParityReport(
     return kernel.equals("encoder") ? "encode" : kernel;
   }
 
-  /**
-   * Whether the guarantee holds.
-   *
-   * @return false if a kernel's distance exceeds its bound
-   */
+  /** {@return whether no kernel's distance exceeds its bound} */
   public boolean kept() {
     return verdicts.stream().allMatch(ParityVerdict::kept);
   }
 
-  /**
-   * Numbers compared.
-   *
-   * @return how many
-   */
+  /** {@return how many numbers were compared} */
   public long elements() {
     return verdicts.stream().mapToLong(ParityVerdict::elements).sum();
   }
@@ -109,11 +101,7 @@ public record ParityReport(
     return verdicts.stream().mapToLong(ParityVerdict::maxUlp).max().orElse(0);
   }
 
-  /**
-   * For JSON.
-   *
-   * @return the components by name
-   */
+  /** {@return the components by name, for JSON} */
   public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("device", device);
@@ -129,11 +117,7 @@ public record ParityReport(
     return map;
   }
 
-  /**
-   * The table, for the console and for the message of a failed test.
-   *
-   * @return lines
-   */
+  /** {@return the table, for the console and for the message of a failed test} */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();

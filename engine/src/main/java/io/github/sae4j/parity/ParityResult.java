@@ -16,20 +16,12 @@ import java.util.Map;
  */
 public record ParityResult(
     String kernel, String input, long elements, long different, long maxUlp, String first) {
-  /**
-   * Whether all bits agree.
-   *
-   * @return true if nothing differs
-   */
+  /** {@return whether all bits agree} */
   public boolean equal() {
     return different == 0;
   }
 
-  /**
-   * For JSON.
-   *
-   * @return the components by name
-   */
+  /** {@return the components by name, for JSON} */
   public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("kernel", kernel);

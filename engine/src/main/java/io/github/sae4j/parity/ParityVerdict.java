@@ -24,11 +24,7 @@ public record ParityVerdict(
     long maxUlp,
     long bound,
     String first) {
-  /**
-   * Whether the guarantee holds.
-   *
-   * @return false if a distance exceeds the bound
-   */
+  /** {@return whether no distance exceeds the bound} */
   public boolean kept() {
     return different == 0 || bound == Guarantee.NONE || maxUlp <= bound;
   }

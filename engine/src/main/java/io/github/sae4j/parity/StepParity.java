@@ -245,7 +245,7 @@ final class StepParity {
   /** One activation of each kind other than TopK. */
   private static Map<String, Activation> activations() {
     Map<String, Activation> all = new LinkedHashMap<>();
-    all.put("batchtopk", new Ranked(Scope.BATCH, K - 0.5, Order.VALUE, Relu.BEFORE));
+    all.put("batchtopk fraction", new Ranked(Scope.BATCH, K - 0.5, Order.VALUE, Relu.BEFORE));
     all.put("abstopk", new Ranked(Scope.ROW, K, Order.MAGNITUDE, Relu.NONE));
     all.put("groupmax", new Ranked(Scope.GROUP, K, Order.VALUE, Relu.AFTER));
     all.put("relu", Threshold.RELU);

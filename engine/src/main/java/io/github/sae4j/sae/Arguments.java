@@ -4,7 +4,7 @@ import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;
 
-/** Checks of what callers hand to an SAE. */
+/** Checks of arguments passed to an SAE. */
 final class Arguments {
   private Arguments() {}
 

@@ -9,9 +9,9 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.sae.Workspaces.Workspace;
 
 /**
- * The arithmetic of an SAE on the rows of a chunk, with a workspace of as many rows for what lies
- * in between. Shapes have been checked. Rows x may lie in the workspace's input: normalised rows
- * take their place, and what has a skip connection has no normalisation.
+ * The arithmetic of an SAE on the rows of a chunk, with a workspace of as many rows for
+ * intermediate results. Shapes have been checked. Rows x may be the workspace's input: normalised
+ * rows replace them, and an SAE with a skip connection does not normalise.
  */
 final class ForwardPass {
   private final Device device;
@@ -35,13 +35,13 @@ final class ForwardPass {
     return normalizes;
   }
 
-  /** Whether outputs are brought back from the scale of normalised rows. */
+  /** Whether the normalisation of outputs is undone. */
   boolean undoes() {
     return undoes;
   }
 
   /**
-   * Encodes; what undoes the rows' normalisation stays in the workspace.
+   * Encodes; the workspace keeps what is needed to undo the rows' normalisation.
    *
    * @param first the number of the first row, for messages
    */

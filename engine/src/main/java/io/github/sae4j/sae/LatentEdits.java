@@ -6,17 +6,17 @@ import java.util.Arrays;
 import java.util.StringJoiner;
 
 /**
- * What to do to the activations of some latents, for {@link SparseAutoencoder#edit}: set, scale,
- * add to or ablate each. Activations are those that {@code encode} gives; a latent that is not
- * active has 0, so that setting and adding can make it active, and scaling cannot. A value; one
- * edit for each latent.
+ * Edits of the activations of some latents, for {@link SparseAutoencoder#edit}: set, scale, add to
+ * or ablate each. Activations are those that {@code encode} gives; a latent that is not active has
+ * 0, so that setting and adding can make it active, and scaling cannot. Immutable; one edit per
+ * latent.
  *
  * <pre>{@code
  * LatentEdits edits = LatentEdits.NONE.set(17, 4f).scale(93, 0.5f).ablate(5);
  * }</pre>
  */
 public final class LatentEdits {
-  /** No latent is touched. */
+  /** No edits. */
   public static final LatentEdits NONE = new LatentEdits(new int[0], new float[0], new float[0]);
 
   /** Ascending. */
@@ -33,7 +33,7 @@ public final class LatentEdits {
   }
 
   /**
-   * These edits and one more: an activation is replaced.
+   * Adds an edit: an activation is replaced.
    *
    * @param latent the latent, not edited so far
    * @param value its activation from then on, finite
@@ -46,7 +46,7 @@ public final class LatentEdits {
   }
 
   /**
-   * These edits and one more: an activation is multiplied, in one rounding.
+   * Adds an edit: an activation is multiplied, in one rounding.
    *
    * @param latent the latent, not edited so far
    * @param factor the factor, finite
@@ -58,7 +58,7 @@ public final class LatentEdits {
   }
 
   /**
-   * These edits and one more: something is added to an activation, in one rounding.
+   * Adds an edit: a number is added to an activation, in one rounding.
    *
    * @param latent the latent, not edited so far
    * @param value what is added, finite
@@ -70,7 +70,7 @@ public final class LatentEdits {
   }
 
   /**
-   * These edits and one more: an activation becomes 0.
+   * Adds an edit: an activation becomes 0.
    *
    * @param latent the latent, not edited so far
    * @return all edits
@@ -121,7 +121,7 @@ public final class LatentEdits {
   }
 
   /**
-   * Edits a code. To decode it alone gives the reconstruction without the error term.
+   * Edits a code. Decoding it gives the reconstruction without the error term.
    *
    * @param code indices ascending
    * @return the edited code: latents whose edited activation is 0 are not in it
@@ -152,7 +152,7 @@ public final class LatentEdits {
   }
 
   /**
-   * What the edits change in each row.
+   * The changes that the edits make in each row.
    *
    * @param codes rows, each ascending
    * @param changes as many rows; each receives every edited latent with the difference of its
@@ -203,7 +203,7 @@ public final class LatentEdits {
   }
 
   /**
-   * The edits in words.
+   * The edits as text.
    *
    * @return for instance {@code LatentEdits{5: 0.0, 93: 0.5 * a, 17: a + 4.0}}
    */

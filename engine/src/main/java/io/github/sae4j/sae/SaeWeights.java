@@ -176,11 +176,7 @@ public final class SaeWeights implements AutoCloseable {
     return wSkip;
   }
 
-  /**
-   * Whether encoder and decoder are one matrix.
-   *
-   * @return true for tied weights
-   */
+  /** {@return whether encoder and decoder are one matrix} */
   public boolean tied() {
     return wEnc == wDec;
   }

@@ -771,7 +771,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * What a latent looks for: its row of the encoder.
+   * A latent's row of the encoder: the direction that it detects.
    *
    * @param latent in {@code [0, d_sae)}
    * @return {@code [d_in]}

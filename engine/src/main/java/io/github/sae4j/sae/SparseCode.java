@@ -45,11 +45,7 @@ public record SparseCode(int[] indices, float[] values) {
     return pairs.toString();
   }
 
-  /**
-   * Number of latents that it holds.
-   *
-   * @return number of indices
-   */
+  /** {@return the number of latents that it holds} */
   public int length() {
     return indices.length;
   }

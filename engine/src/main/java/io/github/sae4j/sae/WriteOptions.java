@@ -7,9 +7,9 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * How an SAE is written.
+ * Layout and types of the files of an SAE.
  *
- * @param layout whose files
+ * @param layout the layout of the files
  * @param type of the weights: F32, BF16 or F16, rounded to nearest even; a finite weight that would
  *     become infinite is an error
  * @param sparsity log10 of how often each latent fires, 1e-10 added, {@code [d_sae]}: SAELens's
@@ -20,7 +20,7 @@ public record WriteOptions(Layout layout, ElementType type, Optional<float[]> sp
   public static final WriteOptions DEFAULT =
       new WriteOptions(Layout.SAELENS, ElementType.F32, Optional.empty());
 
-  /** Layouts that are written. */
+  /** Layouts that can be written. */
   public enum Layout {
     /** SAELens 6: {@code cfg.json} and {@code sae_weights.safetensors}. */
     SAELENS,
@@ -47,7 +47,7 @@ public record WriteOptions(Layout layout, ElementType type, Optional<float[]> sp
   /**
    * The same in another layout.
    *
-   * @param changed whose files
+   * @param changed the layout of the files
    * @return the changed options
    */
   public WriteOptions with(Layout changed) {

@@ -50,11 +50,7 @@ public final class DeadLatents {
     return dead;
   }
 
-  /**
-   * The dead latents.
-   *
-   * @return their indices, ascending
-   */
+  /** {@return the dead latents, ascending} */
   public int[] dead() {
     int count = 0;
     for (long since : sinceFired) {

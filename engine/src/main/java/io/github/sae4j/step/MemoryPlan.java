@@ -60,20 +60,12 @@ public record MemoryPlan(List<Part> parts) {
     return new MemoryPlan(all);
   }
 
-  /**
-   * Total size.
-   *
-   * @return bytes
-   */
+  /** {@return the total size in bytes} */
   public long bytes() {
     return parts.stream().mapToLong(Part::bytes).sum();
   }
 
-  /**
-   * Total size of the parts on the Java heap.
-   *
-   * @return bytes
-   */
+  /** {@return the size in bytes of the parts on the Java heap} */
   public long heapBytes() {
     return parts.stream().filter(Part::onHeap).mapToLong(Part::bytes).sum();
   }

@@ -3,13 +3,13 @@ package io.github.sae4j.step;
 import io.github.sae4j.kernels.Shapes;
 
 /**
- * The threshold that BatchTopK leaves behind for inference, where no batch competes: a running mean
- * of the smallest positive activation of each step, with exponential decay.
+ * The threshold that BatchTopK training estimates for inference, where rows do not compete: a
+ * running mean of the smallest positive activation of each step, with exponential decay.
  *
  * <pre>t ← (1 − rate) · t + rate · min(positive activations)</pre>
  *
- * @param kind whose mean: in which precision, from when, and what a step without positive
- *     activations does
+ * @param kind the variant: its precision, its start, and the effect of a step without positive
+ *     activations
  * @param rate weight of the newest step (SAELens's {@code topk_threshold_lr}; 1 − {@code
  *     threshold_beta} of dictionary_learning)
  * @param startStep steps before it is estimated at all; used by {@link Kind#DICTIONARY_LEARNING}
@@ -18,7 +18,7 @@ public record RunningThreshold(Kind kind, double rate, long startStep) {
   /** Its name among the statistics of a {@link TrainingState}, and in files. */
   public static final String NAME = "topk_threshold";
 
-  /** Whose running mean. */
+  /** Whose variant of the running mean. */
   public enum Kind {
     /** In double, from 0; a step without positive activations leaves it as it is. */
     SAELENS,

@@ -53,11 +53,7 @@ public record StepReport(
     return List.copyOf(losses);
   }
 
-  /**
-   * The reconstruction's value.
-   *
-   * @return the main loss
-   */
+  /** {@return the value of the reconstruction term, the main loss} */
   public double mainLoss() {
     return terms.getFirst().value();
   }
@@ -77,11 +73,7 @@ public record StepReport(
     return 0;
   }
 
-  /**
-   * Mean number of positive activations per row.
-   *
-   * @return L0
-   */
+  /** {@return L0, the mean number of positive activations per row} */
   public double l0() {
     return (double) activeLatents / rows;
   }

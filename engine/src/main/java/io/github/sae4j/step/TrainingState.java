@@ -105,11 +105,7 @@ public final class TrainingState {
     statistics.put(RunningThreshold.NAME, rule.next(before, step, least));
   }
 
-  /**
-   * The trained tensors.
-   *
-   * @return in the order of files
-   */
+  /** {@return the trained tensors, in the order of files} */
   public List<Parameter> parameters() {
     return parameters;
   }
@@ -215,20 +211,12 @@ public final class TrainingState {
     return tensors;
   }
 
-  /**
-   * Number of latents.
-   *
-   * @return d_sae
-   */
+  /** {@return the number of latents, d_sae} */
   public int dSae() {
     return wEnc.rows();
   }
 
-  /**
-   * Width of the input.
-   *
-   * @return d_in
-   */
+  /** {@return the width of the input, d_in} */
   public int dIn() {
     return wEnc.cols();
   }

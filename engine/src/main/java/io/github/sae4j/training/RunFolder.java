@@ -81,38 +81,22 @@ public record RunFolder(Path path) {
     return folder;
   }
 
-  /**
-   * Everything that defines the run, as JSON.
-   *
-   * @return the file
-   */
+  /** {@return the file with everything that defines the run, as JSON} */
   public Path config() {
     return path.resolve(CheckpointStore.CONFIG);
   }
 
-  /**
-   * Metrics, one JSON object per logged step.
-   *
-   * @return the file
-   */
+  /** {@return the file of metrics, one JSON object per logged step} */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
   }
 
-  /**
-   * The trained SAE.
-   *
-   * @return the folder
-   */
+  /** {@return the folder of the trained SAE} */
   public Path trained() {
     return path.resolve(CheckpointStore.FINAL);
   }
 
-  /**
-   * Metrics of the trained SAE on the held-out rows, one JSON object.
-   *
-   * @return the file
-   */
+  /** {@return the file of the trained SAE's metrics on held-out rows, one JSON object} */
   public Path evaluation() {
     return path.resolve("evaluation.json");
   }
@@ -224,7 +208,7 @@ public record RunFolder(Path path) {
         : OnBadRows.ERROR;
   }
 
-  /** Rows after which the run was last made longer; 0 if it never was. */
+  /** Rows after which the run was last extended; 0 if it never was. */
   long extendedFrom() throws IOException {
     return readableConfig().get(EXTENSIONS) instanceof List<?> all
             && !all.isEmpty()

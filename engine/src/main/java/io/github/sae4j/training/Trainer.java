@@ -314,29 +314,17 @@ public final class Trainer implements AutoCloseable {
     return Optional.empty();
   }
 
-  /**
-   * Whether the run is at its end.
-   *
-   * @return true after the last step
-   */
+  /** {@return whether the last step is done} */
   public boolean done() {
     return stepsDone >= steps;
   }
 
-  /**
-   * Steps done.
-   *
-   * @return steps, including those before a resumption
-   */
+  /** {@return the number of steps done, including those before a resumption} */
   public long stepsDone() {
     return stepsDone;
   }
 
-  /**
-   * Steps of the whole run.
-   *
-   * @return steps
-   */
+  /** {@return the number of steps of the whole run} */
   public long steps() {
     return steps;
   }
@@ -371,29 +359,17 @@ public final class Trainer implements AutoCloseable {
     return samplesDone + leftOut.rows();
   }
 
-  /**
-   * Rows trained on.
-   *
-   * @return rows, repetitions counted
-   */
+  /** {@return the number of rows trained on, repetitions counted} */
   public long samplesDone() {
     return samplesDone;
   }
 
-  /**
-   * The configuration.
-   *
-   * @return the configuration
-   */
+  /** {@return the configuration} */
   public TrainingConfig config() {
     return config;
   }
 
-  /**
-   * What was measured before the first step.
-   *
-   * @return factors
-   */
+  /** {@return the factors measured before the first step} */
   public Measured measured() {
     return measured;
   }
@@ -427,11 +403,7 @@ public final class Trainer implements AutoCloseable {
     return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
   }
 
-  /**
-   * What a step computes.
-   *
-   * @return the step's specification
-   */
+  /** {@return what a step computes} */
   public StepSpec spec() {
     return spec;
   }

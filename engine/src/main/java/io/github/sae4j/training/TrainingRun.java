@@ -112,7 +112,7 @@ public final class TrainingRun {
   /** Whether a line of metrics could not be written. */
   private boolean lineLost;
 
-  /** The step of the newest checkpoint, or the one that this process started from. */
+  /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
 
   /**
@@ -612,7 +612,7 @@ public final class TrainingRun {
     }
   }
 
-  /** One step. Where its rows cannot be had, what was done so far is kept before the run ends. */
+  /** Runs one step. If its rows cannot be read, a checkpoint is written before the run ends. */
   private StepRecord step(CheckpointStore store, Trainer trainer, MetricsLog log, boolean logs)
       throws IOException {
     int named = trainer.progress().leftOut().named().size();

@@ -194,7 +194,7 @@ class CheckpointFuzzTest {
           Files.copy(file, to);
         }
       }
-      boolean open = kind.equals("qwen-scope"); // its k stands in the folder's name alone
+      boolean open = kind.equals("qwen-scope"); // its k is only in the folder's name
       ReadOptions options =
           new ReadOptions(open ? OptionalInt.of(4) : OptionalInt.empty(), Optional.empty());
       String inner = open ? "SAE-Res-Some-Base-W96-L0_4" : "";
@@ -256,7 +256,7 @@ class CheckpointFuzzTest {
     try (SparseAutoencoder sae = SaeCheckpoint.read(folder, device, options).sae()) {
       sae.reconstruct(new float[sae.config().dIn()]);
     } catch (ArithmeticException e) {
-      // Weights of any size are weights; what they make of a row may overflow, and says so.
+      // Weights of any size are valid; encoding a row may overflow, with an error.
       assertTrue(e.getMessage().startsWith("pre-activation of row 0"), e.getMessage());
     }
   }

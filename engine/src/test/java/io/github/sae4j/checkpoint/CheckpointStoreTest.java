@@ -84,7 +84,7 @@ class CheckpointStoreTest {
       Files.delete(checkpoint(3).resolve("part0"));
       store.keepNewest(1);
       assertEquals(List.of(checkpoint(2), checkpoint(4)), CheckpointStore.list(run));
-      // With none that is good, nothing is removed: something may be saved from them.
+      // If none is valid, nothing is removed: parts of them may be recoverable.
       Files.delete(checkpoint(2).resolve("part0"));
       store.keepNewest(1);
       assertEquals(2, CheckpointStore.list(run).size());
@@ -155,7 +155,7 @@ class CheckpointStoreTest {
     }
   }
 
-  /** Names like ours and not ours: another suffix, another folder's. */
+  /** Names similar to ours: with another suffix, or of another folder. */
   @Test
   void whatOthersPutIntoARunIsLetBe() throws IOException {
     try (CheckpointStore store = CheckpointStore.open(run)) {

@@ -25,8 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What has reached the disk, and in what order: a kill cannot show it, since the system keeps what
- * a dead process wrote. Watched on a file system that writes down all that is done to it.
+ * What is synced to disk, and in which order. A kill cannot show this, since the system keeps what
+ * a dead process wrote, so a file system records all operations.
  */
 class DurabilityTest {
   private static final int BYTES = 1000;
@@ -154,7 +154,7 @@ class DurabilityTest {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       store.write(1, folder -> fill(folder, 1));
       disk.fail(event -> event.equals("force " + run.resolve("checkpoints")));
-      // The new folder has its name by now, and nobody knows whether a power cut would spare it.
+      // The new folder already has its name, but might not survive a power cut.
       CheckpointException e =
           assertThrows(CheckpointException.class, () -> store.write(2, folder -> fill(folder, 2)));
       String intact = "; the previous one, " + run.resolve("checkpoints/1") + ", is intact";

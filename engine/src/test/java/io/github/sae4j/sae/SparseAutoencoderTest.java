@@ -409,7 +409,7 @@ class SparseAutoencoderTest {
     }
   }
 
-  /** The sizes at which serving takes different ways. */
+  /** The sizes at which serving takes different paths. */
   @ParameterizedTest
   @CsvSource({
     "scalar, 1",

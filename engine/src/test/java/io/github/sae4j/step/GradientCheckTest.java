@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The oracle's loss and gradients against {@link ReferenceLoss} and its central differences, for
- * every combination of the parts of a step, those that no recipe has included.
+ * every combination of the parts of a step, including those that no recipe has.
  */
 class GradientCheckTest {
   private static final long SEED = Long.getLong("gradient.seed", 1966L);

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 
 /**
  * The settings of a golden case as a training configuration. Every key of the metadata is mapped; a
- * value that is not understood is an error, since ignoring it would hold us against the wrong
+ * value that is not understood is an error, since ignoring it would compare us with the wrong
  * formula.
  *
  * @param config the configuration
@@ -148,7 +148,7 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "total variance of the batch", "total_variance",
                       "variance of the residual around its batch mean", "residual_variance",
                       "mean square of the residual around its batch mean", "residual_variance")));
-      // What SAELens from 6.36.2 on does is for the recipe to know.
+      // The recipe knows what SAELens does from 6.36.2 on.
       case "aux" ->
           expect(
               key,

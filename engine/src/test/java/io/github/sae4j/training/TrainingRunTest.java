@@ -404,7 +404,7 @@ class TrainingRunTest {
     assertTrue(e.getMessage().startsWith(file + ": damaged"), e.getMessage());
   }
 
-  /** Sound by its checksums, and still no state that a run could be in. */
+  /** Valid by its checksums, but not a state that a run could be in. */
   @ParameterizedTest
   @CsvSource({
     "'\"trainer_state_version\": 1', '\"trainer_state_version\": 2'",
@@ -433,7 +433,7 @@ class TrainingRunTest {
     assertTrue(e.getMessage().startsWith(found.toString()), e.getMessage());
   }
 
-  /** Before the first checkpoint it is all that a run has of itself. */
+  /** Before the first checkpoint it is all that exists of a run. */
   @Test
   void aDigitThatFlippedInTheRecordIsNoticed() throws IOException {
     TrainingConfig config = config(Recipe.SAELENS);
@@ -698,7 +698,7 @@ class TrainingRunTest {
     assertTrue(new RunFolder(folder.resolve("whole")).finished());
   }
 
-  /** Puts a file where the checkpoints should go while the run {@code whole} is on its way. */
+  /** Puts a file where the checkpoints should go while the run {@code whole} is in progress. */
   private BooleanSupplier fileInPlaceOfCheckpoints() {
     return () -> {
       try {
@@ -768,7 +768,7 @@ class TrainingRunTest {
     TrainingConfig centred = config(Recipe.SAELENS).with("b_dec_init_method", "mean");
     start("centred", centred);
     assertEquals(List.of(), warnings.stream().filter(w -> w.contains("mean")).toList());
-    // What the warning promises: the option helps.
+    // The option helps, as the warning says.
     assertTrue(fvu("far") > 10 * fvu("centred"), fvu("far") + " and " + fvu("centred"));
   }
 

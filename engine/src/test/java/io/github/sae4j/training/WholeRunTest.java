@@ -90,7 +90,7 @@ class WholeRunTest {
     return lines.toString();
   }
 
-  /** A run without dead latents, clipping or decay would be no test of them. */
+  /** A run without dead latents, clipping or decay would not test them. */
   private static void assertUsesWhatItIsToTest(WholeRun run, WholeRun.Result result) {
     List<StepReport> reports = result.reports();
     StepReport last = reports.getLast();

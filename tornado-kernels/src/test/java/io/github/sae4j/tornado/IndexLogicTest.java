@@ -24,6 +24,7 @@ import io.github.sae4j.tornado.kernels.ScalarKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
@@ -42,7 +43,7 @@ class IndexLogicTest {
   private final SplittableRandom random = new SplittableRandom(11);
 
   @ParameterizedTest
-  @CsvSource({"1,1,1", "3,5,2", "65,17,66", "64,16,64"})
+  @CsvSource({"1,1,1", "3,5,2", "129,17,130", "128,16,128"})
   void productFillsEveryTile(int m, int inner, int q) {
     FloatArray a = integers(m * inner);
     FloatArray b = integers(inner * q);
@@ -61,6 +62,8 @@ class IndexLogicTest {
                 b,
                 a,
                 control,
+                a,
+                out,
                 out,
                 inner,
                 0,
@@ -71,7 +74,6 @@ class IndexLogicTest {
                 1,
                 q,
                 StepControl.LATENTS,
-                0,
                 0));
     for (int i = 0; i < m; i++) {
       for (int j = 0; j < q; j++) {
@@ -94,6 +96,8 @@ class IndexLogicTest {
     FloatArray bias = integers(n);
     FloatArray pre = new FloatArray(2 * n);
     pre.init(99f);
+    FloatArray maxima = new FloatArray(2);
+    maxima.init(99f);
     IntArray map = IntArray.fromElements(1, 4, 8, 0, 0, 0, 0, 0, 0);
     IntArray control = StepControl.of(rows, n, 0);
     control.set(StepControl.DEAD, 3);
@@ -110,7 +114,9 @@ class IndexLogicTest {
                 w,
                 bias,
                 map,
+                bias,
                 pre,
+                maxima,
                 d,
                 4,
                 2,
@@ -120,63 +126,86 @@ class IndexLogicTest {
                 d,
                 n,
                 StepControl.DEAD,
-                1,
-                1));
+                ProductKernels.MAPPED | ProductKernels.BIASED | ProductKernels.RANKED));
+    float greatest = Float.NEGATIVE_INFINITY;
     for (int j = 0; j < 3; j++) {
       float sum = 0f;
       for (int p = 0; p < d; p++) {
         sum += x.get(4 * d + p) * w.get(map.get(j) * d + p);
       }
       assertEquals(sum + bias.get(map.get(j)), pre.get(j));
+      greatest = Math.max(greatest, pre.get(j));
     }
+    assertEquals(greatest, maxima.get(0));
+    assertEquals(99f, maxima.get(1), "the tile's second row is beyond the batch");
     for (int i = 3; i < 2 * n; i++) {
       assertEquals(99f, pre.get(i), "element " + i + " is beyond what was asked for");
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "127,5", "128,128", "129,64", "1000,999", "600,1"})
+  @CsvSource({"1,1", "127,5", "128,128", "129,64", "257,3", "1000,999", "1500,7", "600,1"})
   void topKTakesTiesInOrder(int n, int k) {
     int rows = 3;
     try (OffHeap memory = new OffHeap()) {
-      Matrix values = Bits.tied(memory, random, rows, n);
-      FloatArray in = FloatArray.fromArray(values.toArray());
-      for (Relu relu : Relu.values()) {
-        SparseCodes expected = memory.codes(rows, k);
-        ORACLE.activate(values, null, Ranked.topK(k, relu), null, expected);
-        IntArray control = StepControl.of(rows, n, k);
-        IntArray indices = new IntArray(rows * k);
-        FloatArray selected = new FloatArray(rows * k);
-        IntArray bad = new IntArray(rows);
-        FloatArray badValue = new FloatArray(rows);
-        WorkItems.line(
-            rows,
-            SelectionKernels.GROUP,
-            context ->
-                SelectionKernels.topK(
-                    context,
-                    control,
-                    in,
-                    in,
-                    control,
-                    indices,
-                    selected,
-                    bad,
-                    badValue,
-                    n,
-                    k,
-                    0,
-                    rows,
-                    SelectionKernels.mode(relu),
-                    StepControl.LATENTS,
-                    StepControl.K,
-                    0,
-                    0));
-        for (int i = 0; i < rows * k; i++) {
-          assertEquals(expected.index(i / k, i % k), indices.get(i));
-          assertEquals(expected.value(i / k, i % k), selected.get(i));
+      for (Matrix values :
+          List.of(Bits.tied(memory, random, rows, n), Bits.random(memory, random, rows, n))) {
+        for (Relu relu : Relu.values()) {
+          for (int bounded = 0; bounded < 2; bounded++) {
+            topKTakesTiesInOrder(memory, values, k, relu, bounded);
+          }
         }
       }
+    }
+  }
+
+  private static void topKTakesTiesInOrder(
+      OffHeap memory, Matrix values, int k, Relu relu, int bounded) {
+    int rows = values.rows();
+    int n = values.cols();
+    FloatArray in = FloatArray.fromArray(values.toArray());
+    FloatArray maxima = new FloatArray(rows * ProductKernels.tiles(n));
+    maxima.init(Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < rows * n; i++) {
+      int tile = i / n * ProductKernels.tiles(n) + i % n / ProductKernels.TILE;
+      float rank = relu == Relu.BEFORE ? Math.max(0, in.get(i)) : in.get(i);
+      maxima.set(tile, Math.max(maxima.get(tile), rank));
+    }
+    SparseCodes expected = memory.codes(rows, k);
+    ORACLE.activate(values, null, Ranked.topK(k, relu), null, expected);
+    IntArray control = StepControl.of(rows, n, k);
+    IntArray indices = new IntArray(rows * k);
+    FloatArray selected = new FloatArray(rows * k);
+    IntArray bad = new IntArray(rows);
+    FloatArray badValue = new FloatArray(rows);
+    WorkItems.line(
+        rows,
+        SelectionKernels.GROUP,
+        context ->
+            SelectionKernels.topK(
+                context,
+                control,
+                in,
+                maxima,
+                in,
+                control,
+                indices,
+                selected,
+                bad,
+                badValue,
+                n,
+                k,
+                0,
+                rows,
+                SelectionKernels.mode(relu),
+                StepControl.LATENTS,
+                StepControl.K,
+                0,
+                0,
+                bounded));
+    for (int i = 0; i < rows * k; i++) {
+      assertEquals(expected.index(i / k, i % k), indices.get(i));
+      assertEquals(expected.value(i / k, i % k), selected.get(i));
     }
   }
 

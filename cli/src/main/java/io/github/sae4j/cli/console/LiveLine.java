@@ -7,7 +7,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarConsumer;
 
-/** A line on a terminal that is drawn again and again, to say how far something has come. */
+/** A line on a terminal that is redrawn to show progress. */
 final class LiveLine implements AutoCloseable {
   private static final int UPDATE_MILLIS = 200;
 
@@ -16,7 +16,7 @@ final class LiveLine implements AutoCloseable {
   private ProgressBar bar;
   private volatile ProgressLine now;
 
-  /** Length of the line that stands on the terminal. Drawn by the bar's thread too. */
+  /** Length of the line on the terminal. Also drawn by the bar's thread. */
   private int drawn;
 
   LiveLine(PrintStream err, IntSupplier columns) {
@@ -24,7 +24,7 @@ final class LiveLine implements AutoCloseable {
     this.columns = columns;
   }
 
-  /** Begins to draw. */
+  /** Starts drawing. */
   void start(ProgressLine first) {
     now = first;
     bar =
@@ -37,13 +37,13 @@ final class LiveLine implements AutoCloseable {
             .build();
   }
 
-  /** Draws something else from now on. */
+  /** Replaces what is drawn. */
   void show(ProgressLine line) {
     now = line;
     bar.stepTo(line.step());
   }
 
-  /** Draws over the line before, in the width that the terminal has now. */
+  /** Redraws the line in the current width of the terminal. */
   private final class OneLine implements ProgressBarConsumer {
     @Override
     public int getMaxRenderedLength() {
@@ -68,13 +68,16 @@ final class LiveLine implements AutoCloseable {
     }
   }
 
-  /** Goes to where the drawn line begins, which a narrower window broke, and clears from there. */
+  /**
+   * Moves to the start of the drawn line, which a narrower window has wrapped, and clears from
+   * there.
+   */
   private String erase() {
     int rows = drawn == 0 ? 0 : (drawn - 1) / Math.max(columns.getAsInt(), 1);
     return "\r" + (rows > 0 ? "\u001b[" + rows + "A" : "") + "\u001b[J";
   }
 
-  /** Prints a line above. */
+  /** Prints a line above the live one. */
   synchronized void say(String line) {
     if (drawn > 0) {
       err.print(erase());

@@ -20,7 +20,7 @@ public final class RecentRate {
   private final Deque<Done> recent = new ArrayDeque<>();
   private long began;
 
-  /** Notes that so many steps are done. */
+  /** Records the number of steps done. */
   public void add(long step, long nanos) {
     if (recent.isEmpty()) {
       began = nanos;
@@ -43,7 +43,7 @@ public final class RecentRate {
     return all.next();
   }
 
-  /** Steps per second; NaN while too few are done to say. */
+  /** Steps per second; NaN until enough steps are done. */
   public double stepsPerSecond() {
     if (recent.isEmpty()
         || recent.getLast().nanos() - began < FIRST_NANOS

@@ -19,7 +19,7 @@ public final class RowProgress implements JobListener, AutoCloseable {
   private long lastLine;
 
   /**
-   * Progress that begins with the first rows.
+   * Progress that starts with the first rows.
    *
    * @param style how much to show
    * @param err where

@@ -9,6 +9,14 @@ package io.github.sae4j.cli.console;
 public final class Terminal {
   private Terminal() {}
 
+  /**
+   * Prints a line on stderr, with everything escaped that is not harmless. All that this program
+   * says there, but for its progress, goes through this.
+   */
+  public static void say(String line) {
+    System.err.println(harmless(line));
+  }
+
   /** Whether text can be printed unchanged. */
   public static boolean isHarmless(String text) {
     return text.codePoints().allMatch(Terminal::isHarmless);

@@ -94,11 +94,9 @@ public final class ActivationOptions {
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
   public void report(boolean quiet) {
-    files
-        .leftOut()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      taken().forEach((what, which) -> System.err.println(Terminal.harmless(what + ": " + which)));
+      taken().forEach((what, which) -> Terminal.say(what + ": " + which));
     }
   }
 
@@ -185,9 +183,9 @@ public final class ActivationOptions {
     }
     FiniteRows.Selected selected = FiniteRows.select(source);
     LeftOut leftOut = selected.leftOut();
-    leftOut.named().forEach(row -> System.err.println("sae4j: warning: left out: " + row));
+    leftOut.named().forEach(row -> Terminal.say("sae4j: warning: left out: " + row));
     if (leftOut.bad() > leftOut.named().size()) {
-      System.err.println("sae4j: warning: left out in all: " + leftOut.bad() + " rows");
+      Terminal.say("sae4j: warning: left out in all: " + leftOut.bad() + " rows");
     }
     return selected
         .rows()

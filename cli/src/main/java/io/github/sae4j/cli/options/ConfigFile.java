@@ -35,7 +35,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
    *
    * @param file the file
    * @param command the command whose options it may hold
-   * @param onTheLine arguments given besides, which win
+   * @param onTheLine arguments of the command line, which win
    * @throws ConfigException if it holds keys that are no options; names the file and all of them
    */
   public static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
@@ -57,7 +57,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
           file
               + " is a configuration of SAELens; taken: "
               + String.join(", ", members.keySet())
-              + "; ignored, for lack of such options: "
+              + "; left out, for lack of an option: "
               + String.join(", ", theirs.leftOut()));
     }
     Map<String, Object> training = new LinkedHashMap<>();

@@ -11,7 +11,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Rows of a job, all of them: results belong to rows by their number, so that none is left out. */
+/** All rows of a job: results are matched to rows by number, so none may be left out. */
 public final class RowFiles {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -29,18 +29,16 @@ public final class RowFiles {
       description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
   private String tensor;
 
-  /** Opens them, and says which tensors were taken. */
+  /** Opens them, and reports which tensors were taken. */
   public ActivationFiles open(boolean quiet) throws IOException {
     if (activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
     ActivationOptions.expectPaths(activations, spec);
     ActivationFiles files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    files
-        .leftOut()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      System.err.println(Terminal.harmless("activations: " + files.tensorTaken()));
+      Terminal.say("activations: " + files.tensorTaken());
     }
     return files;
   }

@@ -45,7 +45,7 @@ class ProgressTest {
     assertTrue(last.contains("loss 2.500 FVU 0.500 L0 4.0 dead 7"), shown);
   }
 
-  /** The longest that figures and numbers get, and what is usual. */
+  /** The longest figures and numbers, and usual ones. */
   @ParameterizedTest
   @CsvSource({
     "80, 166, 450, 12.3, loss 2.500 FVU 0.500 L0 32.0 dead 7",
@@ -72,7 +72,9 @@ class ProgressTest {
     }
   }
 
-  /** Each drawing asks for the width anew, and clears the rows that a narrower window made. */
+  /**
+   * Each drawing asks for the current width, and clears the rows that a narrower window wrapped.
+   */
   @Test
   void aWindowThatWasResizedIsNotSmeared() throws InterruptedException {
     int[] columns = {120};
@@ -91,7 +93,8 @@ class ProgressTest {
         narrow.endsWith("\r\u001b[1A\u001b[J ") || narrow.endsWith("\r\u001b[2A\u001b[J "), shown);
     for (String drawn : shown.split("\u001b\\[J")) {
       int most = drawn.startsWith(" 41%") || drawn.startsWith("100%") ? 49 : 119;
-      String[] rows = drawn.split("\r|\n", -1); // with the empty ones: a drawing may be one alone
+      String[] rows =
+          drawn.split("\r|\n", -1); // with empty rows, which may be a drawing of their own
       assertTrue(rows[0].length() <= most, drawn);
     }
   }

@@ -14,35 +14,34 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** Codes in files, rows numbered from 0. Read from one thread. */
+/** Codes in files, with rows numbered from 0. Not thread-safe. */
 public interface CodeSource extends Closeable {
   /** Number of rows. */
   long rows();
 
   /**
-   * Reads consecutive rows. Sources that are read from front to back take long for a row before the
-   * last one read.
+   * Reads consecutive rows. Sequential sources are slow for a row before the last one read.
    *
    * @param first first row
    * @param count how many
    * @param target receives them: {@code count} rows, latents ascending, values finite
-   * @throws BadFileException if they are not so
+   * @throws BadFileException if they are not
    * @throws IOException if reading fails
    */
   void read(long first, int count, SparseCodes target) throws IOException;
 
   /**
-   * Says which SAE's codes they must be: from then on latents are held against it.
+   * Sets the SAE that the codes belong to: from then on latents are checked against its size.
    *
    * @param dSae its number of latents
-   * @throws BadFileException if the files say another number
+   * @throws BadFileException if the files state another number
    */
   void expectLatents(int dSae) throws BadFileException;
 
-  /** What the codes are, for the record of a job: JSON values. */
+  /** Identifies the codes in the record of a job: JSON values. */
   Map<String, Object> identity() throws IOException;
 
-  /** What {@code encode} calls the files of shards. */
+  /** Names of the files of shards that {@code encode} writes. */
   Pattern SHARD = Pattern.compile(".+-([0-9]{5,})-of-([0-9]{5,})\\.(safetensors|jsonl)");
 
   /**
@@ -104,7 +103,7 @@ public interface CodeSource extends Closeable {
       if (!shard.matches()) {
         if (files.size() > 1) {
           throw new BadFileException(
-              file, "lies beside other codes and is no shard: name the file that is meant");
+              file, "lies beside other codes and is not a shard: name the file that is meant");
         }
         return;
       }

@@ -4,7 +4,7 @@ import java.util.Map;
 
 /** Names in files of codes. */
 public final class CodeTensors {
-  /** Where each row of compressed rows begins. */
+  /** The start of each row of compressed rows. */
   public static final String INDPTR = "indptr";
 
   /** The active latents. */
@@ -18,7 +18,7 @@ public final class CodeTensors {
 
   private CodeTensors() {}
 
-  /** What a file of codes says of itself. */
+  /** Metadata of a file of codes: the number of its first row, and of latents. */
   public static Map<String, String> metadata(long firstRow, int dSae) {
     return Map.of(FIRST_ROW, Long.toString(firstRow), D_SAE, Integer.toString(dSae));
   }

@@ -18,7 +18,7 @@ import java.util.Objects;
  * need not be 0.
  */
 final class JsonLinesCodes implements CodeSource {
-  /** No row of a sensible file comes near it. */
+  /** Far above any sensible row. */
   private static final int MOST_LINE = 1 << 28;
 
   private final FileSource file;

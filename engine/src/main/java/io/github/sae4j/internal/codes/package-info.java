@@ -1,5 +1,5 @@
 /**
- * Sparse codes in files: read, and what their tensors are called.
+ * Sparse codes in files: readers, and the names of their tensors.
  *
  * <p>Internal: not part of the API.
  */

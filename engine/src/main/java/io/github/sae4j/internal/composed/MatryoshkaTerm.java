@@ -114,7 +114,7 @@ final class MatryoshkaTerm implements ComposedTerm {
 
   @Override
   public void backward(Gradients total) {
-    // Done with the main term's, whose latents these are.
+    // With the main term's activation, whose latents these are.
   }
 
   @Override

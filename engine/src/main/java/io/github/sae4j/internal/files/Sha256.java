@@ -19,12 +19,12 @@ public final class Sha256 {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+      throw new AssertionError("every Java runtime has SHA-256", e);
     }
   }
 
   /**
-   * What a digest has come to.
+   * The value of a digest.
    *
    * @param digest reset by this
    * @return in hex

@@ -8,7 +8,7 @@ public sealed interface CodeFormat {
   /** {@code indices} and {@code values}, and {@code indptr} where rows differ in length. */
   record Safetensors() implements CodeFormat {}
 
-  /** One line of JSON a row. */
+  /** One line of JSON per row. */
   record JsonLines() implements CodeFormat {}
 
   /**

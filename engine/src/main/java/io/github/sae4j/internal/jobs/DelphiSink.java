@@ -104,7 +104,7 @@ final class DelphiSink implements Sink {
 
   @Override
   public void resume(ShardFile shard) {
-    // All is appended.
+    // Everything is appended.
   }
 
   @Override
@@ -259,7 +259,7 @@ final class DelphiSink implements Sink {
               + "' "
               + tensor.shape());
     }
-    file.readLongs(tensor, 0, 0); // of an integer type, or it says so
+    file.readLongs(tensor, 0, 0); // fails unless it is of an integer type
     return tensor;
   }
 }

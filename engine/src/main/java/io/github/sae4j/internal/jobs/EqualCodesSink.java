@@ -55,7 +55,7 @@ final class EqualCodesSink implements Sink {
 
   @Override
   public void resume(ShardFile shard) {
-    // Rows lie where their numbers say.
+    // The position of a row follows from its number.
   }
 
   @Override
@@ -68,6 +68,6 @@ final class EqualCodesSink implements Sink {
 
   @Override
   public void finish(ShardFile shard) {
-    // It is the file.
+    // The part is the file.
   }
 }

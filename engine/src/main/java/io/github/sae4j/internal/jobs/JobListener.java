@@ -1,15 +1,15 @@
 package io.github.sae4j.internal.jobs;
 
-/** Told how a job comes on. */
+/** Receives the progress of a job. */
 public interface JobListener {
-  /** Nobody. */
+  /** Ignores everything. */
   JobListener NONE = (done, rows) -> {};
 
   /**
    * Rows have been computed.
    *
-   * @param done how many of the shard's, those of earlier attempts with them
-   * @param rows how many the shard has
+   * @param done number of the shard's rows that are done, including earlier attempts
+   * @param rows number of rows of the shard
    */
   void rows(long done, long rows);
 

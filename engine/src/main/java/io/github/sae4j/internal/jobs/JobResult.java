@@ -4,21 +4,21 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * How a job ended.
+ * The result of a job.
  *
- * @param outcome what became of it
+ * @param outcome how the job ended
  * @param rows of the shard that are done
  * @param shardRows all rows of the shard
  * @param files the finished files; empty if it was stopped
  */
 public record JobResult(Outcome outcome, long rows, long shardRows, List<Path> files) {
-  /** What became of a job. */
+  /** How a job ended. */
   public enum Outcome {
-    /** It has been done now. */
+    /** It has been completed now. */
     DONE,
-    /** It was there already. */
+    /** It had already been completed. */
     FOUND,
-    /** It was asked to stop; the same job goes on from there. */
+    /** It was asked to stop; the same job continues from there. */
     STOPPED
   }
 

@@ -10,7 +10,7 @@ import java.util.OptionalLong;
  * @param output the folder for its files, created if missing
  * @param shard which of its parts
  * @param recordEvery rows after which progress is recorded; empty for every few seconds
- * @param listener told how it comes on
+ * @param listener receives the job's progress
  */
 public record JobSettings(
     Path output, Shard shard, OptionalLong recordEvery, JobListener listener) {

@@ -20,10 +20,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Files of rows through an SAE. Each job takes consecutive rows through, chunk by chunk, reading,
- * computing and writing at the same time; memory does not grow with the number of rows. What is
- * written depends on the SAE, the rows and the shard alone, byte for byte: not on the device (of
- * those that are exact), nor on how often the job was interrupted.
+ * Jobs that pass files of rows through an SAE: encode, decode, edit. A job processes consecutive
+ * rows chunk by chunk, reading, computing and writing at the same time; memory does not grow with
+ * the number of rows. The output depends only on the SAE, the rows and the shard, byte for byte:
+ * not on the (exact) device, nor on how often the job was interrupted.
  */
 public final class Jobs {
   /** Values of a chunk's rows: 16 MiB. */
@@ -33,7 +33,7 @@ public final class Jobs {
   private static final int FEWEST_ROWS = 16;
   private static final int SOME_LATENTS = 64;
 
-  /** Between two records of progress, each of which waits for the disk. */
+  /** Time between two records of progress, each of which waits for the disk. */
   private static final long RECORD_NANOS = 5_000_000_000L;
 
   private Jobs() {}
@@ -128,11 +128,11 @@ public final class Jobs {
   }
 
   /**
-   * Edits latents of rows, the error kept.
+   * Edits latents of rows and keeps the error.
    *
    * @param sae the SAE
    * @param source rows of width {@code d_in}
-   * @param targets of a transcoder the rows that its output stands for
+   * @param targets for a transcoder, the rows that its output approximates
    * @param edits what to do to which latents
    * @param settings where, and which shard
    * @return how it ended
@@ -155,8 +155,8 @@ public final class Jobs {
         sae.config().transcoder() == targets.isPresent(),
         "targets",
         sae.config().transcoder()
-            ? "the rows that the transcoder's output stands for"
-            : "none with an autoencoder, which is edited as it stands",
+            ? "the rows that the transcoder's output approximates"
+            : "none with an autoencoder, which edits its input",
         targets.isPresent() ? "some" : "none");
     if (targets.isPresent()) {
       expectWidth("targets", targets.get(), sae.config().dOut());
@@ -206,7 +206,7 @@ public final class Jobs {
     Shapes.expect(source.rows() == rows, name, rows + " rows", source.rows());
   }
 
-  /** A job that is about to run. */
+  /** A job, ready to run. */
   private record Job(
       JobSettings settings,
       Path folder,

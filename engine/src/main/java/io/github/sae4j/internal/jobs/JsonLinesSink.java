@@ -13,7 +13,7 @@ import java.util.Map;
  * needs. Latents of value 0, as TopK with ReLU may hold, are not active and are left out.
  */
 final class JsonLinesSink implements Sink {
-  /** Characters after which a piece is written. */
+  /** Characters that are buffered before they are written. */
   private static final int PIECE = 1 << 18;
 
   private final String file;
@@ -45,7 +45,7 @@ final class JsonLinesSink implements Sink {
 
   @Override
   public void resume(ShardFile shard) {
-    // All is appended.
+    // Everything is appended.
   }
 
   @Override
@@ -72,6 +72,6 @@ final class JsonLinesSink implements Sink {
 
   @Override
   public void finish(ShardFile shard) {
-    // It is the file.
+    // The part is the file.
   }
 }

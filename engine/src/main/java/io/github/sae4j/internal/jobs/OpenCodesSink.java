@@ -12,8 +12,8 @@ import java.util.Map;
 
 /**
  * Codes of rows that hold any number of latents, in compressed rows: {@code indptr} I64 {@code
- * [rows + 1]}, {@code indices} I32 and {@code values} F32. Their number is known at the end: until
- * then each tensor is a part of its own.
+ * [rows + 1]}, {@code indices} I32 and {@code values} F32. Their number is only known at the end;
+ * until then each tensor is a part of its own.
  */
 final class OpenCodesSink implements Sink {
   private final String file;
@@ -56,7 +56,7 @@ final class OpenCodesSink implements Sink {
 
   @Override
   public void resume(ShardFile shard) {
-    // All is appended.
+    // Everything is appended.
   }
 
   @Override

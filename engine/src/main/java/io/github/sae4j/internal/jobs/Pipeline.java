@@ -32,7 +32,7 @@ final class Pipeline {
   }
 
   /**
-   * Takes rows through.
+   * Processes rows.
    *
    * @param memory holds the slots
    * @param first first row
@@ -40,7 +40,7 @@ final class Pipeline {
    * @param chunk rows of a chunk
    * @param stop asked before each chunk
    * @return the row after the last that was written: {@code end} unless stopped
-   * @throws IOException if a step fails; what was written before stands
+   * @throws IOException if a step fails; what was written before is kept
    */
   long run(OffHeap memory, long first, long end, int chunk, BooleanSupplier stop)
       throws IOException {
@@ -53,7 +53,7 @@ final class Pipeline {
       slots.add(work.slot(memory, chunk));
       written.add(null);
     }
-    // Closing waits for what is running: nothing touches the memory afterwards.
+    // Closing waits for running steps, so that nothing uses the memory afterwards.
     try (ExecutorService reading = thread("sae4j-reader");
         ExecutorService writing = thread("sae4j-writer")) {
       Future<Void> read = reading.submit(reader(slots.get(0), null, first, end));
@@ -105,7 +105,7 @@ final class Pipeline {
         });
   }
 
-  /** Waits for a step, whatever interrupts say: what stops a job is asked for between chunks. */
+  /** Waits for a step, ignoring interrupts: a job is stopped between chunks. */
   private static void get(Future<Void> step) throws IOException {
     boolean interrupted = false;
     try {

@@ -50,7 +50,7 @@ final class RowsSink implements Sink {
 
   @Override
   public void resume(ShardFile shard) {
-    // Rows lie where their numbers say.
+    // The position of a row follows from its number.
   }
 
   @Override
@@ -62,6 +62,6 @@ final class RowsSink implements Sink {
 
   @Override
   public void finish(ShardFile shard) {
-    // It is the file.
+    // The part is the file.
   }
 }

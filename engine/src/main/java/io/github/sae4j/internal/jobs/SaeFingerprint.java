@@ -13,8 +13,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 
 /**
- * What an SAE computes, as a hash: of what it is configured to do and of all its weights as loaded,
- * whatever files they came from. Metadata plays no part.
+ * A hash of what an SAE computes: its configuration and all its weights as loaded, independent of
+ * file formats and metadata.
  */
 final class SaeFingerprint {
   private final MessageDigest digest = Sha256.digest();

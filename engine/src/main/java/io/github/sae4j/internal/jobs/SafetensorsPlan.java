@@ -11,9 +11,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Where everything lies in a safetensors file whose bytes somebody else writes: for files that grow
- * while a job runs and that it takes up again. Element types are named as in the file; tensors lie
- * in the order given, which is best from wide elements to narrow ones, so that each is aligned.
+ * The layout of a safetensors file whose content is written separately, for files that grow while a
+ * job runs and that a resumed job continues. Element types are named as in the file; tensors are in
+ * the given order, which is best from wide elements to narrow ones, so that each is aligned.
  */
 final class SafetensorsPlan {
   /**
@@ -78,7 +78,7 @@ final class SafetensorsPlan {
     positions.replaceAll((name, position) -> position + header.length);
   }
 
-  /** What comes before the tensors. */
+  /** The bytes before the tensors. */
   byte[] header() {
     return header.clone();
   }

@@ -6,8 +6,8 @@ import java.util.Locale;
  * One of several parts of a job that may run anywhere and in any order: consecutive rows, numbers
  * of rows differing by at most one.
  *
- * @param number which, from 1
- * @param count of how many
+ * @param number number of the part, from 1
+ * @param count number of parts
  */
 public record Shard(int number, int count) {
   /** The whole job. */
@@ -22,11 +22,11 @@ public record Shard(int number, int count) {
   }
 
   /**
-   * Reads a shard as it stands on a command line.
+   * Parses a shard in the notation of the command line.
    *
    * @param text {@code i/n}, i from 1
    * @return the shard
-   * @throws IllegalArgumentException if it is no shard
+   * @throws IllegalArgumentException if it is not a shard
    */
   public static Shard parse(String text) {
     String[] parts = text.split("/", -1);
@@ -67,7 +67,7 @@ public record Shard(int number, int count) {
   /**
    * The name of its file, without suffix.
    *
-   * @param stem what the files of all shards begin with
+   * @param stem common prefix of the files of all shards
    * @return for instance {@code codes-00002-of-00004}; the bare stem where there is one shard
    */
   public String name(String stem) {

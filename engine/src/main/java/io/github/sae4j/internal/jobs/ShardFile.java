@@ -22,11 +22,11 @@ import java.util.Map;
 import java.util.stream.Stream;
 
 /**
- * The files of one shard while they are made. They grow as parts in a folder of their own, {@code
- * .NAME.partial}, with a record of how far they have come that is never ahead of them: whatever
- * kills the process, the next one cuts the parts back to the record and goes on. Finished files are
- * renamed to where they belong; last comes {@code NAME.json}, the manifest: what was asked for, and
- * size and SHA-256 of every file. Who asks for the same again finds it done.
+ * The files of one shard under construction. They grow as parts in a folder of their own, {@code
+ * .NAME.partial}, with a record of progress that is never ahead of them: if the process dies, the
+ * next one truncates the parts to the record and continues. Finished files are renamed to their
+ * destination; the manifest {@code NAME.json} comes last: the request, and size and SHA-256 of
+ * every file. The same request then finds the shard done.
  *
  * <p>Part files are written by one thread at a time.
  */
@@ -62,14 +62,14 @@ final class ShardFile implements Closeable {
   }
 
   /**
-   * Whether the shard is there already.
+   * Whether the shard is already done.
    *
    * @param folder where its files belong
    * @param name of the shard
    * @param request what is asked for: JSON values
    * @param sink names the files
    * @return true if the manifest has this request and the files have not changed since; false if
-   *     there is nothing, or what there was is damaged
+   *     nothing exists or it is damaged
    * @throws IOException if files of another request, or of somebody else, are in the way
    */
   static boolean isDone(Path folder, String name, Map<String, Object> request, Sink sink)
@@ -101,7 +101,7 @@ final class ShardFile implements Closeable {
     return found.get("files") instanceof Map<?, ?> files && intact(folder, files);
   }
 
-  /** What differs first, in words. */
+  /** Describes the first difference. */
   private static String difference(Object before, Map<?, ?> now) {
     if (before instanceof Map<?, ?> members) {
       for (Map.Entry<?, ?> member : now.entrySet()) {
@@ -131,13 +131,13 @@ final class ShardFile implements Closeable {
   }
 
   /**
-   * Opens a shard that is not done, to begin it or to go on.
+   * Opens a shard that is not done, to start or continue it.
    *
    * @param folder where its files belong; created if missing
    * @param name of the shard
    * @param request what is asked for: JSON values
    * @param sink writes the files
-   * @throws IOException if another process is at it, or the folder cannot be written
+   * @throws IOException if another process is writing it, or the folder cannot be written
    */
   static ShardFile open(Path folder, String name, Map<String, Object> request, Sink sink)
       throws IOException {
@@ -159,7 +159,7 @@ final class ShardFile implements Closeable {
     }
   }
 
-  /** Continues what a record describes; false if there is none, or of another request. */
+  /** Continues from the record; false if there is none, or it is of another request. */
   private boolean takeUp() throws IOException {
     Path record = partial.resolve(RECORD);
     if (!Files.exists(record)) {
@@ -206,7 +206,7 @@ final class ShardFile implements Closeable {
     }
     for (Path entry : entries()) {
       String left = entry.getFileName().toString();
-      // What was begun after the record.
+      // Parts that were started after the record.
       if (!parts.containsKey(left) && !left.equals(RECORD) && !left.equals(FolderLock.NAME)) {
         Files.deleteIfExists(entry);
       }
@@ -235,7 +235,7 @@ final class ShardFile implements Closeable {
     }
   }
 
-  /** Rows that are safe, counted from the shard's first. */
+  /** Rows that are safely on disk, counted from the shard's first. */
   long rows() {
     return rows;
   }
@@ -278,7 +278,7 @@ final class ShardFile implements Closeable {
     }
   }
 
-  /** Records that the parts hold so many rows, once they have reached the disk. */
+  /** Syncs the parts, then records the number of rows that they hold. */
   void record(long rowsDone) throws IOException {
     for (DiskFile part : parts.values()) {
       part.force();
@@ -296,7 +296,7 @@ final class ShardFile implements Closeable {
   }
 
   /**
-   * Makes a safetensors file of parts.
+   * Assembles a safetensors file from parts.
    *
    * @param file its name
    * @param plan where its tensors lie
@@ -324,7 +324,7 @@ final class ShardFile implements Closeable {
     DiskFile.write(partial.resolve(file), text);
   }
 
-  /** Makes the files, puts them where they belong and writes the manifest. */
+  /** Finishes the files, moves them to their destination and writes the manifest. */
   Map<String, Object> finish() throws IOException {
     Map<String, Object> files;
     if (assembled) {

@@ -4,26 +4,26 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 
-/** The form in which a job's results are written; from one thread, rows in order. */
+/** Writes a job's results in some format; called from one thread, with rows in order. */
 interface Sink {
-  /** What tells this form from others, for the record of what was asked for. */
+  /** Identifies the format in the record of a request. */
   Map<String, Object> describe();
 
-  /** Names of the files that there will be. */
+  /** Names of the final files. */
   List<String> files();
 
-  /** Begins the parts of a new file. */
+  /** Creates the parts of a new file. */
   void begin(ShardFile file) throws IOException;
 
-  /** Goes on after what a file's parts hold already. */
+  /** Continues after the current content of a file's parts. */
   void resume(ShardFile file) throws IOException;
 
   /** Writes the results of a chunk. */
   void write(ShardFile file, Slot slot) throws IOException;
 
   /**
-   * Makes the files of their parts, under their names in the folder of the parts; a part of a
-   * file's name is that file.
+   * Assembles the files from their parts, in the folder of the parts; a part that has a file's name
+   * is that file.
    */
   void finish(ShardFile file) throws IOException;
 }

@@ -3,9 +3,9 @@ package io.github.sae4j.internal.jobs;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 
-/** Room for a chunk of rows on its way through a job; what a job does not need is null. */
+/** Buffers for a chunk of rows; those that a job does not need are null. */
 final class Slot {
-  /** Rows that the room is for. */
+  /** Capacity in rows. */
   final int room;
 
   private final Matrix x;
@@ -19,7 +19,7 @@ final class Slot {
    * A slot.
    *
    * @param x input rows {@code [room, d_in]}
-   * @param target rows that outputs stand for {@code [room, d_out]}
+   * @param target target rows of the outputs {@code [room, d_out]}
    * @param out output rows {@code [room, d_out]}
    * @param codes their codes
    */
@@ -31,7 +31,7 @@ final class Slot {
     this.codes = codes;
   }
 
-  /** Says which rows come next. */
+  /** Sets the next rows. */
   void take(long firstRow, int rows) {
     first = firstRow;
     count = rows;
@@ -42,7 +42,7 @@ final class Slot {
     return first;
   }
 
-  /** How many rows there are. */
+  /** Number of rows. */
   int count() {
     return count;
   }

@@ -1,6 +1,5 @@
 /**
- * Files of rows through an SAE: encoded, decoded, edited; by shards, in constant memory, taken up
- * again where they were interrupted.
+ * Jobs that encode, decode or edit files of rows: in shards, in constant memory, resumable.
  *
  * <p>Internal: not part of the API.
  */

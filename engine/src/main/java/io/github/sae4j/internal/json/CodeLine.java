@@ -10,8 +10,8 @@ import java.util.Arrays;
 
 /**
  * One row's sparse code as a line of JSON, {@code {"row": 0, "features": {"17": 0.42}}}: written
- * with all digits that a float needs, read back to the same bits. An instance belongs to one thread
- * and is used for line after line.
+ * with all digits that a float needs, read back to the same bits. Not thread-safe; an instance is
+ * reused for every line.
  */
 public final class CodeLine {
   private static final int MOST_DIGITS = 10;
@@ -97,7 +97,7 @@ public final class CodeLine {
       if (!token.isNumeric()) {
         expect(false, source, number, "feature " + name + ": a number");
       }
-      // From the digits: through a double it would be rounded twice.
+      // From the digits: via a double it would be rounded twice.
       float value = Float.parseFloat(parser.getText());
       if (!Float.isFinite(value)) {
         expect(false, source, number, "feature " + name + ": a finite float");
@@ -114,7 +114,7 @@ public final class CodeLine {
     count = at;
   }
 
-  /** The number that a name is; −1 if it is none of an int. */
+  /** The number that a name spells; −1 if it is not that of an int. */
   private static int feature(String name) {
     if (name.isEmpty() || name.length() > MOST_DIGITS) {
       return -1;

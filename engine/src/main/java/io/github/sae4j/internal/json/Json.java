@@ -254,7 +254,7 @@ public final class Json {
     return FACTORY.createParser(text);
   }
 
-  /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
+  /** Decodes strictly; Jackson's own decoders accept overlong forms and surrogates. */
   public static String decode(Path source, byte[] utf8) throws BadFileException {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();

@@ -58,20 +58,12 @@ public final class JsonObject {
     return new JsonObject(path, Json.readForeignObject(path, MAX_BYTES));
   }
 
-  /**
-   * Where the members come from.
-   *
-   * @return the file
-   */
+  /** {@return the file that the members come from} */
   public Path path() {
     return path;
   }
 
-  /**
-   * All members.
-   *
-   * @return JSON values by name, in the order of the file
-   */
+  /** {@return all members, JSON values by name in the order of the file} */
   public Map<String, Object> members() {
     return members;
   }

@@ -110,11 +110,7 @@ public final class TensorFile implements Closeable {
     return lower.endsWith(".pt") || lower.endsWith(".pth");
   }
 
-  /**
-   * The file itself.
-   *
-   * @return its path as opened
-   */
+  /** {@return the path of the file, as opened} */
   public Path path() {
     return path;
   }

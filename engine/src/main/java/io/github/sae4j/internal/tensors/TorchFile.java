@@ -134,7 +134,7 @@ public final class TorchFile implements Closeable {
   }
 
   /**
-   * Whether a file is a zip of torch: it has a pickle in a folder of its own.
+   * Whether a file is a zip archive of torch: its pickle is in a folder.
    *
    * @param damaged what to take a zip for that cannot be listed, whose reader says what is wrong
    */

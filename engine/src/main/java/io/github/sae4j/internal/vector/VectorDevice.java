@@ -109,11 +109,7 @@ public final class VectorDevice implements Device {
     composed = new ComposedEncoding(this);
   }
 
-  /**
-   * Width of the vectors that run.
-   *
-   * @return bits
-   */
+  /** {@return the width of the vectors that run, in bits} */
   public static int vectorBits() {
     return Vectors.SPECIES.vectorBitSize();
   }
@@ -277,7 +273,7 @@ public final class VectorDevice implements Device {
           for (int slot = 0; slot < codes.length(b); slot += CHUNK) {
             int count = Math.min(CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
-            RowArithmetic.dots(s.a, 0, s.b, count, padded, s.c, 0);
+            RowArithmetic.dots(s.a, 0, s.b, 0, count, padded, s.c, 0);
             for (int i = 0; i < count; i++) {
               boolean open = !gated || codes.value(b, slot + i) > 0;
               out.set(0, codes.start(b) + slot + i, open ? s.c[i] : 0f);

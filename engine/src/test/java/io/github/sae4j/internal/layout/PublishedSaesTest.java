@@ -33,7 +33,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every published layout, read and held against the numbers of its own library: activations and
+ * Every published layout, read and compared with the numbers of its own library: activations and
  * reconstructions to 1e-5, the same latents selected. The README beside the files says what made
  * them.
  */

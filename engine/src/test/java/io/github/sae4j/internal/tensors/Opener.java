@@ -14,13 +14,13 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** A process with little memory that opens a file; for {@link SmallMemoryTest}. */
-final class Opener {
+public final class Opener {
   private static final int PIECE = 1 << 16;
 
   private Opener() {}
 
   /**
-   * @param args what to do (open, json, forward, back, activations), and the file
+   * @param args what to do (open, json, forward, back, activations, umlaut), and the file
    */
   public static void main(String[] args) throws IOException {
     Path path = Path.of(args[1]);
@@ -34,6 +34,7 @@ final class Opener {
         case "json" -> System.out.println("read " + (Json.read(path, 1 << 30) != null));
         case "forward" -> forward(path);
         case "activations" -> activations(path);
+        case "umlaut" -> umlaut(args[1]);
         default -> back(path);
       }
     } catch (BadFileException e) {
@@ -67,6 +68,16 @@ final class Opener {
       System.out.println("rows " + files.rows());
       TrainingData.of(files, Optional.empty(), 0.05);
       System.out.println("any order");
+    }
+  }
+
+  /** Opens a file in a folder by a name that plain ASCII cannot say. */
+  private static void umlaut(String folder) throws IOException {
+    List<String> spec = List.of(folder + "/gr\u00f6\u00dfe.npy");
+    try (ActivationFiles files = ActivationFiles.open(spec, Optional.empty())) {
+      System.out.println("rows " + files.rows());
+    } catch (IllegalArgumentException e) {
+      System.out.println("no path: " + e.getMessage());
     }
   }
 

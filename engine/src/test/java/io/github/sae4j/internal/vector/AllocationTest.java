@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
@@ -196,6 +198,35 @@ class AllocationTest {
               long bytes = allocatedBy(kernel);
               assertTrue(bytes <= FEW, name + " allocates " + bytes + " bytes a call");
             });
+      }
+    }
+  }
+
+  @Test
+  void encodingWithoutAKernelAllocatesNothing() {
+    float[] each = new float[D_SAE];
+    Arrays.fill(each, 0.5f);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Matrix x = fill(memory.matrix(3, D_IN));
+      SparseCodes codes = memory.codes(3, D_SAE);
+      EncoderWeights encoder =
+          new EncoderWeights(
+              fill(memory.matrix(D_SAE, D_IN)),
+              fill(memory.vector(D_SAE)),
+              fill(memory.vector(D_IN)),
+              null);
+      for (Activation activation :
+          List.of(
+              Threshold.RELU,
+              Threshold.jumpRelu(each),
+              Threshold.gated(new Threshold.Magnitude(each, each)),
+              new Ranked(Ranked.Scope.GROUP, K, Ranked.Order.VALUE, Relu.AFTER),
+              new Ranked(Ranked.Scope.ROW, K, Ranked.Order.MAGNITUDE, Relu.NONE))) {
+        try (Encoder prepared = device.encoder(encoder, activation)) {
+          long bytes = allocatedBy(() -> prepared.encode(x, codes));
+          assertTrue(bytes <= FEW, activation + " allocates " + bytes + " bytes a call");
+        }
       }
     }
   }

@@ -2,6 +2,7 @@ package io.github.sae4j.tornado.graph;
 
 import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
+import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -24,7 +25,23 @@ public final class EncodeTasks {
    * @return at least 1
    */
   public static int tileRows(int rows, int n) {
-    return Math.clamp(TILE_ELEMENTS / n, 1, Math.max(1, rows));
+    int most = Math.clamp(TILE_ELEMENTS / n, 1, Math.max(1, rows));
+    // All tiles alike but the last one, which has whole tiles of the product too if they fit.
+    int tiles = Math.max(1, (rows + most - 1) / most);
+    int even = Math.max(1, (rows + tiles - 1) / tiles);
+    int whole = (even + ProductKernels.TILE - 1) / ProductKernels.TILE * ProductKernels.TILE;
+    return whole <= most ? whole : even;
+  }
+
+  /**
+   * Elements of a tile's maxima.
+   *
+   * @param rows rows of the batch
+   * @param n number of latents
+   * @return rows of a tile times the product's tiles of a row
+   */
+  public static long maxima(int rows, int n) {
+    return (long) tileRows(rows, n) * ProductKernels.tiles(n);
   }
 
   /**
@@ -38,6 +55,8 @@ public final class EncodeTasks {
    * @param map the latents to encode, or null for all
    * @param columns slot of the number of latents to encode
    * @param pre scratch {@code [tileRows, n]}
+   * @param maxima scratch {@code [tileRows, ProductKernels.tiles(n)]}, or null if nothing but
+   *     {@code pre} is at hand
    * @param rows most rows of a batch
    * @param n number of latents
    * @param d width of the input
@@ -51,6 +70,7 @@ public final class EncodeTasks {
       IntArray map,
       int columns,
       FloatArray pre,
+      FloatArray maxima,
       int rows,
       int n,
       int d) {}
@@ -86,6 +106,16 @@ public final class EncodeTasks {
     int tileRows = tileRows(encoder.rows(), encoder.n());
     int mapped = encoder.map() == null ? 0 : 1;
     IntArray map = mapped == 1 ? encoder.map() : encoder.control();
+    int mode = choices[0].mode();
+    if (List.of(choices).stream().anyMatch(choice -> choice.mode() != mode)) {
+      throw new IllegalArgumentException("selections from the same values rank them alike");
+    }
+    int flags =
+        ProductKernels.BIASED
+            | ProductKernels.RANKED
+            | (mapped == 1 ? ProductKernels.MAPPED : 0)
+            | (encoder.scale() == null ? 0 : ProductKernels.SCALED)
+            | (mode == SelectionKernels.RELU_BEFORE ? ProductKernels.RELU_BEFORE : 0);
     for (int from = 0; from < encoder.rows(); from += tileRows) {
       graph
           .tasks()
@@ -98,7 +128,9 @@ public final class EncodeTasks {
               encoder.wEnc(),
               encoder.bEnc(),
               map,
+              encoder.scale() == null ? encoder.bEnc() : encoder.scale(),
               encoder.pre(),
+              encoder.maxima(),
               encoder.d(),
               from,
               tileRows,
@@ -108,8 +140,7 @@ public final class EncodeTasks {
               encoder.d(),
               encoder.n(),
               encoder.columns(),
-              mapped,
-              1);
+              flags);
       for (Choice choice : choices) {
         select(graph, encoder, choice, from, tileRows);
       }
@@ -137,6 +168,7 @@ public final class EncodeTasks {
             graph.context(),
             encoder.control(),
             encoder.pre(),
+            encoder.maxima() == null ? encoder.pre() : encoder.maxima(),
             scaled == 1 ? encoder.scale() : encoder.pre(),
             mapped == 1 ? encoder.map() : encoder.control(),
             choice.indices(),
@@ -151,6 +183,7 @@ public final class EncodeTasks {
             encoder.columns(),
             choice.codes(),
             scaled,
-            mapped);
+            mapped,
+            encoder.maxima() == null ? 0 : 1);
   }
 }

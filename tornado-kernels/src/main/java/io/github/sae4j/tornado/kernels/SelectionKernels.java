@@ -10,6 +10,12 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * per row finds the k-th greatest ranked value by bisection on the value (float bits cannot be read
  * in a kernel), takes all that are greater, and of those equal to it the first in index order.
  *
+ * <p>Where the greatest rank of each 128 columns is known, and there are k of them, most of a row
+ * need not be read: at least k values reach the k-th greatest of these, so the k greatest do.
+ * Values that reach a bound not much below it come from few columns; they are put together in local
+ * memory, and each counts those before it in the order. If they are too many there, as where most
+ * are tied, the bisection takes the whole row as before.
+ *
  * <p>Bisection keeps lo and hi with {@code count(> lo) >= k > count(> hi)}. It ends when a middle
  * value has exactly k above it, or when no float lies between lo and hi: then hi is the k-th
  * greatest. All comparisons are IEEE comparisons, so -0 equals +0. Only counts pass between
@@ -18,6 +24,14 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 public final class SelectionKernels {
   /** Work-items per row. */
   public static final int GROUP = 128;
+
+  /** Values of a work-item, and of its group, that may reach the bound. */
+  private static final int SLOTS = 8;
+
+  private static final int CANDIDATES = SLOTS * GROUP;
+
+  /** Halvings after which a bound is good enough. */
+  private static final int MOST_HALVINGS = 16;
 
   /** Work-items of the kernel that looks through a batch, one group. */
   public static final int SCAN = 256;
@@ -53,6 +67,8 @@ public final class SelectionKernels {
    * @param control holds the batch's rows and, in the slots {@code columns} and {@code codes}, the
    *     numbers of values and of codes of a row
    * @param values {@code [most, stride]}
+   * @param maxima as {@link ProductKernels#product} leaves them {@code [most, tiles(stride)]}, if
+   *     {@code bounded} is 1
    * @param scale ranks are value times scale[latent], if {@code scaled} is 1
    * @param map latent of column j, if {@code mapped} is 1; else j
    * @param indices receives latents {@code [rows, capacity]}, ascending
@@ -65,6 +81,7 @@ public final class SelectionKernels {
       KernelContext context,
       IntArray control,
       FloatArray values,
+      FloatArray maxima,
       FloatArray scale,
       IntArray map,
       IntArray indices,
@@ -79,11 +96,16 @@ public final class SelectionKernels {
       int columns,
       int codes,
       int scaled,
-      int mapped) {
+      int mapped,
+      int bounded) {
     int[] counts = context.allocateIntLocalArray(GROUP);
     int[] equals = context.allocateIntLocalArray(GROUP);
     float[] highs = context.allocateFloatLocalArray(GROUP);
     float[] lows = context.allocateFloatLocalArray(GROUP);
+    float[] slotRanks = context.allocateFloatLocalArray(CANDIDATES);
+    int[] slotColumns = context.allocateIntLocalArray(CANDIDATES);
+    float[] ranks = context.allocateFloatLocalArray(CANDIDATES);
+    int[] places = context.allocateIntLocalArray(CANDIDATES);
     int lane = context.localIdx;
     int tileRow = context.groupIdx;
     int row = from + tileRow;
@@ -99,6 +121,163 @@ public final class SelectionKernels {
       return;
     }
     int base = tileRow * stride;
+
+    int tiles = ProductKernels.tiles(n);
+    int firstTile = tileRow * ProductKernels.tiles(stride);
+    int search = 0;
+    if (bounded == 1) {
+      search = k <= tiles ? 1 : 0;
+    }
+    if (search == 1) {
+      // Sums and extremes over the group are written out, because TornadoVM 5.2.0 knows a local
+      // array only in the method that allocates it.
+      float top = maxima.get(firstTile);
+      float bottom = top;
+      int infinite = 0;
+      for (int tile = lane; tile < tiles; tile += GROUP) {
+        float greatest = maxima.get(firstTile + tile);
+        infinite += 1 - finite(greatest);
+        top = greatest > top ? greatest : top;
+        bottom = greatest < bottom ? greatest : bottom;
+      }
+      counts[lane] = infinite;
+      highs[lane] = top;
+      lows[lane] = bottom;
+      context.localBarrier();
+      for (int half = GROUP / 2; half > 0; half >>= 1) {
+        if (lane < half) {
+          counts[lane] += counts[lane + half];
+          float otherTop = highs[lane + half];
+          float otherBottom = lows[lane + half];
+          if (otherTop > highs[lane]) {
+            highs[lane] = otherTop;
+          }
+          if (otherBottom < lows[lane]) {
+            lows[lane] = otherBottom;
+          }
+        }
+        context.localBarrier();
+      }
+      infinite = counts[0];
+      top = highs[0];
+      bottom = lows[0];
+      context.localBarrier();
+      if (infinite > 0) {
+        search = 0;
+      }
+      if (search == 1) {
+        // At least k tiles reach the bound, and not many more if it can be helped.
+        float bound = bottom;
+        float middle = bottom * 0.5f + top * 0.5f;
+        int halvings = 0;
+        int open = middle > bound ? 1 : 0;
+        while (open == 1) {
+          int mine = 0;
+          for (int tile = lane; tile < tiles; tile += GROUP) {
+            mine += maxima.get(firstTile + tile) >= middle ? 1 : 0;
+          }
+          counts[lane] = mine;
+          context.localBarrier();
+          for (int half = GROUP / 2; half > 0; half >>= 1) {
+            if (lane < half) {
+              counts[lane] += counts[lane + half];
+            }
+            context.localBarrier();
+          }
+          int count = counts[0];
+          context.localBarrier();
+          if (count >= k) {
+            bound = middle;
+          } else {
+            top = middle;
+          }
+          halvings++;
+          middle = bound * 0.5f + top * 0.5f;
+          int over = middle > bound ? 1 : 0;
+          int under = middle < top ? 1 : 0;
+          int more = halvings < MOST_HALVINGS ? 1 : 0;
+          int reached = count >= k ? 1 : 0;
+          int enough = reached & (count <= k + k / 4 ? 1 : 0);
+          open = over & under & more & (1 - enough);
+        }
+
+        int mine = 0;
+        for (int tile = 0; tile < tiles; tile++) {
+          if (maxima.get(firstTile + tile) >= bound) {
+            int j = tile * ProductKernels.TILE + lane;
+            if (j < n) {
+              float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+              if (ranked >= bound) {
+                if (mine < SLOTS) {
+                  slotRanks[mine * GROUP + lane] = ranked;
+                  slotColumns[mine * GROUP + lane] = j;
+                }
+                mine++;
+              }
+            }
+          }
+        }
+        counts[lane] = mine;
+        context.localBarrier();
+        int total = 0;
+        int before = 0;
+        int overflows = 0;
+        for (int other = 0; other < GROUP; other++) {
+          int count = counts[other];
+          if (other < lane) {
+            before += count;
+          }
+          total += count;
+          overflows += count > SLOTS ? 1 : 0;
+        }
+        if (overflows > 0) {
+          search = 0;
+        }
+        if (search == 1) {
+          for (int slot = 0; slot < mine; slot++) {
+            ranks[before + slot] = slotRanks[slot * GROUP + lane];
+            places[before + slot] = slotColumns[slot * GROUP + lane];
+          }
+          context.localBarrier();
+          // The k first in the order; slots are free by now.
+          for (int one = lane; one < total; one += GROUP) {
+            float ranked = ranks[one];
+            int j = places[one];
+            int better = 0;
+            for (int other = 0; other < total; other++) {
+              float otherRank = ranks[other];
+              int greater = otherRank > ranked ? 1 : 0;
+              int equal = otherRank == ranked ? 1 : 0;
+              int earlier = places[other] < j ? 1 : 0;
+              better += greater | (equal & earlier);
+            }
+            slotColumns[one] = better < k ? 1 : 0;
+          }
+          context.localBarrier();
+          for (int one = lane; one < total; one += GROUP) {
+            if (slotColumns[one] == 1) {
+              int j = places[one];
+              int at = row * capacity;
+              for (int other = 0; other < total; other++) {
+                int earlier = places[other] < j ? 1 : 0;
+                at += slotColumns[other] & earlier;
+              }
+              float value = values.get(base + j);
+              if (mode != SIGNED) {
+                value = value > 0f ? value : 0f;
+              }
+              indices.set(at, latent(map, j, mapped));
+              selected.set(at, value);
+            }
+          }
+          if (lane == 0) {
+            badIndex.set(row, -1);
+          }
+          return;
+        }
+        context.localBarrier();
+      }
+    }
 
     // The first value that is not finite, and the range of the ranks.
     int bad = n;
@@ -157,8 +336,6 @@ public final class SelectionKernels {
     }
 
     // Bisection, from the least value on: if fewer than k are above it, it is the k-th greatest.
-    // The sum over the group is written out, because TornadoVM 5.2.0 knows a local array only in
-    // the method that allocates it.
     float middle = lo;
     int open = 1;
     while (open == 1) {

@@ -47,7 +47,10 @@ public final class ProductLaunches {
                   right,
                   right,
                   control,
+                  right,
                   result,
+                  // No maxima; not the result itself, or TornadoVM 5.2.0 loops for ever.
+                  right,
                   inner,
                   0,
                   m,
@@ -57,7 +60,6 @@ public final class ProductLaunches {
                   transposeB ? inner : 1,
                   q,
                   StepControl.LATENTS,
-                  0,
                   0);
         },
         List.of(a.segment(), b.segment()),

@@ -69,6 +69,7 @@ public final class SelectionLaunches {
           FloatArray input = centered ? kernel.scratch("x - b_dec", x.size()) : batch;
           FloatArray pre =
               kernel.scratch("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
+          FloatArray maxima = kernel.scratch("greatest ranks", EncodeTasks.maxima(rows, n));
           IntArray control = kernel.control(rows, n, k);
           kernel.send();
           if (centered) {
@@ -87,7 +88,18 @@ public final class SelectionLaunches {
           EncodeTasks.add(
               kernel.graph(),
               new EncodeTasks.Encoder(
-                  control, input, wEnc, bEnc, scale, null, StepControl.LATENTS, pre, rows, n, d),
+                  control,
+                  input,
+                  wEnc,
+                  bEnc,
+                  scale,
+                  null,
+                  StepControl.LATENTS,
+                  pre,
+                  maxima,
+                  rows,
+                  n,
+                  d),
               choice);
         },
         arguments,
@@ -155,7 +167,18 @@ public final class SelectionLaunches {
           EncodeTasks.select(
               kernel.graph(),
               new EncodeTasks.Encoder(
-                  control, null, null, null, scale, null, StepControl.LATENTS, pre, rows, n, 0),
+                  control,
+                  null,
+                  null,
+                  null,
+                  scale,
+                  null,
+                  StepControl.LATENTS,
+                  pre,
+                  null,
+                  rows,
+                  n,
+                  0),
               choice,
               0,
               rows);

@@ -87,6 +87,7 @@ public final class TornadoEncoder implements Encoder {
       x = graph.floats("x", (long) rows * d);
       FloatArray input = bDec == null ? x : graph.floats("x - b_dec", (long) rows * d);
       FloatArray pre = graph.floats("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
+      FloatArray maxima = graph.floats("greatest ranks", EncodeTasks.maxima(rows, n));
       choice =
           new EncodeTasks.Choice(
               graph.ints("indices", codes),
@@ -96,7 +97,7 @@ public final class TornadoEncoder implements Encoder {
               k,
               mode,
               StepControl.K);
-      List<TornadoNativeArray> resident = new ArrayList<>(List.of(wEnc, bEnc, pre));
+      List<TornadoNativeArray> resident = new ArrayList<>(List.of(wEnc, bEnc, pre, maxima));
       // Written for bad rows only, so what is fetched must have been sent.
       resident.add(choice.badValue());
       graph.added(wEnc);
@@ -126,7 +127,18 @@ public final class TornadoEncoder implements Encoder {
       EncodeTasks.add(
           graph,
           new EncodeTasks.Encoder(
-              control, input, wEnc, bEnc, scale, null, StepControl.LATENTS, pre, rows, n, d),
+              control,
+              input,
+              wEnc,
+              bEnc,
+              scale,
+              null,
+              StepControl.LATENTS,
+              pre,
+              maxima,
+              rows,
+              n,
+              d),
           choice);
       graph.fetch(
           KernelGraph.EVERY_RUN,

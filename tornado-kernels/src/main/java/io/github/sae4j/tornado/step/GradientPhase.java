@@ -5,8 +5,8 @@ import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.CodeKernels;
 import io.github.sae4j.tornado.kernels.ColumnKernels;
 import io.github.sae4j.tornado.kernels.LatentKernels;
-import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.VectorProductKernels;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The gradients of weights and biases, term by term. */
@@ -39,8 +39,11 @@ final class GradientPhase {
     }
     if (step.spec.step().forward().subtractBDec()) {
       step.tasks.task(
-          step.graph.line("subtractVectorProduct", a.d),
-          ProductKernels::subtractVectorProduct,
+          step.graph.groups(
+              "subtractVectorProduct",
+              (a.d + VectorProductKernels.COLUMNS - 1) / VectorProductKernels.COLUMNS,
+              VectorProductKernels.GROUP),
+          VectorProductKernels::subtractVectorProduct,
           step.context,
           a.gBEnc,
           a.wEnc,

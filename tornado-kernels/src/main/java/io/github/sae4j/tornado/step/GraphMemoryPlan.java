@@ -49,7 +49,8 @@ public final class GraphMemoryPlan {
             + (spec.multi() != null ? 1 : 0)
             + (spec.aux() != null ? 1 : 0);
     long gradients = 4 * (2 * n * d + n + d);
-    long preActivations = 4 * n * EncodeTasks.tileRows(rows, spec.dSae());
+    long preActivations =
+        4 * n * EncodeTasks.tileRows(rows, spec.dSae()) + 4 * EncodeTasks.maxima(rows, spec.dSae());
     // Indices and values of each term, then code gradients and transposed codes of one.
     long codes = 8 * rows * ((long) spec.k() + spec.multiK() + spec.auxK() + most);
     long byLatent = 4 * n * (TransposeTasks.groups(rows) + 8L);

@@ -10,6 +10,7 @@ import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
@@ -56,10 +57,14 @@ public record GraphSpec(
       return StepExecution.composed(
           "the device has no exact doubles, so the host adds between kernels");
     }
-    if (!(step.forward().activation() instanceof Ranked ranked)
+    // The pattern names all components: one that is added has to be decided on here to compile.
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, var threshold))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
+    }
+    if (threshold.isPresent()) {
+      return StepExecution.composed("no task graph that keeps a threshold for inference");
     }
     for (Term term : step.objective().terms()) {
       switch (term) {

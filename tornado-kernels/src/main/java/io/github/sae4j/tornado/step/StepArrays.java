@@ -91,6 +91,7 @@ final class StepArrays {
   final FloatArray input;
   final FloatArray norms;
   final FloatArray pre;
+  final FloatArray maxima;
   final TransposeTasks.Codes codes;
   final TransposeTasks.Codes multiCodes;
   final TransposeTasks.Codes auxCodes;
@@ -228,6 +229,7 @@ final class StepArrays {
     boolean rescales = spec.step().forward().rescaleByDecoderNorm();
     norms = rescales ? scratch("decoder norms", n) : null;
     pre = scratch("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
+    maxima = scratch("greatest ranks", EncodeTasks.maxima(rows, n));
     codes = codes("codes", k, StepControl.K);
     multiCodes = multi ? codes("Multi-TopK codes", multiK, StepControl.MULTI_K) : null;
     auxCodes = aux ? codes("AuxK codes", auxK, StepControl.AUX_K) : null;

@@ -48,6 +48,7 @@ final class StepGraph {
         map,
         columns,
         arrays.pre,
+        arrays.maxima,
         arrays.rows,
         arrays.n,
         arrays.d);

@@ -159,7 +159,14 @@ public final class CountKernels {
     int size = launch.sizeX() * launch.sizeY();
     double atOnce =
         Math.min(groups, (double) card.multiprocessors() * card.residentGroups(kernel, size));
-    if (counts.groupSectors * 32.0 * atOnce / groups > card.l2Bytes()) {
+    double share = atOnce / groups;
+    double held = 0;
+    for (Map.Entry<Integer, Long> entry : sectors.entrySet()) {
+      TornadoNativeArray array = (TornadoNativeArray) arrays.get(entry.getKey() - 1);
+      held +=
+          Math.min(entry.getValue() * factor * share * 32, array.getNumBytesOfSegmentWithHeader());
+    }
+    if (held > card.l2Bytes()) {
       memoryBytes += (counts.l1Misses - counts.groupSectors) * 32.0;
     }
     add(kernel, launch, groups, counts, memoryBytes);

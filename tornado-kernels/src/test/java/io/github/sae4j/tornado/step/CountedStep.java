@@ -6,6 +6,7 @@ import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.tornado.graph.KernelGraph;
 import io.github.sae4j.tornado.graph.TransposeTasks;
+import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import io.github.sae4j.tornado.runtime.Accelerator;
 import java.util.List;
@@ -61,6 +62,11 @@ public final class CountedStep implements AutoCloseable {
     normal(a.gWDec, 1e-4f);
     normal(a.gBEnc, 1e-4f);
     normal(a.pre, 1);
+    a.maxima.init(Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < a.pre.getSize(); i++) {
+      int tile = i / a.n * ProductKernels.tiles(a.n) + i % a.n / ProductKernels.TILE;
+      a.maxima.set(tile, Math.max(a.maxima.get(tile), a.pre.get(i)));
+    }
     normal(a.deltas, 1e-4f);
     if (a.norms != null) {
       a.norms.init(1f);

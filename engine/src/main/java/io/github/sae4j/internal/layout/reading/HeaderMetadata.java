@@ -10,7 +10,7 @@ import java.util.Map;
 
 /**
  * An SAE's metadata in the header of its weights, for layouts that have no other place for it:
- * their own libraries pass over it.
+ * their own libraries ignore it.
  */
 public final class HeaderMetadata {
   private static final String KEY = "sae4j_metadata";
@@ -18,11 +18,11 @@ public final class HeaderMetadata {
   private HeaderMetadata() {}
 
   /**
-   * What a header says.
+   * Reads a header.
    *
    * @param path the file, for messages
    * @param header its free text
-   * @return the metadata; none if the header has none of ours
+   * @return the metadata; none if the header has no metadata of ours
    * @throws BadFileException if it is damaged
    */
   public static SaeMetadata read(Path path, Map<String, String> header) throws BadFileException {
@@ -39,7 +39,7 @@ public final class HeaderMetadata {
   }
 
   /**
-   * What goes into a header.
+   * Creates a header.
    *
    * @param metadata the metadata
    * @return free text by key; empty for none

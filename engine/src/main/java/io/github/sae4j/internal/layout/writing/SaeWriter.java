@@ -8,7 +8,7 @@ import io.github.sae4j.sae.WriteOptions.Layout;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** Writes an SAE in any layout that is written. */
+/** Writes an SAE in any layout that has a writer. */
 public final class SaeWriter {
   private SaeWriter() {}
 
@@ -17,7 +17,7 @@ public final class SaeWriter {
    *
    * @param folder receives the layout's files
    * @param sae the SAE
-   * @param options which layout, and how
+   * @param options the layout and the weights' type
    * @throws IllegalArgumentException if the layout cannot express it; says what
    * @throws IOException if writing fails, or a weight does not fit the type; names its tensor
    */

@@ -23,7 +23,7 @@ import java.util.Map;
 
 /**
  * Writes the folder of sentence-transformers' {@code SparseAutoEncoder} module: {@code config.json}
- * and {@code model.safetensors}. Of its one matrix the name is kept that its own library keeps.
+ * and {@code model.safetensors}. The one matrix is stored under the name that its own library uses.
  */
 final class SentenceTransformersWriter {
   private static final String MATRIX = "decoder.linear.weight";
@@ -88,7 +88,7 @@ final class SentenceTransformersWriter {
     }
   }
 
-  /** Matrices that are two and hold the same can be tied. */
+  /** Two matrices with equal content can be tied. */
   private static void expectEqual(SaeWeights weights) {
     float[] encoder = new float[weights.dIn()];
     float[] decoder = new float[weights.dIn()];

@@ -42,25 +42,26 @@ public final class RowArithmetic {
    * @param g the one row
    * @param gAt its first float
    * @param rows the others, {@code padded} floats apart
+   * @param rowsAt first float of the first
    * @param count how many
    * @param padded padded width
    * @param out receives {@code count} sums
    * @param at first position in {@code out}
    */
   public static void dots(
-      float[] g, int gAt, float[] rows, int count, int padded, float[] out, int at) {
+      float[] g, int gAt, float[] rows, int rowsAt, int count, int padded, float[] out, int at) {
     int r = 0;
     if (PARTS == 1) {
       for (; r + 4 <= count; r += 4) {
-        dots4(g, gAt, rows, r * padded, padded, out, at + r);
+        dots4(g, gAt, rows, rowsAt + r * padded, padded, out, at + r);
       }
     } else if (PARTS == 2) {
       for (; r + 2 <= count; r += 2) {
-        dots2(g, gAt, rows, r * padded, padded, out, at + r);
+        dots2(g, gAt, rows, rowsAt + r * padded, padded, out, at + r);
       }
     }
     for (; r < count; r++) {
-      out[at + r] = dot(g, gAt, rows, r * padded, padded);
+      out[at + r] = dot(g, gAt, rows, rowsAt + r * padded, padded);
     }
   }
 
@@ -103,7 +104,7 @@ public final class RowArithmetic {
       }
     }
     for (; i < aCount; i++) {
-      dots(a, aAt + i * padded, rows, count, padded, out, i * stride);
+      dots(a, aAt + i * padded, rows, 0, count, padded, out, i * stride);
     }
   }
 

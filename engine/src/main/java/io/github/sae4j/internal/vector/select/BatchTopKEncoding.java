@@ -4,15 +4,16 @@ import io.github.sae4j.numerics.Quickselect;
 
 /**
  * BatchTopK: encode, and keep the best k · rows of a whole batch, without forming {@code [rows,
- * d_sae]}. Each row first gives its best few, by {@link TopKEncoding}; the batch's best are chosen
- * among them. A row of which all were chosen may hold more: then the rows give twice as many, until
- * no row is exhausted, so that the result is exact. Rows seldom need more than four times the mean.
+ * d_sae]}. Each row first yields its best few candidates, by {@link TopKEncoding}; the batch's best
+ * are selected among them. If all candidates of a row are selected it may hold more: then rows
+ * yield twice as many, until no row is exhausted, so the result is exact. Rows rarely need more
+ * than four times the mean.
  */
 public final class BatchTopKEncoding {
   private final TopKEncoding encoding;
   private final HeapCodes candidates = new HeapCodes();
 
-  /** Candidates of a row; what a batch needed, the next one will. */
+  /** Candidates per row; kept from batch to batch, since the next one is likely to need as many. */
   private int perRow;
 
   private float[] ranks = {};
@@ -30,7 +31,7 @@ public final class BatchTopKEncoding {
     this.perRow = firstCandidates(k, latents);
   }
 
-  /** Candidates that rows give at first. */
+  /** Initial number of candidates per row. */
   public static int firstCandidates(int k, int latents) {
     return (int) Math.min(latents, 4L * k);
   }
@@ -75,7 +76,8 @@ public final class BatchTopKEncoding {
   }
 
   /**
-   * Whether all candidates of some row reach the batch's least: there may be others beside them.
+   * Whether all candidates of some row reach the batch's smallest rank, so that the row may hold
+   * more.
    */
   private boolean exhausted(int rows, float least) {
     for (int b = 0; b < rows; b++) {

@@ -37,6 +37,12 @@ public final class FusedMemoryPlan {
                     spec.batch() ? HeapCodes.bytes(rows, encoded, 0) + 8L * rows * encoded : 0,
                     true),
                 new Part(
+                    "4 B d each: gradients of nested reconstructions",
+                    spec.nested() == null
+                        ? 0
+                        : NestedLevels.bytes(spec.nested().widths().size(), rows, padded),
+                    true),
+                new Part(
                     "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",
                     spec.multiTopK()
                         ? 4 * rows * padded + HeapCodes.bytes(rows, spec.multiK(), n)

@@ -17,7 +17,7 @@ import java.util.Optional;
 /**
  * A step that this device has fused passes for, flattened into the values that its loops read. Its
  * form is TopK by value with ReLU before or after, or BatchTopK with ReLU before; its terms are the
- * reconstruction, Multi-TopK (with TopK) and AuxK.
+ * reconstruction, Multi-TopK (with TopK), nested prefixes and AuxK.
  *
  * @param step the whole step
  * @param dIn width of input and output
@@ -30,6 +30,7 @@ import java.util.Optional;
  * @param relu where main codes are cut
  * @param reconstruction the main term
  * @param multi Multi-TopK, or null
+ * @param nested nested prefixes, or null
  * @param aux AuxK, or null
  * @param clips whether gradients are clipped
  */
@@ -45,6 +46,7 @@ public record FusedSpec(
     Ranked.Relu relu,
     Reconstruction reconstruction,
     MultiTopK multi,
+    Matryoshka nested,
     AuxK aux,
     boolean clips) {
 
@@ -64,7 +66,12 @@ public record FusedSpec(
         case MultiTopK multi -> {}
         case AuxK aux -> {}
         case Matryoshka nested -> {
-          return StepExecution.composed("no passes for nested prefixes");
+          if (nested.auxPerLevel() && step.objective().find(AuxK.class).isPresent()) {
+            return StepExecution.composed("no passes for AuxK level by level");
+          }
+          if (step.objective().find(MultiTopK.class).isPresent()) {
+            return StepExecution.composed("no passes for nested prefixes with Multi-TopK");
+          }
         }
       }
     }
@@ -101,6 +108,7 @@ public record FusedSpec(
         activation.relu(),
         step.objective().reconstruction(),
         multi.orElse(null),
+        step.objective().find(Matryoshka.class).orElse(null),
         step.objective().find(AuxK.class).orElse(null),
         step.optimizer().clips());
   }

@@ -14,6 +14,9 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.DecoderNormRule;
@@ -50,6 +53,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final CodeTerm main;
   private final HeapCodes multiCodes = new HeapCodes();
   private final CodeTerm multi;
+  private final NestedLevels nested;
   private final float[] rowScalars;
   private final float[] columns;
   private final float[] bDecGradient;
@@ -85,9 +89,15 @@ public final class FusedTrainingStep implements TrainingStep {
         spec.aux() != null
             ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
             : null;
-    this.main = new CodeTerm(codes, memory.gradients(), memory);
+    this.nested =
+        spec.nested() == null
+            ? null
+            : new NestedLevels(spec.nested(), spec.maxRows(), memory.padded);
+    this.main = new CodeTerm(codes, memory.gradients(), nested, memory);
     this.multi =
-        spec.multiTopK() ? new CodeTerm(multiCodes, new float[memory.input.length], memory) : null;
+        spec.multiTopK()
+            ? new CodeTerm(multiCodes, new float[memory.input.length], null, memory)
+            : null;
     this.rowScalars = new float[spec.maxRows()];
     this.columns = new float[memory.padded];
     this.bDecGradient = new float[memory.padded];
@@ -209,16 +219,23 @@ public final class FusedTrainingStep implements TrainingStep {
     double main;
     double auxValue;
     double multi;
+    double nested;
     double variance = Double.NaN;
     double rowExplained = Double.NaN;
     boolean auxActive;
 
     /** In the objective's order. */
     double[] values(FusedSpec spec) {
-      if (spec.multi() == null) {
-        return spec.aux() == null ? new double[] {main} : new double[] {main, auxValue};
-      }
-      return spec.aux() == null ? new double[] {main, multi} : new double[] {main, multi, auxValue};
+      return spec.step().objective().terms().stream()
+          .mapToDouble(
+              term ->
+                  switch (term) {
+                    case Reconstruction reconstruction -> main;
+                    case MultiTopK multiTopK -> multi;
+                    case Matryoshka matryoshka -> nested;
+                    case AuxK auxK -> auxValue;
+                  })
+          .toArray();
     }
   }
 
@@ -237,6 +254,14 @@ public final class FusedTrainingStep implements TrainingStep {
     float[] factors = new float[micros];
     for (int micro = 0; micro < micros; micro++) {
       factors[micro] = StepSums.factor(2, divisor(rows, micro, variances), micros);
+    }
+    if (nested != null) {
+      float[] nestedFactors = new float[micros];
+      for (int micro = 0; micro < micros; micro++) {
+        nestedFactors[micro] =
+            StepSums.factor(2 * spec.nested().weight(), microRows(rows, micro), micros);
+      }
+      samples.nest(nested, nestedFactors);
     }
     if (auxActive) {
       samples.residual(x, codes, memory.residuals(), memory.errorSquares);
@@ -265,6 +290,12 @@ public final class FusedTrainingStep implements TrainingStep {
         losses.multi += StepSums.ratio(microSum(rowScalars, rows, micro), variances[micro]);
       }
       losses.multi /= micros;
+    }
+    if (nested != null) {
+      for (int micro = 0; micro < micros; micro++) {
+        losses.nested += nested.value(microFrom(micro), microRows(rows, micro));
+      }
+      losses.nested /= micros;
     }
     for (int micro = 0; micro < micros; micro++) {
       losses.main +=
@@ -356,7 +387,10 @@ public final class FusedTrainingStep implements TrainingStep {
   private void decoderBiasGradient(int rows, boolean auxActive) {
     int d = spec.dIn();
     java.util.Arrays.fill(bDecGradient, 0f);
-    sums.addColumnSums(Rows.of(memory.gradients(), 0, memory.padded), rows, d, bDecGradient);
+    // b_dec is part of every nested reconstruction, as the first latents are.
+    float[] gradients =
+        nested == null ? memory.gradients() : nested.gradient(0, memory.gradients());
+    sums.addColumnSums(Rows.of(gradients, 0, memory.padded), rows, d, bDecGradient);
     if (multi != null) {
       java.util.Arrays.fill(columns, 0f);
       sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);

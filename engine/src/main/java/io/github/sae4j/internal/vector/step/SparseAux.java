@@ -52,7 +52,7 @@ final class SparseAux implements AuxTerm.Method {
   public void run(AuxTerm.Work work) {
     if (reused.length == 0) {
       reused = new float[memory.packedInput().length];
-      byLatent = new CodeTerm(codes, reused, memory);
+      byLatent = new CodeTerm(codes, reused, null, memory);
     }
     encode(work, reused);
     float[] h = reused;

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Which steps the device has passes of its own for. */
+/** Which steps the device fuses. */
 class FusedSpecTest {
   private static StepSpec spec(Recipe recipe) {
     return TrainingConfig.of(recipe)
@@ -51,7 +51,8 @@ class FusedSpecTest {
   void otherActivationsAreComposedAndTheReasonNamesThem() {
     for (Activation activation :
         List.of(
-            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.NONE),
             new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
             Ranked.topK(4, Ranked.Relu.NONE),
             Activation.Threshold.RELU)) {

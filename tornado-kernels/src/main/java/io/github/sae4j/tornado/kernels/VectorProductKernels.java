@@ -1,0 +1,178 @@
+package io.github.sae4j.tornado.kernels;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+
+/** The product of a vector and a matrix, in chains as long as the matrix has rows. */
+public final class VectorProductKernels {
+  /** Columns of a group. */
+  public static final int COLUMNS = 32;
+
+  /** Its work-items. */
+  public static final int GROUP = 256;
+
+  /** Rows that it stages at a time. */
+  private static final int STAGED = 128;
+
+  private static final int STAGES = GROUP / COLUMNS;
+
+  private VectorProductKernels() {}
+
+  /**
+   * {@code out -= v W}: one chain a column over the rows of W, then one subtraction. The gradient
+   * of b_dec through the encoder's input. A group takes 32 columns: all of it brings rows to local
+   * memory, and while one work-item a column adds them up, the next ones come. There are two places
+   * for rows, so that one barrier is enough.
+   *
+   * @param v {@code [n]}
+   * @param w {@code [n, d]}
+   * @param out {@code [d]}
+   */
+  public static void subtractVectorProduct(
+      KernelContext context, FloatArray v, FloatArray w, FloatArray out, int n, int d) {
+    float[] staged = context.allocateFloatLocalArray(2 * STAGED * COLUMNS);
+    float[] factors = context.allocateFloatLocalArray(2 * STAGED);
+    int item = context.localIdx;
+    int lane = item % COLUMNS;
+    int stage = item / COLUMNS;
+    int col = context.groupIdx * COLUMNS + lane;
+    int inside = col < d ? col : d - 1;
+    float w0 = weight(w, stage, inside, n, d);
+    float w1 = weight(w, stage + STAGES, inside, n, d);
+    float w2 = weight(w, stage + 2 * STAGES, inside, n, d);
+    float w3 = weight(w, stage + 3 * STAGES, inside, n, d);
+    float w4 = weight(w, stage + 4 * STAGES, inside, n, d);
+    float w5 = weight(w, stage + 5 * STAGES, inside, n, d);
+    float w6 = weight(w, stage + 6 * STAGES, inside, n, d);
+    float w7 = weight(w, stage + 7 * STAGES, inside, n, d);
+    float w8 = weight(w, stage + 8 * STAGES, inside, n, d);
+    float w9 = weight(w, stage + 9 * STAGES, inside, n, d);
+    float w10 = weight(w, stage + 10 * STAGES, inside, n, d);
+    float w11 = weight(w, stage + 11 * STAGES, inside, n, d);
+    float w12 = weight(w, stage + 12 * STAGES, inside, n, d);
+    float w13 = weight(w, stage + 13 * STAGES, inside, n, d);
+    float w14 = weight(w, stage + 14 * STAGES, inside, n, d);
+    float w15 = weight(w, stage + 15 * STAGES, inside, n, d);
+    float factor = factor(v, item, n);
+    float sum = 0f;
+    int half = 0;
+    for (int at = 0; at < n; at += STAGED) {
+      int into = half * STAGED * COLUMNS + item;
+      staged[into] = w0;
+      staged[into + GROUP] = w1;
+      staged[into + 2 * GROUP] = w2;
+      staged[into + 3 * GROUP] = w3;
+      staged[into + 4 * GROUP] = w4;
+      staged[into + 5 * GROUP] = w5;
+      staged[into + 6 * GROUP] = w6;
+      staged[into + 7 * GROUP] = w7;
+      staged[into + 8 * GROUP] = w8;
+      staged[into + 9 * GROUP] = w9;
+      staged[into + 10 * GROUP] = w10;
+      staged[into + 11 * GROUP] = w11;
+      staged[into + 12 * GROUP] = w12;
+      staged[into + 13 * GROUP] = w13;
+      staged[into + 14 * GROUP] = w14;
+      staged[into + 15 * GROUP] = w15;
+      if (item < STAGED) {
+        factors[half * STAGED + item] = factor;
+      }
+      context.localBarrier();
+      int next = at + STAGED;
+      w0 = weight(w, next + stage, inside, n, d);
+      w1 = weight(w, next + stage + STAGES, inside, n, d);
+      w2 = weight(w, next + stage + 2 * STAGES, inside, n, d);
+      w3 = weight(w, next + stage + 3 * STAGES, inside, n, d);
+      w4 = weight(w, next + stage + 4 * STAGES, inside, n, d);
+      w5 = weight(w, next + stage + 5 * STAGES, inside, n, d);
+      w6 = weight(w, next + stage + 6 * STAGES, inside, n, d);
+      w7 = weight(w, next + stage + 7 * STAGES, inside, n, d);
+      w8 = weight(w, next + stage + 8 * STAGES, inside, n, d);
+      w9 = weight(w, next + stage + 9 * STAGES, inside, n, d);
+      w10 = weight(w, next + stage + 10 * STAGES, inside, n, d);
+      w11 = weight(w, next + stage + 11 * STAGES, inside, n, d);
+      w12 = weight(w, next + stage + 12 * STAGES, inside, n, d);
+      w13 = weight(w, next + stage + 13 * STAGES, inside, n, d);
+      w14 = weight(w, next + stage + 14 * STAGES, inside, n, d);
+      w15 = weight(w, next + stage + 15 * STAGES, inside, n, d);
+      factor = factor(v, next + item, n);
+      if (item < COLUMNS) {
+        int from = half * STAGED;
+        // Sixteen rows are read before the first is added: else each would wait for its reads.
+        for (int row = from; row < from + STAGED; row += 16) {
+          int weights = row * COLUMNS + item;
+          float f0 = factors[row];
+          float f1 = factors[row + 1];
+          float f2 = factors[row + 2];
+          float f3 = factors[row + 3];
+          float f4 = factors[row + 4];
+          float f5 = factors[row + 5];
+          float f6 = factors[row + 6];
+          float f7 = factors[row + 7];
+          float f8 = factors[row + 8];
+          float f9 = factors[row + 9];
+          float f10 = factors[row + 10];
+          float f11 = factors[row + 11];
+          float f12 = factors[row + 12];
+          float f13 = factors[row + 13];
+          float f14 = factors[row + 14];
+          float f15 = factors[row + 15];
+          float g0 = staged[weights];
+          float g1 = staged[weights + COLUMNS];
+          float g2 = staged[weights + 2 * COLUMNS];
+          float g3 = staged[weights + 3 * COLUMNS];
+          float g4 = staged[weights + 4 * COLUMNS];
+          float g5 = staged[weights + 5 * COLUMNS];
+          float g6 = staged[weights + 6 * COLUMNS];
+          float g7 = staged[weights + 7 * COLUMNS];
+          float g8 = staged[weights + 8 * COLUMNS];
+          float g9 = staged[weights + 9 * COLUMNS];
+          float g10 = staged[weights + 10 * COLUMNS];
+          float g11 = staged[weights + 11 * COLUMNS];
+          float g12 = staged[weights + 12 * COLUMNS];
+          float g13 = staged[weights + 13 * COLUMNS];
+          float g14 = staged[weights + 14 * COLUMNS];
+          float g15 = staged[weights + 15 * COLUMNS];
+          sum += f0 * g0;
+          sum += f1 * g1;
+          sum += f2 * g2;
+          sum += f3 * g3;
+          sum += f4 * g4;
+          sum += f5 * g5;
+          sum += f6 * g6;
+          sum += f7 * g7;
+          sum += f8 * g8;
+          sum += f9 * g9;
+          sum += f10 * g10;
+          sum += f11 * g11;
+          sum += f12 * g12;
+          sum += f13 * g13;
+          sum += f14 * g14;
+          sum += f15 * g15;
+        }
+      }
+      half = 1 - half;
+    }
+    int live = item < COLUMNS ? 1 : 0;
+    if ((live & (col < d ? 1 : 0)) == 1) {
+      out.set(col, out.get(col) - sum);
+    }
+  }
+
+  /** Beyond the last row 0, and its factor -0: fma(-0, 0, s) is s, whatever s is. */
+  private static float weight(FloatArray w, int row, int col, int n, int d) {
+    float weight = w.get((row < n ? row : n - 1) * d + col);
+    if (row >= n) {
+      weight = 0f;
+    }
+    return weight;
+  }
+
+  private static float factor(FloatArray v, int row, int n) {
+    float factor = v.get(row < n ? row : n - 1);
+    if (row >= n) {
+      factor = -0f;
+    }
+    return factor;
+  }
+}
