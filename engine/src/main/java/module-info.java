@@ -24,6 +24,8 @@ module io.github.sae4j.engine {
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.files to
       io.github.sae4j.cli;
+  exports io.github.sae4j.internal.folders to
+      io.github.sae4j.cli;
   exports io.github.sae4j.internal.jobs to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.json to

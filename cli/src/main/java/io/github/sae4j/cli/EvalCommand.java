@@ -1,6 +1,5 @@
 package io.github.sae4j.cli;
 
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
@@ -17,6 +16,7 @@ import io.github.sae4j.evaluation.Density;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.internal.folders.Durable;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensLayout;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;

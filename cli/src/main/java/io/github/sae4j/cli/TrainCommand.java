@@ -1,9 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
-import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.Shell;
@@ -21,6 +19,8 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.folders.Manifest;
+import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Manifest;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
 import java.nio.channels.FileChannel;

@@ -1,5 +1,6 @@
 package io.github.sae4j.checkpoint;
 
+import io.github.sae4j.internal.folders.Durable;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;

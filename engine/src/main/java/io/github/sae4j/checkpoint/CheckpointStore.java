@@ -2,6 +2,9 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.FolderLock;
+import io.github.sae4j.internal.folders.AtomicFolder;
+import io.github.sae4j.internal.folders.Durable;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,6 +24,18 @@ import java.util.stream.Stream;
  * Its methods are for one thread; the static ones read and need no store.
  */
 public final class CheckpointStore implements AutoCloseable {
+  /** Writes the files of a checkpoint. */
+  @FunctionalInterface
+  public interface Content {
+    /**
+     * Writes into a folder that is not yet in place.
+     *
+     * @param folder an empty folder
+     * @throws IOException if writing fails; nothing is put in place then
+     */
+    void write(Path folder) throws IOException;
+  }
+
   /** Name of the trained SAE's folder. */
   public static final String FINAL = "final";
 
@@ -119,7 +134,7 @@ public final class CheckpointStore implements AutoCloseable {
    * @return its folder
    * @throws CheckpointException if it cannot be written; earlier ones are intact
    */
-  public Path write(long samples, AtomicFolder.Content content) throws CheckpointException {
+  public Path write(long samples, Content content) throws CheckpointException {
     return write(run.resolve(CHECKPOINTS).resolve(Long.toString(samples)), content);
   }
 
@@ -130,15 +145,15 @@ public final class CheckpointStore implements AutoCloseable {
    * @return its folder
    * @throws CheckpointException if it cannot be written; an existing one is intact
    */
-  public Path writeFinal(AtomicFolder.Content content) throws CheckpointException {
+  public Path writeFinal(Content content) throws CheckpointException {
     return write(run.resolve(FINAL), content);
   }
 
-  private Path write(Path folder, AtomicFolder.Content content) throws CheckpointException {
+  private Path write(Path folder, Content content) throws CheckpointException {
     Object before = identity(folder);
     try {
       lock.check();
-      AtomicFolder.writeOwn(folder, content);
+      AtomicFolder.writeOwn(folder, content::write);
       return folder;
     } catch (IOException e) {
       // The new one may have taken the name and still not have reached the disk.

@@ -2,6 +2,8 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.folders.AtomicFolder;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.internal.layout.writing.SaeWriter;
 import io.github.sae4j.sae.LoadedSae;

@@ -2,6 +2,7 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.json.JsonObject;
 import io.github.sae4j.internal.layout.reading.WeightTensors;

@@ -1,13 +1,13 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Manifest;
-import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.folders.Manifest;
+import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;

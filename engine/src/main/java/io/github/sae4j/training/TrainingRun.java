@@ -1,7 +1,6 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
@@ -13,6 +12,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;

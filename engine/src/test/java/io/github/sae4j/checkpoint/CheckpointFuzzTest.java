@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.codes.CodeSource;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.internal.layout.writing.SaeWriter;

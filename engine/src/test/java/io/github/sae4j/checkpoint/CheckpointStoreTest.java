@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.folders.AtomicFolder;
+import io.github.sae4j.internal.folders.Durable;
+import io.github.sae4j.internal.folders.Manifest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -97,7 +100,7 @@ class CheckpointStoreTest {
       write(store, 1);
       store.writeFinal(folder -> CheckpointWriter.fill(folder, 1, BYTES));
       for (boolean isFinal : new boolean[] {false, true}) {
-        AtomicFolder.Content failing =
+        CheckpointStore.Content failing =
             folder -> {
               CheckpointWriter.fill(folder, 2, BYTES);
               throw new IOException("the disk is on fire");

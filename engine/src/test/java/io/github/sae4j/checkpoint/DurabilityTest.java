@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.folders.Durable;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;

@@ -1,10 +1,10 @@
 package io.github.sae4j.internal.jobs;
 
-import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.files.FolderLock;
 import io.github.sae4j.internal.files.Sha256;
+import io.github.sae4j.internal.folders.Durable;
 import io.github.sae4j.internal.json.Json;
 import java.io.Closeable;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.internal.folders;
 
 import io.github.sae4j.internal.files.DiskFile;
 import java.io.IOException;
@@ -66,7 +66,7 @@ public final class AtomicFolder {
   }
 
   /** Writes a folder that is ours by its location, even if its manifest is damaged. */
-  static void writeOwn(Path target, Content content) throws IOException {
+  public static void writeOwn(Path target, Content content) throws IOException {
     Path own = target.toAbsolutePath().normalize();
     if (Files.exists(own) && !Files.isDirectory(own)) {
       throw new IOException(target + ": expected a folder or nothing, found a file");
@@ -115,14 +115,14 @@ public final class AtomicFolder {
    * @param target the folder
    * @throws IOException if it cannot be removed
    */
-  static void delete(Path target) throws IOException {
+  public static void delete(Path target) throws IOException {
     Path old = aside(target, NEW); // not OLD: it must not be put back
     Files.move(target, old, StandardCopyOption.ATOMIC_MOVE);
     Durable.deleteTree(old);
   }
 
   /** Recovers from a writer that died: restores a folder left aside, removes temporary ones. */
-  static void recover(Path own) throws IOException {
+  public static void recover(Path own) throws IOException {
     Path parent = own.getParent();
     for (Path old : startingWith(parent, "." + own.getFileName() + OLD)) {
       if (Files.exists(own)) {
@@ -138,7 +138,7 @@ public final class AtomicFolder {
   }
 
   /** Recovers every folder of the parent, among these names, that dead writers left behind. */
-  static void recoverAll(Path parent, Predicate<String> names) throws IOException {
+  public static void recoverAll(Path parent, Predicate<String> names) throws IOException {
     if (!Files.isDirectory(parent)) {
       return;
     }
@@ -151,7 +151,7 @@ public final class AtomicFolder {
   }
 
   /** Whether a name is temporary: a folder under construction or one put aside. */
-  static boolean isAside(String name, String folder) {
+  public static boolean isAside(String name, String folder) {
     Matcher matcher = ASIDE.matcher(name);
     return matcher.matches() && matcher.group(1).equals(folder);
   }

@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.internal.folders;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;

@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.internal.folders;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
@@ -26,7 +26,7 @@ public final class Manifest {
   private Manifest() {}
 
   /** Whether a folder has one. */
-  static boolean isIn(Path folder) {
+  public static boolean isIn(Path folder) {
     return Files.exists(folder.resolve(NAME));
   }
 
@@ -35,7 +35,7 @@ public final class Manifest {
    *
    * @param folder a folder without subfolders
    */
-  static void write(Path folder) throws IOException {
+  public static void write(Path folder) throws IOException {
     List<Path> files;
     try (Stream<Path> entries = Files.list(folder)) {
       files = entries.sorted().toList();

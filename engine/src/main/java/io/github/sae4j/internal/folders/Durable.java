@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.internal.folders;
 
 import io.github.sae4j.internal.files.DiskFile;
 import java.io.IOException;
@@ -52,12 +52,12 @@ public final class Durable {
   }
 
   /** The temporary name under which a file is written. */
-  static String fresh(String name) {
+  public static String fresh(String name) {
     return "." + name + ".new";
   }
 
   /** Creates a folder and its parents durably. */
-  static void createFolders(Path folder) throws IOException {
+  public static void createFolders(Path folder) throws IOException {
     Deque<Path> missing = new ArrayDeque<>();
     for (Path above = folder.toAbsolutePath();
         above != null && !Files.exists(above);
@@ -71,7 +71,7 @@ public final class Durable {
   }
 
   /** Exceptions of java.nio may carry only a path; the reason is then in their class. */
-  static String reason(IOException e) {
+  public static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException _ -> e.getMessage() + " has vanished";
       case AccessDeniedException _ -> "no permission to write " + e.getMessage();
@@ -82,7 +82,7 @@ public final class Durable {
   }
 
   /** Deletes a folder with all it holds; links are removed, not followed. */
-  static void deleteTree(Path folder) throws IOException {
+  public static void deleteTree(Path folder) throws IOException {
     if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
       return;
     }
