@@ -55,8 +55,7 @@ class TerminalTest {
     Path config = folder.resolve("c.json");
     Files.writeString(
         config,
-        Json.pretty(
-            Map.of("architecture", "topk", "d_in", 16, "\u009bkey\u202e", 1, "d_sae", 64)));
+        Json.pretty(Map.of("architecture", "topk", "d_in", 16, "\u009bkey\u202e", 1, "d_sae", 64)));
     console.run("train", "--config", config, "--activations", rows, "--dry-run", "--k", 4);
     assertTrue(console.err().contains("is a configuration of SAELens"), console.err());
     assertHarmless(console.err());
