@@ -14,7 +14,8 @@ public interface DeviceProvider {
   /**
    * Preference of the automatic choice; the highest available wins.
    *
-   * @return 0 for the oracle, 100 for the CPU device; negative for never chosen automatically
+   * @return 0 for the oracle, 100 for the CPU device; negative for never chosen automatically but
+   *     as a {@linkplain #challengers() challenger}
    */
   int priority();
 
@@ -24,6 +25,17 @@ public interface DeviceProvider {
    * @return at least one entry
    */
   List<DeviceInfo> devices();
+
+  /**
+   * Devices of this kind that {@code auto} takes all the same, if they prove exact and a small
+   * training step takes less time on them than on the device of highest priority. They are opened
+   * and timed for that, so only devices that are likely to win should be named. Never throws.
+   *
+   * @return none, unless a kind says otherwise
+   */
+  default List<DeviceInfo> challengers() {
+    return List.of();
+  }
 
   /**
    * Opens a device.

@@ -9,14 +9,19 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Discovery and choice of devices. A device asked for by name that cannot run is an error; {@code
- * auto} takes the kind of highest priority that can run and is not known to be slow here.
+ * auto} takes the kind of highest priority that can run and is not known to be slow here, or a
+ * {@linkplain DeviceProvider#challengers() challenger} that is exact and was measured to be faster.
  *
  * <p>{@link System.Logger} gets a line at level {@code DEBUG} for each device opened, with the
- * reason, and at {@code WARNING} for a faster kind passed over; each line once per process.
+ * reason, at {@code INFO} if devices were measured for it, and at {@code WARNING} for a faster kind
+ * passed over; each line once per process.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
   private static final Set<String> SAID = ConcurrentHashMap.newKeySet();
+
+  /** What auto takes, if it took opening devices to find out. */
+  private static AutomaticChoice measured;
 
   private Devices() {}
 
@@ -48,16 +53,19 @@ public final class Devices {
    * @return its description
    */
   public static DeviceInfo automatic() {
-    for (DeviceProvider provider : providers()) {
-      if (provider.priority() >= 0) {
-        for (DeviceInfo info : provider.devices()) {
-          if (info.advisable()) {
-            return info;
-          }
-        }
+    return choose().device();
+  }
+
+  /** Devices are timed once in the life of a process. */
+  private static synchronized AutomaticChoice choose() {
+    if (measured == null) {
+      AutomaticChoice choice = AutomaticChoice.among(providers(), MicroStep::seconds);
+      if (!choice.measured()) {
+        return choice;
       }
+      measured = choice;
     }
-    throw new DeviceException("auto: no device can run; the scalar device should be in this jar");
+    return measured;
   }
 
   /**
@@ -71,7 +79,8 @@ public final class Devices {
    */
   public static Device open(String name, DeviceOptions options) {
     boolean auto = name.equals("auto");
-    String chosen = auto ? automatic().name() : name;
+    AutomaticChoice choice = auto ? choose() : null;
+    String chosen = auto ? choice.device().name() : name;
     int colon = chosen.indexOf(':');
     String kind = colon < 0 ? chosen : chosen.substring(0, colon);
     int index = colon < 0 ? 0 : index(chosen, chosen.substring(colon + 1));
@@ -83,13 +92,13 @@ public final class Devices {
           warnOfBetter(providers, provider);
         }
         say(
-            System.Logger.Level.DEBUG,
+            auto && choice.measured() ? System.Logger.Level.INFO : System.Logger.Level.DEBUG,
             "device "
                 + device.name()
                 + " ("
                 + device.description()
                 + "), "
-                + (auto ? "chosen automatically: the fastest that can run here" : "as asked for"));
+                + (auto ? "chosen automatically: " + choice.reason() : "as asked for"));
         return device;
       }
     }

@@ -4,28 +4,16 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
-import io.github.sae4j.config.ActivationNormalization;
-import io.github.sae4j.config.BDecInit;
-import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
-import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
-import io.github.sae4j.data.RowMask;
-import io.github.sae4j.data.RowRules;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.json.Json;
-import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
-import io.github.sae4j.sae.Folding;
-import io.github.sae4j.sae.SaeConfig;
-import io.github.sae4j.sae.SaeMetadata;
-import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,7 +23,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
@@ -81,26 +68,16 @@ public final class TrainingRun {
     }
   }
 
-  /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
-  private static final String SHORT_ROWS = "short_rows";
-
   /** Options that set the length of a run. */
   private static final List<String> LENGTHS = List.of("training_samples", "epochs", "steps");
-
-  /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
-  private static final String INHERITED = "inherited_metadata";
-
-  /** Member of a checkpoint's state: hash of the log at that point. */
-  private static final String LOG_HASH = "metrics_sha256";
-
-  /** Ratio of the mean's squared length to the variance from which users are warned. */
-  private static final double MOST_OFFSET = 10;
 
   private final Settings settings;
   private final TrainingConfig config;
   private final TrainingData data;
   private final Device device;
   private final TrainingListener listener;
+  private final Continuation continuation;
+  private final RunWarnings warnings;
   private Optional<Metrics> evaluation = Optional.empty();
 
   /** Metadata of the SAE that the run started from. */
@@ -111,9 +88,6 @@ public final class TrainingRun {
 
   /** Whether a line of metrics could not be written. */
   private boolean lineLost;
-
-  /** The step of the newest checkpoint, or of the one that this process started from. */
-  private long kept;
 
   /**
    * A run that has not started.
@@ -135,6 +109,8 @@ public final class TrainingRun {
     this.data = data;
     this.device = device;
     this.listener = listener;
+    this.continuation = new Continuation(settings.folder(), this.config, data, listener);
+    this.warnings = new RunWarnings(this.config, data, listener);
   }
 
   /**
@@ -161,10 +137,10 @@ public final class TrainingRun {
             settings.folder().path()
                 + " holds a run already; choose another folder or resume that run");
       }
-      inherit(pretrained);
-      warn();
+      inherited = RunRecorder.inherited(pretrained);
+      warnings.ofOptions();
       if (pretrained.isEmpty()) {
-        warnOfOffset();
+        warnings.ofOffset();
       }
       // Check held-out rows first; finding a bad one later wastes the run.
       if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
@@ -214,16 +190,16 @@ public final class TrainingRun {
                 + settings.folder().path()
                 + " or a later checkpoint");
       }
-      expectSameConfig(from);
-      expectSameData(from);
+      continuation.expectSameConfig(from);
+      continuation.expectSameData(from);
       if (settings.folder().finished()) {
         return finish();
       }
-      rowRecord = resumedRows(from);
-      warn();
+      rowRecord = continuation.rows(from);
+      warnings.ofOptions();
       if (from.isEmpty()) {
-        expectSamePretrained(pretrained);
-        inherit(pretrained);
+        continuation.expectSamePretrained(pretrained);
+        inherited = RunRecorder.inherited(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
@@ -276,10 +252,10 @@ public final class TrainingRun {
                 + " rows");
       }
       TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
-      expectSame(folder.differences(sameLength, last));
-      expectSameData(last);
-      rowRecord = resumedRows(last);
-      warn();
+      Continuation.expectNone(folder.differences(sameLength, last));
+      continuation.expectSameData(last);
+      rowRecord = continuation.rows(last);
+      warnings.ofOptions();
       Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
       List<Object> extensions = new ArrayList<>();
       if (record.get(RunFolder.EXTENSIONS) instanceof List<?> earlier) {
@@ -308,10 +284,12 @@ public final class TrainingRun {
 
   private Outcome goOn(CheckpointStore store, Path from, BooleanSupplier stop) throws IOException {
     TrainerState saved = TrainerState.read(from);
-    inherited = inherited(saved);
-    expectSameLog(saved);
+    inherited = RunRecorder.inherited(saved);
+    continuation.expectSameLog(saved);
     long shortRows =
-        saved.extra().get(SHORT_ROWS) instanceof Long rows && rows > 0 && rows < saved.samples()
+        saved.extra().get(RunRecorder.SHORT_ROWS) instanceof Long rows
+                && rows > 0
+                && rows < saved.samples()
             ? rows
             : 0;
     long rows = config.samples(data.training().rows());
@@ -332,7 +310,7 @@ public final class TrainingRun {
             measured,
             new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
             state -> TrainerState.readTensors(from, state, Map.of()))) {
-      expectPosition(from, saved, trainer);
+      Continuation.expectPosition(from, saved, trainer);
       if (saved.samples() == settings.folder().extendedFrom()) {
         listener.note(
             String.format(
@@ -355,211 +333,25 @@ public final class TrainingRun {
     }
   }
 
-  /** Values that JSON cannot express, such as NaN from Python in free members, become null here. */
-  private void inherit(Optional<SparseAutoencoder> pretrained) {
-    inherited = new LinkedHashMap<>();
-    pretrained.ifPresent(
-        sae ->
-            sae.config()
-                .metadata()
-                .toMap()
-                .forEach((key, value) -> inherited.put(key, Json.finite(value, number -> null))));
-  }
-
-  private static Map<String, Object> inherited(TrainerState saved) {
-    Map<String, Object> copy = new LinkedHashMap<>();
-    if (saved.extra().get(INHERITED) instanceof Map<?, ?> members) {
-      members.forEach((key, value) -> copy.put((String) key, value));
-    }
-    return copy;
-  }
-
-  /** A run without a checkpoint may only restart from the same SAE. */
-  private void expectSamePretrained(Optional<SparseAutoencoder> pretrained) throws IOException {
-    Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
-    Object now = pretrained.map(RecordHashes::of).orElse(null);
-    if (!Objects.equals(saved, now)) {
-      throw new ConfigException(
-          "from_pretrained",
-          saved == null
-              ? "the run did not start from an SAE"
-              : now == null
-                  ? "the run started from an SAE, which is not given now"
-                  : "holds another SAE than the one that the run started from");
-    }
-  }
-
-  /** The log does not affect what is computed, so damage is only a warning. */
-  private void expectSameLog(TrainerState saved) throws IOException {
-    Object hash = saved.extra().get(LOG_HASH);
-    Path log = settings.folder().metrics();
-    if (hash != null && !RecordHashes.of(log, saved.metricsBytes()).equals(hash)) {
-      listener.warning(
-          log
-              + ": its lines up to step "
-              + saved.step()
-              + " are missing or were changed since the checkpoint was written");
-    }
-  }
-
-  /** A mismatch means a corrupt or foreign checkpoint. */
-  private static void expectPosition(Path checkpoint, TrainerState saved, Trainer trainer)
-      throws BadFileException {
-    if (saved.samples() != trainer.samplesDone() || saved.streamPosition() != trainer.position()) {
-      throw new BadFileException(
-          checkpoint,
-          String.format(
-              "expected %d rows after step %d, got n_training_samples %d and stream_position %d",
-              trainer.samplesDone(), saved.step(), saved.samples(), saved.streamPosition()));
-    }
-  }
-
-  /**
-   * The rules from here on. Rules may be added to a run, never removed: its records would no longer
-   * describe what was trained.
-   */
-  private RowRecord resumedRows(Optional<Path> checkpoint) throws IOException {
-    RowRecord saved =
-        checkpoint.isPresent()
-            ? RowRecord.fromMap(
-                checkpoint.get(), TrainerState.read(checkpoint.get()).extra().get(RowRecord.NAME))
-            : new RowRecord(settings.folder().onBadRows(), List.of(), LeftOut.NONE, 0);
-    OnBadRows now = data.rules().onBadRows();
-    if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
-      throw new ConfigException("on_bad_rows", "was skip so far, is now error");
-    }
-    List<String> masks = data.removalHashes();
-    if (!masks.containsAll(saved.masks())) {
-      throw new ConfigException(
-          "mask",
-          "the run has left rows out by a mask since step "
-              + saved.removals().getLast().fromStep()
-              + ", which is not given now");
-    }
-    if (now == saved.onBadRows() && saved.masks().containsAll(masks)) {
-      return saved;
-    }
-    long step = checkpoint.isPresent() ? TrainerState.read(checkpoint.get()).step() : 0;
-    List<RowRecord.Removal> removals = new ArrayList<>(saved.removals());
-    removals.add(new RowRecord.Removal(step, now, masks));
-    recordRemoval(step, now);
-    return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
-  }
-
-  /** Also recorded in {@code config.json}, with the files, for the next resumption. */
-  private void recordRemoval(long step, OnBadRows onBadRows) throws IOException {
-    Map<String, Object> config = new LinkedHashMap<>(settings.folder().readConfig());
-    if (config.isEmpty()) {
-      return; // the file is lost; checkpoints have what resuming needs
-    }
-    List<Object> resumed = new ArrayList<>();
-    if (config.get(RunFolder.REMOVALS) instanceof List<?> before) {
-      resumed.addAll(before);
-    }
-    Map<String, Object> removal = new LinkedHashMap<>();
-    removal.put("from_step", step);
-    removal.put("on_bad_rows", onBadRows.toString());
-    List<Object> masks = new ArrayList<>();
-    for (RowMask mask : data.removals()) {
-      Map<String, Object> entry = new LinkedHashMap<>();
-      mask.file().ifPresent(file -> entry.put("file", file.toAbsolutePath().toString()));
-      entry.put("sha256", mask.sha256());
-      masks.add(entry);
-    }
-    removal.put("masks", masks);
-    if (!resumed.isEmpty() && resumed.getLast().equals(removal)) {
-      return;
-    }
-    resumed.add(removal);
-    config.put(RunFolder.REMOVALS, resumed);
-    settings.folder().writeConfig(config);
-  }
-
   private Optional<Path> newest() throws IOException {
     CheckpointStore.Search search = CheckpointStore.newestValid(settings.folder().path());
     search.skipped().forEach(listener::warning);
     return search.newest();
   }
 
-  private void expectSameConfig(Optional<Path> checkpoint) throws IOException {
-    expectSame(settings.folder().differences(config, checkpoint));
-  }
-
-  private static void expectSame(List<String> differences) {
-    if (!differences.isEmpty()) {
-      throw new ConfigException(
-          "resume_from_checkpoint",
-          "the configuration differs from the run's: " + String.join("; ", differences));
-    }
-  }
-
-  private void expectSameData(Optional<Path> checkpoint) throws IOException {
-    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.DATA, checkpoint);
-    if (saved.isPresent()) {
-      List<String> differences = DataIdentity.fromMap(saved.get()).differences(data.identity());
-      if (!differences.isEmpty()) {
-        throw new BadFileException(
-            settings.folder().path(),
-            "the activations differ from the run's: " + String.join("; ", differences));
-      }
-    }
-  }
-
-  /**
-   * If the mean is far larger than the spread and b_dec starts at 0, latents learn the mean first.
-   */
-  private void warnOfOffset() throws IOException {
-    if (config.start().bDecInitMethod() != BDecInit.ZEROS
-        || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
-      return;
-    }
-    RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
-    DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
-    if (offset.ratio() > MOST_OFFSET) {
-      listener.warning(
-          String.format(
-              Locale.ROOT,
-              "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
-                  + " with b_dec at zeros the latents learn the mean first and most of them may"
-                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
-              Math.sqrt(offset.ratio()),
-              offset.share() > 0.5
-                  ? String.format(
-                      Locale.ROOT,
-                      ", %.0f%% of that column %d alone",
-                      100 * offset.share(),
-                      offset.column())
-                  : ""));
-    }
-  }
-
-  private void warn() {
-    LeftOut heldOut = data.heldOutLeftOut();
-    heldOut.named().forEach(row -> listener.warning("held out, and left out: " + row));
-    if (heldOut.rows() > 0) {
-      listener.warning(
-          heldOut.rows()
-              + " of the rows held out are left out: "
-              + heldOut.bad()
-              + " are not finite, "
-              + heldOut.masked()
-              + " are masked");
-    }
-    ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
-  }
-
   private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
       throws IOException {
+    RunRecorder recorder =
+        new RunRecorder(settings, config, data, listener, store, inherited, rowRecord);
     try (MetricsLog log =
         MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
       long lastCheckpoint = System.nanoTime();
-      kept = trainer.stepsDone();
+      recorder.begin(trainer);
       while (!trainer.done()) {
         boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
-        StepRecord step = step(store, trainer, log, logs);
+        StepRecord step = step(recorder, trainer, log, logs);
         times.add(step);
         if (logs) {
           append(log, metrics(step, times, trainer));
@@ -572,14 +364,14 @@ public final class TrainingRun {
         boolean stopping = !trainer.done() && stop.getAsBoolean();
         double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
         if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
-          checkpoint(store, trainer, log, stopping);
+          recorder.checkpoint(trainer, log, stopping);
           lastCheckpoint = System.nanoTime();
         }
         if (stopping) {
           return Outcome.STOPPED;
         }
       }
-      writeFinal(store, trainer, log);
+      recorder.writeFinal(trainer, log);
       log.force();
       settings.folder().recordLog(log.size());
       LeftOut leftOut = trainer.progress().leftOut();
@@ -613,14 +405,14 @@ public final class TrainingRun {
   }
 
   /** Runs one step. If its rows cannot be read, a checkpoint is written before the run ends. */
-  private StepRecord step(CheckpointStore store, Trainer trainer, MetricsLog log, boolean logs)
+  private StepRecord step(RunRecorder recorder, Trainer trainer, MetricsLog log, boolean logs)
       throws IOException {
     int named = trainer.progress().leftOut().named().size();
     StepRecord step;
     try {
       step = trainer.step(logs);
     } catch (IOException e) {
-      keep(store, trainer, log, e);
+      keep(recorder, trainer, log, e);
       throw e;
     }
     List<String> names = trainer.progress().leftOut().named();
@@ -633,10 +425,10 @@ public final class TrainingRun {
     return step;
   }
 
-  private void keep(CheckpointStore store, Trainer trainer, MetricsLog log, IOException failure) {
+  private void keep(RunRecorder recorder, Trainer trainer, MetricsLog log, IOException failure) {
     try {
-      if (trainer.stepsDone() > kept) {
-        checkpoint(store, trainer, log, true);
+      if (recorder.behind(trainer)) {
+        recorder.checkpoint(trainer, log, true);
       }
       listener.warning(
           (trainer.stepsDone() == 0
@@ -715,80 +507,6 @@ public final class TrainingRun {
     }
   }
 
-  /** State before SAE: a run that dies between them is resumed and writes the SAE. */
-  private void writeFinal(CheckpointStore store, Trainer trainer, MetricsLog log)
-      throws IOException {
-    expectFinite(trainer);
-    IOException failure = null;
-    try {
-      write(store, trainer, log);
-    } catch (IOException e) {
-      failure = e; // the SAE is smaller and may still fit
-    }
-    store.writeFinal(folder -> writeSae(folder, trainer));
-    if (failure != null && !settings.goOnWithoutCheckpoints()) {
-      throw failure;
-    }
-    if (failure != null) {
-      listener.warning(failure.getMessage());
-    }
-  }
-
-  private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
-      throws IOException {
-    expectFinite(trainer);
-    try {
-      write(store, trainer, log);
-    } catch (IOException e) {
-      if (last || !settings.goOnWithoutCheckpoints()) {
-        throw e;
-      }
-      listener.warning(e.getMessage());
-    }
-  }
-
-  private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
-    log.force(); // a checkpoint guarantees the lines of its steps
-    Trainer.Done done = trainer.progress();
-    Map<String, Object> extra = new LinkedHashMap<>();
-    RowRecord rows =
-        new RowRecord(
-            rowRecord.onBadRows(), rowRecord.removals(), done.leftOut(), done.passedOver());
-    extra.put(RowRecord.NAME, rows.toMap());
-    extra.put(LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
-    extra.put(INHERITED, inherited);
-    extra.put(SHORT_ROWS, done.shortRows());
-    TrainerState saved =
-        new TrainerState(
-            trainer.stepsDone(),
-            trainer.samplesDone(),
-            trainer.position(),
-            trainer.measured().normalizationFactor(),
-            trainer.measured().mseScale().orElse(1),
-            log.size(),
-            config.toMap(),
-            data.identity().toMap(),
-            extra);
-    Path written =
-        store.write(
-            trainer.samplesDone(),
-            folder -> {
-              writeSae(folder, trainer);
-              saved.write(folder, trainer.state(), Map.of());
-            });
-    kept = trainer.stepsDone();
-    listener.checkpoint(written);
-    store.keepNewest(settings.checkpoints().keep());
-  }
-
-  /** Weights that are not finite must never replace good ones on disk. */
-  private static void expectFinite(Trainer trainer) {
-    Optional<String> found = trainer.nonFiniteWeights();
-    if (found.isPresent()) {
-      throw new DivergenceException("after step " + trainer.stepsDone() + ": " + found.get(), null);
-    }
-  }
-
   private String lastCheckpoint() {
     try {
       return CheckpointStore.newestValid(settings.folder().path())
@@ -798,27 +516,5 @@ public final class TrainingRun {
     } catch (IOException e) {
       return "checkpoints cannot be listed: " + e.getMessage();
     }
-  }
-
-  /** The SAE as a user would load it: everything folded into the weights. */
-  private void writeSae(Path folder, Trainer trainer) throws IOException {
-    Map<String, Object> metadata = new LinkedHashMap<>(inherited);
-    metadata.putAll(settings.metadata());
-    metadata.put("n_training_samples", trainer.samplesDone());
-    SaeWeights weights = trainer.weights();
-    SaeConfig sae =
-        SaeConfig.of(
-                weights.dIn(),
-                weights.dSae(),
-                config.inferenceActivation(trainer.state().statistics()))
-            .withBDecApplied(config.sae().applyBDecToInput())
-            .with(config.data().normalizeActivations().inputNormalization())
-            .with(SaeMetadata.of(metadata));
-    Folding folding =
-        Folding.of(
-            weights.wDec(),
-            trainer.measured().normalizationFactor(),
-            config.sae().rescaleActsByDecoderNorm());
-    SaeLensWriter.write(folder, sae, weights, folding);
   }
 }

@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -111,6 +114,19 @@ class DurabilityTest {
             "move run/.config.json.new run/config.json",
             "force run"),
         events());
+  }
+
+  /** Files that lie in no checkpoint are durable by themselves. */
+  @Test
+  void aTensorFileIsForcedByItsWriter() throws IOException {
+    Files.createDirectories(run);
+    events();
+    try (OffHeap memory = new OffHeap()) {
+      Matrix matrix = memory.matrix(2, 3);
+      new SafetensorsWriter().matrix("w", matrix).write(run.resolve("w.safetensors"));
+    }
+    List<String> events = events();
+    assertEquals("force run/w.safetensors", events.getLast(), events::toString);
   }
 
   @Test

@@ -11,8 +11,9 @@ import java.util.List;
 
 /**
  * Offers every device that TornadoVM finds, under the names {@code tornado:0}, {@code tornado:1}
- * and so on. Never chosen automatically: TornadoVM also offers the CPU itself as a device, on which
- * the engine's own kernels are many times faster, and a JVM has to be started for it.
+ * and so on. {@code auto} takes one that is a GPU, in a JVM that was started for TornadoVM, if it
+ * is exact and faster than the CPU; never the CPU itself, which TornadoVM offers too, and on which
+ * the engine's own kernels are many times faster.
  */
 public final class TornadoProvider implements DeviceProvider {
   /** For the service loader. */
@@ -36,6 +37,19 @@ public final class TornadoProvider implements DeviceProvider {
       return Accelerator.all().stream().map(TornadoProvider::describe).toList();
     } catch (DeviceException e) {
       return List.of(new DeviceInfo("tornado:0", "TornadoVM", false, e.getMessage()));
+    }
+  }
+
+  @Override
+  public List<DeviceInfo> challengers() {
+    try {
+      StartUp.check();
+      return Accelerator.all().stream()
+          .filter(Accelerator::isGpu)
+          .map(found -> new DeviceInfo(found.name(), found.description(), true, ""))
+          .toList();
+    } catch (DeviceException e) {
+      return List.of();
     }
   }
 

@@ -11,11 +11,11 @@ import java.util.Set;
  * What a device that is not exact may promise: for every kernel the largest distance from the
  * oracle, in units in the last place of an element.
  *
- * <p>A device whose only faults are division and square root, each at most 2 ULP off (TornadoVM's
- * PTX backend divides with {@code div.full.f32}), returns the exact bits of every kernel that uses
- * neither. Of the others only those have a bound in ULP that add nothing to the quotient: after an
- * addition that cancels, a small error may be many units of what is left. About a device that also
- * adds, multiplies or keeps denormals differently nothing is promised.
+ * <p>A device whose only faults are division and square root, each at most 2 ULP off (OpenCL allows
+ * 2.5 ULP for a division that is not asked to be correctly rounded), returns the exact bits of
+ * every kernel that uses neither. Of the others only those have a bound in ULP that add nothing to
+ * the quotient: after an addition that cancels, a small error may be many units of what is left.
+ * About a device that also adds, multiplies or keeps denormals differently nothing is promised.
  */
 final class UlpBounds {
   private static final Set<String> MILD = Set.of("division", "square root");

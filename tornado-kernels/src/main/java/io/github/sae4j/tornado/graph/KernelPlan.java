@@ -25,6 +25,10 @@ public final class KernelPlan implements AutoCloseable {
   /** What the kernels rely on: no contraction, no relaxed maths, IEEE division and square root. */
   private static final String OPENCL_FLAGS = "-w -cl-fp32-correctly-rounded-divide-sqrt";
 
+  /** The same for NVIDIA's runtime compiler, which contracts unless told not to. */
+  private static final String CUDA_FLAGS =
+      "--fmad=false --prec-div=true --prec-sqrt=true --ftz=false";
+
   private static final Object TORNADO = new Object();
 
   private static volatile String failure;
@@ -80,7 +84,9 @@ public final class KernelPlan implements AutoCloseable {
             new TornadoExecutionPlan(graph)
                 .withDevice(accelerator.device())
                 .withGridScheduler(grids)
-                .withCompilerFlags(TornadoVMBackendType.OPENCL, OPENCL_FLAGS)
+                .withCompilerFlags(
+                    accelerator.backend(),
+                    accelerator.backend() == TornadoVMBackendType.CUDA ? CUDA_FLAGS : OPENCL_FLAGS)
                 .withPreCompilation();
         IN_USE.merge(accelerator.name(), bytes, Long::sum);
         return new KernelPlan(accelerator, plan, bytes);

@@ -11,8 +11,10 @@ public final class VectorProductKernels {
   /** Its work-items. */
   public static final int GROUP = 256;
 
-  /** Rows that it stages at a time. */
-  private static final int STAGED = 128;
+  /**
+   * Rows that it stages at a time; two such stages stay below OpenCL's least local memory, 32 KiB.
+   */
+  private static final int STAGED = 64;
 
   private static final int STAGES = GROUP / COLUMNS;
 
@@ -45,18 +47,23 @@ public final class VectorProductKernels {
     float w5 = weight(w, stage + 5 * STAGES, inside, n, d);
     float w6 = weight(w, stage + 6 * STAGES, inside, n, d);
     float w7 = weight(w, stage + 7 * STAGES, inside, n, d);
-    float w8 = weight(w, stage + 8 * STAGES, inside, n, d);
-    float w9 = weight(w, stage + 9 * STAGES, inside, n, d);
-    float w10 = weight(w, stage + 10 * STAGES, inside, n, d);
-    float w11 = weight(w, stage + 11 * STAGES, inside, n, d);
-    float w12 = weight(w, stage + 12 * STAGES, inside, n, d);
-    float w13 = weight(w, stage + 13 * STAGES, inside, n, d);
-    float w14 = weight(w, stage + 14 * STAGES, inside, n, d);
-    float w15 = weight(w, stage + 15 * STAGES, inside, n, d);
     float factor = factor(v, item, n);
     float sum = 0f;
     int half = 0;
     for (int at = 0; at < n; at += STAGED) {
+      if (at + STAGED > n) {
+        // Beyond the last row: fma(-0, 0, s) is s, whatever s is. Not where rows are read, which
+        // would wait for each of them.
+        w0 = at + stage < n ? w0 : 0f;
+        w1 = at + stage + STAGES < n ? w1 : 0f;
+        w2 = at + stage + 2 * STAGES < n ? w2 : 0f;
+        w3 = at + stage + 3 * STAGES < n ? w3 : 0f;
+        w4 = at + stage + 4 * STAGES < n ? w4 : 0f;
+        w5 = at + stage + 5 * STAGES < n ? w5 : 0f;
+        w6 = at + stage + 6 * STAGES < n ? w6 : 0f;
+        w7 = at + stage + 7 * STAGES < n ? w7 : 0f;
+        factor = at + item < n ? factor : -0f;
+      }
       int into = half * STAGED * COLUMNS + item;
       staged[into] = w0;
       staged[into + GROUP] = w1;
@@ -66,14 +73,6 @@ public final class VectorProductKernels {
       staged[into + 5 * GROUP] = w5;
       staged[into + 6 * GROUP] = w6;
       staged[into + 7 * GROUP] = w7;
-      staged[into + 8 * GROUP] = w8;
-      staged[into + 9 * GROUP] = w9;
-      staged[into + 10 * GROUP] = w10;
-      staged[into + 11 * GROUP] = w11;
-      staged[into + 12 * GROUP] = w12;
-      staged[into + 13 * GROUP] = w13;
-      staged[into + 14 * GROUP] = w14;
-      staged[into + 15 * GROUP] = w15;
       if (item < STAGED) {
         factors[half * STAGED + item] = factor;
       }
@@ -87,14 +86,6 @@ public final class VectorProductKernels {
       w5 = weight(w, next + stage + 5 * STAGES, inside, n, d);
       w6 = weight(w, next + stage + 6 * STAGES, inside, n, d);
       w7 = weight(w, next + stage + 7 * STAGES, inside, n, d);
-      w8 = weight(w, next + stage + 8 * STAGES, inside, n, d);
-      w9 = weight(w, next + stage + 9 * STAGES, inside, n, d);
-      w10 = weight(w, next + stage + 10 * STAGES, inside, n, d);
-      w11 = weight(w, next + stage + 11 * STAGES, inside, n, d);
-      w12 = weight(w, next + stage + 12 * STAGES, inside, n, d);
-      w13 = weight(w, next + stage + 13 * STAGES, inside, n, d);
-      w14 = weight(w, next + stage + 14 * STAGES, inside, n, d);
-      w15 = weight(w, next + stage + 15 * STAGES, inside, n, d);
       factor = factor(v, next + item, n);
       if (item < COLUMNS) {
         int from = half * STAGED;
@@ -159,20 +150,12 @@ public final class VectorProductKernels {
     }
   }
 
-  /** Beyond the last row 0, and its factor -0: fma(-0, 0, s) is s, whatever s is. */
+  /** Of the last row beyond it. */
   private static float weight(FloatArray w, int row, int col, int n, int d) {
-    float weight = w.get((row < n ? row : n - 1) * d + col);
-    if (row >= n) {
-      weight = 0f;
-    }
-    return weight;
+    return w.get((row < n ? row : n - 1) * d + col);
   }
 
   private static float factor(FloatArray v, int row, int n) {
-    float factor = v.get(row < n ? row : n - 1);
-    if (row >= n) {
-      factor = -0f;
-    }
-    return factor;
+    return v.get(row < n ? row : n - 1);
   }
 }

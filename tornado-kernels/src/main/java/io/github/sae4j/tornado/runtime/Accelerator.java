@@ -6,6 +6,7 @@ import java.util.List;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoRuntime;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.enums.TornadoVMBackendType;
 import uk.ac.manchester.tornado.api.exceptions.TornadoBailoutRuntimeException;
 import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
@@ -74,6 +75,15 @@ public record Accelerator(String name, TornadoDevice device, TornadoVMBackendTyp
         + " MiB, of which "
         + (memoryLimit() >> 20)
         + " MiB may be used";
+  }
+
+  /**
+   * Whether it is a GPU; PoCL, for one, is the CPU.
+   *
+   * @return true if it says so
+   */
+  public boolean isGpu() {
+    return device.getDeviceType() == TornadoDeviceType.GPU;
   }
 
   /**

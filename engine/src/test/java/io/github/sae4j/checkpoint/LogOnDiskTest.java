@@ -26,11 +26,13 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A run that may go on without its log, on a disk where now and then a line finds room. */
-class LogOnAFullDiskTest {
+/** When the lines of a run's log reach the disk, and what is said where they cannot. */
+class LogOnDiskTest {
+  private final RecordingFileSystem disk = new RecordingFileSystem();
+  private final List<String> warnings = new ArrayList<>();
+
   @Test
   void linesThatAreLostAreComplainedOfOnce(@TempDir Path temp) throws IOException {
-    RecordingFileSystem disk = new RecordingFileSystem();
     Path folder = disk.of(temp.resolve("run"));
     int[] lines = {0};
     disk.fail(
@@ -39,7 +41,40 @@ class LogOnAFullDiskTest {
                 && event.endsWith("metrics.jsonl")
                 && ++lines[0] > 3
                 && lines[0] % 3 != 0);
-    List<String> warnings = new ArrayList<>();
+    RunFolder run = train(folder, new CheckpointSchedule(0, 0, 0, 1));
+    assertTrue(run.finished());
+    int written = Files.readAllLines(run.metrics()).size();
+    assertTrue(written > 2 && written < 18, written + " lines");
+    List<String> lost = warnings.stream().filter(line -> line.contains("metrics.jsonl")).toList();
+    assertEquals(1, lost.size(), warnings::toString);
+  }
+
+  /** A checkpoint counts the lines before it, and the record of a run that ended has their hash. */
+  @Test
+  void linesAreOnTheDiskBeforeWhatCountsThem(@TempDir Path temp) throws IOException {
+    Path folder = disk.of(temp.resolve("run"));
+    train(folder, new CheckpointSchedule(3, 0, 0, 9));
+    String log = folder.resolve("metrics.jsonl").toString();
+    String before = "";
+    int counted = 0;
+    boolean recorded = false;
+    for (String event : disk.events()) {
+      if (event.endsWith(" " + log)) {
+        before = event;
+      } else if (event.startsWith("move ") && event.contains("/checkpoints/.")) {
+        assertEquals("force " + log, before, event);
+        counted++;
+      } else if (event.startsWith("move ") && event.endsWith("config.json") && counted > 0) {
+        assertEquals("force " + log, before, event);
+        recorded = true;
+      }
+    }
+    assertEquals(7, counted, "checkpoints");
+    assertTrue(recorded, "the record of the log");
+  }
+
+  /** Twenty steps, a line of metrics each. */
+  private RunFolder train(Path folder, CheckpointSchedule schedule) throws IOException {
     TrainingListener listener =
         new TrainingListener() {
           @Override
@@ -63,18 +98,13 @@ class LogOnAFullDiskTest {
               .with("dead_feature_window", 3);
       RunFolder run = new RunFolder(folder);
       new TrainingRun(
-              new TrainingRun.Settings(
-                  run, new CheckpointSchedule(0, 0, 0, 1), true, 1, Map.of(), Map.of()),
+              new TrainingRun.Settings(run, schedule, true, 1, Map.of(), Map.of()),
               config,
               TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), 0.1),
               device,
               listener)
           .start(Optional.empty(), () -> false);
-      assertTrue(run.finished());
-      int written = Files.readAllLines(run.metrics()).size();
-      assertTrue(written > 2 && written < 18, written + " lines");
+      return run;
     }
-    List<String> lost = warnings.stream().filter(line -> line.contains("metrics.jsonl")).toList();
-    assertEquals(1, lost.size(), warnings::toString);
   }
 }
