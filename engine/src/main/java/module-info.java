@@ -20,7 +20,11 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.sae;
   exports io.github.sae4j.step;
   exports io.github.sae4j.training;
+  exports io.github.sae4j.internal.codes to
+      io.github.sae4j.cli;
   exports io.github.sae4j.internal.files to
+      io.github.sae4j.cli;
+  exports io.github.sae4j.internal.jobs to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.json to
       io.github.sae4j.cli;

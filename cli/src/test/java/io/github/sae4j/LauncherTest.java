@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * When {@code bin/sae4j} starts the JVM for TornadoVM. On a machine without an SDK, as its home
- * folder here says, that ends at once, before anything is built.
+ * When {@code bin/sae4j} starts the JVM for TornadoVM. The home folder here has no SDK, so that
+ * fails at once, before anything is built.
  */
 class LauncherTest {
   private static final Path LAUNCHER = Path.of("..", "bin", "sae4j").toAbsolutePath().normalize();
@@ -69,7 +69,7 @@ class LauncherTest {
         ended.complaint());
   }
 
-  /** A release with a java that tells what it was started with. */
+  /** A release with a java that prints its arguments. */
   private Path stub(String told) throws IOException {
     Path root = Files.createDirectories(home.resolve("release"));
     Path launcher = Files.createDirectories(root.resolve("bin")).resolve("sae4j");
@@ -135,7 +135,7 @@ class LauncherTest {
     }
   }
 
-  /** The JVM would take ASCII for the names of files. */
+  /** The JVM would use ASCII for file names. */
   @Test
   void withoutALocaleThatSpeaksUtf8OneIsTaken() throws Exception {
     for (Map<String, String> environment :

@@ -18,15 +18,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * What of the engine is API: the packages that its module exports to everyone. On the class path,
- * where nothing is hidden, the others are known by their name, {@code io.github.sae4j.internal...},
- * or stand in the list below.
+ * Which packages of the engine are API: those that its module exports to everyone. On the class
+ * path, where nothing is hidden, the others are recognised by their names, {@code
+ * io.github.sae4j.internal...}.
  */
 class PublicEdgeTest {
   private static final String INTERNAL = "io.github.sae4j.internal.";
-
-  /** Internal packages whose names do not say so yet, with all below them. */
-  private static final Set<String> ALSO_INTERNAL = Set.of();
 
   @Test
   void everyPackageIsEitherExportedOrInternal() throws IOException {
@@ -52,14 +49,6 @@ class PublicEdgeTest {
     assertEquals(Set.of(), exported);
   }
 
-  @Test
-  void theListNamesPackagesThatExist() throws IOException {
-    Set<String> packages = packages();
-    for (String name : ALSO_INTERNAL) {
-      assertTrue(packages.stream().anyMatch(found -> isBelow(found, name)), name);
-    }
-  }
-
   /** The services of the module are those that programs on the class path find. */
   @Test
   void theModuleProvidesWhatTheClassPathFinds() throws IOException {
@@ -74,12 +63,7 @@ class PublicEdgeTest {
   }
 
   private static boolean isInternal(String name) {
-    return name.startsWith(INTERNAL)
-        || ALSO_INTERNAL.stream().anyMatch(internal -> isBelow(name, internal));
-  }
-
-  private static boolean isBelow(String name, String root) {
-    return name.equals(root) || name.startsWith(root + ".");
+    return name.startsWith(INTERNAL);
   }
 
   private static Set<String> exported() throws IOException {

@@ -7,6 +7,7 @@ import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.sae.LatentEdits;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.SparseCode;
 import java.io.IOException;
@@ -15,19 +16,21 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
-/** What the README shows must compile, run, and be what is shown. */
+/** The README's examples compile, run, and are the code that runs here. */
 class ReadmeTest {
   private static final Path SOURCE =
       Path.of("src", "test", "java", "io", "github", "sae4j", "ReadmeTest.java");
 
   // The README's example begins.
-  private static float[] example(Path folder, float[] activation) throws IOException {
+  private static float[][] example(Path folder, float[] activation) throws IOException {
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT);
         SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
       SparseCode code = sae.encode(activation); // the active latents, ascending, and how active
       float[] reconstruction = sae.decode(code, activation);
       System.out.println(Arrays.toString(code.indices()));
-      return reconstruction;
+      LatentEdits edits = LatentEdits.NONE.scale(code.indices()[0], 2f).ablate(17);
+      float[] steered = sae.edit(activation, edits); // what the SAE does not explain is kept
+      return new float[][] {reconstruction, sae.error(activation), steered};
     }
   }
 
@@ -59,8 +62,11 @@ class ReadmeTest {
     Path folder = Path.of("src", "test", "resources", "golden", "checkpoints", "saelens-topk");
     float[] activation = new float[40];
     Arrays.fill(activation, 0.5f);
-    float[] reconstruction = example(folder, activation);
-    assertEquals(activation.length, reconstruction.length);
+    float[][] results = example(folder, activation);
+    for (int j = 0; j < activation.length; j++) {
+      assertEquals(activation[j], results[0][j] + results[1][j], 1e-5f); // two roundings
+    }
+    assertEquals(activation.length, results[2].length);
   }
 
   @Test

@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Measures sae4j and its peers side by side and prints the table of ratios that the project holds
- * itself to. Results are checked once before they are timed.
+ * Measures sae4j and its peers side by side and prints the table of ratios that the project is
+ * measured by. Results are checked once before they are timed.
  */
 public final class Compare {
   private Compare() {}
@@ -43,11 +43,11 @@ public final class Compare {
   }
 
   /**
-   * Runs, prints, writes.
+   * Runs a comparison, prints its tables and writes its files.
    *
-   * @param options what
-   * @param out where tables go
-   * @return whether every result was right (not whether every limit was met)
+   * @param options what to compare
+   * @param out receives the tables
+   * @return whether every result was correct (not whether every limit was met)
    */
   static boolean run(CompareOptions options, PrintStream out) throws IOException {
     List<Section> sections = new ArrayList<>();

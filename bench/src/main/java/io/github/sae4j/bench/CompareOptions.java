@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 /**
  * What to compare.
  *
- * @param subjects which parts
+ * @param subjects the parts to run
  * @param shapes sizes of the main comparison and of the hard rows; the first is also that of
  *     scaling, serving and fit
  * @param rounds alternating rounds
@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * @param device our device, or {@code none}
  * @param peers whether peers run
  * @param peerSteps whether the peers' whole steps run, which take long
- * @param torchBackend where libtorch's products go
+ * @param torchBackend the BLAS that libtorch's products use
  * @param json where results are written
  * @param markdown where the tables are written as Markdown, or null
  */
@@ -83,8 +83,8 @@ public record CompareOptions(
         --vector-bits N       forced vector width of our device
         --device NAME         our device (cpu); none leaves us out
         --no-peers            leaves the peers out
-        --no-peer-steps       leaves the peers' whole training steps out (they take long)
-        --torch-blas NAME     where libtorch's products go: mkl (as PyTorch's packages) or openblas
+        --no-peer-steps       omits the peers' whole training steps (they take long)
+        --torch-blas NAME     BLAS of libtorch's products: mkl (as PyTorch's packages) or openblas
         --json FILE           where results are written (target/compare.json)
         --markdown FILE       where the tables are written as Markdown as well
       """;
@@ -92,9 +92,9 @@ public record CompareOptions(
   /**
    * Reads a command line.
    *
-   * @param args its words
+   * @param args the arguments
    * @return options
-   * @throws IllegalArgumentException if a word is unknown or a value is missing or wrong
+   * @throws IllegalArgumentException if an argument is unknown, or a value is missing or wrong
    */
   static CompareOptions parse(String[] args) {
     Set<Subject> subjects = EnumSet.allOf(Subject.class);
@@ -163,13 +163,13 @@ public record CompareOptions(
         json, markdown);
   }
 
-  /** Whether our device takes part. */
+  /** Whether our device is measured. */
   boolean ours() {
     return !device.equals("none");
   }
 
   /**
-   * What our device is asked for.
+   * The options of our device.
    *
    * @param count threads
    * @return options for {@code Devices.open}

@@ -10,12 +10,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Where numbers come from: processor, JDK, flags. */
+/** The environment of a measurement: processor, JDK, flags. */
 public final class Environment {
   private Environment() {}
 
   /**
-   * What a reader of the numbers needs to know.
+   * Describes the environment.
    *
    * @return names and values, in order
    */

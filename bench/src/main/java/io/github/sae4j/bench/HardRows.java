@@ -19,15 +19,15 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
- * Encode and select where selecting is hard: rows of which every latent beats all before it, or
+ * Encode and select where selection is hard: rows in which every latent exceeds all before it, or
  * whose pre-activations are all equal. Every row of a batch has the same pre-activations, one
- * column of W_enc, because the row is zero but for a single 1. So rows of a tile hit together, and
- * the random ones are no usual batch either: they are what the others are compared with.
+ * column of W_enc, because the row is zero except for a single 1. So rows of a tile hit together;
+ * the random rows, with which the others are compared, are no usual batch either.
  */
 public final class HardRows {
   private static final long SEED = 20261124;
 
-  /** What the pre-activations of a row look like along the latents. */
+  /** The pre-activations of a row along the latents. */
   enum Kind {
     RANDOM,
     ASCENDING,

@@ -18,9 +18,9 @@ import io.github.sae4j.options.Recipe;
 import java.util.List;
 import java.util.Locale;
 
-/** Who takes part in a comparison, and the contenders they offer. */
+/** The participants of a comparison and their contenders. */
 public final class Setup implements AutoCloseable {
-  /** The untimed runs our kernels get: enough for the compiler to finish with them. */
+  /** Untimed runs of our kernels: enough for the compiler to finish. */
   static final int OUR_WARMUPS = 8;
 
   /** The recipes whose steps are compared with the peers that they follow. */
@@ -55,7 +55,7 @@ public final class Setup implements AutoCloseable {
     return device;
   }
 
-  /** Our device with that many threads: 1 or all. */
+  /** Our device with the given number of threads: 1 or all. */
   public Device device(int threads) {
     return threads == 1 ? single : device;
   }
@@ -163,7 +163,7 @@ public final class Setup implements AutoCloseable {
     return recipe.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
-  /** Names carry the threads only where they differ from the usual. */
+  /** Names contain the number of threads only if it is not the default. */
   public String suffix(int threads) {
     return threads == options.threads() ? "" : " (" + threads + " thread)";
   }

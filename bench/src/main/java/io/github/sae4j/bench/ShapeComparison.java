@@ -53,7 +53,7 @@ public final class ShapeComparison {
     List<Step> steps = new ArrayList<>();
     try (Scene scene = setup.scene(shape)) {
       Matrix out = scene.memory().matrix(shape.batch(), shape.dSae());
-      // The peers' product is what everything is measured by, so it always runs.
+      // The peers' product is the reference of all ratios, so it always runs.
       for (Blas blas : setup.peers().blas()) {
         contenders.add(setup.blasProduct(blas, scene, out, false, threads));
         contenders.add(setup.blasProduct(blas, scene, out, true, threads));

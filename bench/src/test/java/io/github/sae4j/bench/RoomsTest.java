@@ -13,7 +13,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The rooms of this module: which may use which, and how full they are. */
+/** The rooms of this module: which may use which, and how large they are. */
 class RoomsTest {
   private static final String BASE = "io.github.sae4j.bench";
 

@@ -20,20 +20,25 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import picocli.CommandLine;
 
-/** The commands put together, and how their failures become one line and an exit code. */
+/** Assembles the commands and turns their failures into one line and an exit code. */
 public final class CommandLineApp {
-  /** Kept, or the logging system forgets their levels. */
+  /** Strong references: otherwise the logging system forgets their levels. */
   private static final Logger LOG = Logger.getLogger("io.github.sae4j");
 
-  /** Which device was opened is a detail to a program, and news to a person. */
+  /** Which device was opened is DEBUG for a program, but worth telling a user. */
   private static final Logger DEVICES = Logger.getLogger("io.github.sae4j.device");
 
   private static final String TRAIN = "train";
 
+  /** How long lines of text are at most: every terminal has that. */
+  private static final int LINE_CHARACTERS = 79;
+
+  private static final int INDENT = 2;
+
   private CommandLineApp() {}
 
   /**
-   * Runs a command as the process's own: its results must reach stdout.
+   * Runs a command as the process's main program: fails if its results do not reach stdout.
    *
    * @param args the command line
    * @return the exit code
@@ -43,7 +48,7 @@ public final class CommandLineApp {
     Optional<String> damaged =
         LocaleEncoding.complaint(args, System.getProperty("user.dir"), LocaleEncoding.current());
     if (damaged.isPresent()) {
-      System.err.println("sae4j: " + Terminal.harmless(damaged.get()));
+      Terminal.say("sae4j: " + Terminal.harmless(damaged.get()));
       return ExitCode.USAGE;
     }
     int code = run(args);
@@ -52,7 +57,7 @@ public final class CommandLineApp {
     if (lost.isEmpty()) {
       return code;
     }
-    System.err.println("sae4j: " + lost.get());
+    Terminal.say("sae4j: " + lost.get());
     return code == ExitCode.DONE ? ExitCode.FAILURE : code;
   }
 
@@ -69,6 +74,10 @@ public final class CommandLineApp {
     app.addSubcommand(train);
     TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
     app.addSubcommand(new EvalCommand());
+    app.addSubcommand(new EncodeCommand());
+    app.addSubcommand(new DecodeCommand());
+    app.addSubcommand(new EditCommand());
+    app.addSubcommand(new ConvertCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
@@ -84,15 +93,18 @@ public final class CommandLineApp {
     } catch (IOException | IllegalArgumentException e) {
       return Failures.failed(e, app, null);
     } catch (OutOfMemoryError e) {
-      System.err.println(
+      Terminal.say(
           "sae4j: not enough memory: "
               + e.getMessage()
-              + "; train --dry-run says what a run needs");
+              + "; train --dry-run shows what a run needs");
       return ExitCode.FAILURE;
     }
   }
 
-  /** A path from the line; an empty one, as of an unset variable, would mean the current folder. */
+  /**
+   * A path from the command line; an empty one, as from an unset variable, would mean the current
+   * folder.
+   */
   static Path path(String text) {
     if (text.isBlank()) {
       throw new CommandLine.TypeConversionException("expected a path, got '" + text + "'");
@@ -104,7 +116,7 @@ public final class CommandLineApp {
     }
   }
 
-  /** Puts the options that {@code train} finds in files before those of the command line. */
+  /** Inserts the options that {@code train} finds in files before those of the command line. */
   private static List<String> withFiles(CommandLine app, List<String> args) throws IOException {
     int command = 0;
     while (command < args.size() && args.get(command).startsWith("-")) {
@@ -130,7 +142,7 @@ public final class CommandLineApp {
     return all;
   }
 
-  /** An option's value; an empty one is left to the parser, which complains of it. */
+  /** An option's value; an empty one is left to the parser, which reports it. */
   private static Optional<String> value(List<String> args, String option) {
     return find(args, option).filter(value -> !value.isBlank());
   }
@@ -186,11 +198,28 @@ public final class CommandLineApp {
     }
   }
 
-  /** Prints a line of result; nothing in it steers a terminal. */
+  /** Prints a line of the result, with terminal control characters escaped. */
   static void print(CommandLine.Model.CommandSpec spec, String line) {
     PrintWriter out = spec.commandLine().getOut();
     out.println(Terminal.harmless(line));
     out.flush();
+  }
+
+  /** Prints a sentence in lines that a narrow terminal does not break within words. */
+  static void printWrapped(CommandLine.Model.CommandSpec spec, String text) {
+    StringBuilder line = new StringBuilder();
+    String indent = " ".repeat(INDENT);
+    for (String word : text.split(" ")) {
+      if (line.length() + 1 + word.length() > LINE_CHARACTERS && !line.toString().isBlank()) {
+        print(spec, line.toString());
+        line.setLength(0);
+        line.append(indent);
+      } else if (!line.isEmpty()) {
+        line.append(' ');
+      }
+      line.append(word);
+    }
+    print(spec, line.toString());
   }
 
   /** Prints several lines. */

@@ -32,7 +32,7 @@ final class DevicesCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    CommandLineApp.quiet(); // devices are opened only to be asked
+    CommandLineApp.quiet(); // devices are opened only to be queried
     DeviceInfo automatic = Devices.automatic();
     List<DeviceInfo> devices = Devices.list();
     if (json) {

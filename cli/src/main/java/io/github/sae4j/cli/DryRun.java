@@ -29,14 +29,14 @@ import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import picocli.CommandLine.Model.CommandSpec;
 
-/** What a run would be: its configuration, the memory and, roughly, the time it would take. */
+/** Describes a run without starting it: configuration, memory and a rough time. */
 final class DryRun {
   private static final long MEBI = 1 << 20;
 
-  /** The rest of a step over its encoder, where no latent is dead. */
+  /** Time of a step over that of its encoder, if no latent is dead. */
   private static final double STEP_OVER_ENCODER = 1.3;
 
-  /** The same where many are, and memory is slow. */
+  /** The same if many are dead and memory is slow. */
   private static final double STEP_OVER_ENCODER_AT_MOST = 2.5;
 
   private static final int PROBE_ROWS = 512;
@@ -50,7 +50,7 @@ final class DryRun {
   private final long steps;
 
   /**
-   * A run that will not be.
+   * A run that will not be started.
    *
    * @param parallelism threads that the device divides its work among; 0 if it does not use the CPU
    */
@@ -67,7 +67,7 @@ final class DryRun {
   /**
    * Prints it.
    *
-   * @return the exit code: bad usage if the machine has not the memory
+   * @return the exit code: bad usage if the machine does not have the memory
    */
   int print(CommandSpec spec, boolean json) {
     Map<String, Object> found = new LinkedHashMap<>();
@@ -110,7 +110,8 @@ final class DryRun {
             "run      %d steps of %d rows, %d latents",
             steps, step.shape().rows(), step.shape().dSae()));
     CommandLineApp.print(spec, "steps    " + execution + " on " + device.name());
-    CommandLineApp.print(spec, "memory   (n latents, d width, B rows of a step, k latents a row):");
+    CommandLineApp.print(
+        spec, "memory   (n latents, d width, B rows of a step, k latents per row):");
     memory.forEach(
         (what, bytes) ->
             CommandLineApp.print(
@@ -122,11 +123,11 @@ final class DryRun {
             "%12.1f MiB  of the machine or its container, %.1f MiB of them for the Java heap",
             machine.bytes() / (double) MEBI,
             machine.heapBytes() / (double) MEBI));
-    CommandLineApp.print(
+    CommandLineApp.printWrapped(
         spec,
         String.format(
             Locale.ROOT,
-            "time     about %s to %s: steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
+            "time: about %s to %s, by steps x 2 B d n operations at %.1f GFLOP/s, measured on a"
                 + " small encoder on %s, times %.1f to %.1f for the rest of a step; the first is"
                 + " what an idle machine would take, the second what this one takes as busy as it"
                 + " is now (%.1f GFLOP/s); waiting for files adds to it",
@@ -137,12 +138,12 @@ final class DryRun {
             STEP_OVER_ENCODER,
             STEP_OVER_ENCODER_AT_MOST,
             probeOperations() / speed.busySeconds() * 1e-9));
-    warnings.forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    warnings.forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     return verdict(tooLarge);
   }
 
   private static int verdict(Optional<String> tooLarge) {
-    tooLarge.ifPresent(line -> System.err.println("sae4j: memory: " + line));
+    tooLarge.ifPresent(line -> Terminal.say("sae4j: memory: " + line));
     return tooLarge.isPresent() ? ExitCode.USAGE : ExitCode.DONE;
   }
 
@@ -150,7 +151,7 @@ final class DryRun {
     return (long) step.shape().dSae() * step.shape().dIn();
   }
 
-  /** The device's own plan, which a test holds its real allocations to. */
+  /** The device's own plan, which a test compares with its real allocations. */
   private static Map<String, Long> memory(MemoryPlan plan) {
     Map<String, Long> memory = new LinkedHashMap<>();
     plan.parts().forEach(part -> memory.put(part.name(), part.bytes()));
@@ -171,7 +172,7 @@ final class DryRun {
     return 2.0 * probeRows() * probeLatents() * step.shape().dIn();
   }
 
-  /** Lends a small encoder, which runs once each time. */
+  /** Lends a small encoder, which encodes one batch per call. */
   private void probe(Consumer<Runnable> measuring) {
     int latents = probeLatents();
     try (OffHeap memory = device.openMemory()) {

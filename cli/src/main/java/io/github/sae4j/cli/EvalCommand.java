@@ -1,23 +1,31 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.checkpoint.Durable;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Density;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensLayout;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -52,7 +60,7 @@ final class EvalCommand implements Callable<Integer> {
       names = "--targets",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "What a transcoder's outputs stand for, row by row: [rows, d_out].")
+      description = "Targets of a transcoder's outputs, row by row: [rows, d_out].")
   private List<String> targets = List.of();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
@@ -66,8 +74,16 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--held-out",
       paramLabel = "X",
-      description = "Evaluate only the share of the rows that a run with --eval-fraction X keeps.")
+      description = "Evaluate only the rows that a run with --eval-fraction X holds out.")
   private Double heldOut;
+
+  @Option(
+      names = "--density",
+      paramLabel = "DIR",
+      description =
+          "Write how often each latent fired: sparsity.safetensors (log10 of the share of rows plus"
+              + " 1e-10, as SAELens has it) and density.csv.")
+  private Path density;
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -89,18 +105,52 @@ final class EvalCommand implements Callable<Integer> {
         ActivationSource source = input.open(quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
       Metrics metrics = metrics(trained, source);
+      if (density != null) {
+        writeDensity(metrics.density());
+      }
       if (json) {
         CommandLineApp.print(spec, Json.line(metrics.toMap()));
       } else {
         MetricsReport.print(spec, metrics.toMap());
       }
       LoadCheck.warnings(trained.config(), metrics)
-          .forEach(line -> System.err.println("sae4j: warning: " + line));
+          .forEach(line -> Terminal.say("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
   }
 
+  /** Each file is there whole or not at all. */
+  private void writeDensity(Density latents) throws IOException {
+    Files.createDirectories(density);
+    float[] log10 = latents.log10();
+    Path target = density.resolve(SaeLensLayout.SPARSITY);
+    Path fresh = target.resolveSibling("." + SaeLensLayout.SPARSITY + ".new");
+    new SafetensorsWriter().floats("sparsity", log10, log10.length).write(fresh);
+    Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
+    StringBuilder csv = new StringBuilder("latent,fired,rows,density,log10_density\n");
+    for (int i = 0; i < log10.length; i++) {
+      long fired = latents.fired()[i];
+      csv.append(i)
+          .append(',')
+          .append(fired)
+          .append(',')
+          .append(latents.rows())
+          .append(',')
+          .append((double) fired / latents.rows())
+          .append(',')
+          .append(log10[i])
+          .append('\n');
+    }
+    Durable.write(density.resolve("density.csv"), csv.toString());
+    if (!quiet) {
+      System.err.println(Terminal.harmless("densities: " + density));
+    }
+  }
+
   private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {
+    if (batchSize < 1) {
+      throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
+    }
     Evaluator evaluator = new Evaluator(trained, batchSize);
     if (!trained.config().transcoder()) {
       if (!targets.isEmpty()) {
@@ -110,11 +160,14 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    // Pairs stay pairs: a row that is not finite is an error here.
+    if (input.onBadRows() == OnBadRows.SKIP) {
+      throw new ConfigException(
+          "on_bad_rows", "expected error with targets: a mask leaves out both rows of a pair");
+    }
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
-          "targets", "expected the rows that the transcoder's output stands for, got none");
+          "targets", "expected the rows that the transcoder's output approximates, got none");
     }
     try (ActivationSource outputs = ActivationFiles.open(targets, Optional.empty())) {
       if (outputs.width() != trained.config().dOut() || outputs.rows() != source.rows()) {
@@ -134,7 +187,7 @@ final class EvalCommand implements Callable<Integer> {
     }
   }
 
-  /** The rows that a mask leaves, or those of them that training would hold out. */
+  /** The rows that a mask keeps, or those of them that training would hold out. */
   private ActivationSource rows(ActivationSource source) throws IOException {
     Optional<RowMask> mask = input.readMask(source);
     if (mask.isEmpty() && heldOut == null) {

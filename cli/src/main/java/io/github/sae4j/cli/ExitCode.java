@@ -1,6 +1,6 @@
 package io.github.sae4j.cli;
 
-/** How a command ends. */
+/** The exit codes of commands. */
 final class ExitCode {
   static final int DONE = 0;
 

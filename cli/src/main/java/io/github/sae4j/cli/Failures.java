@@ -21,12 +21,15 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /** Turns what commands throw into one line on stderr and an exit code. */
 final class Failures {
+  /** The longest message in full. */
+  private static final int MOST_CHARACTERS = 2000;
+
   private Failures() {}
 
   static int badUsage(CommandLine.ParameterException problem, String[] args) {
     CommandLine command = problem.getCommandLine();
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + Terminal.harmless(firstLine(message(problem, args))));
+    err.println("sae4j: " + Terminal.harmless(readable(firstLine(message(problem, args)))));
     String nearest = suggestion(problem);
     err.println(
         nearest.isEmpty()
@@ -36,7 +39,7 @@ final class Failures {
     return ExitCode.USAGE;
   }
 
-  /** Picocli answers an option given twice within a group with the synopsis of the whole group. */
+  /** For an option given twice within a group, picocli reports the synopsis of the whole group. */
   private static String message(CommandLine.ParameterException problem, String[] args) {
     if (problem instanceof CommandLine.MaxValuesExceededException) {
       Set<OptionSpec> seen = new HashSet<>();
@@ -63,7 +66,7 @@ final class Failures {
             ? problem.getCause()
             : problem;
     PrintWriter err = command.getErr();
-    err.println("sae4j: " + Terminal.harmless(describe(cause)));
+    err.println("sae4j: " + Terminal.harmless(readable(describe(cause))));
     CommandLine root = command.getParent() == null ? command : command.getParent();
     if (root.<RootCommand>getCommand().stacktrace) {
       StringWriter trace = new StringWriter();
@@ -96,7 +99,7 @@ final class Failures {
     return switch (problem) {
       case NoSuchFileException e -> message + ": no such file or folder";
       case AccessDeniedException e -> message + ": permission denied";
-      case FileAlreadyExistsException e -> message + ": exists already";
+      case FileAlreadyExistsException e -> message + ": already exists";
       case FileSystemException e -> message;
       case IOException e -> message.isEmpty() ? e.getClass().getSimpleName() : message;
       case InvalidPathException e -> LocaleEncoding.noPath(e.getInput());
@@ -105,6 +108,20 @@ final class Failures {
       case DivergenceException e -> message;
       default -> problem.getClass().getName() + ": " + message + " (--stacktrace shows where)";
     };
+  }
+
+  /** A message without its middle if that is long: names come from files, and may be a megabyte. */
+  static String readable(String message) {
+    if (message.codePointCount(0, message.length()) <= MOST_CHARACTERS) {
+      return message;
+    }
+    int start = message.offsetByCodePoints(0, MOST_CHARACTERS / 2);
+    int end = message.offsetByCodePoints(message.length(), -MOST_CHARACTERS / 2);
+    return message.substring(0, start)
+        + "... ("
+        + (end - start)
+        + " characters) ..."
+        + message.substring(end);
   }
 
   private static String firstLine(String message) {

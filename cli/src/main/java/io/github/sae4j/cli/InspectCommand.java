@@ -45,7 +45,7 @@ import picocli.CommandLine.Spec;
     name = "inspect",
     description = {
       "Shows what is in a file or folder: tensors, shapes, types, configuration, runs.",
-      "Of an SAE, in any layout that is published: family, activation, normalisation, norms; with"
+      "For an SAE in any published layout: family, activation, normalisation, norms; with"
           + " --activations also L0 and FVU beside what the files declare."
     },
     mixinStandardHelpOptions = true)
@@ -55,7 +55,7 @@ final class InspectCommand implements Callable<Integer> {
   /** A folder may hold thousands of shards. */
   private static final int MOST_FILES = 1000;
 
-  /** Links may lead in circles. */
+  /** Links may form cycles. */
   private static final int MOST_DEPTH = 4;
 
   @Spec private CommandSpec spec;
@@ -94,7 +94,7 @@ final class InspectCommand implements Callable<Integer> {
     }
     found.putAll(describe(path, 0));
     if (json) {
-      // An SAE written by Python may carry NaN, for which JSON has only a text.
+      // An SAE written by Python may contain NaN, which JSON can only express as text.
       CommandLineApp.print(spec, Json.line(Json.finite(found, Object::toString)));
     } else {
       print(found, "");
@@ -102,7 +102,7 @@ final class InspectCommand implements Callable<Integer> {
     return badRows == 0 ? ExitCode.DONE : ExitCode.BAD_INPUT;
   }
 
-  /** What an SAE is and, on activations, whether it can be what its files declare. */
+  /** Describes an SAE and, given activations, checks whether it fits what its files declare. */
   private Object describeSae(Path sae) throws IOException {
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
       LoadedSae loaded = SaeReader.read(sae, device, open.read());
@@ -126,12 +126,12 @@ final class InspectCommand implements Callable<Integer> {
       ActivationOptions.expectWidth(path, sae, source);
       Map<String, Object> found = new LinkedHashMap<>();
       if (sae.config().transcoder()) {
-        found.put("fvu", "of a transcoder: sae4j eval --targets says it");
+        found.put("fvu", "for a transcoder see sae4j eval --targets");
         return found;
       }
       Optional<RowMask> mask = input.readMask(source);
       ActivationSource rows = mask.isPresent() ? Split.of(mask.get(), 0).training(source) : source;
-      Metrics metrics = new Evaluator(sae).evaluate(rows);
+      Metrics metrics = new Evaluator(sae).evaluate(input.finite(rows));
       found.put("rows", metrics.rows());
       found.put("l0", metrics.l0());
       LoadCheck.declaredL0(sae.config()).ifPresent(l0 -> found.put("declared_l0", l0));
@@ -140,7 +140,7 @@ final class InspectCommand implements Callable<Integer> {
       if (!warnings.isEmpty()) {
         found.put("warnings", List.<Object>copyOf(warnings));
       }
-      warnings.forEach(line -> System.err.println("sae4j: warning: " + line));
+      warnings.forEach(line -> Terminal.say("sae4j: warning: " + line));
       return found;
     }
   }
@@ -260,7 +260,7 @@ final class InspectCommand implements Callable<Integer> {
 
   /**
    * A tensor as {@code W_enc F32 [384, 3072]}, anything else as JSON. Names come from files: one
-   * with characters that would have to be escaped is quoted, so that the escapes can be told.
+   * with characters that have to be escaped is quoted, so that the escapes are recognisable.
    */
   private static String oneLine(Object value) {
     if (value instanceof Map<?, ?> map && map.containsKey("shape") && map.containsKey("type")) {

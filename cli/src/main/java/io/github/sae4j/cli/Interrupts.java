@@ -9,16 +9,17 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
- * SIGINT, SIGTERM and SIGHUP while something should be finished in good order: the first is noted,
- * a second SIGINT or SIGTERM ends the process at once. Outside, the JVM's own handling holds.
+ * Handles SIGINT, SIGTERM and SIGHUP during work that should end in an orderly way: the first is
+ * noted, a second SIGINT or SIGTERM ends the process at once. Otherwise the JVM's own handling
+ * applies.
  *
  * <p>SIGHUP comes when a terminal closes, often twice (from the kernel and from the shell) and
- * around a SIGTERM, with nobody there who means it: it never ends the process at once. Where it is
- * ignored from the start, as under {@code nohup}, it stays so; the JDK sees to that.
+ * around a SIGTERM, without anyone asking for it: it never ends the process at once. If it is
+ * ignored from the start, as under {@code nohup}, it stays ignored; the JDK takes care of that.
  *
- * <p>The JDK's only interface to signals is {@code sun.misc.Signal}, which javac warns of whenever
- * it is named; it is therefore called by reflection. Where it is missing, signals keep ending the
- * process at once.
+ * <p>The JDK's only interface to signals is {@code sun.misc.Signal}, about which javac warns
+ * wherever it is named; it is therefore called by reflection. If it is missing, signals still end
+ * the process at once.
  */
 final class Interrupts implements AutoCloseable {
   private final AtomicInteger exitCode = new AtomicInteger();
@@ -30,8 +31,8 @@ final class Interrupts implements AutoCloseable {
   /**
    * Starts noting signals.
    *
-   * @param onFirst told the name of the first signal, from the signal's thread
-   * @return to be closed when signals may end the process again
+   * @param onFirst receives the name of the first signal, on the signal's thread
+   * @return close it when signals may end the process again
    */
   static Interrupts install(Consumer<String> onFirst) {
     Interrupts interrupts = new Interrupts();
@@ -44,7 +45,7 @@ final class Interrupts implements AutoCloseable {
   /**
    * Whether a signal has come.
    *
-   * @return true from the first on
+   * @return true once a signal has come
    */
   boolean raised() {
     return exitCode.get() != 0;
@@ -102,7 +103,7 @@ final class Interrupts implements AutoCloseable {
         .invoke(null, signal, handler);
   }
 
-  /** Gives signals back to whoever handled them before. */
+  /** Restores the previous handlers. */
   @Override
   public void close() {
     previous.forEach(

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 /**
  * The entry point. It names no class of an optional library, so that a plain {@code java -jar},
  * whose class path is that one jar, can say what is missing or find it: the build puts the
- * libraries of the command line into {@code lib/} beside the jar.
+ * libraries of the command line into {@code lib/} beside the jar, and the engine into its module.
  */
 public final class Main {
   private Main() {}
@@ -25,7 +25,7 @@ public final class Main {
    *
    * @param args the command line
    * @throws IOException if the libraries beside the jar cannot be listed
-   * @throws ReflectiveOperationException if the libraries beside the jar are not ours
+   * @throws ReflectiveOperationException if the libraries beside the jar do not match
    */
   public static void main(String[] args) throws IOException, ReflectiveOperationException {
     if (isPresent("picocli.CommandLine")) {
@@ -34,7 +34,8 @@ public final class Main {
     List<URL> classPath = besideTheJar();
     if (classPath.isEmpty()) {
       System.err.println(
-          "sae4j: the command line needs picocli and progressbar on the class path; use bin/sae4j");
+          "sae4j: this jar needs sae4j-engine, picocli and progressbar beside it or on the class"
+              + " path; use bin/sae4j, in a checkout or a release");
       System.exit(ExitCode.USAGE);
     }
     runWith(classPath, args);
@@ -68,9 +69,17 @@ public final class Main {
         classPath.add(file.toUri().toURL());
       }
     }
-    return classPath.stream().anyMatch(url -> url.getPath().contains("picocli"))
-        ? classPath
-        : List.of();
+    // In a checkout the engine's jar lies in its own module.
+    String engine = jar.getFileName().toString().replace("sae4j-cli-", "sae4j-engine-");
+    Path module = jar.resolveSibling("../../engine/target").normalize();
+    if (Files.isRegularFile(module.resolve(engine))) {
+      classPath.add(module.resolve(engine).toUri().toURL());
+    }
+    return has(classPath, "picocli") && has(classPath, "sae4j-engine") ? classPath : List.of();
+  }
+
+  private static boolean has(List<URL> classPath, String library) {
+    return classPath.stream().anyMatch(url -> url.getPath().contains("/" + library + "-"));
   }
 
   private static void runWith(List<URL> classPath, String[] args)

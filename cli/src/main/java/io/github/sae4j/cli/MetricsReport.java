@@ -4,7 +4,7 @@ import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Model.CommandSpec;
 
-/** Prints metrics for people. */
+/** Prints metrics as a table. */
 final class MetricsReport {
   private MetricsReport() {}
 

@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Runs every kernel and some training steps of every recipe on a device and on the scalar"
           + " oracle, and compares them bit by bit.",
-      "Exits with 1 if the device breaks its promise, with 4 if it cannot run."
+      "Exits with 1 if the device breaks its guarantee, with 4 if it cannot run."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false,

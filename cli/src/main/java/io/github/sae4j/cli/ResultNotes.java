@@ -8,7 +8,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** What the last numbers of a run mean, in a few lines for somebody who sees them first. */
+/**
+ * Explains the final numbers of a run in a few lines, for users who see them for the first time.
+ */
 final class ResultNotes {
   private ResultNotes() {}
 
@@ -16,8 +18,8 @@ final class ResultNotes {
    * The lines.
    *
    * @param config the run's configuration
-   * @param metrics those of the rows held out, if there are any
-   * @param last the last step, if this process made one
+   * @param metrics metrics on the held-out rows, if there are any
+   * @param last the last step, if this process ran one
    * @param trainingFvu FVU of the last batch for which it was measured, or NaN
    */
   static List<String> of(
@@ -30,7 +32,7 @@ final class ResultNotes {
       lines.add(
           String.format(
               Locale.ROOT,
-              "FVU %.3f: so much of the variance of rows that training never saw is lost in their"
+              "FVU %.3f: the share of the variance of rows that training never saw that is lost in"
                   + " reconstruction (0 is perfect, 1 as bad as their mean).",
               fvu));
     }
@@ -38,8 +40,8 @@ final class ResultNotes {
       lines.add(
           String.format(
               Locale.ROOT,
-              "FVU %.3f in training: the same of the last batch logged; far below the other, the"
-                  + " SAE has learned its rows by heart.",
+              "FVU %.3f in training: the same of the last batch logged. Were it far below the"
+                  + " other, the SAE would know its training rows by heart.",
               trainingFvu));
     }
     if (last.isPresent()) {
@@ -57,8 +59,8 @@ final class ResultNotes {
       lines.add(
           String.format(
               Locale.ROOT,
-              "Never fired: %d latents (%.1f%%) on the %s rows held out; with few rows rare latents"
-                  + " are among them that are not dead.",
+              "Never fired: %d latents (%.1f%%) on the %s held-out rows; with few rows these"
+                  + " include rare latents that are not dead.",
               never.longValue(),
               100 * ((Number) metrics.get().get("never_fired_fraction")).doubleValue(),
               metrics.get().get("rows")));

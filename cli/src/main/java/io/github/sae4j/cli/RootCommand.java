@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 /** {@code sae4j} itself. */
 @Command(
     name = "sae4j",
-    description = "Trains, evaluates and inspects TopK sparse autoencoders on the JVM.",
+    description = "Trains, evaluates, serves and inspects sparse autoencoders on the JVM.",
     synopsisSubcommandLabel = "COMMAND",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
@@ -21,9 +21,9 @@ import picocli.CommandLine.Spec;
       "`sae4j train` alone trains on the built-in sample; `sae4j COMMAND --help` lists the options"
           + " of a command.",
       "Results go to stdout, progress and logs to stderr.",
-      "Exit codes: 0 done, 1 I/O failure, divergence or a broken promise of parity, 2 usage,",
+      "Exit codes: 0 done, 1 I/O failure, divergence or a broken guarantee of parity, 2 usage,",
       "3 bad input, 4 device, 129 stopped by SIGHUP, 130 by SIGINT, 143 by SIGTERM (training writes"
-          + " a checkpoint first)."
+          + " a checkpoint first; encode, decode and edit record what is done)."
     })
 final class RootCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
@@ -31,7 +31,7 @@ final class RootCommand implements Callable<Integer> {
   @Option(
       names = "--stacktrace",
       scope = ScopeType.INHERIT,
-      description = "On failure print where it happened.")
+      description = "On failure print the stack trace.")
   boolean stacktrace;
 
   @Override

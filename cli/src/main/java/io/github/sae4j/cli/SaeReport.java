@@ -17,11 +17,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Says what an SAE is: how it was stored, what it computes, how its weights look. */
+/** Describes an SAE: how it was stored, what it computes, statistics of its weights. */
 final class SaeReport {
   private SaeReport() {}
 
-  /** The description, for people and programs alike. */
+  /** The description, for the console and for JSON. */
   static Map<String, Object> of(LoadedSae loaded) {
     SaeConfig config = loaded.sae().config();
     SaeWeights weights = loaded.sae().weights();

@@ -92,7 +92,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = RESUME,
       paramLabel = "RUN|CHECKPOINT",
-      description = "Goes on with an interrupted run; alone is enough.")
+      description = "Resumes an interrupted run; no other option is needed.")
   private Path resume;
 
   @Option(
@@ -112,37 +112,37 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--from-pretrained",
       paramLabel = "DIR",
-      description = "Fine-tunes this TopK SAE (a run, or any layout that inspect knows).")
+      description = "Fine-tune this TopK SAE (a run, or any layout that inspect knows).")
   private Path fromPretrained;
 
   @Option(
       names = "--n-checkpoints",
       paramLabel = "N",
-      description = "Checkpoints at even distances over the run.")
+      description = "Write N checkpoints at even distances over the run.")
   private Long nCheckpoints;
 
   @Option(
       names = "--checkpoint-every",
       paramLabel = "STEPS",
-      description = "A checkpoint each so many steps (default: every ten minutes).")
+      description = "Write a checkpoint every N steps (default: every ten minutes).")
   private Long checkpointEvery;
 
   @Option(
       names = "--keep-checkpoints",
       paramLabel = "N",
-      description = "How many of the newest to keep (default: all; 1 if none were asked for).")
+      description = "How many of the newest to keep (default: all; 1 if no schedule is given).")
   private Integer keepCheckpoints;
 
   @Option(
       names = "--go-on-without-checkpoints",
       description =
-          "Warns of a checkpoint or a line of metrics that cannot be written instead of stopping.")
+          "Warn if a checkpoint or a line of metrics cannot be written, instead of stopping.")
   private boolean goOn;
 
   @Option(
       names = "--log-every",
       paramLabel = "STEPS",
-      description = "A line in metrics.jsonl each so many steps (default: 10).")
+      description = "Write a line to metrics.jsonl every N steps (default: 10).")
   private int logEvery = 10;
 
   @Option(
@@ -159,10 +159,10 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--dry-run",
-      description = "Prints configuration, memory and a time estimate, and trains nothing.")
+      description = "Print configuration, memory and a time estimate without training.")
   private boolean dryRun;
 
-  @Option(names = "--json", description = "Prints the result as one JSON object.")
+  @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
 
   @Option(names = "--quiet", description = "Warnings and results only.")
@@ -176,7 +176,7 @@ final class TrainCommand implements Callable<Integer> {
   /**
    * The command.
    *
-   * @param commandLine as the user gave it, for {@code config.json}
+   * @param commandLine the user's command line, for {@code config.json}
    */
   TrainCommand(List<String> commandLine) {
     this.commandLine = commandLine;
@@ -207,7 +207,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     addGiven(layers);
     if (fromPretrained == null) {
-      TrainingConfig.fromLayers(layers); // complains before anything is opened
+      TrainingConfig.fromLayers(layers); // fails before anything is opened
     }
     if (fromPretrained != null) {
       MachineMemory.now().expectRoomFor(fromPretrained, 0);
@@ -240,9 +240,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("output_path", "cannot be given with resume_from_checkpoint");
     }
     RunFolder folder = RunFolder.of(resume);
-    folder
-        .damage()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    folder.damage().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     Optional<Path> given = TrainerState.isIn(resume) ? Optional.of(resume) : Optional.empty();
     if (given.isPresent()) {
       Manifest.verify(given.get());
@@ -262,7 +260,7 @@ final class TrainCommand implements Callable<Integer> {
     if (!extend && folder.finished()) {
       expectAsFinished(folder, config, newest);
       if (isEvaluated(folder) && !otherInput(folder)) {
-        report(folder, evaluation(folder), "The run is finished, nothing is left to do.");
+        report(folder, evaluation(folder), "The run is finished; nothing is left to do.");
         return ExitCode.DONE;
       }
     }
@@ -287,7 +285,7 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  /** Options that a finished run can no longer heed are refused, not passed over. */
+  /** Refuses, rather than ignores, options that can no longer affect a finished run. */
   private void expectAsFinished(RunFolder folder, TrainingConfig config, Optional<Path> checkpoint)
       throws IOException {
     List<String> differences = new ArrayList<>(folder.differences(config, checkpoint));
@@ -311,7 +309,7 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  /** Whether activations were named that the run's record does not name: they are looked into. */
+  /** Whether the user names activations that the run's record does not: they have to be checked. */
   private boolean otherInput(RunFolder folder) throws IOException {
     Map<?, ?> before = recorded(folder);
     Map<String, Object> now = inputs();
@@ -333,15 +331,14 @@ final class TrainCommand implements Callable<Integer> {
         : Optional.empty();
   }
 
-  /** Whether a finished run has its metrics on held-out rows, unless it holds none out. */
+  /** Whether a finished run has metrics on its held-out rows, or has no such rows. */
   private static boolean isEvaluated(RunFolder folder) throws IOException {
     if (Files.exists(folder.evaluation())) {
       try {
         SealedJson.read(folder.evaluation(), MOST_EVALUATION_BYTES);
         return true;
       } catch (BadFileException e) {
-        System.err.println(
-            Terminal.harmless("sae4j: warning: " + e.getMessage() + "; it is made anew"));
+        Terminal.say("sae4j: warning: " + e.getMessage() + "; it is evaluated again");
         return false;
       }
     }
@@ -352,7 +349,7 @@ final class TrainCommand implements Callable<Integer> {
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
-      file.warnings().forEach(line -> System.err.println("sae4j: warning: " + line));
+      file.warnings().forEach(line -> Terminal.say("sae4j: warning: " + line));
       layers.add(file.training());
     }
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));
@@ -399,7 +396,10 @@ final class TrainCommand implements Callable<Integer> {
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
           Terminal.harmless(
-              "sae4j: stopped; to go on: sae4j train " + RESUME + " " + Shell.word(folder.path())));
+              "sae4j: stopped; to continue: sae4j train "
+                  + RESUME
+                  + " "
+                  + Shell.word(folder.path())));
       if (json) {
         CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
       }
@@ -408,7 +408,7 @@ final class TrainCommand implements Callable<Integer> {
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
-          .forEach(line -> CommandLineApp.print(spec, line));
+          .forEach(line -> CommandLineApp.printWrapped(spec, line));
     }
     return ExitCode.DONE;
   }
@@ -422,12 +422,12 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
     if (metrics.isPresent()) {
-      CommandLineApp.print(spec, "On the rows held out of training:");
+      CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
     }
   }
 
-  /** What {@code --json} prints, however the run ended. */
+  /** The output of {@code --json}, however the run ended. */
   private static Map<String, Object> result(
       RunFolder folder, boolean finished, Optional<Map<String, Object>> metrics) {
     Map<String, Object> result = new LinkedHashMap<>();
@@ -477,14 +477,14 @@ final class TrainCommand implements Callable<Integer> {
         keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 
-  /** A new folder for a run that was given none; runs of one second get numbers. */
+  /** A new folder for a run without --output-path; runs started in the same second get numbers. */
   private Path defaultPath() throws IOException {
     String name = Path.of(input.activations.getFirst()).getFileName().toString();
     String plain = name.replaceAll("\\.[a-z]+$", "").replaceAll("[^A-Za-z0-9._-]+", "-");
     return claim(Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP)));
   }
 
-  /** Creates a folder of a name that nobody had before, not even in the same instant. */
+  /** Creates a folder under a name that is free, safely against concurrent runs. */
   static Path claim(Path wanted) throws IOException {
     Files.createDirectories(wanted.toAbsolutePath().getParent());
     for (int number = 1; ; number++) {
@@ -508,7 +508,7 @@ final class TrainCommand implements Callable<Integer> {
     return metadata;
   }
 
-  /** What {@code config.json} holds beside the training configuration. */
+  /** Members of {@code config.json} beside the training configuration. */
   private Map<String, Object> record(Device device) {
     Map<String, Object> versions = new LinkedHashMap<>();
     versions.put("sae4j", Version.current());

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Inputs that strangers have, and what they should be told. */
+/** Inputs that new users have, and the messages that they should get. */
 class CasesTest {
   private static final Path CASES = Path.of("../engine/src/test/resources/cases");
   private static final Path SAE = CASES.resolve("3-sae-hook_z");
@@ -123,6 +123,69 @@ class CasesTest {
     List<?> removals = (List<?>) new RunFolder(run).readConfig().get(RunFolder.REMOVALS);
     assertEquals(1, removals.size());
     assertTrue(((Map<?, ?>) removals.getFirst()).get("from_step") instanceof Long, "" + removals);
+  }
+
+  @Test
+  void aRunWithoutAFiniteRowIsRefused() throws IOException {
+    byte[] rows = Files.readAllBytes(CASES.resolve("x.npy"));
+    Arrays.fill(rows, 128, rows.length, (byte) 0xff);
+    Path file = Files.write(folder.resolve("nan.npy"), rows);
+    assertRefused(train(folder.resolve("run"), file, "--on-bad-rows=skip"), "no row is left");
+  }
+
+  @Test
+  void inspectLeavesBadRowsOutToo() {
+    Path rows = CASES.resolve("2-inf-row-700.npy");
+    assertRefused(console.run("inspect", SAE, "--activations", rows), "row 700 holds");
+    assertEquals(
+        ExitCode.DONE,
+        console.run("inspect", SAE, "--activations", rows, "--on-bad-rows=skip"),
+        console::err);
+  }
+
+  @Test
+  void aFileInPlaceOfTheRunsFolderIsRefused() throws IOException {
+    Path file = Files.writeString(folder.resolve("file"), "mine");
+    assertEquals(ExitCode.USAGE, train(file, CASES.resolve("x.npy")));
+    assertTrue(console.err().contains("output_path: " + file + " is a file"), console.err());
+    assertEquals("mine", Files.readString(file));
+  }
+
+  @Test
+  void aBatchBeyondAnyMatrixIsCalledByItsOption() {
+    Path run = folder.resolve("run");
+    assertEquals(
+        ExitCode.USAGE,
+        console.run(
+            "train",
+            "--activations",
+            CASES.resolve("x.npy"),
+            "--output-path",
+            run,
+            "--d-sae",
+            64,
+            "--k",
+            4,
+            "--train-batch-size",
+            200_000_000));
+    assertTrue(console.complaints().getLast().contains("train_batch_size: "), console::err);
+    assertEquals(
+        ExitCode.USAGE,
+        console.run(
+            "eval", "--sae", SAE, "--activations", CASES.resolve("x.npy"), "--batch-size=0"));
+    assertTrue(console.complaints().getLast().contains("batch_size: expected at least 1"));
+  }
+
+  @Test
+  void keysOfAFileAreNamedWithTheFileAndAtALengthThatCanBeRead() throws IOException {
+    Path file = Files.writeString(folder.resolve("c.json"), "{\"foo\": 1, \"lrr\": 2}");
+    Object[] train = {"train", "--config", file, "--activations", CASES.resolve("x.npy")};
+    assertEquals(ExitCode.USAGE, console.run(train));
+    assertTrue(console.err().contains(file + ": foo, lrr: no such options"), console.err());
+    Files.writeString(file, "{\"" + "a".repeat(100_000) + "\": 1}");
+    assertEquals(ExitCode.USAGE, console.run(train));
+    assertTrue(console.complaints().getLast().length() < 3000, console::err);
+    assertTrue(console.complaints().getLast().contains("no such option"), console::err);
   }
 
   @Test

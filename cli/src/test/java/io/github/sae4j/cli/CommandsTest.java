@@ -75,7 +75,7 @@ class CommandsTest {
     assertEquals(ExitCode.DONE, code, console::err);
     assertEquals(trained.get("metrics"), result());
     Map<String, Object> written = Json.readObject(run.resolve("evaluation.json"), 1 << 20);
-    written.remove("sha256"); // of the numbers, for whoever finds the file
+    written.remove("sha256"); // the checksum of the file's members
     assertEquals(trained.get("metrics"), written);
   }
 
@@ -302,7 +302,10 @@ class CommandsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "inspect", "devices", "parity"})
+  @ValueSource(
+      strings = {
+        "train", "eval", "encode", "decode", "edit", "convert", "inspect", "devices", "parity"
+      })
   void everyCommandHasHelp(String command) {
     assertEquals(ExitCode.DONE, console.run(command, "--help"));
     assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());

@@ -39,7 +39,7 @@ final class Console {
     return err.toString(StandardCharsets.UTF_8);
   }
 
-  /** Lines on stderr that complain; logs and progress left out. */
+  /** Errors and warnings on stderr, without logs and progress. */
   List<String> complaints() {
     return err().lines().filter(line -> line.startsWith("sae4j: ")).toList();
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.options.Recipe;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -26,9 +28,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Training that is killed again and again, by SIGKILL at random instants (from the start of the
- * process to its last line) or by a signal that lets it write a checkpoint, resumed each time, and
- * compared bit for bit with a run that was left alone. Checkpoints are written after every step, so
- * that most kills hit the writing.
+ * process to its last line) or by a signal that lets it write a checkpoint, resumed each time with
+ * another number of threads and another vector width, and compared bit for bit with an undisturbed
+ * run. Checkpoints are written after every step, so that most kills hit the writing.
  */
 class KillTest {
   private static final int STEPS = 100;
@@ -42,10 +44,16 @@ class KillTest {
   private Path whole;
   private int inside;
 
+  private Recipe recipe;
+
   @BeforeEach
-  void trainWithoutInterruption() throws Exception {
+  void writeActivations() throws IOException {
     Activations.write(folder.resolve("a.safetensors"), 400, 24);
-    whole = folder.resolve("whole");
+  }
+
+  private void trainWithoutInterruption(Recipe recipe) throws Exception {
+    this.recipe = recipe;
+    whole = folder.resolve("whole-" + recipe);
     Process child = start(fresh(whole, STEPS));
     assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
     assertEquals(0, child.exitValue(), this::text);
@@ -58,26 +66,32 @@ class KillTest {
 
   @Test
   void killedThreeTimesAndStoppedTwiceARunEndsWithTheSameBits() throws Exception {
+    trainWithoutInterruption(Recipe.SAELENS);
     survive(List.of("KILL", "TERM", "KILL", "INT", "KILL"));
   }
 
   @Test
   @Tag("long")
   void killedManyTimesRunsEndWithTheSameBits() throws Exception {
-    List<String> signals =
-        new ArrayList<>(Collections.nCopies(Integer.getInteger("kills", 54), "KILL"));
-    signals.addAll(List.of("TERM", "INT", "TERM", "INT"));
-    Collections.shuffle(signals, random);
-    survive(signals);
+    int recipes = Recipe.values().length;
+    int kills = Math.ceilDiv(Integer.getInteger("kills", 54), recipes);
+    for (Recipe each : Recipe.values()) {
+      List<String> signals = new ArrayList<>(Collections.nCopies(kills, "KILL"));
+      signals.addAll(List.of("TERM", "INT"));
+      Collections.shuffle(signals, random);
+      trainWithoutInterruption(each);
+      survive(signals);
+    }
   }
 
-  /** Runs as many runs as it takes; each must end with the bits of the one left alone. */
+  /** Runs as many runs as it takes; each must end with the bits of the undisturbed one. */
   private void survive(List<String> signals) throws Exception {
-    System.out.println("killing training runs, seed " + seed);
+    System.out.println("killing training runs of recipe " + recipe + ", seed " + seed);
+    inside = 0;
     int sent = 0;
     int runs = 0;
     while (sent < signals.size()) {
-      Path run = folder.resolve("run" + runs++);
+      Path run = folder.resolve("run-" + recipe + runs++);
       Process child = start(fresh(run, 1));
       while (sent < signals.size() && disturb(child, run, signals.get(sent))) {
         sent++;
@@ -85,7 +99,7 @@ class KillTest {
         child =
             start(
                 begun
-                    ? List.of("train", "--resume-from-checkpoint", run.toString())
+                    ? anywhere(List.of("train", "--resume-from-checkpoint", run.toString()))
                     : fresh(run, 1));
       }
       assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
@@ -95,15 +109,15 @@ class KillTest {
     long kills = signals.stream().filter("KILL"::equals).count();
     System.out.printf(
         "kills survived=%d of %d final bits equal (SIGKILL; %d inside checkpoint writing; beside"
-            + " %d SIGTERM and SIGINT; %d runs)%n",
-        kills, kills, inside, signals.size() - kills, runs);
+            + " %d SIGTERM and SIGINT; %d runs of %s, at 1 to 3 threads and %s bits)%n",
+        kills, kills, inside, signals.size() - kills, runs, recipe, widths());
   }
 
   /**
-   * Sends a signal: mostly some time after the child has got ahead of where it began, sometimes a
-   * SIGKILL whatever it has come to.
+   * Sends a signal: mostly some time after the child has made progress, sometimes a SIGKILL at any
+   * point.
    *
-   * @return false if the run was at its end before
+   * @return false if the run ended first
    */
   private boolean disturb(Process child, Path run, String signal) throws Exception {
     boolean anywhere = signal.equals("KILL") && random.nextInt(4) == 0;
@@ -140,7 +154,7 @@ class KillTest {
       List<Path> all = CheckpointStore.list(run);
       return all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
     } catch (java.io.UncheckedIOException e) {
-      return 0; // a folder went away while it was being listed
+      return 0; // a folder was removed while it was listed
     }
   }
 
@@ -180,24 +194,39 @@ class KillTest {
     return lines;
   }
 
+  /** With another number of threads and another width: neither changes a bit. */
+  private List<String> anywhere(List<String> arguments) {
+    List<String> all = new ArrayList<>(arguments);
+    all.add("--threads=" + (1 + random.nextInt(3)));
+    all.add("--vector-bits=" + widths().get(random.nextInt(widths().size())));
+    return all;
+  }
+
+  /** Those that this machine has. */
+  private static List<Integer> widths() {
+    int widest = FloatVector.SPECIES_PREFERRED.vectorBitSize();
+    return Stream.of(128, 256, 512).filter(bits -> bits <= widest).toList();
+  }
+
   private List<String> fresh(Path run, int checkpointEvery) {
-    return List.of(
-        "train",
-        "--activations=" + folder.resolve("a.safetensors"),
-        "--output-path=" + run,
-        "--steps=" + STEPS,
-        "--train-batch-size=16",
-        "--gradient-accumulation=2",
-        "--normalize-activations=expected_average_only_in",
-        "--dead-feature-window=3",
-        "--d-sae=80",
-        "--k=4",
-        "--device=cpu",
-        "--threads=2",
-        "--log-every=1",
-        "--no-progress",
-        "--keep-checkpoints=2",
-        "--checkpoint-every=" + checkpointEvery);
+    return anywhere(
+        List.of(
+            "train",
+            "--recipe=" + recipe,
+            "--activations=" + folder.resolve("a.safetensors"),
+            "--output-path=" + run,
+            "--steps=" + STEPS,
+            "--train-batch-size=16",
+            "--gradient-accumulation=2",
+            "--normalize-activations=expected_average_only_in",
+            "--dead-feature-window=3",
+            "--d-sae=80",
+            "--k=4",
+            "--device=cpu",
+            "--log-every=1",
+            "--no-progress",
+            "--keep-checkpoints=2",
+            "--checkpoint-every=" + checkpointEvery));
   }
 
   private Process start(List<String> arguments) throws IOException {

@@ -10,7 +10,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.List;
 
-/** A device that promises exactness and is wrong in one bit once; for tests of {@code parity}. */
+/** A device that claims exactness and is wrong in one bit once; for tests of {@code parity}. */
 public final class OneBitOffProvider implements DeviceProvider {
   /** The call of {@code rowNorms} that is wrong. */
   private static final int WRONG = 6;

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
 
 /**
- * A row of the table of options is all that an option needs: it is on the command line and in files
- * by each of its names, in the help, in {@code config.json}. (Documents: {@code
+ * A row of the options table is all that an option needs to be on the command line and in files by
+ * each of its names, in the help and in {@code config.json}. (Documents: {@code
  * OptionsDocumentTest}.)
  */
 class OptionsEverywhereTest {
@@ -47,6 +47,7 @@ class OptionsEverywhereTest {
         switch (option.type().label()) {
           case "BOOL" -> List.of("true", "false");
           case "N" -> List.of("3");
+          case "N,N,..." -> List.of("3,5");
           case "X" -> List.of("0.25");
           default -> List.of();
         });

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
@@ -10,10 +11,11 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/** The rooms of this module: which may use which, and how full they are. */
+/** The rooms of this module: which may use which, and how large they are. */
 class RoomsTest {
   private static final String BASE = "io.github.sae4j.cli";
 
@@ -42,6 +44,22 @@ class RoomsTest {
         .mayOnlyBeAccessedByLayers("commands")
         .whereLayer("console")
         .mayOnlyBeAccessedByLayers("commands", "options", "machine")
+        .check(CLI);
+  }
+
+  @Test
+  void onlyTheEntryPointAndSignalsEndTheProcess() {
+    noClasses()
+        .that()
+        .doNotHaveFullyQualifiedName(BASE + ".Main")
+        .and()
+        .haveNameNotMatching(Pattern.quote(BASE + ".Interrupts") + "(\\$.*)?")
+        .should()
+        .callMethod(System.class, "exit", int.class)
+        .orShould()
+        .callMethod(Runtime.class, "exit", int.class)
+        .orShould()
+        .callMethod(Runtime.class, "halt", int.class)
         .check(CLI);
   }
 

@@ -122,7 +122,7 @@ class SignalTest {
     long step = checkpointedStep();
     assertTrue(step > 0);
     assertEquals(step, Files.readAllLines(run.resolve("metrics.jsonl")).size());
-    assertTrue(text().contains("to go on: sae4j train --resume-from-checkpoint"), this::text);
+    assertTrue(text().contains("to continue: sae4j train --resume-from-checkpoint"), this::text);
 
     long before = logged();
     Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What becomes of results that do not reach their reader. */
+/** Results that cannot be written. */
 class StandardOutputTest {
   @TempDir private Path folder;
 

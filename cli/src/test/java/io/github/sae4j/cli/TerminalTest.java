@@ -17,9 +17,9 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What files hold does nothing to a terminal, wherever it is printed. */
+/** Text from files never controls the terminal, wherever it is printed. */
 class TerminalTest {
-  /** C0, DEL, C1, a turn of the direction, a line separator, no width, a tag beyond 16 bits. */
+  /** C0, DEL, C1, a change of direction, a line separator, zero width, a tag beyond 16 bits. */
   private static final String HOSTILE = "a\u001b[2J\u007f\u009b31m\u202e\u2028\u200b\udb40\udc41z";
 
   @TempDir private Path folder;
@@ -38,6 +38,34 @@ class TerminalTest {
     assertEquals("größe 模型 😀 e\u0301", Terminal.harmless("größe 模型 😀 e\u0301"));
     assertEquals("\\ud800", Terminal.harmless("\ud800"));
     assertEquals("a\\u000ab", Terminal.harmless("a\nb"));
+  }
+
+  /** Names of files and keys in warnings too; and nothing is printed past the one place. */
+  @Test
+  void warningsEscapeWhatTheyQuote() throws IOException {
+    Path rows = folder.resolve("a\u009b31m\u202e.npy");
+    Files.copy(Path.of("../engine/src/test/resources/cases/2-inf-row-700.npy"), rows);
+    Path sae = Path.of("../engine/src/test/resources/cases/3-sae-hook_z");
+    assertEquals(
+        ExitCode.DONE,
+        console.run("eval", "--sae", sae, "--activations", rows, "--on-bad-rows", "skip"),
+        console::err);
+    assertTrue(console.err().contains("left out: "), console.err());
+    assertHarmless(console.err());
+    Path config = folder.resolve("c.json");
+    Files.writeString(
+        config,
+        Json.pretty(Map.of("architecture", "topk", "d_in", 16, "\u009bkey\u202e", 1, "d_sae", 64)));
+    console.run("train", "--config", config, "--activations", rows, "--dry-run", "--k", 4);
+    assertTrue(console.err().contains("is a configuration of SAELens"), console.err());
+    assertHarmless(console.err());
+    try (var sources = Files.walk(Path.of("src/main/java"))) {
+      for (Path source : sources.filter(Files::isRegularFile).toList()) {
+        String name = source.getFileName().toString();
+        boolean may = name.equals("Terminal.java") || name.equals("Main.java");
+        assertTrue(may || !Files.readString(source).contains("System.err.print"), name);
+      }
+    }
   }
 
   @Test

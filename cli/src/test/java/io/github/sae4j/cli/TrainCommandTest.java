@@ -452,7 +452,7 @@ class TrainCommandTest {
     assertEquals(true, result.get("fits"));
     assertTrue((long) result.get("machine_bytes") > 0);
     assertEquals(ExitCode.DONE, train("--dry-run", true), console::err);
-    assertTrue(console.out().contains("time     about"), console.out());
+    assertTrue(console.out().contains("time: about"), console.out());
     assertTrue(console.out().contains("steps    composed of kernels ("), console.out());
     assertEquals(false, result.get("step_fused"));
     assertTrue(console.err().contains("warning: dead_feature_window: no latent"), console::err);
@@ -612,7 +612,9 @@ class TrainCommandTest {
     Path theirs = Files.writeString(Files.createDirectory(run).resolve(name), "{}");
     assertEquals(ExitCode.USAGE, train(), console::err);
     assertTrue(
-        console.err().contains("output_path: " + run + " is not empty and no run's folder, it"),
+        console
+            .err()
+            .contains("output_path: " + run + " is neither empty nor the folder of a run; it"),
         console::err);
     assertEquals("{}", Files.readString(theirs));
     Files.delete(theirs);
@@ -638,7 +640,7 @@ class TrainCommandTest {
     assertTrue(claimed.contains(wanted) && claimed.contains(folder.resolve(wanted + "-64")));
   }
 
-  /** As of an unset variable of a shell: it would mean the folder the user is in. */
+  /** As from an unset shell variable: it would mean the current folder. */
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -729,7 +731,7 @@ class TrainCommandTest {
     assertEquals(128L, metadata.get("context_size"));
     assertEquals("x", metadata.get("dataset_path"));
     assertEquals(32L, metadata.get("n_training_samples"));
-    // So does the SAE of a run that was interrupted and knows the first SAE no more.
+    // So does the SAE of a run that was interrupted and no longer has the first SAE.
     String whole = Files.readString(saved);
     loseTheEnd();
     int code = console.run("train", "--resume-from-checkpoint", run);
@@ -812,7 +814,7 @@ class TrainCommandTest {
     assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
   }
 
-  /** The demo must show a healthy SAE, and say what its numbers mean. */
+  /** The demo must produce a healthy SAE and explain its numbers. */
   @Test
   void theSampleTrainsToAHealthySae() throws IOException {
     assertEquals(
@@ -826,12 +828,13 @@ class TrainCommandTest {
     assertTrue(dead <= 0.01 * (long) trainingSection().get("d_sae"), dead + " dead");
     for (String said :
         List.of(
-            "so much of the variance of rows that training never saw",
+            "the share of the variance of rows that training never saw",
             "in training: the same",
             "Dead: " + dead + " latents had not fired on any row of the last 250 steps",
             "Never fired: " + metrics.get("never_fired") + " latents")) {
-      assertTrue(console.out().contains(said), console::out);
+      assertTrue(console.out().replaceAll("\\s+", " ").contains(said), console::out);
     }
+    assertTrue(console.out().lines().allMatch(line -> line.length() < 80), console::out);
   }
 
   @Test

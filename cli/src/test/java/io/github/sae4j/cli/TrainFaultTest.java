@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What may happen to a training process from outside: each ends with one line and a code. */
+/** External faults during training: each ends with one line and an exit code. */
 class TrainFaultTest {
   @TempDir private Path folder;
   private final List<Process> children = new ArrayList<>();
@@ -39,7 +39,7 @@ class TrainFaultTest {
     children.forEach(child -> child.toHandle().destroyForcibly());
   }
 
-  /** The Vector API would take the VM with it if it read from a mapping of the file. */
+  /** Reading a mapping of the file with the Vector API would crash the VM. */
   @Test
   void activationsThatAnotherProcessTruncatesAreBadInput() throws Exception {
     Process child = start(List.of(), run, 1);
@@ -197,7 +197,7 @@ class TrainFaultTest {
             "--checkpoint-every=" + checkpointEvery));
     command.addAll(List.of(more));
     if (command.stream().noneMatch(argument -> argument.startsWith("--steps="))) {
-      command.add("--steps=1000000"); // without end, for a test
+      command.add("--steps=1000000"); // practically endless
     }
     Process child =
         new ProcessBuilder(command)

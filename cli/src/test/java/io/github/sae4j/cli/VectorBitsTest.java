@@ -10,7 +10,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** {@code --vector-bits} in processes of its own: a process has one width for good. */
+/** {@code --vector-bits} in processes of its own: the width of a process is fixed. */
 class VectorBitsTest {
   @TempDir private Path folder;
 

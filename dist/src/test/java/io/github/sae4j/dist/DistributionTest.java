@@ -83,6 +83,25 @@ class DistributionTest {
     assertTrue(devices.out().contains("--add-modules jdk.incubator.vector"), devices.out());
   }
 
+  /** Where the build leaves it, the engine is in a module of its own. */
+  @Test
+  void soItDoesInACheckoutAndAloneItSaysWhatItNeeds() throws Exception {
+    Path built =
+        Path.of("..", "cli", "target", "sae4j-cli-" + Distribution.VERSION + ".jar")
+            .toAbsolutePath()
+            .normalize();
+    String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    Ended devices = started(somewhere, List.of(java, "-jar", built.toString(), "devices"));
+    assertEquals(0, devices.code(), devices.complaint());
+    assertTrue(devices.out().contains("auto takes scalar"), devices.out());
+    Path alone = Files.createDirectories(somewhere.resolve("alone"));
+    Path jar = Files.copy(built, alone.resolve(built.getFileName()));
+    Ended refused = started(somewhere, List.of(java, "-jar", jar.toString(), "devices"));
+    assertEquals(2, refused.code(), refused.complaint());
+    assertTrue(refused.complaint().contains("use bin/sae4j"), refused.complaint());
+    assertFalse(refused.complaint().contains("Exception"), refused.complaint());
+  }
+
   @Test
   void aReleaseWithoutTheKernelsOfAnAcceleratorSaysSo() throws Exception {
     Path sdk = Files.createDirectories(somewhere.resolve("sdk"));

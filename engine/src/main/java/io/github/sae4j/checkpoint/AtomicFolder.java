@@ -20,14 +20,14 @@ import java.util.stream.Stream;
  * the instant between two renames) the old one aside, which {@link #recover} puts back.
  *
  * <p>Temporary names start with a dot and the folder's name: {@code .final.new-…}, {@code
- * .final.old-…}, each with a random UUID behind it. Only such names are cleared up, so that what
- * somebody else called {@code .x.new-y} is let be. One writer at a time for each folder.
+ * .final.old-…}, each followed by a random UUID. Only such names are removed, so a folder that
+ * somebody else named {@code .x.new-y} is left alone. One writer at a time per folder.
  */
 public final class AtomicFolder {
   private static final String NEW = ".new-";
   private static final String OLD = ".old-";
 
-  /** A folder's name between the dot and what {@link #aside} puts behind it. */
+  /** The folder's name: what stands between the dot and the suffix that {@link #aside} adds. */
   private static final Pattern ASIDE =
       Pattern.compile(
           "\\.(.+)\\.(?:new|old)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
@@ -51,8 +51,8 @@ public final class AtomicFolder {
    *
    * @param target the folder; its parent is created if missing
    * @param content fills it
-   * @throws IOException if a folder is there that is not empty and has no {@link Manifest}, for it
-   *     is somebody else's, or if writing fails; the folder is then as it was before
+   * @throws IOException if the target is a non-empty folder without a {@link Manifest}, which is
+   *     somebody else's, or if writing fails; the folder is then unchanged
    */
   public static void write(Path target, Content content) throws IOException {
     if (Files.isDirectory(target) && !Manifest.isIn(target) && !isEmpty(target)) {
@@ -65,7 +65,7 @@ public final class AtomicFolder {
     writeOwn(target, content);
   }
 
-  /** Writes a folder that is ours by its place, whatever became of its manifest. */
+  /** Writes a folder that is ours by its location, even if its manifest is damaged. */
   static void writeOwn(Path target, Content content) throws IOException {
     Path own = target.toAbsolutePath().normalize();
     if (Files.exists(own) && !Files.isDirectory(own)) {
@@ -110,7 +110,7 @@ public final class AtomicFolder {
   }
 
   /**
-   * Removes a folder so that a crash leaves it whole or gone, never half of it.
+   * Removes a folder atomically: after a crash it is either whole or gone.
    *
    * @param target the folder
    * @throws IOException if it cannot be removed
@@ -121,7 +121,7 @@ public final class AtomicFolder {
     Durable.deleteTree(old);
   }
 
-  /** Clears up after a writer that died: puts back a folder left aside, removes temporary ones. */
+  /** Recovers from a writer that died: restores a folder left aside, removes temporary ones. */
   static void recover(Path own) throws IOException {
     Path parent = own.getParent();
     for (Path old : startingWith(parent, "." + own.getFileName() + OLD)) {
@@ -137,7 +137,7 @@ public final class AtomicFolder {
     }
   }
 
-  /** Does the same for every folder of a parent, of these names, that writers left something of. */
+  /** Recovers every folder of the parent, among these names, that dead writers left behind. */
   static void recoverAll(Path parent, Predicate<String> names) throws IOException {
     if (!Files.isDirectory(parent)) {
       return;
@@ -150,7 +150,7 @@ public final class AtomicFolder {
     }
   }
 
-  /** Whether a name is that of a folder's stand-in, under construction or put aside. */
+  /** Whether a name is temporary: a folder under construction or one put aside. */
   static boolean isAside(String name, String folder) {
     Matcher matcher = ASIDE.matcher(name);
     return matcher.matches() && matcher.group(1).equals(folder);

@@ -6,7 +6,7 @@ import java.util.Optional;
 
 /**
  * A checkpoint could not be written: disk full, no permission, vanished folder. The message names
- * the folder, the reason, and the checkpoint before it, which is intact.
+ * the folder, the reason, and the previous checkpoint, which is intact.
  */
 public final class CheckpointException extends IOException {
   private static final long serialVersionUID = 1L;
@@ -24,7 +24,7 @@ public final class CheckpointException extends IOException {
             + folder
             + ": "
             + Durable.reason(cause)
-            + intact.map(path -> "; the one before it, " + path + ", is intact").orElse(""),
+            + intact.map(path -> "; the previous one, " + path + ", is intact").orElse(""),
         cause);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.FolderLock;
 import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,21 +24,21 @@ public final class CheckpointStore implements AutoCloseable {
   /** Name of the trained SAE's folder. */
   public static final String FINAL = "final";
 
-  /** Name of the file that says what a run is. */
+  /** Name of the file that describes a run. */
   public static final String CONFIG = "config.json";
 
   private static final String CHECKPOINTS = "checkpoints";
 
   private final Path run;
-  private final RunLock lock;
+  private final FolderLock lock;
 
-  private CheckpointStore(Path run, RunLock lock) {
+  private CheckpointStore(Path run, FolderLock lock) {
     this.run = run;
     this.lock = lock;
   }
 
   /**
-   * Opens a run for writing, and clears up after a writer that died.
+   * Opens a run for writing and recovers from a writer that died.
    *
    * @param run the run's folder, created if missing
    * @return the store; the caller closes it
@@ -50,7 +51,7 @@ public final class CheckpointStore implements AutoCloseable {
       throw new IOException(foreign.get());
     }
     Durable.createFolders(run);
-    RunLock lock = RunLock.acquire(run);
+    FolderLock lock = FolderLock.acquire(run);
     try {
       AtomicFolder.recoverAll(run, FINAL::equals);
       AtomicFolder.recoverAll(run.resolve(CHECKPOINTS), CheckpointStore::isCheckpoint);
@@ -62,12 +63,12 @@ public final class CheckpointStore implements AutoCloseable {
   }
 
   /**
-   * Whether a folder is one that a run must not be kept in, because files of somebody else could be
-   * lost there: it holds something, and neither {@code config.json} nor a checkpoint, a trained SAE
-   * or a lock says that a run was started in it. A folder with a lock and nothing else of a run may
-   * hold nothing but that.
+   * Whether a run must not be kept in a folder, because somebody else's files could be lost there:
+   * it is not empty, and neither {@code config.json} nor a checkpoint, a trained SAE or a lock
+   * shows that a run was started in it. A folder whose only trace of a run is a lock may hold
+   * nothing else.
    *
-   * @param run a folder, or nothing yet
+   * @param run a folder, which need not exist yet
    * @return why it must not be used, naming what it holds; empty if it may be
    * @throws IOException if it cannot be read
    */
@@ -75,14 +76,14 @@ public final class CheckpointStore implements AutoCloseable {
     if (!Files.isDirectory(run) || carriesRecord(run)) {
       return Optional.empty();
     }
-    boolean ours = RunLock.isIn(run);
+    boolean ours = FolderLock.isIn(run);
     try (Stream<Path> entries = Files.list(run)) {
       return entries
           .map(entry -> entry.getFileName().toString())
           .filter(name -> !(ours && isOfARunThatBegins(name)))
           .sorted()
           .findFirst()
-          .map(name -> run + " is not empty and no run's folder, it holds '" + name + "'");
+          .map(name -> run + " is neither empty nor the folder of a run; it holds '" + name + "'");
     }
   }
 
@@ -98,13 +99,13 @@ public final class CheckpointStore implements AutoCloseable {
     try {
       return JsonObject.read(run.resolve(CONFIG)).members().get("training") instanceof Map;
     } catch (BadFileException e) {
-      return false; // missing, damaged, or that of another program
+      return false; // missing, damaged, or another program's
     }
   }
 
-  /** What lies in a folder before {@code config.json} does, or once nothing else is left of it. */
+  /** Files that may precede {@code config.json} or be all that remains of a run. */
   private static boolean isOfARunThatBegins(String name) {
-    return name.equals(RunLock.NAME)
+    return name.equals(FolderLock.NAME)
         || name.equals(CHECKPOINTS)
         || name.equals(Durable.fresh(CONFIG))
         || AtomicFolder.isAside(name, FINAL);
@@ -113,21 +114,21 @@ public final class CheckpointStore implements AutoCloseable {
   /**
    * Writes a checkpoint.
    *
-   * @param samples rows trained on, its name
+   * @param samples rows trained on, which name the checkpoint
    * @param content its files
    * @return its folder
-   * @throws CheckpointException if it cannot be written; those before it are intact
+   * @throws CheckpointException if it cannot be written; earlier ones are intact
    */
   public Path write(long samples, AtomicFolder.Content content) throws CheckpointException {
     return write(run.resolve(CHECKPOINTS).resolve(Long.toString(samples)), content);
   }
 
   /**
-   * Writes the trained SAE, replacing one that is there.
+   * Writes the trained SAE, replacing an existing one.
    *
    * @param content its files
    * @return its folder
-   * @throws CheckpointException if it cannot be written; what was there is intact
+   * @throws CheckpointException if it cannot be written; an existing one is intact
    */
   public Path writeFinal(AtomicFolder.Content content) throws CheckpointException {
     return write(run.resolve(FINAL), content);
@@ -146,7 +147,7 @@ public final class CheckpointStore implements AutoCloseable {
     }
   }
 
-  /** What tells a folder from another that takes its name; null where there is none. */
+  /** Identifies a folder even if another takes its name; null where the system has no such key. */
   private static Object identity(Path folder) {
     try {
       return Files.readAttributes(folder, BasicFileAttributes.class).fileKey();
@@ -243,7 +244,7 @@ public final class CheckpointStore implements AutoCloseable {
    * Searches a run for its newest valid checkpoint.
    *
    * @param run the run's folder
-   * @return what was found
+   * @return the search's result
    * @throws IOException if the folder cannot be read
    */
   public static Search newestValid(Path run) throws IOException {
@@ -266,11 +267,7 @@ public final class CheckpointStore implements AutoCloseable {
     return new Search(Optional.empty(), List.copyOf(skipped));
   }
 
-  /**
-   * The run's folder.
-   *
-   * @return its path
-   */
+  /** {@return the run's folder} */
   public Path run() {
     return run;
   }

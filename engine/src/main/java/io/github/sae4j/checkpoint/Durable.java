@@ -18,21 +18,21 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** What a file system needs to be told so that a power cut finds what was written. */
+/** fsync for files and directory entries, so that what was written survives a power cut. */
 public final class Durable {
   private Durable() {}
 
   /**
-   * Writes a small file so that it is there whole or not at all, whatever happens meanwhile.
+   * Writes a small file atomically and durably: after a crash it is whole, or as it was before.
    *
-   * @param file the file; one that is there is replaced
+   * @param file the file; an existing one is replaced
    * @param text its content
-   * @throws IOException if it cannot be written, naming the file; it is then as it was before
+   * @throws IOException if it cannot be written, naming the file, which is then unchanged
    */
   public static void write(Path file, String text) throws IOException {
     Path fresh = file.resolveSibling(fresh(file.getFileName().toString()));
     try {
-      // One that a dead writer left; if it is a link, what it points to is not touched.
+      // Left by a dead writer; if it is a link, its target is not touched.
       Files.deleteIfExists(fresh);
       try (DiskFile content =
           DiskFile.open(fresh, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -51,12 +51,12 @@ public final class Durable {
     }
   }
 
-  /** Under which name a file is written before it takes its own. */
+  /** The temporary name under which a file is written. */
   static String fresh(String name) {
     return "." + name + ".new";
   }
 
-  /** Creates a folder with those above it, each of them there after a power cut. */
+  /** Creates a folder and its parents durably. */
   static void createFolders(Path folder) throws IOException {
     Deque<Path> missing = new ArrayDeque<>();
     for (Path above = folder.toAbsolutePath();
@@ -70,7 +70,7 @@ public final class Durable {
     }
   }
 
-  /** The bare exceptions of java.nio carry a path and leave the words to their class name. */
+  /** Exceptions of java.nio may carry only a path; the reason is then in their class. */
   static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException _ -> e.getMessage() + " has vanished";

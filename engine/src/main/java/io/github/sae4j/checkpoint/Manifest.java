@@ -2,16 +2,12 @@ package io.github.sae4j.checkpoint;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.json.JsonObject;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,7 +22,6 @@ public final class Manifest {
   public static final String NAME = "manifest.json";
 
   private static final long VERSION = 1;
-  private static final int BUFFER = 1 << 20;
 
   private Manifest() {}
 
@@ -53,7 +48,7 @@ public final class Manifest {
       DiskFile.force(file);
       Map<String, Object> entry = new LinkedHashMap<>();
       entry.put("bytes", Files.size(file));
-      entry.put("sha256", sha256(file));
+      entry.put("sha256", Sha256.of(file));
       listed.put(file.getFileName().toString(), entry);
     }
     Map<String, Object> manifest = new LinkedHashMap<>();
@@ -64,7 +59,7 @@ public final class Manifest {
   }
 
   /**
-   * Checks a folder against its manifest. Files that the manifest does not know are let be.
+   * Checks a folder against its manifest. Files that the manifest does not list are ignored.
    *
    * @param folder the folder
    * @throws BadFileException if the manifest is missing or malformed, or a file is missing, of
@@ -79,14 +74,14 @@ public final class Manifest {
     }
     JsonObject listed = manifest.inside("files");
     for (String name : listed.members().keySet()) {
-      // A name that is a path could make us read files elsewhere.
+      // A path here would let a manifest read files outside the folder.
       if (name.isEmpty() || name.contains("/") || name.contains("\\") || name.contains("\0")) {
         throw new BadFileException(path, "files: expected plain file names, got '" + name + "'");
       }
       JsonObject entry = listed.inside(name);
       Path file = folder.resolve(name);
       if (!Files.isRegularFile(file)) {
-        throw new BadFileException(file, "listed in " + NAME + " and missing");
+        throw new BadFileException(file, "listed in " + NAME + " but missing");
       }
       long expected = entry.natural("bytes");
       long size = Files.size(file);
@@ -94,31 +89,12 @@ public final class Manifest {
         throw new BadFileException(
             file, "expected " + expected + " bytes by " + NAME + ", got " + size);
       }
-      if (!sha256(file).equals(entry.text("sha256"))) {
+      if (!Sha256.of(file).equals(entry.text("sha256"))) {
         throw new BadFileException(file, "damaged: its content does not match " + NAME);
       }
     }
     if (listed.members().isEmpty()) {
       throw listed.bad("files", "at least one file");
     }
-  }
-
-  private static String sha256(Path file) throws IOException {
-    MessageDigest digest;
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
-    }
-    try (DiskFile open = DiskFile.open(file, StandardOpenOption.READ)) {
-      ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
-      long done = 0;
-      for (int got = open.read(buffer, 0); got >= 0; got = open.read(buffer, done)) {
-        done += got;
-        digest.update(buffer.flip());
-        buffer.clear();
-      }
-    }
-    return HexFormat.of().formatHex(digest.digest());
   }
 }

@@ -12,9 +12,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * A JSON object that knows when it was changed: its last member {@value #SEAL} is the SHA-256 of
- * the others, written on one line. One flipped digit in a run's records would give other weights,
- * or other numbers, without a word.
+ * A JSON object with a checksum: its last member {@value #SEAL} is the SHA-256 of the others,
+ * written on one line. Without it, a flipped digit in a run's records would silently give other
+ * weights or metrics.
  */
 public final class SealedJson {
   /** Name of the member that holds the checksum. */
@@ -23,10 +23,10 @@ public final class SealedJson {
   private SealedJson() {}
 
   /**
-   * Writes an object so that it is there whole or not at all.
+   * Writes an object atomically.
    *
-   * @param file the file; one that is there is replaced
-   * @param members the object; a seal that it has is made anew
+   * @param file the file; an existing one is replaced
+   * @param members the object; its seal, if it has one, is computed anew
    * @throws IOException if it cannot be written
    */
   public static void write(Path file, Map<String, Object> members) throws IOException {
@@ -42,7 +42,7 @@ public final class SealedJson {
    * @param file the file
    * @param maxBytes the largest size to accept, in bytes
    * @return its members without the seal
-   * @throws BadFileException if the file is missing, no JSON object, without a seal or changed
+   * @throws BadFileException if the file is missing, is no JSON object, has no seal or was changed
    * @throws IOException if reading fails
    */
   public static Map<String, Object> read(Path file, int maxBytes) throws IOException {
@@ -58,13 +58,26 @@ public final class SealedJson {
     return members;
   }
 
+  /**
+   * Whether an object carries a checksum at all. Those of runs made before there was one do not.
+   *
+   * @param file the file
+   * @param maxBytes the largest size to accept, in bytes
+   * @return true if it has the member
+   * @throws BadFileException if the file is missing or no JSON object
+   * @throws IOException if reading fails
+   */
+  public static boolean isSealed(Path file, int maxBytes) throws IOException {
+    return Json.readObject(file, maxBytes).containsKey(SEAL);
+  }
+
   private static String seal(Map<String, Object> members) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       digest.update(Json.line(members).getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest.digest());
     } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+      throw new AssertionError("every Java runtime has SHA-256", e);
     }
   }
 }

@@ -21,9 +21,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where a training run stands, apart from its tensors: with them, all that resuming needs. Lies
- * beside the SAE's files as {@code trainer_state.json} and {@code trainer_state.safetensors} (raw
- * weights and Adam's moments as F32, counters as I64), every number with all its bits.
+ * The state of a training run apart from its tensors; together they are all that resuming needs.
+ * Stored beside the SAE's files as {@code trainer_state.json} and {@code trainer_state.safetensors}
+ * (raw weights and Adam's moments as F32, counters as I64), every number bit for bit.
  *
  * @param step optimizer steps done
  * @param samples rows trained on, {@code n_training_samples}
@@ -33,7 +33,7 @@ import java.util.Map;
  * @param metricsBytes size of {@code metrics.jsonl} when this was written
  * @param config everything that defines the run, as JSON
  * @param data identity of the activations, as JSON
- * @param extra whatever else the trainer wants back, as JSON
+ * @param extra further state of the trainer, as JSON
  */
 public record TrainerState(
     long step,
@@ -48,6 +48,10 @@ public record TrainerState(
   private static final String JSON = "trainer_state.json";
   private static final String TENSORS = "trainer_state.safetensors";
   private static final String SINCE_FIRED = "since_fired";
+
+  /** Of the I64 that holds the bits of a double. */
+  private static final String STATISTIC = "statistic.";
+
   private static final long VERSION = 1;
 
   /** Copies the maps. */
@@ -83,6 +87,11 @@ public record TrainerState(
     }
     writer.longs(SINCE_FIRED, tensors.sinceFired(), tensors.dSae());
     counters.forEach((name, values) -> writer.longs(counter(name), values, values.length));
+    tensors
+        .statistics()
+        .forEach(
+            (name, value) ->
+                writer.longs(STATISTIC + name, new long[] {Double.doubleToRawLongBits(value)}, 1));
     writer.write(folder.resolve(TENSORS));
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("trainer_state_version", VERSION);
@@ -127,7 +136,7 @@ public record TrainerState(
    * Reads the tensors into memory of the right shape.
    *
    * @param folder a checkpoint, whose {@link Manifest} the caller has verified
-   * @param tensors receives weights, moments and counters
+   * @param tensors receives weights, moments, counters and statistics
    * @param counters receives further counters by name; all must be there
    * @throws BadFileException if a tensor is missing, of another shape or not finite
    * @throws IOException if reading fails
@@ -143,6 +152,19 @@ public record TrainerState(
       readCounter(file, SINCE_FIRED, tensors.sinceFired());
       for (Map.Entry<String, long[]> entry : counters.entrySet()) {
         readCounter(file, counter(entry.getKey()), entry.getValue());
+      }
+      for (TensorInfo tensor : file.tensors()) {
+        if (tensor.name().startsWith(STATISTIC)) {
+          long[] bits = new long[1];
+          readCounter(file, tensor.name(), bits);
+          double value = Double.longBitsToDouble(bits[0]);
+          if (!Double.isFinite(value)) {
+            throw new BadFileException(
+                file.path(),
+                tensor.name() + ": expected the bits of a finite number, got " + value);
+          }
+          tensors.statistics().put(tensor.name().substring(STATISTIC.length()), value);
+        }
       }
     }
   }

@@ -1,2 +1,2 @@
-/** Checkpoint layouts of SAELens and sparsify, and the trainer's own state. */
+/** Checkpoints of runs: atomic folders, the layout that runs write, the trainer's state. */
 package io.github.sae4j.checkpoint;

@@ -7,17 +7,17 @@ public enum ActivationNormalization {
   /** Nothing. */
   NONE,
   /**
-   * All rows times one factor, √d_in over their mean norm, measured once before training; the
-   * factor is folded into the weights at the end.
+   * Multiplies all rows by one factor, √d_in over their mean norm, measured once before training;
+   * the factor is folded into the weights at the end.
    */
   EXPECTED_AVERAGE_ONLY_IN,
-  /** Each row brought to norm √d_in, undone on the output. */
+  /** Scales each row to norm √d_in; undone on the output. */
   CONSTANT_NORM_RESCALE,
-  /** Each row to mean 0 and standard deviation 1, undone on the output. */
+  /** Standardises each row to mean 0 and standard deviation 1; undone on the output. */
   LAYER_NORM;
 
   /**
-   * What an SAE that normalises its rows was trained with.
+   * The option with which an SAE that normalises its rows was trained.
    *
    * @param atRunTime what the SAE does
    * @return the option; none also for an SAE into whose weights a factor has been folded
@@ -31,7 +31,7 @@ public enum ActivationNormalization {
   }
 
   /**
-   * The part that happens inside every step.
+   * The part that is applied inside every step.
    *
    * @return the step's normalisation; none for the factor that is applied before the step
    */

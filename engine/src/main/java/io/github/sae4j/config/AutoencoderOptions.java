@@ -7,27 +7,36 @@ import java.util.OptionalInt;
 /**
  * Size of the autoencoder, and which of its latents become active.
  *
+ * @param architecture what is trained
  * @param dSae number of latents
  * @param expansionFactor number of latents over d_in; given where {@code dSae} is not
- * @param k latents per row
+ * @param k latents per row, with BatchTopK on average
  * @param reluBeforeTopk rank max(v, 0) instead of v
+ * @param topkThresholdLr weight of the newest step in the threshold that BatchTopK leaves
+ * @param thresholdStartStep steps before dictionary_learning estimates that threshold
  * @param rescaleActsByDecoderNorm rank by pre-activation times decoder norm
  * @param applyBDecToInput encode x − b_dec instead of x
  */
 public record AutoencoderOptions(
+    Architecture architecture,
     OptionalInt dSae,
     OptionalDouble expansionFactor,
     int k,
     boolean reluBeforeTopk,
+    double topkThresholdLr,
+    long thresholdStartStep,
     boolean rescaleActsByDecoderNorm,
     boolean applyBDecToInput) {
 
   static AutoencoderOptions of(OptionValues values) {
     return new AutoencoderOptions(
+        values.get(TrainingOptions.ARCHITECTURE),
         values.get(TrainingOptions.D_SAE),
         values.get(TrainingOptions.EXPANSION_FACTOR),
         values.get(TrainingOptions.K),
         values.get(TrainingOptions.RELU_BEFORE_TOPK),
+        values.get(TrainingOptions.TOPK_THRESHOLD_LR),
+        values.get(TrainingOptions.THRESHOLD_START_STEP),
         values.get(TrainingOptions.RESCALE_ACTS_BY_DECODER_NORM),
         values.get(TrainingOptions.APPLY_B_DEC_TO_INPUT));
   }

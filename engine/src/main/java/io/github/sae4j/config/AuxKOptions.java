@@ -15,6 +15,7 @@ import java.util.OptionalInt;
  * @param relu whether its codes pass through ReLU
  * @param bDec how b_dec enters its reconstruction
  * @param normalizer what it is divided by
+ * @param perLevel whether the levels of a Matryoshka SAE have one each
  */
 public record AuxKOptions(
     double coefficient,
@@ -24,7 +25,8 @@ public record AuxKOptions(
     boolean detachResidual,
     boolean relu,
     AuxK.BDec bDec,
-    AuxK.Normalizer normalizer) {
+    AuxK.Normalizer normalizer,
+    boolean perLevel) {
 
   static AuxKOptions of(OptionValues values) {
     return new AuxKOptions(
@@ -35,6 +37,7 @@ public record AuxKOptions(
         values.get(TrainingOptions.DETACH_RESIDUAL),
         values.get(TrainingOptions.AUX_RELU),
         values.get(TrainingOptions.AUX_B_DEC),
-        values.get(TrainingOptions.AUX_NORMALIZER));
+        values.get(TrainingOptions.AUX_NORMALIZER),
+        values.get(TrainingOptions.USE_MATRYOSHKA_AUX_LOSS));
   }
 }

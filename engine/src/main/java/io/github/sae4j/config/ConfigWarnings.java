@@ -1,19 +1,20 @@
 package io.github.sae4j.config;
 
+import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a configuration allows and its user probably does not mean. */
+/** Warnings for valid but probably unintended settings. */
 public final class ConfigWarnings {
   private ConfigWarnings() {}
 
   /**
-   * Looks for what does not fit the length of the run.
+   * Looks for settings that do not fit the length of the run.
    *
    * @param config the configuration
    * @param steps optimizer steps of the run
-   * @return one line each, with the numbers; usually none
+   * @return one line per warning, with the numbers; usually none
    */
   public static List<String> of(TrainingConfig config, long steps) {
     List<String> lines = new ArrayList<>();
@@ -44,6 +45,20 @@ public final class ConfigWarnings {
               + ", the run has "
               + (long) longest
               + ": AuxK never acts");
+    }
+    if (config.sae().architecture() != Architecture.MATRYOSHKA
+        && !config.loss().matryoshkaWidths().isEmpty()) {
+      lines.add("matryoshka_widths: without effect unless the architecture is matryoshka");
+    }
+    if (config.sae().architecture() != Architecture.TOPK
+        && config.run().recipe() == Recipe.DICTIONARY_LEARNING
+        && steps <= config.sae().thresholdStartStep() + 1) {
+      lines.add(
+          "threshold_start_step: the threshold for inference is estimated after "
+              + config.sae().thresholdStartStep()
+              + " steps, the run has "
+              + steps
+              + ": the SAE will be TopK of each row");
     }
     return lines;
   }

@@ -38,11 +38,7 @@ public record DataOptions(
         values.get(TrainingOptions.EVAL_FRACTION));
   }
 
-  /**
-   * Rows of an optimizer step.
-   *
-   * @return trainBatchSize · gradientAccumulation
-   */
+  /** {@return rows of an optimizer step, trainBatchSize · gradientAccumulation} */
   public int rowsPerStep() {
     return trainBatchSize * gradientAccumulation;
   }

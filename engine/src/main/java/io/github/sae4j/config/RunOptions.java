@@ -11,7 +11,7 @@ import java.util.OptionalLong;
  * @param recipe the peer whose training is followed
  * @param trainingSamples length of the run in rows
  * @param epochs length of the run in passes over the training rows
- * @param steps length of the run in optimizer steps; of these three one is given
+ * @param steps length of the run in optimizer steps; exactly one of these three is given
  * @param seed seed of everything random
  */
 public record RunOptions(

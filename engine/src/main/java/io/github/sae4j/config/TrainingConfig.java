@@ -2,6 +2,7 @@ package io.github.sae4j.config;
 
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -15,23 +16,26 @@ import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 
 /**
- * What training computes, not where it runs or how it is shown: a value for each row of {@link
- * TrainingOptions}, grouped by what it is about. Immutable. Options are named as SAELens names them
- * ({@code d_sae}); an empty optional is null, {@code auto} or {@code none}.
+ * What training computes, not where it runs or how it is reported: a value for each row of {@link
+ * TrainingOptions}, grouped by concern. Immutable. Options are named as SAELens names them ({@code
+ * d_sae}); an empty optional is null, {@code auto} or {@code none}.
  */
 public final class TrainingConfig {
-  /** SAELens's {@code lr_end} where none is given is lr over this. */
+  /** SAELens's default {@code lr_end} is lr divided by this. */
   private static final double LR_END_DIVISOR = 10;
 
   private final OptionValues values;
@@ -66,6 +70,35 @@ public final class TrainingConfig {
             + OptionType.plain(normalization)
             + ", for which AuxK is not defined",
         auxK.coefficient());
+    Architecture architecture = sae.architecture();
+    expect(
+        architecture.recipes().contains(run.recipe()),
+        TrainingOptions.ARCHITECTURE,
+        "one that recipe " + run.recipe() + " trains (" + trainedBy(run.recipe()) + ")",
+        architecture);
+    if (architecture != Architecture.TOPK) {
+      String name = OptionType.plain(architecture).toString();
+      expect(
+          data.gradientAccumulation() == 1,
+          TrainingOptions.GRADIENT_ACCUMULATION,
+          "1 with " + name + ", where the latents of a whole batch compete",
+          data.gradientAccumulation());
+      expect(!loss.multiTopk(), TrainingOptions.MULTI_TOPK, "false with " + name, true);
+    }
+    if (architecture == Architecture.MATRYOSHKA) {
+      expect(
+          loss.mainLoss() == Reconstruction.Measure.SQUARED_ERROR,
+          TrainingOptions.MAIN_LOSS,
+          "squared_error with matryoshka",
+          loss.mainLoss());
+    }
+  }
+
+  private static String trainedBy(Recipe recipe) {
+    return Arrays.stream(Architecture.values())
+        .filter(architecture -> architecture.recipes().contains(recipe))
+        .map(architecture -> OptionType.plain(architecture).toString())
+        .collect(Collectors.joining(", "));
   }
 
   private static void expect(boolean holds, Option<?> option, String expected, Object got) {
@@ -149,83 +182,47 @@ public final class TrainingConfig {
     return values.toMap();
   }
 
-  /**
-   * Recipe, length and seed of the run.
-   *
-   * @return the options
-   */
+  /** {@return recipe, length and seed of the run} */
   public RunOptions run() {
     return run;
   }
 
-  /**
-   * Size and activation of the autoencoder.
-   *
-   * @return the options
-   */
+  /** {@return size and activation of the autoencoder} */
   public AutoencoderOptions sae() {
     return sae;
   }
 
-  /**
-   * How rows become batches.
-   *
-   * @return the options
-   */
+  /** {@return how rows become batches} */
   public DataOptions data() {
     return data;
   }
 
-  /**
-   * The main loss.
-   *
-   * @return the options
-   */
+  /** {@return the main loss} */
   public LossOptions loss() {
     return loss;
   }
 
-  /**
-   * The loss that revives dead latents.
-   *
-   * @return the options
-   */
+  /** {@return the loss that revives dead latents} */
   public AuxKOptions auxK() {
     return auxK;
   }
 
-  /**
-   * When latents count as dead.
-   *
-   * @return the options
-   */
+  /** {@return when latents count as dead} */
   public DeadLatentOptions dead() {
     return dead;
   }
 
-  /**
-   * The learning rate.
-   *
-   * @return the options
-   */
+  /** {@return the learning rate over the run} */
   public ScheduleOptions schedule() {
     return schedule;
   }
 
-  /**
-   * Adam, clipping and the decoder's norm.
-   *
-   * @return the options
-   */
+  /** {@return Adam, clipping and the decoder's norm} */
   public OptimizerOptions optimizer() {
     return optimizer;
   }
 
-  /**
-   * Weights before the first step.
-   *
-   * @return the options
-   */
+  /** {@return how weights are initialised} */
   public StartOptions start() {
     return start;
   }
@@ -251,9 +248,9 @@ public final class TrainingConfig {
   }
 
   /**
-   * This configuration with what follows from the width of the data written out, so that files say
-   * it: {@code d_sae}, {@code lr}, {@code lr_end}, {@code auxk}, {@code shuffle_seed}. A {@code
-   * mse_scale} that is to be measured on the data stays auto.
+   * This configuration with everything that follows from the width of the data made explicit, so
+   * that files record it: {@code d_sae}, {@code lr}, {@code lr_end}, {@code auxk}, {@code
+   * shuffle_seed}. A {@code mse_scale} that is to be measured on the data stays auto.
    *
    * @param dIn width of the input
    * @return a configuration that computes the same on rows of that width
@@ -283,7 +280,7 @@ public final class TrainingConfig {
     return schedule.lrEnd().orElse(peak / LR_END_DIVISOR);
   }
 
-  /** Dead latents per row of AuxK; 0 if half of the width is none. */
+  /** Dead latents per row of AuxK; 0 if half of the width rounds to 0. */
   private int kAux(int dIn) {
     return auxK.auxk()
         .orElse(
@@ -293,11 +290,7 @@ public final class TrainingConfig {
             });
   }
 
-  /**
-   * Rows of an optimizer step.
-   *
-   * @return train_batch_size · gradient_accumulation
-   */
+  /** {@return rows of an optimizer step, train_batch_size · gradient_accumulation} */
   public int rowsPerStep() {
     return data.rowsPerStep();
   }
@@ -355,11 +348,7 @@ public final class TrainingConfig {
         steps);
   }
 
-  /**
-   * How dead latents are counted.
-   *
-   * @return unit, window and the rest
-   */
+  /** {@return how steps or rows without firing are counted, and when a latent is dead} */
   public DeadLatentRule.Counting counting() {
     boolean inSteps = dead.window().isPresent() || dead.tokensAsSteps();
     long window =
@@ -397,6 +386,37 @@ public final class TrainingConfig {
   }
 
   /**
+   * The nested prefixes. dictionary_learning weighs G reconstructions, that from all latents
+   * included, by 1/G and takes their mean: each counts 1/G².
+   */
+  private Optional<Matryoshka> matryoshka(int dSae) {
+    if (sae.architecture() != Architecture.MATRYOSHKA) {
+      return Optional.empty();
+    }
+    List<Integer> widths = new ArrayList<>(loss.matryoshkaWidths());
+    if (widths.isEmpty()) {
+      for (int part = 16; part > 1; part /= 2) {
+        if (dSae / part > (widths.isEmpty() ? 0 : widths.getLast())) {
+          widths.add(dSae / part);
+        }
+      }
+    }
+    // SAELens lists the whole dictionary too.
+    if (!widths.isEmpty() && widths.getLast() == dSae) {
+      widths.removeLast();
+    }
+    expect(
+        !widths.isEmpty() && widths.getLast() < dSae,
+        TrainingOptions.MATRYOSHKA_WIDTHS,
+        "at least one number less than d_sae = " + dSae,
+        loss.matryoshkaWidths());
+    int groups = widths.size() + 1;
+    double weight =
+        run.recipe() == Recipe.DICTIONARY_LEARNING ? 1.0 / ((double) groups * groups) : 1;
+    return Optional.of(new Matryoshka(widths, weight, auxK.perLevel()));
+  }
+
+  /**
    * Whether {@link #stepSpec} needs a value of {@code mse_scale} measured on the data.
    *
    * @return true if the main loss is scaled and its scale is auto
@@ -427,10 +447,16 @@ public final class TrainingConfig {
           scale);
     }
     List<Term> terms = new ArrayList<>();
-    terms.add(new Reconstruction(loss.mainLoss(), scale));
+    Optional<Matryoshka> nested = matryoshka(latents);
+    terms.add(
+        nested
+            .filter(term -> term.weight() != 1)
+            .map(term -> new Reconstruction(Reconstruction.Measure.SCALED_MSE, term.weight() * dIn))
+            .orElse(new Reconstruction(loss.mainLoss(), scale)));
     if (loss.multiTopk()) {
       terms.add(MultiTopK.SPARSIFY);
     }
+    nested.ifPresent(terms::add);
     aux(dIn).ifPresent(terms::add);
     return new StepSpec(
         new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
@@ -439,7 +465,8 @@ public final class TrainingConfig {
             sae.rescaleActsByDecoderNorm(),
             sae.applyBDecToInput(),
             data.normalizeActivations().inputNormalization(),
-            1f),
+            1f,
+            threshold()),
         new Objective(terms),
         new Optimizer(
             optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
@@ -452,14 +479,52 @@ public final class TrainingConfig {
   }
 
   /**
-   * How latents become active.
-   *
-   * @return the k largest of a row
+   * {@return how latents become active in training: the k largest of a row, or k times as many of a
+   * batch as it has rows}
    */
   public Activation.Ranked activation() {
-    return Activation.Ranked.topK(
-        sae.k(),
-        sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
+    return switch (sae.architecture()) {
+      case TOPK ->
+          Activation.Ranked.topK(
+              sae.k(),
+              sae.reluBeforeTopk() ? Activation.Ranked.Relu.BEFORE : Activation.Ranked.Relu.AFTER);
+      case BATCHTOPK, MATRYOSHKA ->
+          new Activation.Ranked(
+              Activation.Ranked.Scope.BATCH,
+              sae.k(),
+              Activation.Ranked.Order.VALUE,
+              Activation.Ranked.Relu.BEFORE);
+    };
+  }
+
+  private Optional<RunningThreshold> threshold() {
+    if (sae.architecture() == Architecture.TOPK) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new RunningThreshold(
+            run.recipe() == Recipe.DICTIONARY_LEARNING
+                ? RunningThreshold.Kind.DICTIONARY_LEARNING
+                : RunningThreshold.Kind.SAELENS,
+            sae.topkThresholdLr(),
+            sae.thresholdStartStep()));
+  }
+
+  /**
+   * How latents become active in the SAE that training leaves behind, which maps single rows.
+   *
+   * @param statistics what the steps kept for inference ({@code TrainingState.statistics})
+   * @return the training activation; for BatchTopK JumpReLU with the running threshold, or TopK of
+   *     each row while there is none
+   */
+  public Activation inferenceActivation(Map<String, Double> statistics) {
+    if (sae.architecture() == Architecture.TOPK) {
+      return activation();
+    }
+    double threshold = statistics.getOrDefault(RunningThreshold.NAME, threshold().get().initial());
+    return threshold < 0
+        ? Activation.Ranked.topK(sae.k(), Activation.Ranked.Relu.BEFORE)
+        : Activation.Threshold.jumpRelu((float) threshold);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.github.sae4j.config;
 
+import static io.github.sae4j.options.OptionType.ascendingIntegers;
 import static io.github.sae4j.options.OptionType.choice;
 import static io.github.sae4j.options.OptionType.choiceOrSwitch;
 import static io.github.sae4j.options.OptionType.integer;
@@ -26,6 +27,7 @@ import io.github.sae4j.options.Range;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
+import java.util.List;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -50,7 +52,18 @@ public final class TrainingOptions {
               Concern.RUN,
               choice(Recipe.class),
               "saelens",
-              "the peer whose training is followed; says where other options start"));
+              "the peer whose training is followed; sets the defaults of the other options"));
+
+  static final Option<Architecture> ARCHITECTURE =
+      TABLE.add(
+          new Option<>(
+              "architecture",
+              Concern.SAE,
+              choice(Architecture.class),
+              "topk",
+              "the k largest of each row (topk), or k times as many of a whole batch as it has rows"
+                  + " (batchtopk), the first latents trained to do alone as well (matryoshka);"
+                  + " both with saelens and dictionary-learning"));
 
   static final Option<OptionalInt> D_SAE =
       TABLE.add(
@@ -73,7 +86,13 @@ public final class TrainingOptions {
               .insteadOf("d_sae"));
 
   static final Option<Integer> K =
-      TABLE.add(new Option<>("k", Concern.SAE, integer(atLeast(1)), "32", "latents per row"));
+      TABLE.add(
+          new Option<>(
+              "k",
+              Concern.SAE,
+              integer(atLeast(1)),
+              "32",
+              "latents per row; of batchtopk, on average"));
 
   static final Option<Integer> TRAIN_BATCH_SIZE =
       TABLE.add(
@@ -231,7 +250,7 @@ public final class TrainingOptions {
                   Concern.LOSS,
                   choice(Reconstruction.Measure.class),
                   "squared_error",
-                  "what the reconstruction is held to")
+                  "loss of the reconstruction")
               .in("fvu", ELEUTHER)
               .in("scaled_mse", OPENAI));
 
@@ -249,6 +268,26 @@ public final class TrainingOptions {
           new Option<>(
                   "relu_before_topk", Concern.SAE, toggle(), "false", "rank max(v, 0) instead of v")
               .in("true", ELEUTHER, DICTIONARY_LEARNING));
+
+  static final Option<Double> TOPK_THRESHOLD_LR =
+      TABLE.add(
+          new Option<>(
+                  "topk_threshold_lr",
+                  Concern.SAE,
+                  number(new Range(0, false, 1, true, "more than 0 and at most 1")),
+                  "0.01",
+                  "weight of the newest step in the threshold that batchtopk leaves for inference")
+              .in("0.001", DICTIONARY_LEARNING));
+
+  static final Option<Long> THRESHOLD_START_STEP =
+      TABLE.add(
+          new Option<>(
+                  "threshold_start_step",
+                  Concern.SAE,
+                  longInteger(atLeast(0)),
+                  "0",
+                  "steps before dictionary-learning estimates that threshold")
+              .in("1000", DICTIONARY_LEARNING));
 
   static final Option<Boolean> RESCALE_ACTS_BY_DECODER_NORM =
       TABLE.add(
@@ -287,6 +326,25 @@ public final class TrainingOptions {
               "false",
               "add FVU of a 4k reconstruction with weight 1/8"));
 
+  static final Option<List<Integer>> MATRYOSHKA_WIDTHS =
+      TABLE.add(
+          new Option<>(
+              "matryoshka_widths",
+              Concern.LOSS,
+              ascendingIntegers(atLeast(1)),
+              "auto",
+              "with matryoshka, how many latents each nested prefix has; all of them are one more."
+                  + " auto: a sixteenth, an eighth, a quarter, a half"));
+
+  static final Option<Boolean> USE_MATRYOSHKA_AUX_LOSS =
+      TABLE.add(
+          new Option<>(
+              "use_matryoshka_aux_loss",
+              Concern.AUXK,
+              toggle(),
+              "false",
+              "AuxK between two widths each, for what the latents below leave over"));
+
   static final Option<Double> AUX_LOSS_COEFFICIENT =
       TABLE.add(
           new Option<>(
@@ -312,7 +370,11 @@ public final class TrainingOptions {
   static final Option<AuxKRule> AUXK_RULE =
       TABLE.add(
           new Option<>(
-                  "auxk_rule", Concern.AUXK, choice(AuxKRule.class), "half_d_in", "what auto is")
+                  "auxk_rule",
+                  Concern.AUXK,
+                  choice(AuxKRule.class),
+                  "half_d_in",
+                  "the rule for auxk auto")
               .in("half_d_sae", SAELENS_PR370));
 
   static final Option<Boolean> AUX_SCALED_BY_DEAD =
@@ -486,7 +548,7 @@ public final class TrainingOptions {
                   Concern.START,
                   choice(WeightInit.class),
                   "decoder_transpose",
-                  "how encoder and decoder start")
+                  "initial encoder and decoder")
               .in("independent", SAELENS_PR370)
               .in("encoder_clone", ELEUTHER)
               .in("calibrated_encoder_clone", OPENAI));
@@ -508,7 +570,7 @@ public final class TrainingOptions {
                   Concern.START,
                   choice(BDecInit.class),
                   "zeros",
-                  "where b_dec starts, of the first batch")
+                  "initial b_dec, from the first batch")
               .in("mean", ELEUTHER)
               .in("geometric_median", SAELENS_PR370, OPENAI, DICTIONARY_LEARNING));
 

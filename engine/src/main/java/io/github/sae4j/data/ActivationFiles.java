@@ -1,6 +1,7 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -12,30 +13,32 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
 
 /**
- * Activations dumped to files: safetensors, npy or npz, one or thousands. Rows of all files in path
- * order are numbered once; dumps of {@code [seq, ctx, d_in]} are flattened. Values are converted to
- * {@code f32} as they are read.
+ * Activations dumped to files: safetensors, npy, npz or torch files (pt, pth), one or thousands.
+ * Rows of all files in path order are numbered once; dumps of {@code [seq, ctx, d_in]} are
+ * flattened. Values are converted to {@code f32} as they are read.
  *
  * <p>Memory does not depend on the size of the files: rows are read by position into the caller's
  * matrix, in the order of the files, neighbours in one read; at most {@value #MOST_OPEN} files are
  * open at a time. The exception is an npz file whose members are compressed: such a member cannot
- * be read by position and is held in memory whole while its file is open.
+ * be read by position and is held in memory whole while its file is open, within a bound that
+ * {@link #expectAnyOrder} checks.
  */
 public final class ActivationFiles implements ActivationSource {
   private static final int MOST_OPEN = 256;
 
-  /** Rows are sorted with their place in the batch packed beneath: 2^16 places, 2^47 rows. */
+  /** Rows are sorted with their place in the batch in the low bits: 2^16 places, 2^47 rows. */
   private static final int PLACE_BITS = 16;
 
   private static final int MOST_PLACES = 1 << PLACE_BITS;
   private static final long MOST_ROWS = 1L << Long.SIZE - 1 - PLACE_BITS;
 
-  /** Neighbouring rows are read together up to this size, then copied to their places. */
+  /** Neighbouring rows are read together, up to this size, then copied to their places. */
   private static final int SCRATCH_BYTES = 1 << 18;
 
   private final List<Path> paths;
@@ -71,19 +74,20 @@ public final class ActivationFiles implements ActivationSource {
   /**
    * Opens activations and reads the header of every file.
    *
-   * <p>A specification is a file; a folder, which stands for the {@code .safetensors}, {@code .npy}
-   * and {@code .npz} files directly in it; or a glob such as {@code dumps/**}{@code /*.npy} in
-   * Java's syntax, where {@code **}{@code /} may also stand for no folder. A file named twice
-   * counts once. Order: by the names along the absolute path, compared as strings.
+   * <p>A specification is a file; a folder, which stands for the {@code .safetensors}, {@code
+   * .npy}, {@code .npz}, {@code .pt} and {@code .pth} files directly in it; or a glob such as
+   * {@code dumps/**}{@code /*.npy} in Java's syntax, where {@code **}{@code /} may also stand for
+   * no folder. A file named twice counts once. Order: by the names along the absolute path,
+   * compared as strings.
    *
    * <p>Links are followed; a folder or file whose name holds glob characters is taken as it is
    * named where it exists. Files of a folder or glob that hold nothing but tokens, positions or
    * masks (integers) are left out, which {@link #leftOut} says.
    *
    * <p>Which tensor of a file: the named one; else the one called {@code activations}; else the
-   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor that is named so
-   * and cannot be read is an error. All files must give a tensor of the same name, unless one was
-   * named here; an npy file has no names and fits any.
+   * only float tensor of rank 2 or 3, if no other tensor can be meant. A tensor of that name that
+   * cannot be read is an error. All files must give a tensor of the same name, unless one was named
+   * here; a file that does not name its tensor, npy or a bare torch tensor, fits any.
    *
    * @param specs files, folders and globs, at least one
    * @param tensorName the tensor's name in every file that names its tensors, if the user gave one
@@ -130,11 +134,11 @@ public final class ActivationFiles implements ActivationSource {
       if (!file.named()) {
         Optional<String> labels = files.labels(path, tensorName);
         if (labels.isPresent()) {
-          leftOut.add(path + " is left out: it holds no activations but " + labels.get());
+          leftOut.add(path + " is left out: it holds no activations, only " + labels.get());
           continue;
         }
       }
-      ActivationTensor tensor = files.describe(path, tensorName);
+      ActivationTensor tensor = describe(file, found.size(), tensorName, files);
       if (first == null) {
         first = path;
         width = tensor.width();
@@ -191,6 +195,49 @@ public final class ActivationFiles implements ActivationSource {
         List.copyOf(leftOut));
   }
 
+  /** What a file of a folder is refused for, with the way to leave it out. */
+  private static ActivationTensor describe(
+      ActivationPaths.Found file, int all, Optional<String> tensorName, OpenFiles files)
+      throws IOException {
+    try {
+      return files.describe(file.path(), tensorName);
+    } catch (BadFileException e) {
+      if (file.named() || all == 1) {
+        throw e;
+      }
+      String problem = e.getMessage().substring(file.path().toString().length() + 2);
+      throw new BadFileException(
+          file.path(),
+          problem + "; to read only some files of the folder, give a glob or name them",
+          e);
+    }
+  }
+
+  /**
+   * Compressed npz members, and torch views whose rows do not lie together, can be read in any
+   * order from memory alone.
+   */
+  @Override
+  public void expectAnyOrder() throws IOException {
+    long held = 0;
+    for (int i = 0; i < paths.size(); i++) {
+      long here = files.held(paths.get(i), tensors.get(i));
+      held += here;
+      if (here > 0 && held > TensorFile.mostHeld()) {
+        throw new BadFileException(
+            paths.get(i),
+            "is compressed, or its rows do not lie together: to be read in any order, "
+                + held
+                + " bytes"
+                + (held > here ? " of the files up to this one" : "")
+                + " would be held in memory, at most "
+                + TensorFile.mostHeld()
+                + " are; save it with numpy.savez (torch: a .contiguous() tensor), or start Java"
+                + " with -Dsae4j.npzInflateBytes=BYTES");
+      }
+    }
+  }
+
   /**
    * The tensor that was taken: its name where files name their tensors, with the element types and
    * the number of files, so that a user can see what is trained on.
@@ -214,6 +261,23 @@ public final class ActivationFiles implements ActivationSource {
    */
   public Optional<String> tensorName() {
     return name;
+  }
+
+  /**
+   * How many rows make a sequence, where the files say it.
+   *
+   * @return ctx of tensors {@code [seq, ctx, d_in]}, if all are such and of the same ctx
+   */
+  public OptionalInt contextSize() {
+    List<Long> sizes =
+        tensors.stream()
+            .map(tensor -> tensor.shape().size() == 3 ? tensor.shape().get(1) : -1L)
+            .distinct()
+            .toList();
+    boolean one = sizes.size() == 1 && sizes.getFirst() > 0;
+    return one && sizes.getFirst() <= Integer.MAX_VALUE
+        ? OptionalInt.of(sizes.getFirst().intValue())
+        : OptionalInt.empty();
   }
 
   /**

@@ -25,8 +25,8 @@ import java.util.TreeSet;
 import java.util.regex.PatternSyntaxException;
 
 /**
- * What a user writes for activations, a file, a folder or a glob, as files in path order. Links are
- * followed, to files and to folders; one that leads back to a folder above it ends there.
+ * Resolves what a user gives as activations, files, folders and globs, to files in path order.
+ * Links to files and folders are followed, except those that lead back to a parent folder.
  */
 final class ActivationPaths {
   /**
@@ -37,11 +37,15 @@ final class ActivationPaths {
    */
   record Found(Path path, boolean named) {}
 
-  private static final List<String> SUFFIXES = List.of(".safetensors", ".npy", ".npz");
-  private static final List<String> TORCH = List.of(".pt", ".pth", ".bin", ".ckpt");
-  private static final String KINDS = ".safetensors, .npy or .npz file";
+  private static final List<String> SUFFIXES =
+      List.of(".safetensors", ".npy", ".npz", ".pt", ".pth");
 
-  /** Name by name, so that the order does not depend on where '/' sorts among characters. */
+  /** Suffixes that torch.save is given too; such a file is read where it is named itself. */
+  private static final List<String> ALSO_TORCH = List.of(".bin", ".ckpt");
+
+  private static final String KINDS = ".safetensors, .npy, .npz, .pt or .pth file";
+
+  /** Compared name by name, so that the order does not depend on how '/' sorts. */
   private static final Comparator<Path> PATH_ORDER =
       (a, b) -> {
         int names = Math.min(a.getNameCount(), b.getNameCount());
@@ -79,7 +83,7 @@ final class ActivationPaths {
     try {
       return file.toRealPath();
     } catch (IOException e) {
-      return file.toAbsolutePath().normalize(); // opening it will say what is wrong
+      return file.toAbsolutePath().normalize(); // opening it reports what is wrong
     }
   }
 
@@ -107,19 +111,19 @@ final class ActivationPaths {
     return glob(path, literal);
   }
 
-  /** Java encodes names of files as the locale says; in plain C it has no letter beyond ASCII. */
+  /** Java encodes file names by the locale; the C locale has nothing beyond ASCII. */
   private static String encoding(String spec) {
     String names = System.getProperty("sun.jnu.encoding", "");
     return spec.chars().allMatch(c -> c < 128)
         ? ""
         : " (this Java takes names of files to be in "
             + names
-            + "; set LC_ALL=C.UTF-8 or start it with -Dsun.jnu.encoding=UTF-8)";
+            + "; start it with LC_ALL=C.UTF-8 in the environment, no option of Java helps)";
   }
 
   /**
-   * How many leading names of the path are plain: they hold no glob character, or they exist as
-   * they are written.
+   * How many leading names of the path are literal: without glob characters, or existing as they
+   * are written.
    */
   private static int literalNames(Path path) {
     int names = 0;
@@ -156,7 +160,7 @@ final class ActivationPaths {
     return nonEmpty(path, found, "matches no ");
   }
 
-  /** As in a shell, {@code **} may stand for no folder at all; Java's wants at least one. */
+  /** As in a shell, {@code **} may match no folder at all; Java's needs at least one. */
   private static PathMatcher matcher(Path path, String pattern) {
     try {
       PathMatcher matcher = path.getFileSystem().getPathMatcher("glob:" + pattern);
@@ -212,7 +216,7 @@ final class ActivationPaths {
     return files.stream().map(file -> new Found(file, false)).toList();
   }
 
-  /** Files of PyTorch in a folder that has nothing else to offer. */
+  /** What may be files of torch in a folder that has nothing else to offer. */
   private static Optional<String> torch(Path folder) throws IOException {
     if (!Files.isDirectory(folder)) {
       return Optional.empty();
@@ -220,15 +224,12 @@ final class ActivationPaths {
     TreeSet<String> names = new TreeSet<>();
     try (var entries = Files.list(folder)) {
       entries
-          .filter(file -> has(file, TORCH))
+          .filter(file -> has(file, ALSO_TORCH))
           .forEach(file -> names.add(file.getFileName().toString()));
     }
     return names.isEmpty()
         ? Optional.empty()
         : Optional.of(
-            "; '"
-                + names.getFirst()
-                + "' looks like a file of torch.save, which is not read: "
-                + "save tensors with safetensors.torch.save_file");
+            "; '" + names.getFirst() + "' may be one of torch.save: name the file itself");
   }
 }

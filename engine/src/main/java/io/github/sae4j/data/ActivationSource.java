@@ -5,15 +5,11 @@ import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 
 /**
- * Rows of activations, numbered once from 0. Reading is thread-safe and gives the same values
- * whenever it is asked: a source is data, not a stream.
+ * Rows of activations, numbered once from 0. Reading is thread-safe and repeatable: a source is
+ * data, not a stream.
  */
 public interface ActivationSource extends AutoCloseable {
-  /**
-   * Number of rows, over all files.
-   *
-   * @return rows, at least 1
-   */
+  /** {@return the number of rows over all files, at least 1} */
   long rows();
 
   /**
@@ -31,7 +27,7 @@ public interface ActivationSource extends AutoCloseable {
    * @param target {@code [>= count, width]}; its row {@code i} receives row {@code rowIds[i]}
    * @throws IllegalArgumentException if a size or a row is out of range
    * @throws IOException if reading fails; {@link io.github.sae4j.format.BadFileException} if a file
-   *     has become shorter or otherwise not what it was
+   *     was truncated or otherwise changed
    */
   void read(long[] rowIds, int count, Matrix target) throws IOException;
 
@@ -45,6 +41,15 @@ public interface ActivationSource extends AutoCloseable {
    * @throws IOException as for {@link #read}
    */
   void readRange(long first, int count, Matrix target) throws IOException;
+
+  /**
+   * Checks that rows can be read in any order as often as one likes. Evaluation reads from front to
+   * back, training does not.
+   *
+   * @throws io.github.sae4j.format.BadFileException if that would take more memory than is allowed
+   * @throws IOException if reading fails
+   */
+  default void expectAnyOrder() throws IOException {}
 
   /**
    * A value as it is stored, before it became {@code f32}; for messages.
@@ -73,7 +78,7 @@ public interface ActivationSource extends AutoCloseable {
   RowOrigin origin(long row);
 
   /**
-   * What this data is, wherever it lies. Reads a bounded number of rows.
+   * The identity of this data, independent of its location. Reads a bounded number of rows.
    *
    * @return shapes, types and a hash of sampled content
    * @throws IOException if reading fails

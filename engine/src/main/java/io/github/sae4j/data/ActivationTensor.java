@@ -7,7 +7,6 @@ import io.github.sae4j.internal.tensors.UnreadableTensor;
 import io.github.sae4j.memory.ElementType;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
@@ -15,14 +14,14 @@ import java.util.stream.Collectors;
  * The tensor of a file that holds its activations.
  *
  * @param info its description, {@code [rows, d_in]} or {@code [seq, ctx, d_in]}
- * @param named whether the file names its tensors; an npy file does not
+ * @param named whether the file names its tensors; npy and bare torch tensors have no name
  * @param rows rows with sequences flattened, possibly 0
  * @param width values in a row
  */
 record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
   private static final String USUAL_NAME = "activations";
 
-  /** Far above any model's, and low enough that a few rows fit into an array. */
+  /** Far above any model's width, and small enough for a few rows to fit into an array. */
   private static final int MOST_WIDTH = 1 << 24;
 
   /** How many tensors a message lists. */
@@ -30,8 +29,8 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
 
   /**
    * Chooses: the tensor of the given name, else the one called {@code activations}, else the only
-   * float tensor of rank 2 or 3. An npy file holds one tensor without a name: there the given name
-   * is not looked at.
+   * float tensor of rank 2 or 3. In a file that holds one tensor without a name, npy or a bare
+   * torch tensor, the given name is not looked at.
    *
    * <p>A tensor that is named, by the user or by convention, and cannot be used is an error: what
    * lies beside it (scales, means, positions) is no substitute. For the same reason the only float
@@ -40,12 +39,13 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
    */
   static ActivationTensor choose(TensorFile file, Optional<String> name) throws BadFileException {
     List<TensorInfo> tensors = file.tensors();
-    if (name.isPresent() && !isNpy(file)) {
+    if (name.isPresent() && file.named()) {
       return of(file, file.tensor(name.get()));
     }
     boolean usual =
-        file.unreadable().containsKey(USUAL_NAME)
-            || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
+        file.named()
+            && (file.unreadable().containsKey(USUAL_NAME)
+                || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME)));
     if (usual) {
       return of(file, file.tensor(USUAL_NAME));
     }
@@ -80,14 +80,14 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
               + layout(only)
               + " can be read, but "
               + limited(meant)
-              + " may be meant and cannot; name the tensor to read (--tensor)");
+              + " may be meant and cannot be read; name the tensor to read (--tensor)");
     }
     return of(file, only);
   }
 
   /**
-   * What a file holds that lies beside activations and is none: tokens, positions, masks. Integers
-   * of one dimension, of whatever size, or of two where no activations are stored so.
+   * Tensors that accompany activations but are none: tokens, positions, masks. That is, integers of
+   * one dimension, of any size, or of two dimensions in a type that activations are not stored in.
    *
    * @return its tensors in words; empty if there may be activations in the file
    */
@@ -107,16 +107,13 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     };
   }
 
-  /** An integer type as safetensors or numpy spell it. */
+  /** An integer type as safetensors, numpy or torch spell it. */
   static boolean isLabels(UnreadableTensor tensor) {
-    return tensor.shape().size() < 2 && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]");
+    return tensor.shape().size() < 2
+        && tensor.type().matches("[IU][0-9]+|[<>|=]?[iu][0-9]|(Char|Short)Storage|u?int[0-9]+");
   }
 
-  static boolean isNpy(TensorFile file) {
-    return file.path().toString().toLowerCase(Locale.ROOT).endsWith(".npy");
-  }
-
-  /** Tensors of two dimensions and more that cannot be read, in words. */
+  /** Describes tensors of two or more dimensions that cannot be read. */
   private static List<String> others(TensorFile file) {
     return file.unreadable().values().stream()
         .filter(tensor -> tensor.shape().size() > 1)
@@ -124,7 +121,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
         .toList();
   }
 
-  /** Everything in a file that is or should be a tensor, in words. */
+  /** Describes everything in a file that is or should be a tensor. */
   static String listAll(TensorFile file) {
     List<String> all = new ArrayList<>();
     file.tensors().forEach(tensor -> all.add(layout(tensor)));
@@ -132,7 +129,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     return all.isEmpty() ? "no tensor at all" : limited(all);
   }
 
-  /** Tensors in words, the first few of them. */
+  /** Describes tensors, the first few of them. */
   static String list(List<TensorInfo> tensors) {
     return limited(tensors.stream().map(ActivationTensor::layout).toList());
   }
@@ -142,7 +139,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
     return words.size() <= LISTED ? first : first + "; and " + (words.size() - LISTED) + " more";
   }
 
-  /** A tensor in words, such as {@code 'activations' F16 [16384, 384]}. */
+  /** Describes a tensor, for instance as {@code 'activations' F16 [16384, 384]}. */
   static String layout(TensorInfo tensor) {
     return "'" + tensor.name() + "' " + tensor.type() + " " + tensor.shape();
   }
@@ -162,7 +159,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
       throw new BadFileException(
           file.path(), "expected rows of 1 to 2^24 values, got " + layout(tensor));
     }
-    return new ActivationTensor(tensor, !isNpy(file), tensor.elements() / width, (int) width);
+    return new ActivationTensor(tensor, file.named(), tensor.elements() / width, (int) width);
   }
 
   static boolean isFloat(TensorInfo tensor) {

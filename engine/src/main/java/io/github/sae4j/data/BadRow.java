@@ -4,10 +4,11 @@ import java.io.IOException;
 import java.util.Objects;
 
 /**
- * A row of activations with a value that is not a finite number of {@code f32}.
+ * A row of activations with a value that is not a finite number of {@code f32}, or too large to
+ * train on.
  *
  * @param origin the row
- * @param column the first such value's place in it
+ * @param column column of the first such value
  * @param value the value as stored, before it became {@code f32}
  */
 public record BadRow(RowOrigin origin, int column, double value) {
@@ -16,20 +17,24 @@ public record BadRow(RowOrigin origin, int column, double value) {
     Objects.requireNonNull(origin, "origin");
   }
 
-  /** A row of a source whose value in that column has been found not to be finite. */
+  /** The bad row of a source, given the column where a value is not finite. */
   static BadRow of(ActivationSource source, long row, int column) throws IOException {
     return new BadRow(source.origin(row), column, source.stored(row, column));
   }
 
   /**
-   * What is wrong with it, in words.
+   * Describes the problem.
    *
    * @return for instance {@code holds NaN at column 5, expected a number}
    */
   public String problem() {
-    return Double.isFinite(value)
-        ? "holds " + value + " at column " + column + ", which does not fit f32 (at most 3.4e38)"
-        : "holds " + value + " at column " + column + ", expected a number";
+    String held = "holds " + value + " at column " + column;
+    if (!Double.isFinite(value)) {
+      return held + ", expected a number";
+    }
+    return Float.isInfinite((float) value)
+        ? held + ", which does not fit f32 (at most 3.4e38)"
+        : held + ", too large to train on: the row's squares do not add up within f32";
   }
 
   @Override

@@ -3,7 +3,10 @@ package io.github.sae4j.data;
 import io.github.sae4j.format.BadFileException;
 import java.nio.file.Path;
 
-/** A row of activations that cannot be used. The message says which, why, and the ways on. */
+/**
+ * A row of activations that cannot be used. The message names the row, the reason and the options
+ * to proceed.
+ */
 public final class BadRowException extends BadFileException {
   private static final long serialVersionUID = 1L;
 
@@ -21,7 +24,7 @@ public final class BadRowException extends BadFileException {
             + row.origin().row()
             + " "
             + row.problem()
-            + "; --on-bad-rows skip leaves such rows out, --mask FILE those that it names");
+            + "; --on-bad-rows skip leaves such rows out, --mask FILE those it excludes");
     this.row = row;
   }
 

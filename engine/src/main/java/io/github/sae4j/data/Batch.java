@@ -11,7 +11,7 @@ import java.util.function.IntFunction;
  * @param places places of the stream that the batch takes: its rows, and those left out
  * @param x activations {@code [rows, d_in]}, the caller's until the stream's next batch is asked
  *     for; without rows if all were left out
- * @param origins where each row of {@code x} came from; stays valid after {@code x} does not
+ * @param origins where each row of {@code x} came from; remains valid after {@code x} is reused
  * @param bad rows left out because they are not finite
  * @param masked number of rows left out because they were masked after the stream was laid out
  */

@@ -17,18 +17,18 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 
 /**
- * Shuffled batches without end. Each epoch is one {@link RowOrder} of the source's rows; epochs are
- * concatenated, and the stream's positions count rows from the first epoch's first. A stream may
- * start at any position at no cost, and serves the same rows there as one that came from position
- * 0.
+ * An endless stream of shuffled batches. Each epoch is one {@link RowOrder} of the source's rows;
+ * epochs are concatenated, and the stream's positions count rows from the first epoch's first. A
+ * stream may start at any position at no cost, and serves the same rows there as a stream that
+ * started at 0.
  *
  * <p>Every row is checked as it is read, before anything is computed from it: one that is not
- * finite is an error, or left out as {@link RowRules} say. Rows left out keep their place: their
- * batch is shorter, possibly empty, and no other row moves.
+ * finite, or whose squared length is not, is an error, or left out as {@link RowRules} say. Rows
+ * left out keep their place: their batch is shorter, possibly empty, and no other row moves.
  *
  * <p>A background thread reads the next batch while the caller uses the current one; two matrices
- * take turns. The source must hold still and stay open until the stream is closed. For one caller
- * thread.
+ * alternate. The source must not change and must stay open until the stream is closed. Not
+ * thread-safe.
  */
 public final class BatchStream implements AutoCloseable {
   private final ActivationSource source;
@@ -46,7 +46,7 @@ public final class BatchStream implements AutoCloseable {
             return thread;
           });
 
-  /** Where the caller stands, and the batch that starts there, or null at the end. */
+  /** The caller's position, and the batch that starts there, or null at the end. */
   private long position;
 
   private Future<Batch> upcoming;
@@ -54,7 +54,7 @@ public final class BatchStream implements AutoCloseable {
   private long nanosWaited;
 
   /**
-   * A stream with matrices of its own, two of {@code [batchRows, d_in]}, freed when it is closed.
+   * A stream with two matrices of its own, {@code [batchRows, d_in]} each, freed when it is closed.
    *
    * @param source rows to serve, such as {@link Split#training}
    * @param seed the shuffle's seed
@@ -167,7 +167,7 @@ public final class BatchStream implements AutoCloseable {
 
   /**
    * The next batch: places {@code position} to {@code position + batchRows} of the stream. Waits
-   * for it to be read. The previous batch's matrix is filled anew from now on.
+   * for it to be read. The previous batch's matrix is reused from now on.
    *
    * @return the batch
    * @throws NoSuchElementException at the stream's end
@@ -191,17 +191,17 @@ public final class BatchStream implements AutoCloseable {
   }
 
   /**
-   * Where the stream stands.
+   * The stream's position.
    *
-   * @return position of the next batch's first place: rows served or left out so far, those before
-   *     the start included
+   * @return position of the next batch's first place: rows served or left out so far, including
+   *     those before the start
    */
   public long position() {
     return position;
   }
 
   /**
-   * How long {@link #next} has waited for data, all calls together.
+   * Total time that {@link #next} has waited for data.
    *
    * @return seconds
    */
@@ -297,7 +297,7 @@ public final class BatchStream implements AutoCloseable {
     List<BadRow> bad = new ArrayList<>();
     count = withoutBad(rowIds, kept, count, x, bad);
     int rowsLeft = count;
-    // Computed anew, so that a batch keeps no list of its rows unless some are missing.
+    // Recomputed, so that a batch stores a list of its rows only if some are missing.
     IntFunction<RowOrigin> origins =
         count == places
             ? row -> origin(from, rowsLeft, row, row)
@@ -312,7 +312,7 @@ public final class BatchStream implements AutoCloseable {
     long rowBytes = (long) x.cols() * Float.BYTES;
     int left = 0;
     for (int i = 0; i < count; i++) {
-      int column = FiniteRows.badColumn(x, i, bits);
+      int column = FiniteRows.untrainableColumn(x, i, bits, rules.factor());
       if (column >= 0) {
         BadRow row = BadRow.of(source, rowIds[i], column);
         if (rules.onBadRows() == OnBadRows.ERROR) {

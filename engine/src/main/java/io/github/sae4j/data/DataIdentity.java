@@ -20,13 +20,13 @@ import java.util.Optional;
 import java.util.TreeSet;
 
 /**
- * What a run's activations are, wherever they lie: sizes, types and a hash of sampled content. Two
- * sources of equal identity are taken to hold the same rows in the same order; paths play no part.
+ * Identifies a run's activations by sizes, types and a hash of sampled content. Two sources of
+ * equal identity are taken to hold the same rows in the same order; paths do not matter.
  *
  * <p>The content hash is SHA-256 over row numbers and the {@code f32} bits (little-endian) of
  * {@value #BLOCKS} blocks of {@value #BLOCK_ROWS} rows spread evenly from the first row to the
  * last, then of the first and last row of up to {@value #EDGE_FILES} files. A change between the
- * samples goes unseen: this tells data apart, it does not protect it.
+ * samples goes unnoticed: this tells data sets apart, it is no integrity check.
  *
  * @param rows number of rows
  * @param width values in a row, {@code d_in}
@@ -44,7 +44,7 @@ public record DataIdentity(
   /** Values hashed at a time. */
   private static final int PIECE = 1 << 12;
 
-  /** So that opening thousands of shards costs no more than this many reads. */
+  /** Bounds the reads when there are thousands of shards. */
   static final int EDGE_FILES = 128;
 
   /** Refuses missing parts. */
@@ -67,10 +67,10 @@ public record DataIdentity(
   }
 
   /**
-   * Says what tells this data from other data.
+   * Lists the differences between this data and other data.
    *
    * @param now the other data
-   * @return one clause a difference, such as {@code rows were 4096, are now 8192}; empty if equal
+   * @return one clause per difference, such as {@code rows were 4096, are now 8192}; empty if equal
    */
   public List<String> differences(DataIdentity now) {
     List<String> found = new ArrayList<>();

@@ -17,11 +17,11 @@ public final class FiniteRows {
   private static final ValueLayout.OfInt BITS = ValueLayout.JAVA_INT_UNALIGNED;
   private static final int INFINITY = Float.floatToRawIntBits(Float.POSITIVE_INFINITY);
 
-  /** What a scan calls for every bad row, in order. */
+  /** Called by a scan for every bad row, in order. */
   @FunctionalInterface
   public interface Finder {
     /**
-     * A bad row was found.
+     * Reports a bad row.
      *
      * @param row its number in the source
      * @param column column of its first value that is not finite
@@ -55,14 +55,32 @@ public final class FiniteRows {
     return -1;
   }
 
-  /** The same of a row of a matrix, through a scratch array of its width. */
-  static int badColumn(Matrix x, int row, int[] bits) {
-    MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
-    int top = 0;
-    for (int value : bits) {
-      top = Math.max(top, value & 0x7fffffff); // a maximum of integers runs in vectors
+  /**
+   * Looks for a row that cannot be trained on: a value is NaN or infinite, or the squares of the
+   * row times a factor do not add up within {@code f32}, as its products with gradients would not.
+   *
+   * @param row values
+   * @param factor what they will be multiplied by
+   * @return column of the first value that is not finite, else of the largest, or -1
+   */
+  public static int untrainableColumn(float[] row, float factor) {
+    int bad = badColumn(row);
+    if (bad >= 0) {
+      return bad;
     }
-    if (top < INFINITY) {
+    double square = 0;
+    int largest = 0;
+    for (int j = 0; j < row.length; j++) {
+      double value = (double) row[j] * factor;
+      square += value * value;
+      largest = Math.abs(row[j]) > Math.abs(row[largest]) ? j : largest;
+    }
+    return square > Float.MAX_VALUE ? largest : -1;
+  }
+
+  /** The first value that is not finite of a row of a matrix, through a scratch array. */
+  private static int badColumn(Matrix x, int row, int[] bits) {
+    if (top(x, row, bits) < INFINITY) {
       return -1;
     }
     int j = 0;
@@ -70,6 +88,27 @@ public final class FiniteRows {
       j++;
     }
     return j;
+  }
+
+  /** {@link #untrainableColumn(float[], float)} of a row of a matrix; quick where there is none. */
+  static int untrainableColumn(Matrix x, int row, int[] bits, float factor) {
+    double largest = (double) Float.intBitsToFloat(top(x, row, bits)) * factor;
+    if (largest * largest * bits.length <= Float.MAX_VALUE) {
+      return -1; // a NaN is not
+    }
+    float[] values = new float[bits.length];
+    x.read(row, 1, values, 0);
+    return untrainableColumn(values, factor);
+  }
+
+  /** Bits of a row's largest magnitude, those of infinity and NaN above all others. */
+  private static int top(Matrix x, int row, int[] bits) {
+    MemorySegment.copy(x.segment(), BITS, x.rowOffset(row), bits, 0, bits.length);
+    int top = 0;
+    for (int value : bits) {
+      top = Math.max(top, value & 0x7fffffff); // a maximum of integers runs in vectors
+    }
+    return top;
   }
 
   /**
@@ -107,7 +146,7 @@ public final class FiniteRows {
    * Reads all rows of a source once and looks for bad ones.
    *
    * @param source the rows
-   * @param finder told of each
+   * @param finder receives each of them
    * @throws IOException if reading fails
    */
   public static void scan(ActivationSource source, Finder finder) throws IOException {
@@ -129,10 +168,10 @@ public final class FiniteRows {
   }
 
   /**
-   * Reads all rows of a source once and leaves the bad ones out. Costs a bit for every row of the
-   * source where there are any.
+   * Reads all rows of a source once and leaves the bad ones out. If there are any, it takes one bit
+   * per row of the source.
    *
-   * @param source the rows; stays its owner's
+   * @param source the rows; remains owned by the caller
    * @return a view of those that are finite
    * @throws IOException if reading fails
    */

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Rows that took no part: how many, and the first bad ones by name. A row counts each time its turn
- * comes, once an epoch.
+ * Rows that were left out: their number, and the first bad ones by name. A row counts each time it
+ * would have been served, once per epoch.
  *
  * @param bad rows that were not finite
  * @param masked rows masked after the stream was laid out
@@ -24,7 +24,7 @@ public record LeftOut(long bad, long masked, List<String> named) {
   }
 
   /**
-   * These and others.
+   * Adds further rows to these.
    *
    * @param badRows further bad rows
    * @param moreMasked number of further masked rows
@@ -44,11 +44,7 @@ public record LeftOut(long bad, long masked, List<String> named) {
     return new LeftOut(bad + badRows.size(), masked + moreMasked, names);
   }
 
-  /**
-   * All of them.
-   *
-   * @return bad and masked
-   */
+  /** {@return the number of rows left out, bad and masked} */
   public long rows() {
     return bad + masked;
   }

@@ -2,11 +2,14 @@ package io.github.sae4j.data;
 
 import java.util.Locale;
 
-/** What becomes of a row of activations with a value that is not a finite number of {@code f32}. */
+/**
+ * What becomes of a row of activations with a value that is not a finite number of {@code f32}; in
+ * training also of one whose squares do not add up within {@code f32}.
+ */
 public enum OnBadRows {
   /** Reading it is an error that names it. */
   ERROR,
-  /** It takes no part; it is counted and named. */
+  /** It is left out, counted and named. */
   SKIP;
 
   @Override

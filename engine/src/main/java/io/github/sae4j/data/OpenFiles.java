@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
  * exceed the limit by one file each.
  */
 final class OpenFiles implements AutoCloseable {
-  /** An open file and how many readers are in it. */
+  /** An open file and its number of readers. */
   private static final class Handle {
     final TensorFile file;
     int readers;
@@ -40,7 +40,10 @@ final class OpenFiles implements AutoCloseable {
     this.limit = Math.clamp(systemLimit() / 4, 1, limit);
   }
 
-  /** How many files this process may have open, as Linux says; others have to be found out. */
+  /**
+   * The limit of open files of this process where Linux tells; elsewhere it shows when it is
+   * reached.
+   */
   private static long systemLimit() {
     try (FileInputStream in = new FileInputStream("/proc/self/limits")) {
       String limits = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
@@ -61,7 +64,7 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** What a file holds beside activations, if that is all it holds and no named tensor. */
+  /** What accompanies activations in a file, if it holds nothing else and no named tensor. */
   Optional<String> labels(Path path, Optional<String> tensorName) throws IOException {
     try {
       Handle handle = acquire(path);
@@ -80,7 +83,17 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** An element of a tensor that {@link #describe} gave, without rounding. */
+  /** What reading a tensor that {@link #describe} gave in any order keeps in memory, in bytes. */
+  long held(Path path, TensorInfo tensor) throws IOException {
+    Handle handle = acquire(path);
+    try {
+      return handle.file.held(tensor);
+    } finally {
+      release(handle);
+    }
+  }
+
+  /** An element, without rounding, of a tensor returned by {@link #describe}. */
   double stored(Path path, TensorInfo tensor, long element) throws IOException {
     Handle handle = acquire(path);
     try {
@@ -90,7 +103,7 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** Reads elements of a tensor that {@link #describe} gave, as {@link TensorFile#readFloats}. */
+  /** Reads elements of a tensor returned by {@link #describe}, as {@link TensorFile#readFloats}. */
   void read(Path path, TensorInfo tensor, long first, long count, MemorySegment target, long at)
       throws IOException {
     Handle handle = acquire(path);
@@ -140,7 +153,7 @@ final class OpenFiles implements AutoCloseable {
     return handle;
   }
 
-  /** Where the system has no more handles to give, half of ours are given back. */
+  /** Where the system has no handles left, half of ours are closed. */
   private TensorFile open(Path path) throws IOException {
     while (true) {
       try {
@@ -159,7 +172,9 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
-  /** Closes the least recently used files beyond the limit, but for so many of the newest. */
+  /**
+   * Closes the least recently used files beyond the limit, sparing the given number of newest ones.
+   */
   private void evict(int spared) throws IOException {
     Iterator<Map.Entry<Path, Handle>> eldest = handles.entrySet().iterator();
     for (int i = handles.size() - 1; i >= spared && handles.size() > limit; i--) {

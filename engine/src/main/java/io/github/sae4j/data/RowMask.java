@@ -14,11 +14,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Rows that take no part: neither trained on nor held out. In a mask, <b>1 (true) excludes</b> the
- * row and 0 (false) keeps it; beware that attention masks mean the opposite.
+ * Excludes rows, which are then neither trained on nor held out. In a mask, <b>1 (true)
+ * excludes</b> the row and 0 (false) keeps it; beware that attention masks mean the opposite.
  *
- * <p>One bit a row, plus one count for every 512 rows, so that the i-th kept row is found by a
- * binary search and a few bit counts.
+ * <p>One bit per row, plus one count per 512 rows, so that the i-th kept row is found by a binary
+ * search and a few bit counts.
  */
 public final class RowMask {
   private static final int WORDS_PER_BLOCK = 8;
@@ -58,7 +58,7 @@ public final class RowMask {
   /**
    * A mask from memory.
    *
-   * @param excluded one value a row, true to exclude it
+   * @param excluded one value per row, true to exclude it
    * @return the mask
    * @throws IllegalArgumentException if no row is kept
    */
@@ -94,10 +94,10 @@ public final class RowMask {
   }
 
   /**
-   * Reads a mask file: npy, npz or safetensors with one BOOL or U8 value a row, 1 to exclude it.
-   * Any shape of that many elements will do, so {@code [seq, ctx]} fits activations of {@code [seq,
-   * ctx, d_in]}. A tensor named {@code mask} is the mask, whatever else the file holds; without one
-   * the only BOOL or U8 tensor is, if no other tensor has as many elements.
+   * Reads a mask file: npy, npz or safetensors with one BOOL or U8 value per row, 1 to exclude it.
+   * Any shape of that many elements is accepted, so {@code [seq, ctx]} fits activations of {@code
+   * [seq, ctx, d_in]}. A tensor named {@code mask} is the mask, whatever else the file holds;
+   * without one the only BOOL or U8 tensor is, if no other tensor has as many elements.
    *
    * @param file the file
    * @param rows rows of the activations it belongs to
@@ -161,20 +161,12 @@ public final class RowMask {
     return Optional.ofNullable(file);
   }
 
-  /**
-   * Number of rows, kept or not.
-   *
-   * @return rows
-   */
+  /** {@return the number of rows, kept or not} */
   public long rows() {
     return rows;
   }
 
-  /**
-   * Number of rows that stay.
-   *
-   * @return at least 1
-   */
+  /** {@return the number of rows that are kept, at least 1} */
   public long keptRows() {
     return keptRows;
   }
@@ -183,7 +175,7 @@ public final class RowMask {
    * Whether a row is left out.
    *
    * @param row in {@code [0, rows)}
-   * @return true if it takes no part
+   * @return true if it is excluded
    * @throws IllegalArgumentException if the row is out of range
    */
   public boolean excluded(long row) {
@@ -192,7 +184,7 @@ public final class RowMask {
   }
 
   /**
-   * The i-th row that stays.
+   * The i-th kept row.
    *
    * @param i in {@code [0, keptRows)}
    * @return its number among all rows
@@ -201,7 +193,7 @@ public final class RowMask {
   public long keptRow(long i) {
     RowChecks.row(i, keptRows);
     int block = Arrays.binarySearch(keptBefore, i);
-    // Blocks without kept rows repeat a count: any of them will do, the words that follow decide.
+    // Blocks without kept rows repeat a count: any of them will do, the loop over words skips them.
     block = block < 0 ? -block - 2 : block;
     long left = i - keptBefore[block];
     int word = block * WORDS_PER_BLOCK;
@@ -217,7 +209,7 @@ public final class RowMask {
   }
 
   /**
-   * What this mask is, for a run's records.
+   * Identifies this mask in a run's records.
    *
    * @return SHA-256 in hex of its length and bits
    */
@@ -238,7 +230,7 @@ public final class RowMask {
     boolean usual =
         file.unreadable().containsKey(USUAL_NAME)
             || file.tensors().stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME));
-    if (usual && !ActivationTensor.isNpy(file)) {
+    if (usual && file.named()) {
       TensorInfo named = file.tensor(USUAL_NAME);
       if (!isMask(named)) {
         throw new BadFileException(

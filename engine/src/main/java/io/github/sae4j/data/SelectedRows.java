@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.function.LongUnaryOperator;
 
 /**
- * Some rows of a source, numbered anew from 0. Origins are those of the source. Closing it does
- * nothing: the source stays its owner's.
+ * Some rows of a source, renumbered from 0. Origins are those of the source. Closing it does not
+ * close the source.
  */
 final class SelectedRows implements ActivationSource {
   private final ActivationSource source;
@@ -50,6 +50,11 @@ final class SelectedRows implements ActivationSource {
       ids[i] = sourceRow.applyAsLong(first + i);
     }
     source.read(ids, count, target);
+  }
+
+  @Override
+  public void expectAnyOrder() throws IOException {
+    source.expectAnyOrder();
   }
 
   @Override

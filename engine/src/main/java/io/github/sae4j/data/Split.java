@@ -9,10 +9,10 @@ import java.util.Optional;
  * depends on the number of rows, the mask and the share alone.
  *
  * <p>With {@code n} rows kept and {@code h = round(share n)} held out (at most {@code n - 1}) there
- * are {@code m = max(1, round(h / L))} blocks, {@code L = min(1024, max(512, h / 8))}: long beside
- * usual sentences, and several even where rows are few. The rows are cut into {@code m} stretches,
- * sizes differing by at most one; the held-out rows likewise; each stretch has its block in the
- * middle. Everything is arithmetic: no memory grows with the rows.
+ * are {@code m = max(1, round(h / L))} blocks, {@code L = min(1024, max(512, h / 8))}: long
+ * compared with sentences, and several even where rows are few. The rows are cut into {@code m}
+ * stretches, sizes differing by at most one; the held-out rows likewise; each stretch has its block
+ * in the middle. Memory does not depend on the number of rows.
  */
 public final class Split {
   private static final long SHORT_BLOCK = 512;
@@ -61,11 +61,7 @@ public final class Split {
     return new Split(Optional.of(mask), mask.keptRows(), share);
   }
 
-  /**
-   * Number of rows to train on.
-   *
-   * @return at least 1
-   */
+  /** {@return the number of rows to train on, at least 1} */
   public long trainingRows() {
     return rows - heldOut;
   }
@@ -95,11 +91,7 @@ public final class Split {
     return row(start + (offset < blockStart(low) - start ? offset : offset + length));
   }
 
-  /**
-   * Number of rows held out.
-   *
-   * @return rows, possibly 0
-   */
+  /** {@return the number of rows held out, possibly 0} */
   public long heldOutRows() {
     return heldOut;
   }
@@ -168,7 +160,9 @@ public final class Split {
     return start(stretch) - share(heldOut, stretch);
   }
 
-  /** How much of {@code total} the first {@code count} of all blocks have; the first have more. */
+  /**
+   * The part of {@code total} in the first {@code count} blocks; earlier blocks get the remainder.
+   */
   private long share(long total, long count) {
     return count * (total / blocks) + Math.min(count, total % blocks);
   }

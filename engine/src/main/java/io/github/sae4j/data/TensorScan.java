@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
- * A look at every value of a float tensor, for rows that are not finite in {@code f32}. A row is
- * what the last dimension runs over. Memory does not depend on the size of the tensor.
+ * A scan of a float tensor for rows that are not finite in {@code f32}. A row is what the last
+ * dimension runs over. Memory does not depend on the size of the tensor.
  *
  * @param rows rows of the tensor
  * @param badRows rows with a value that is not finite
@@ -38,7 +38,8 @@ public record TensorScan(long rows, long badRows, List<String> first) {
    * @return what was found; empty for integers, which are always finite, and for empty tensors
    * @throws IOException if reading fails
    */
-  @SuppressWarnings("exports") // For the command line, whose module sees the types of files.
+  @SuppressWarnings(
+      "exports") // For the command line, to which the package of tensor files is exported.
   public static Optional<TensorScan> of(TensorFile file, TensorInfo tensor, LongConsumer progress)
       throws IOException {
     if (!ActivationTensor.isFloat(tensor) || tensor.elements() == 0) {

@@ -11,9 +11,9 @@ import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 
 /**
- * Something that owns memory and runs kernels on it: the scalar oracle, the Vector API device, a
- * GPU. Two levels: kernels one by one (serving, evaluation, parity) and a compiled training step
- * that a device may fuse as it likes.
+ * Runs kernels on memory that it owns: the scalar oracle, the Vector API device, a GPU. It has two
+ * levels: single kernels (serving, evaluation, parity) and compiled training steps, which a device
+ * may fuse.
  *
  * <p>After {@link #close()} every call throws {@link IllegalStateException}.
  */
@@ -40,7 +40,8 @@ public interface Device extends Kernels, AutoCloseable {
   Guarantee guarantee();
 
   /**
-   * How {@link #compile} would run a step.
+   * How {@link #compile} would run a step on a {@linkplain TrainingState#isPlain plain} state; any
+   * other state is updated by a composed step.
    *
    * @param spec the step
    * @return fused or composed, and why
@@ -50,8 +51,8 @@ public interface Device extends Kernels, AutoCloseable {
   }
 
   /**
-   * Compiles a training step that updates the given state in place: in passes of the device's own
-   * where it has them, with the bits of the composition, and else composed from its kernels.
+   * Compiles a training step that updates the given state in place: in fused passes where the
+   * device has them, with the bits of the composition, and otherwise composed from its kernels.
    *
    * @param spec what a step computes
    * @param state weights, moments and counters, allocated from this device's memory
@@ -62,8 +63,8 @@ public interface Device extends Kernels, AutoCloseable {
   }
 
   /**
-   * The memory that a compiled step, its state and its batches take, at most. Of a composed step it
-   * is what the composition takes, without what a device's kernels hold.
+   * The memory that a compiled step, its state and its batches take, at most. For a composed step,
+   * scratch memory of the device's kernels is not included.
    *
    * @param spec what a step computes
    * @return sizes by part

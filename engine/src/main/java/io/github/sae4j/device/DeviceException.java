@@ -1,13 +1,13 @@
 package io.github.sae4j.device;
 
-/** A device that was asked for cannot run, or failed. The message is one line and says why. */
+/** A requested device cannot run, or has failed. The message is one line and says why. */
 public class DeviceException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /**
    * A device failure.
    *
-   * @param message what was asked for and why it cannot be had
+   * @param message what was asked for and why it failed
    */
   public DeviceException(String message) {
     super(message);
@@ -16,7 +16,7 @@ public class DeviceException extends RuntimeException {
   /**
    * A device failure with its cause.
    *
-   * @param message what was asked for and why it cannot be had
+   * @param message what was asked for and why it failed
    * @param cause what was thrown underneath
    */
   public DeviceException(String message, Throwable cause) {

@@ -1,7 +1,7 @@
 package io.github.sae4j.device;
 
 /**
- * What is known of a device before it is opened.
+ * Describes a device before it is opened.
  *
  * @param name name to choose it by, for instance {@code cpu} or {@code tornado:0}
  * @param description one line: what it is
@@ -13,7 +13,7 @@ public record DeviceInfo(String name, String description, boolean available, Str
   /**
    * Whether the automatic choice may take the device.
    *
-   * @return true if it can run here, and nothing speaks against it
+   * @return true if it is available and {@code reason} is empty
    */
   public boolean advisable() {
     return available && reason.isEmpty();

@@ -4,16 +4,16 @@ import io.github.sae4j.kernels.Shapes;
 import java.util.OptionalInt;
 
 /**
- * Wishes for a device; what is empty the device chooses.
+ * Options of a device; anything left empty is the device's choice.
  *
  * @param threads number of threads, 1 to {@link #MOST_THREADS}
  * @param vectorBits width of CPU vectors: 128, 256 or 512; forced, never silently reduced
  */
 public record DeviceOptions(OptionalInt threads, OptionalInt vectorBits) {
-  /** More threads than any one machine has cores; each takes memory of its own. */
+  /** More threads than a machine has cores; each takes memory of its own. */
   public static final int MOST_THREADS = 4096;
 
-  /** No wishes. */
+  /** Everything is the device's choice. */
   public static final DeviceOptions DEFAULT =
       new DeviceOptions(OptionalInt.empty(), OptionalInt.empty());
 

@@ -41,7 +41,7 @@ public interface DeviceProvider {
    * Opens a device.
    *
    * @param index its number in {@link #devices()}
-   * @param options wishes
+   * @param options the device's options
    * @return an open device
    * @throws DeviceException if it cannot run; the message is one line
    */

@@ -12,9 +12,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * auto} takes the kind of highest priority that can run and is not known to be slow here, or a
  * {@linkplain DeviceProvider#challengers() challenger} that is exact and was measured to be faster.
  *
- * <p>What is opened, and why, is logged by {@link System.Logger} at level {@code DEBUG}, at {@code
- * INFO} where devices were measured for it; that a faster kind was passed over at level {@code
- * WARNING}, each such line once in the life of a process.
+ * <p>{@link System.Logger} gets a line at level {@code DEBUG} for each device opened, with the
+ * reason, at {@code INFO} where devices were measured for it, and at {@code WARNING} for a faster
+ * kind passed over; each line once per process.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
@@ -48,7 +48,7 @@ public final class Devices {
   }
 
   /**
-   * The device that {@code auto} takes.
+   * The device that {@code auto} chooses.
    *
    * @return its description
    */
@@ -73,7 +73,7 @@ public final class Devices {
    *
    * @param name {@code auto}, or a kind with an optional index: {@code scalar}, {@code cpu}, {@code
    *     tornado:1}
-   * @param options wishes
+   * @param options the device's options
    * @return an open device; the caller closes it
    * @throws DeviceException if the name is unknown or the device cannot run
    */
@@ -130,7 +130,7 @@ public final class Devices {
     }
   }
 
-  /** Logs a line once: a service that opens a device per request says it no more often. */
+  /** Logs a line once per process, even for a service that opens a device per request. */
   private static void say(System.Logger.Level level, String line) {
     if (LOG.isLoggable(level) && SAID.add(line)) {
       LOG.log(level, () -> line);

@@ -7,7 +7,7 @@ import java.util.Map;
 
 /**
  * How often each latent fired: in how many of the rows its activation was positive. A latent's
- * frequency is f = fired / rows; its log density log10(f + 1e-10), as SAELens takes it, so that one
+ * frequency is f = fired / rows; its log density log10(f + 1e-10), as SAELens takes it, so a latent
  * that never fired has −10.
  *
  * @param rows number of rows, at least 1
@@ -81,8 +81,8 @@ public record Density(long rows, long[] fired) {
   }
 
   /**
-   * Histogram of the log densities: {@value #BINS} bins from −10 to 0, each with its lower edge and
-   * without its upper; a latent that fired in every row is in the last.
+   * Histogram of the log densities: {@value #BINS} bins from −10 to 0, each including its lower
+   * edge and excluding its upper one; a latent that fired in every row is in the last.
    *
    * @return number of latents in each bin
    */
@@ -93,6 +93,19 @@ public record Density(long rows, long[] fired) {
       counts[Math.clamp(bin, 0, BINS - 1)]++;
     }
     return counts;
+  }
+
+  /**
+   * The log densities of all latents: SAELens's {@code sparsity.safetensors}.
+   *
+   * @return log10(f + 1e-10) of each, rounded to f32 {@code [d_sae]}
+   */
+  public float[] log10() {
+    float[] all = new float[fired.length];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = (float) log10(fired[i]);
+    }
+    return all;
   }
 
   /**

@@ -24,7 +24,7 @@ public final class Evaluator {
   /** Rows of a batch, SAELens's default of a training batch. */
   public static final int BATCH_ROWS = 4096;
 
-  /** Room for a row's codes where their number is open; it grows. */
+  /** Initial capacity of a row's codes where their number is not fixed; it grows. */
   private static final int SOME_LATENTS = 128;
 
   private final SparseAutoencoder sae;
@@ -66,13 +66,13 @@ public final class Evaluator {
     Shapes.expect(
         !sae.config().transcoder(),
         "SAE",
-        "an autoencoder, or the rows that a transcoder's output stands for",
+        "an autoencoder, or the rows that a transcoder's output approximates",
         "a transcoder");
     return evaluate(source, source);
   }
 
   /**
-   * Evaluates on pairs of rows: a transcoder's input, and what its output stands for.
+   * Evaluates on pairs of rows: a transcoder's inputs and the targets of its outputs.
    *
    * @param source rows of width {@code d_in}
    * @param targets as many rows of width {@code d_out}, with which outputs are compared
@@ -103,7 +103,7 @@ public final class Evaluator {
         int count = (int) Math.min(most, source.rows() - first);
         source.readRange(first, count, x);
         if (y != x) {
-          // Those of targets are checked while their mean is formed.
+          // Targets are checked while their mean is formed.
           expectFinite(source, first, x.firstRows(count));
           targets.readRange(first, count, y);
         }

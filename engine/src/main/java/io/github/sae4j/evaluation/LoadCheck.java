@@ -7,13 +7,13 @@ import java.util.Locale;
 import java.util.OptionalDouble;
 
 /**
- * Whether what an SAE does on activations can be what its files declare. An SAE that was read as
- * another activation than it was trained with, or that is given activations of another place or
- * scale, shows here: its L0 is many times the declared one, or its reconstructions are worse than
- * the mean of the rows.
+ * Whether an SAE's metrics are plausible given what its files declare. An SAE that was read with
+ * another activation function than it was trained with, or that is given activations of another
+ * hook or scale, shows here: its L0 is many times the declared one, or its reconstructions are
+ * worse than the mean of the rows.
  */
 public final class LoadCheck {
-  /** An L0 so many times the declared one, or less than that part of it, cannot be meant. */
+  /** A ratio of L0 to the declared one that cannot be intended, in either direction. */
   public static final double FACTOR = 10;
 
   private LoadCheck() {}
@@ -34,11 +34,11 @@ public final class LoadCheck {
   }
 
   /**
-   * Compares metrics with what is declared.
+   * Compares metrics with the declared ones.
    *
    * @param config the SAE's configuration
    * @param metrics its metrics on some rows
-   * @return what does not fit, one line each; empty if nothing speaks against the SAE
+   * @return one line per mismatch; empty if there is none
    */
   public static List<String> warnings(SaeConfig config, Metrics metrics) {
     List<String> warnings = new ArrayList<>();
@@ -49,8 +49,8 @@ public final class LoadCheck {
         warnings.add(
             String.format(
                 Locale.ROOT,
-                "L0 is %.4g, the files declare %.4g: another activation, another scale, or"
-                    + " activations of another place",
+                "L0 is %.4g, the files declare %.4g: another activation function, another scale, or"
+                    + " activations of another hook",
                 metrics.l0(),
                 l0));
       }
@@ -60,7 +60,7 @@ public final class LoadCheck {
           String.format(
               Locale.ROOT,
               "FVU is %.4g: reconstructions are worse than the mean of all rows; activations of"
-                  + " another place, or another scale",
+                  + " another hook or scale",
               metrics.fvu()));
     }
     return warnings;

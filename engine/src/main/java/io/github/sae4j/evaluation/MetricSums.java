@@ -12,7 +12,7 @@ import io.github.sae4j.numerics.OrderedSums;
  * 6), blocks running on across batches: how rows are batched changes no bit.
  */
 final class MetricSums {
-  /** SAELens counts a smaller norm as 1 where it divides by it. */
+  /** SAELens replaces smaller norms by 1 where it divides by them. */
   private static final double SMALL_NORM = 1e-4;
 
   private final Device device;
@@ -42,7 +42,7 @@ final class MetricSums {
    *
    * @param device forms the row scalars
    * @param memory of the device, for scratch
-   * @param mean mean of all rows that will come {@code [1, d_out]}
+   * @param mean mean of all rows {@code [1, d_out]}
    * @param maxRows most rows of a batch
    * @param dSae number of latents
    */
@@ -58,7 +58,7 @@ final class MetricSums {
   /**
    * Adds a batch.
    *
-   * @param x rows {@code [rows, d_out]} that the outputs stand for, at least one
+   * @param x target rows {@code [rows, d_out]}, at least one
    * @param out their reconstructions {@code [rows, d_out]}
    * @param codes their codes
    */
@@ -118,7 +118,7 @@ final class MetricSums {
     activations.add(sum);
   }
 
-  /** What the rows so far give; at least one row. */
+  /** The metrics of the rows so far, at least one. */
   Metrics metrics() {
     double fvu = ratio(errors.total(), variances.total());
     double legacyMean = ratio(legacy.total(), legacyRows);

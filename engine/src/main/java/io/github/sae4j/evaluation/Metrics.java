@@ -4,9 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * How well an SAE does on given rows. Notation: e = x̂ − x, x̄ the mean of all rows evaluated,
- * means are over rows. What is undefined is NaN here and {@code null} in {@link #toMap}. All but
- * the two legacy values are independent of the batch size.
+ * Metrics of an SAE on given rows. Notation: e = x̂ − x, x̄ the mean of all rows evaluated, means
+ * are over rows. Undefined values are NaN here and {@code null} in {@link #toMap}. All but the two
+ * legacy values are independent of the batch size.
  *
  * @param rows number of rows
  * @param fvu fraction of variance unexplained, Σ‖e‖² / Σ‖x − x̄‖²; undefined if all rows are equal

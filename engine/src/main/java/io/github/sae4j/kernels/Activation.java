@@ -9,42 +9,43 @@ import java.util.OptionalInt;
  * sparse code. A value, without device memory: devices read it when they encode, prepare an encoder
  * or compile a step.
  *
- * <p>Two forms hold all that is published. {@link Ranked} takes the largest: TopK, AbsTopK,
- * BatchTopK, GroupMax. {@link Threshold} takes what lies above a threshold: ReLU, JumpReLU, gated,
- * and BatchTopK at inference.
+ * <p>Two forms cover all that is published. {@link Ranked} takes the largest: TopK, AbsTopK,
+ * BatchTopK, GroupMax. {@link Threshold} takes those above a threshold: ReLU, JumpReLU, gated, and
+ * BatchTopK at inference.
  *
- * <p>With a rank scale ({@code rescale_acts_by_decoder_norm}) it is fl(pre · scale) that is ranked
- * or compared with the threshold, and pre that is stored. Pre-activations, ranks and stored values
- * must be finite (numerics rule 10): if not, {@link NonFiniteException} names the first such row
- * and, in it, the first latent.
+ * <p>With a rank scale ({@code rescale_acts_by_decoder_norm}) fl(pre · scale) is ranked or compared
+ * with the threshold, and pre is stored. Pre-activations, ranks and stored values must be finite
+ * (numerics rule 10); otherwise {@link NonFiniteException} names the first such row and its first
+ * such latent.
  */
 public sealed interface Activation {
   /**
-   * How many latents every row holds.
+   * The number of latents of every row, where it is fixed.
    *
-   * @return the number where it is the same for every row whatever the values are; else empty
+   * @return the number if it is the same for every row whatever the values are; otherwise empty
    */
   OptionalInt fixedLength();
 
   /**
    * Whether a row's code depends on that row alone.
    *
-   * @return false where latents of a whole batch compete: then the rows of one call are the batch
+   * @return false where latents of a whole batch compete; the batch is then the rows of one call
    */
   boolean rowByRow();
 
   /**
-   * Whether a code of value 0 or less stands for a value that was cut, so that it has no gradient.
+   * Whether a code of value 0 or less stands for a clipped value, which has no gradient.
    *
-   * @return false where every code held has one
+   * @return false if every code has a gradient
    */
   boolean cutsNegatives();
 
   /**
-   * Checks that this activation can be applied to so many latents.
+   * Checks that this activation can be applied to this many latents.
    *
    * @param dSae number of latents
-   * @throws IllegalArgumentException if it has more places or another number of thresholds
+   * @throws IllegalArgumentException if it has more places than latents, or another number of
+   *     thresholds
    */
   void checkLatents(int dSae);
 
@@ -52,7 +53,7 @@ public sealed interface Activation {
    * The largest pre-activations, in the total order of numerics rule 10: value descending, then row
    * (where rows compete), then index ascending; −0 equals +0.
    *
-   * @param scope what competes, and for how many places
+   * @param scope what competes for the places
    * @param k places: latents per row with {@link Scope#ROW}, groups with {@link Scope#GROUP}, the
    *     mean number of latents per row with {@link Scope#BATCH}; whole but for the last
    * @param order what is ranked
@@ -70,9 +71,8 @@ public sealed interface Activation {
       GROUP,
       /**
        * All latents of all rows of a batch, for ⌊k · rows⌋ places (BatchTopK, Bussmann et al.
-       * 2024). With {@link Relu#BEFORE} only positive values compete, so that a batch with fewer of
-       * them than places has fewer codes: a zero would be no more than padding. A row may stay
-       * empty.
+       * 2024). With {@link Relu#BEFORE} only positive ranks compete, so a batch with fewer of them
+       * than places has fewer codes: zeros would be mere padding. A row may stay empty.
        */
       BATCH
     }
@@ -128,7 +128,7 @@ public sealed interface Activation {
     }
 
     /**
-     * Whether this is TopK, for which devices have a kernel of their own.
+     * Whether this is TopK, for which devices have a dedicated kernel.
      *
      * @return true if the latents of each row compete by value
      */
@@ -137,7 +137,8 @@ public sealed interface Activation {
     }
 
     /**
-     * Places for which the latents of a row, the groups of a row or the rows of a batch compete.
+     * Number of places for which the latents or groups of a row, or all latents of a batch,
+     * compete.
      *
      * @param rows rows of the batch
      * @return k, or ⌊k · rows⌋ for a batch
@@ -188,8 +189,8 @@ public sealed interface Activation {
   }
 
   /**
-   * What lies above a threshold: latent i is active where {@code pre_i > θ_i} and its value is
-   * positive; its value is {@code pre_i}, or what {@link Magnitude} makes of it. Codes hold active
+   * Latents above a threshold: latent i is active where {@code pre_i > θ_i} and its value is
+   * positive; its value is {@code pre_i}, or follows from {@link Magnitude}. Codes hold active
    * latents only.
    *
    * @param theta θ, one for each latent or a single one for all; 0 is ReLU. Not to be changed
@@ -222,7 +223,7 @@ public sealed interface Activation {
       }
     }
 
-    /** Checks that there is a threshold, and that each can be compared with. */
+    /** Checks that there is a threshold and none is NaN. */
     public Threshold {
       Shapes.expect(theta.length >= 1, "theta", "at least one number", theta.length);
       for (float value : theta) {

@@ -3,8 +3,8 @@ package io.github.sae4j.kernels;
 /**
  * The constants of one Adam step (Kingma and Ba 2015, as PyTorch's {@code torch.optim.Adam} defines
  * it, without weight decay), and the update written out as a sequence of roundings (numerics rule
- * 8; no product is added to another product in one expression, so compilers cannot contract it in
- * two ways):
+ * 8; no product is added to another product in one expression, so compilers cannot contract it
+ * differently):
  *
  * <pre>
  * g  = gradient · clip              one rounding, only when the recipe clips

@@ -6,26 +6,27 @@ import io.github.sae4j.memory.SparseCodes;
 
 /**
  * Encoding composed of a device's product and {@link HostActivation}: what devices do for
- * activations that they have no kernel for, with the same bits everywhere. Rows pass through in
- * tiles, so that the products of a batch take no more than {@value #TILE_BYTES} bytes (or those of
- * one row); BatchTopK holds up to twice its places besides.
+ * activations without a kernel of their own, with the same bits everywhere. Rows are processed in
+ * tiles, so that the products of a batch take at most {@value #TILE_BYTES} bytes (or those of one
+ * row); BatchTopK also holds up to twice its places.
  *
- * <p>The scratch is kept between calls; one belongs to a device and is closed with it. Calls from
- * several threads wait for each other.
+ * <p>The scratch is kept between calls; an instance belongs to a device and is closed with it.
+ * Concurrent calls are serialised.
  */
 public final class ComposedEncoding implements AutoCloseable {
   /** Most bytes of a tile of products and inputs. */
   static final int TILE_BYTES = 32 << 20;
 
   private final Kernels kernels;
+  private final HostActivation.Scratch arrays = new HostActivation.Scratch();
   private OffHeap memory;
   private Matrix products;
   private Matrix input;
 
   /**
-   * Encoding on a device; nothing is allocated yet.
+   * Creates an encoding on a device; allocates nothing yet.
    *
-   * @param kernels form the products
+   * @param kernels computes the products
    */
   public ComposedEncoding(Kernels kernels) {
     this.kernels = kernels;
@@ -47,7 +48,7 @@ public final class ComposedEncoding implements AutoCloseable {
     Shapes.expect("x", x, x.rows(), d);
     Shapes.expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     HostActivation loop =
-        new HostActivation(activation, encoder.bEnc(), encoder.rankScale(), n, out);
+        new HostActivation(activation, encoder.bEnc(), encoder.rankScale(), n, out, arrays);
     long rowBytes = 4L * (n + (encoder.bDec() == null ? 0 : d));
     int tile = Math.clamp(TILE_BYTES / rowBytes, 1, Math.max(1, x.rows()));
     reserve(tile, n, encoder.bDec() == null ? 0 : d);

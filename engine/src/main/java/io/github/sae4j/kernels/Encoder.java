@@ -4,31 +4,31 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 
 /**
- * An encoder prepared for serving: weights in the form in which the device reads them fastest. The
- * same bits as {@link Kernels#encode}. Any number of threads may use it at once.
+ * An encoder prepared for serving: weights in the form that the device reads fastest. It returns
+ * the same bits as {@link Kernels#encode} and is thread-safe.
  */
 public interface Encoder extends AutoCloseable {
   /**
    * Encodes a batch.
    *
    * @param x {@code [rows, d_in]}
-   * @param out {@code rows} rows, overwritten; makes room if it is short
+   * @param out {@code rows} rows, overwritten; grows as needed
    * @throws NonFiniteException if any pre-activation is NaN or infinite
    * @throws IllegalStateException if the encoder or its device is closed
    */
   void encode(Matrix x, SparseCodes out);
 
   /**
-   * Whether this encoder holds W_enc itself, so that the matrix it was made from may be freed.
+   * Whether this encoder keeps W_enc itself, so that the original matrix may be freed.
    *
-   * @return true if {@link #readRows} gives its rows
+   * @return true if {@link #readRows} returns its rows
    */
   default boolean keepsRows() {
     return false;
   }
 
   /**
-   * Reads rows of W_enc, with the bits they were given with.
+   * Reads rows of W_enc, bit for bit as they were given.
    *
    * @param first first latent
    * @param count number of latents

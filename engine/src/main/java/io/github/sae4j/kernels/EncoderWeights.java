@@ -3,7 +3,7 @@ package io.github.sae4j.kernels;
 import io.github.sae4j.memory.Matrix;
 
 /**
- * What an encoder needs.
+ * The operands of an encoder.
  *
  * @param wEnc {@code [d_sae, d_in]}
  * @param bEnc {@code [1, d_sae]}
@@ -23,20 +23,12 @@ public record EncoderWeights(Matrix wEnc, Matrix bEnc, Matrix bDec, Matrix rankS
     }
   }
 
-  /**
-   * Width of the input.
-   *
-   * @return d_in
-   */
+  /** {@return the width of the input, d_in} */
   public int dIn() {
     return wEnc.cols();
   }
 
-  /**
-   * Number of latents.
-   *
-   * @return d_sae
-   */
+  /** {@return the number of latents, d_sae} */
   public int dSae() {
     return wEnc.rows();
   }

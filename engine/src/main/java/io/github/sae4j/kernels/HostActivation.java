@@ -11,15 +11,42 @@ import io.github.sae4j.numerics.Quickselect;
 import java.util.Arrays;
 
 /**
- * Every activation as a plain loop on the host, the one implementation that all devices share for
- * those they have no kernel for, and so the definition of each. Rows come one after the other, so
- * that the matrix of their products need never exist as a whole.
+ * Every activation as a plain loop on the host: the definition of each, and the implementation that
+ * all devices share where they have no kernel. Rows are added one after the other, so that the
+ * matrix of their products need never exist as a whole.
  *
  * <p>Order of operations for latent i of a row: {@code pre = product + b_enc} in one rounding; its
  * rank is pre, max(pre, 0) or |pre|, times the rank scale in one rounding if there is one. The
  * largest are taken in the total order of numerics rule 10 and written in ascending order.
  */
 public final class HostActivation {
+  /**
+   * The arrays of a batch, so that the next one need not allocate them. For one batch at a time.
+   */
+  static final class Scratch {
+    private float[] bias = {};
+    private float[] scale = {};
+    private float[] products = {};
+    private float[] pre = {};
+    private float[] ranks = {};
+    private float[] ordered = {};
+    private int[] latents = {};
+    private float[] values = {};
+
+    private void reserve(int n) {
+      if (products.length < n) {
+        bias = new float[n];
+        scale = new float[n];
+        products = new float[n];
+        pre = new float[n];
+        ranks = new float[n];
+        ordered = new float[n];
+        latents = new int[n];
+        values = new float[n];
+      }
+    }
+  }
+
   private final Activation activation;
   private final float[] bias;
   private final float[] scale;
@@ -43,9 +70,16 @@ public final class HostActivation {
    * @param bias {@code [1, n]}: added to the products; or null
    * @param rankScale {@code [1, n]}, or null
    * @param n number of latents
-   * @param out receives the codes, as many rows as will come
+   * @param out receives the codes, one row for each that is added
+   * @param arrays used until the batch is complete
    */
-  HostActivation(Activation activation, Matrix bias, Matrix rankScale, int n, SparseCodes out) {
+  HostActivation(
+      Activation activation,
+      Matrix bias,
+      Matrix rankScale,
+      int n,
+      SparseCodes out,
+      Scratch arrays) {
     activation.checkLatents(n);
     if (bias != null) {
       Shapes.expect("bias", bias, 1, n);
@@ -54,21 +88,27 @@ public final class HostActivation {
       Shapes.expect("rank scale", rankScale, 1, n);
     }
     this.activation = activation;
-    this.bias = bias == null ? null : bias.toArray();
-    this.scale = rankScale == null ? null : rankScale.toArray();
+    arrays.reserve(n);
+    this.bias = bias == null ? null : read(bias, arrays.bias);
+    this.scale = rankScale == null ? null : read(rankScale, arrays.scale);
     this.n = n;
     this.rows = out.rows();
     this.out = out;
-    this.products = new float[n];
-    this.pre = new float[n];
-    this.ranks = new float[n];
-    this.scratch = new float[n];
-    this.latents = new int[n];
-    this.values = new float[n];
+    this.products = arrays.products;
+    this.pre = arrays.pre;
+    this.ranks = arrays.ranks;
+    this.scratch = arrays.ordered;
+    this.latents = arrays.latents;
+    this.values = arrays.values;
     this.batch =
         activation instanceof Ranked ranked && ranked.scope() == Scope.BATCH
             ? new BestOfBatch(ranked.places(rows), rows)
             : null;
+  }
+
+  private static float[] read(Matrix vector, float[] into) {
+    vector.read(0, 1, into, 0);
+    return into;
   }
 
   /**
@@ -84,12 +124,13 @@ public final class HostActivation {
   public static void apply(
       Matrix products, Matrix bias, Activation activation, Matrix rankScale, SparseCodes out) {
     Shapes.expect(out.rows() == products.rows(), "codes", products.rows() + " rows", out);
-    HostActivation loop = new HostActivation(activation, bias, rankScale, products.cols(), out);
+    HostActivation loop =
+        new HostActivation(activation, bias, rankScale, products.cols(), out, new Scratch());
     loop.rows(products);
     loop.finish();
   }
 
-  /** Takes the next rows of the batch. */
+  /** Adds the next rows of the batch. */
   void rows(Matrix more) {
     for (int b = 0; b < more.rows(); b++) {
       more.read(b, 1, products, 0);
@@ -102,7 +143,7 @@ public final class HostActivation {
     }
   }
 
-  /** After the last row. */
+  /** Completes the batch after its last row. */
   void finish() {
     Shapes.expect(next == rows, "rows", "" + rows, next);
     if (batch != null) {
@@ -148,7 +189,7 @@ public final class HostActivation {
     out.setRow(next, count, latents, values, 0);
   }
 
-  /** The best k latents of a range. */
+  /** Selects the best k latents of a range. */
   private void takeBest(int from, int to, int k, Relu relu) {
     System.arraycopy(ranks, from, scratch, 0, to - from);
     float kth = Quickselect.kthLargest(scratch, to - from, k);
@@ -185,9 +226,9 @@ public final class HostActivation {
   }
 
   /**
-   * The best entries of a batch so far. Entries arrive in ascending order of row and latent, so
-   * that of equals the earlier is kept, and are cut back to the places when the buffer is full: its
-   * size follows the places, not the products.
+   * The best entries of a batch so far. Entries arrive in ascending order of row and latent, so of
+   * equals the earlier is kept; they are cut back to the places when the buffer is full, whose size
+   * depends on the places, not on the products.
    */
   private final class BestOfBatch {
     private final int places;
@@ -211,7 +252,7 @@ public final class HostActivation {
 
     void offer(Ranked ranked) {
       for (int i = 0; i < n; i++) {
-        boolean competes = ranked.relu() != Relu.BEFORE || pre[i] > 0;
+        boolean competes = ranked.relu() != Relu.BEFORE || ranks[i] > 0;
         if (places == 0 || !competes || !(ranks[i] > above)) {
           continue;
         }

@@ -8,7 +8,7 @@ import io.github.sae4j.memory.Matrix;
  * one implementation for all devices (numerics rule 9).
  */
 public enum InputNormalization {
-  /** Rows as they are. */
+  /** Rows are left unchanged. */
   NONE,
   /**
    * {@code constant_norm_rescale}: rows brought to norm √d. Squared norm summed in double over
@@ -27,7 +27,7 @@ public enum InputNormalization {
   public static final double LAYER_NORM_EPSILON = 1e-5;
 
   /**
-   * Normalises rows and says how to undo it: {@code out · scale + shift} per row.
+   * Normalises rows and returns per row how to undo it: {@code out · scale + shift}.
    *
    * @param x {@code [rows, d]}
    * @param out receives the normalised rows {@code [rows, d]}; may be {@code x}

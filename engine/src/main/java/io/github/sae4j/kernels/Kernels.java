@@ -5,8 +5,8 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 
 /**
- * The operations that every device offers one by one: for serving, evaluation and parity, and for
- * training steps that no device has fused.
+ * The operations that every device offers individually: for serving, evaluation and parity, and for
+ * training steps that the device does not fuse.
  *
  * <p><b>The numerics contract.</b> Each method below states its order of operations; a device whose
  * {@linkplain io.github.sae4j.numerics.Guarantee guarantee} is exact returns the same bits as
@@ -22,9 +22,9 @@ import io.github.sae4j.memory.SparseCodes;
  */
 public interface Kernels {
   /**
-   * Opens a group of matrices that these kernels can work on.
+   * Opens memory for matrices that these kernels can work on.
    *
-   * @return an empty group; the caller closes it
+   * @return memory without allocations; the caller closes it
    */
   OffHeap openMemory();
 
@@ -46,11 +46,11 @@ public interface Kernels {
    * activation, in the total order of rule 10. Codes are stored with ascending indices. No matrix
    * of {@code [rows, d_sae]} is formed.
    *
-   * <p>TopK ({@link Activation.Ranked#isTopK}) is what devices have a kernel for; every other
-   * activation may be left to {@link ComposedEncoding}, which has the same bits.
+   * <p>Devices have a kernel for TopK ({@link Activation.Ranked#isTopK}); every other activation
+   * may be left to {@link ComposedEncoding}, with the same bits.
    *
    * @param encoder weights
-   * @param x {@code [rows, d_in]}; a batch of its own, where rows compete
+   * @param x {@code [rows, d_in]}; the whole batch, where rows compete
    * @param activation how latents become active
    * @param out {@code rows} rows, overwritten; makes room if it is short
    * @throws NonFiniteException if any pre-activation is NaN or infinite
@@ -58,8 +58,8 @@ public interface Kernels {
   void encode(EncoderWeights encoder, Matrix x, Activation activation, SparseCodes out);
 
   /**
-   * Prepares weights for many calls of {@link #encode}, which it equals in every bit. The weights
-   * may be copied now or read by every call, so they must not change meanwhile.
+   * Prepares weights for many calls of {@link #encode}, with the same bits. The weights may be
+   * copied now or read by every call, so they must not change until the encoder is closed.
    *
    * @param encoder weights
    * @param activation how latents become active
@@ -75,7 +75,7 @@ public interface Kernels {
 
       @Override
       public void close() {
-        // The weights are the caller's.
+        // The caller owns the weights.
       }
     };
   }
@@ -86,7 +86,7 @@ public interface Kernels {
    * @param products {@code [rows, n]}, finite
    * @param bias {@code [1, n]}: added in one rounding; or null, if the products are pre-activations
    * @param activation how latents become active
-   * @param rankScale {@code [1, n]}: what is ranked is the pre-activation times this, in one
+   * @param rankScale {@code [1, n]}: latents are ranked by the pre-activation times this, in one
    *     rounding; or null
    * @param out {@code rows} rows, overwritten; makes room if it is short
    * @throws NonFiniteException if any pre-activation is NaN or infinite
@@ -114,7 +114,7 @@ public interface Kernels {
    * @param codes rows of any lengths
    * @param gated if true, codes whose value is not positive get +0
    * @param out a vector of at least as many elements as there are codes: one for each, in their
-   *     order ({@link SparseCodes#start}); elements beyond are left as they are
+   *     order ({@link SparseCodes#start}); further elements are unchanged
    */
   void codeGradients(Matrix g, Matrix wDec, SparseCodes codes, boolean gated, Matrix out);
 

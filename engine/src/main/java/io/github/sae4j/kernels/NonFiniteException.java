@@ -28,38 +28,26 @@ public final class NonFiniteException extends ArithmeticException {
   }
 
   /**
-   * The same complaint about a row further down.
+   * The same exception for a batch in which this one is a later part.
    *
-   * @param rows how many rows come before
-   * @return an exception that names the row counted from there
+   * @param rows how many rows precede this part
+   * @return an exception that names the row of that batch
    */
   public NonFiniteException shifted(int rows) {
     return rows == 0 ? this : new NonFiniteException(row + rows, latent, value);
   }
 
-  /**
-   * The first row of the batch in which it occurred.
-   *
-   * @return row, from 0
-   */
+  /** {@return the first row of the batch in which it occurred, from 0} */
   public int row() {
     return row;
   }
 
-  /**
-   * The first latent of that row.
-   *
-   * @return latent, from 0
-   */
+  /** {@return the first latent of that row, from 0} */
   public int latent() {
     return latent;
   }
 
-  /**
-   * What the pre-activation was.
-   *
-   * @return NaN or an infinity
-   */
+  /** {@return the value of the pre-activation, NaN or an infinity} */
   public float value() {
     return value;
   }

@@ -51,7 +51,7 @@ public final class Shapes {
    * @param holds the condition
    * @param name the argument's name
    * @param expected what was expected
-   * @param got what came
+   * @param got the actual value
    * @throws IllegalArgumentException if the condition does not hold
    */
   public static void expect(boolean holds, String name, String expected, Object got) {

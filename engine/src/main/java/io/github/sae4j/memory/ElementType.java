@@ -25,11 +25,7 @@ public enum ElementType {
     this.bytes = bytes;
   }
 
-  /**
-   * Size of one element.
-   *
-   * @return bytes
-   */
+  /** {@return the size of one element in bytes} */
   public int bytes() {
     return bytes;
   }

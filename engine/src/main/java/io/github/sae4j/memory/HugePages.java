@@ -11,20 +11,19 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * Transparent huge pages of Linux for big blocks: a processor remembers the addresses of some
- * thousand pages, and kernels that jump between rows of a matrix of small ones spend time looking
- * addresses up.
+ * Transparent huge pages of Linux for big blocks: the TLB covers some thousand pages, and kernels
+ * that jump between rows of a matrix in small pages spend time on TLB misses.
  *
  * <p>They are used where the system offers them ({@code
  * /sys/kernel/mm/transparent_hugepage/enabled} says {@code madvise} or {@code always}) and this
  * library may call native code ({@code --enable-native-access}). Elsewhere, and with {@code
- * -Dsae4j.hugePages=false}, blocks lie in small pages and nothing else changes.
+ * -Dsae4j.hugePages=false}, blocks are in small pages and nothing else changes.
  */
 public final class HugePages {
   private static final String PROPERTY = "sae4j.hugePages";
   private static final Path SETTINGS = Path.of("/sys/kernel/mm/transparent_hugepage");
 
-  // The same on all processors that Java runs on.
+  // The same number on all Linux architectures that Java runs on.
   private static final int MADV_DONTNEED = 4;
   private static final int MADV_HUGEPAGE = 14;
 
@@ -41,19 +40,19 @@ public final class HugePages {
   }
 
   /**
-   * Whether big blocks lie in huge pages, in words.
+   * Describes whether big blocks are in huge pages.
    *
-   * @return for instance {@code 2048 KiB, for blocks that hold two or more}, or {@code none} and
-   *     why
+   * @return for instance {@code 2048 KiB, for blocks that hold two or more}, or {@code none} with
+   *     the reason
    */
   public static String description() {
     return OF_THIS_SYSTEM.description;
   }
 
   /**
-   * Moves a new block into huge pages as far as it covers whole ones, at least two.
+   * Moves a new block into huge pages where it covers at least two whole ones.
    *
-   * @param zeros a block of zeros that nobody uses yet; zeros afterwards too
+   * @param zeros a new block of zeros, not used yet; still zeros afterwards
    */
   static void take(MemorySegment zeros) {
     if (OF_THIS_SYSTEM.madvise != null) {
@@ -68,9 +67,11 @@ public final class HugePages {
       return;
     }
     MemorySegment pages = zeros.asSlice(skipped, covered);
-    // The block was zeroed when it was allocated, in small pages. They are given back; the next
-    // touch of each range brings a zeroed huge page. It must be a write: reading maps a page of
-    // zeros that many kernels break up into small ones when it is written later.
+    // Zeroing the block mapped small pages. They are given back; the next touch of each range maps
+    // a
+    // zeroed huge page. It must be a write: a read maps the shared zero page, which many kernels
+    // break
+    // up into small pages when it is written later.
     if (advise(pages, MADV_HUGEPAGE) && advise(pages, MADV_DONTNEED)) {
       for (long at = 0; at < covered; at += pageBytes) {
         pages.set(ValueLayout.JAVA_BYTE, at, (byte) 0);
@@ -84,11 +85,11 @@ public final class HugePages {
     } catch (RuntimeException | Error e) {
       throw e;
     } catch (Throwable e) {
-      throw new IllegalStateException("madvise", e); // A native function throws nothing.
+      throw new IllegalStateException("madvise", e); // A native function throws no exception.
     }
   }
 
-  /** By a stream, not a channel: that would fail in a thread whose interrupt flag is set. */
+  /** By a stream: a channel would fail in a thread whose interrupt flag is set. */
   private static String read(String setting) throws IOException {
     try (FileInputStream in = new FileInputStream(SETTINGS.resolve(setting).toFile())) {
       return new String(in.readAllBytes(), StandardCharsets.US_ASCII);
@@ -108,7 +109,7 @@ public final class HugePages {
     } catch (IOException | NumberFormatException e) {
       return none("no transparent huge pages on this system");
     }
-    // A restricted call without this would print a warning, in the log of a service perhaps.
+    // Without it the restricted call would print a warning, possibly into a service's log.
     if (!HugePages.class.getModule().isNativeAccessEnabled()) {
       return none("--enable-native-access is missing");
     }

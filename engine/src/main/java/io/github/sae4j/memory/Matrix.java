@@ -10,7 +10,7 @@ import java.util.Optional;
  * at byte {@code 4 (r cols + c)}. Offsets are {@code long}: a matrix may hold more than 2^31
  * elements.
  *
- * <p>The matrix is a view: its memory belongs to the {@link OffHeap} that made it.
+ * <p>The matrix is a view: its memory belongs to the {@link OffHeap} that allocated it.
  */
 public final class Matrix {
   /** Layout of an element: native {@code float}, any alignment. */
@@ -41,29 +41,17 @@ public final class Matrix {
     }
   }
 
-  /**
-   * Number of rows.
-   *
-   * @return rows
-   */
+  /** {@return the number of rows} */
   public int rows() {
     return rows;
   }
 
-  /**
-   * Number of columns.
-   *
-   * @return columns
-   */
+  /** {@return the number of columns} */
   public int cols() {
     return cols;
   }
 
-  /**
-   * Number of elements.
-   *
-   * @return rows times columns
-   */
+  /** {@return the number of elements, rows times columns} */
   public long size() {
     return (long) rows * cols;
   }
@@ -81,7 +69,7 @@ public final class Matrix {
    * The memory behind this matrix with spare bytes in front, for a runtime that wants a header
    * before its data.
    *
-   * @param bytes number of spare bytes, 0 to 64; what is written there nobody else sees
+   * @param bytes number of spare bytes, 0 to 64; their content affects nothing else
    * @return the spare bytes and then {@link #segment()}; empty if this matrix is a view, whose
    *     neighbours a header would overwrite
    */
@@ -233,7 +221,7 @@ public final class Matrix {
   }
 
   /**
-   * The shape in words.
+   * The shape as text.
    *
    * @return for instance {@code [4096, 768]}
    */

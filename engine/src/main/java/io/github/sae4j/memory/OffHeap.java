@@ -4,14 +4,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A group of off-heap allocations that live and die together: one for a model, one for a training
- * run. Closing a shared arena costs every thread of the VM, so never open one for a batch.
+ * A group of off-heap allocations that are freed together: one for a model, one for a training run.
+ * Closing a shared arena costs every thread of the VM, so never open one for a batch.
  *
  * <p>Every block is zeroed, starts on a 64-byte boundary and has 64 spare bytes in front, so that
  * the same memory can serve vector loads and, with a 16-byte header written into the spare bytes, a
  * GPU runtime that wants one.
  *
- * <p>Big blocks lie in huge pages where the system offers them, see {@link HugePages}.
+ * <p>Big blocks are placed in huge pages where the system offers them, see {@link HugePages}.
  *
  * <p>After {@link #close()} every use of its matrices throws {@link IllegalStateException}.
  */
@@ -55,8 +55,8 @@ public final class OffHeap implements AutoCloseable {
    * Allocates sparse codes for a batch.
    *
    * @param rows number of rows (samples), at least 0
-   * @param perRow codes to make room for, per row, at least 0; rows may take more or fewer, and
-   *     memory grows when it is short
+   * @param perRow initial capacity in codes per row, at least 0; rows may take more or fewer, and
+   *     memory grows as needed
    * @return codes of {@code rows} empty rows
    */
   public SparseCodes codes(int rows, int perRow) {
@@ -91,11 +91,7 @@ public final class OffHeap implements AutoCloseable {
     return padded;
   }
 
-  /**
-   * Bytes allocated so far, pads included.
-   *
-   * @return bytes
-   */
+  /** {@return the number of bytes allocated so far, pads included} */
   public synchronized long bytes() {
     return bytes;
   }

@@ -7,37 +7,37 @@ import java.util.Arrays;
 
 /**
  * The sparse codes of a batch in compressed rows (CSR): for every row the active latents in
- * ascending order and their values. Rows may hold different numbers of latents. Codes lie outside
- * the heap, row after row without gaps: code {@code p} of the batch is element {@code p} of {@link
+ * ascending order and their values. Rows may hold different numbers of latents. Codes are stored
+ * off-heap, row after row without gaps: code {@code p} of the batch is element {@code p} of {@link
  * #indices} (i32) and of {@link #values} (f32), and row b holds the codes from {@code start(b)} to
  * {@code start(b + 1)}.
  *
- * <p>How many latents a row takes is decided by whoever writes it: with {@link #setRow} and {@link
- * #setRows}, which make room as needed, or with {@link #equalRows}, which gives all rows the same
- * length before they are filled. A row begins where the row before it ends, so rows of unknown
- * length are written in ascending order; a row that has not been written is empty. Writing a row
- * with another length than it had makes all rows after it empty.
+ * <p>The writer decides how many latents a row takes: with {@link #setRow} and {@link #setRows},
+ * which grow the memory as needed, or with {@link #equalRows}, which gives all rows the same length
+ * before they are filled. A row begins where the row before it ends, so rows of unknown length are
+ * written in ascending order; a row that has not been written is empty. Writing a row with another
+ * length than it had makes all rows after it empty.
  *
  * <p>Views of consecutive rows ({@link #rows}) share the memory: chunks of a batch can be written
  * one after the other. Rows that keep their length may be written by several threads at once; no
  * other write may overlap with any use of the same memory.
  *
- * <p>When room is short, codes move to a larger block; the old one is freed with the {@link
- * OffHeap} that made them. Segments are therefore to be asked for anew after writing.
+ * <p>When capacity is exceeded, codes move to a larger block; the old one is freed with the {@link
+ * OffHeap} that allocated them. Get the segments again after writing.
  */
 public final class SparseCodes {
   /** Layout of an index: native {@code int}, any alignment. */
   public static final ValueLayout.OfInt INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.nativeOrder());
 
-  /** What all views of one allocation share. */
+  /** Shared by all views of one allocation. */
   private static final class Storage {
     final OffHeap memory;
 
     /** Position of each row's first code, and the end of the last row. */
     final int[] starts;
 
-    /** Rows from this one on are empty: their entries in {@link #starts} mean nothing. */
+    /** Rows from this one on are empty; their entries in {@link #starts} are not valid. */
     int written;
 
     int capacity;
@@ -60,7 +60,7 @@ public final class SparseCodes {
       return starts[Math.min(row, written)];
     }
 
-    /** Makes room behind the codes that lie before {@code position}, which are kept. */
+    /** Makes room after the codes before {@code position}, which are kept. */
     void reserve(int position, long count) {
       long needed = position + count;
       if (needed <= capacity) {
@@ -77,7 +77,7 @@ public final class SparseCodes {
       MemorySegment.copy(oldValues, 0, values, 0, 4L * position);
     }
 
-    /** Rows up to {@code row} exist; those that were not written are empty. */
+    /** Makes the starts of rows up to {@code row} valid; rows that were not written are empty. */
     void reach(int row) {
       if (row > written) {
         Arrays.fill(starts, written + 1, row + 1, starts[written]);
@@ -85,7 +85,7 @@ public final class SparseCodes {
       }
     }
 
-    /** Lets a row end somewhere; its start must be valid. */
+    /** Sets the end of a row whose start is valid. */
     void end(int row, int position) {
       if (row < written && starts[row + 1] == position) {
         return; // the rows after it stay where they are
@@ -109,20 +109,12 @@ public final class SparseCodes {
     this.rows = rows;
   }
 
-  /**
-   * Number of rows (samples).
-   *
-   * @return rows
-   */
+  /** {@return the number of rows (samples)} */
   public int rows() {
     return rows;
   }
 
-  /**
-   * Number of codes of all rows.
-   *
-   * @return codes
-   */
+  /** {@return the number of codes of all rows} */
   public int size() {
     return start(rows);
   }
@@ -152,7 +144,7 @@ public final class SparseCodes {
   }
 
   /**
-   * Copies where the rows begin, see {@link #start}.
+   * Copies the starts of the rows, see {@link #start}.
    *
    * @param target receives {@code rows + 1} positions, the first of which is 0
    */
@@ -258,7 +250,7 @@ public final class SparseCodes {
 
   /**
    * Gives every row of this view the same number of latents, to be filled through {@link #set},
-   * {@link #setRow} or the segments, in any order. What they hold until then is undefined.
+   * {@link #setRow} or the segments, in any order. Until then their content is undefined.
    *
    * @param length latents per row, at least 0
    */

@@ -3,14 +3,14 @@ package io.github.sae4j.numerics;
 import java.util.Objects;
 
 /**
- * The project's only random numbers (numerics.md rule 12): a function of (seed, purpose, index),
- * never of thread or call order, so that any number can be had without those before it.
+ * The project's only random numbers (numerics rule 12): a function of (seed, purpose, index), never
+ * of thread or call order, so that any number can be computed without those before it.
  *
  * <p>With {@code G = 0x9E3779B97F4A7C15} and {@code mix} the finaliser of SplitMix64 (Steele, Lea
  * and Flood, "Fast splittable pseudorandom number generators", 2014), the two keys are {@code a =
  * mix(mix(seed + G) + code G)} and {@code b = mix(a ^ H)}, {@code H = 0xD1B54A32D192ED03}, and
- * number {@code i} is {@code mix(mix(i G + a) ^ b)}: a bijection of {@code i} for each key. Not for
- * secrets.
+ * number {@code i} is {@code mix(mix(i G + a) ^ b)}: a bijection of {@code i} for each key. Not
+ * cryptographically secure.
  *
  * @param seed any value
  * @param purpose what the numbers are for

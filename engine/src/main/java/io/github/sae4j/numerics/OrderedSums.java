@@ -1,14 +1,14 @@
 package io.github.sae4j.numerics;
 
 /**
- * The two orders in which the contract adds numbers on the host: lanes (numerics rule 2) and blocks
- * of 256 (rules 5 to 7).
+ * The two orders in which numbers are summed on the host: lanes (numerics rule 2) and blocks of 256
+ * (rules 5 to 7).
  */
 public final class OrderedSums {
   /** Number of strided partial chains of a row sum. */
   public static final int LANES = 16;
 
-  /** Rows a block of a batch-wide sum. */
+  /** Rows per block of a batch-wide sum. */
   public static final int BLOCK = 256;
 
   private OrderedSums() {}

@@ -1,8 +1,8 @@
 package io.github.sae4j.numerics;
 
 /**
- * What random numbers are for. Each purpose is its own stream, so that drawing more for one never
- * moves another. The codes are part of every run's result: never change or reuse one.
+ * What random numbers are for. Each purpose is its own stream, so drawing more for one never shifts
+ * another. The codes are part of every run's result: never change or reuse one.
  */
 public enum RandomPurpose {
   /** The order of the training rows in each epoch. */
@@ -13,7 +13,7 @@ public enum RandomPurpose {
   ENCODER_WEIGHTS(3),
   /** Rows drawn for a statistic, such as a normalisation factor. */
   STATISTICS(4),
-  /** Made-up data of tests, benchmarks and parity checks. */
+  /** Synthetic data of tests, benchmarks and parity checks. */
   SYNTHETIC(5);
 
   private final int code;

@@ -94,7 +94,7 @@ public record AuxK(
   }
 
   /**
-   * The factor min(n_dead / k_aux, 1), where the recipe has it.
+   * The factor min(n_dead / k_aux, 1), where it applies.
    *
    * @param dead number of dead latents
    * @return the factor, or 1
@@ -107,8 +107,8 @@ public record AuxK(
    * The divisor for a micro-batch.
    *
    * @param rows its rows
-   * @param totalVariance its total variance; used by {@link Normalizer#TOTAL_VARIANCE} alone
-   * @param residualVariance forms Σ‖e − ē‖²; asked by {@link Normalizer#RESIDUAL_VARIANCE} alone
+   * @param totalVariance its total variance; used only by {@link Normalizer#TOTAL_VARIANCE}
+   * @param residualVariance forms Σ‖e − ē‖²; called only for {@link Normalizer#RESIDUAL_VARIANCE}
    * @return what the sum of squares is divided by
    */
   public double divisor(int rows, double totalVariance, DoubleSupplier residualVariance) {

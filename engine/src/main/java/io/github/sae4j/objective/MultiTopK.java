@@ -11,7 +11,7 @@ import io.github.sae4j.kernels.Shapes;
  * @param multiple how many times k
  */
 public record MultiTopK(double weight, int multiple) implements Term {
-  /** As sparsify has it: 4k, weight 1/8. */
+  /** Sparsify's values: 4k, weight 1/8. */
   public static final MultiTopK SPARSIFY = new MultiTopK(1.0 / 8, 4);
 
   /** Checks the ranges. */

@@ -10,8 +10,8 @@ import java.util.stream.Stream;
  * What a training step minimises: the weighted sum of its terms. The order of the list is the order
  * in which the terms' gradients are added, each of them formed from +0 (numerics rule 4).
  *
- * @param terms the {@link Reconstruction} first, then further terms, {@link MultiTopK} before
- *     {@link AuxK}; at most one of a kind
+ * @param terms the {@link Reconstruction} first, then further terms, {@link MultiTopK} and {@link
+ *     Matryoshka} before {@link AuxK}; at most one of a kind
  */
 public record Objective(List<Term> terms) {
   /** Checks the order. */
@@ -29,11 +29,9 @@ public record Objective(List<Term> terms) {
         "at most one term of a kind",
         terms);
     Shapes.expect(
-        !kinds.contains(MultiTopK.class)
-            || !kinds.contains(AuxK.class)
-            || kinds.indexOf(MultiTopK.class) < kinds.indexOf(AuxK.class),
+        !kinds.contains(AuxK.class) || kinds.getLast() == AuxK.class,
         "objective",
-        "Multi-TopK before AuxK",
+        "AuxK as its last term",
         terms);
   }
 
@@ -48,11 +46,7 @@ public record Objective(List<Term> terms) {
     return new Objective(Stream.concat(Stream.of(reconstruction), Arrays.stream(others)).toList());
   }
 
-  /**
-   * The main term.
-   *
-   * @return the first term
-   */
+  /** {@return the main term, the first of the list} */
   public Reconstruction reconstruction() {
     return (Reconstruction) terms.getFirst();
   }

@@ -3,7 +3,7 @@ package io.github.sae4j.objective;
 import io.github.sae4j.kernels.Shapes;
 
 /**
- * The main term: how far the reconstruction is from its target, Σ‖e‖² over a divisor; e = x̂ − x.
+ * The main term, the squared error of the reconstruction: Σ‖e‖² over a divisor; e = x̂ − x.
  *
  * @param measure the divisor
  * @param mseScale factor of {@link Measure#SCALED_MSE}; 1 with the others
@@ -30,7 +30,7 @@ public record Reconstruction(Measure measure, double mseScale) implements Term {
   }
 
   /**
-   * A term that needs no scale.
+   * A term whose measure needs no scale.
    *
    * @param measure the divisor
    * @return the term
@@ -59,7 +59,7 @@ public record Reconstruction(Measure measure, double mseScale) implements Term {
    *
    * @param rows its rows
    * @param dOut width of the output
-   * @param totalVariance its total variance; used by {@link Measure#FVU} alone
+   * @param totalVariance its total variance; used only by {@link Measure#FVU}
    * @return what Σ‖e‖² is divided by
    */
   public double divisor(int rows, int dOut, double totalVariance) {

@@ -5,11 +5,11 @@ package io.github.sae4j.objective;
  * weight. A new term is one record here and one composed form in {@code composed}; devices may fuse
  * it later, with the same bits.
  */
-public sealed interface Term permits Reconstruction, MultiTopK, AuxK {
+public sealed interface Term permits Reconstruction, MultiTopK, Matryoshka, AuxK {
   /**
    * Its name in metrics.
    *
-   * @return what follows {@code losses/}, for instance {@code mse_loss}
+   * @return the part after {@code losses/}, for instance {@code mse_loss}
    */
   String metric();
 
@@ -23,7 +23,7 @@ public sealed interface Term permits Reconstruction, MultiTopK, AuxK {
   /**
    * Whether it divides by the total variance of the micro-batch, Σ‖x − x̄‖².
    *
-   * @return true if a step with this term has to form the variance
+   * @return true if a step with this term has to compute the variance
    */
   boolean needsVariance();
 }

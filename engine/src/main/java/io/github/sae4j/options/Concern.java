@@ -1,12 +1,12 @@
 package io.github.sae4j.options;
 
-/** What an option is about; options of one concern stand together in helps and documents. */
+/** What an option is about; help and documents group options by concern. */
 public enum Concern {
   /** Recipe, length and seed of a run. */
   RUN("Recipe and run"),
   /** Size of the autoencoder, and which of its latents become active. */
   SAE("Autoencoder and activation"),
-  /** Rows: batches, order, normalisation, the share held out. */
+  /** Rows: batches, order, normalisation, held-out share. */
   DATA("Data"),
   /** The main loss. */
   LOSS("Main loss"),
@@ -30,7 +30,7 @@ public enum Concern {
   /**
    * The heading above options of this concern.
    *
-   * @return a few words
+   * @return the heading, a few words
    */
   public String title() {
     return title;

@@ -8,7 +8,7 @@ public final class ConfigException extends IllegalArgumentException {
   private static final long serialVersionUID = 1L;
 
   /**
-   * A complaint about an option.
+   * An error about an option.
    *
    * @param option name of the option, as in files
    * @param problem what was expected and what came

@@ -6,17 +6,17 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * An option: a row of an {@link OptionTable}, with everything that a command line, a help, a file
- * of options, a recipe and a document say about it.
+ * An option: a row of an {@link OptionTable}, with everything that the command line, its help,
+ * configuration files, recipes and documents need to know about it.
  *
  * @param name its name in files; on a command line with dashes for underscores
  * @param aliases other names, which the peers' users know
  * @param concern what it is about
  * @param type what values it takes
- * @param start its value in the recipe {@code saelens}, as text
- * @param variants its value in the recipes that differ, as text
- * @param rivals options that set the same thing in another way: one of them all is given, and
- *     setting one clears the others
+ * @param start its default in the recipe {@code saelens}, as text
+ * @param variants its default in the recipes that differ, as text
+ * @param rivals options that set the same thing in another way: exactly one of them has a value,
+ *     and setting one clears the others
  * @param meaning one line for the help, without the default and the names to choose from
  * @param <T> type of its values
  */
@@ -51,7 +51,7 @@ public record Option<T>(
   }
 
   /**
-   * With other names besides.
+   * Adds other names.
    *
    * @param more names
    * @return the option
@@ -62,7 +62,7 @@ public record Option<T>(
   }
 
   /**
-   * With another default in some recipes.
+   * Sets another default in some recipes.
    *
    * @param value the default there, as text
    * @param recipes where
@@ -78,7 +78,7 @@ public record Option<T>(
   }
 
   /**
-   * Instead of other options.
+   * Declares rivals.
    *
    * @param more names of options of which only one may be given
    * @return the option
@@ -94,11 +94,7 @@ public record Option<T>(
     return all;
   }
 
-  /**
-   * All names.
-   *
-   * @return the name, then the aliases
-   */
+  /** {@return the name, then the aliases} */
   public List<String> names() {
     List<String> all = new ArrayList<>(List.of(name));
     all.addAll(aliases);
@@ -116,7 +112,7 @@ public record Option<T>(
   }
 
   /**
-   * A name as a command line has it.
+   * A name in the spelling of the command line.
    *
    * @param name a name in files
    * @return for instance {@code --d-sae}

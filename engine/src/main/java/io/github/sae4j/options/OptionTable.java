@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The options of something, one row each; whatever needs to know an option asks here. */
+/** A table of options, one row each, and the only place where they are defined. */
 public final class OptionTable {
   private final Map<String, Option<?>> rows = new LinkedHashMap<>();
   private final Map<String, Option<?>> byAnyName = new HashMap<>();
@@ -36,17 +36,13 @@ public final class OptionTable {
     return option;
   }
 
-  /**
-   * All options, in the order in which files hold them.
-   *
-   * @return the rows
-   */
+  /** {@return all options, in the order in which files hold them} */
   public List<Option<?>> options() {
     return List.copyOf(rows.values());
   }
 
   /**
-   * Looks for an option.
+   * Finds an option.
    *
    * @param name any of its names, as {@code d_sae}, {@code d-sae}, {@code --d-sae} or {@code dSae}
    * @return the option, if there is one
@@ -70,7 +66,7 @@ public final class OptionTable {
   }
 
   /**
-   * Checks that options are there, all of them at once.
+   * Checks that options exist, all at once.
    *
    * @param names any of their names, as for {@link #find}
    * @throws ConfigException if some are not; names each of those and its nearest
@@ -90,9 +86,9 @@ public final class OptionTable {
 
   /**
    * Reads values from several sources, later ones winning: for instance a file, then the command
-   * line. What none of them gives is the recipe's.
+   * line. Values that none of them gives are the recipe's.
    *
-   * @param recipe where the others start
+   * @param recipe gives the defaults
    * @param layers option names in any spelling and plain values: numbers, booleans, text, or null
    * @return a value for each option
    * @throws ConfigException if an option is unknown, given twice in one layer, or out of range, or
@@ -137,7 +133,7 @@ public final class OptionTable {
     values.putAll(parsed);
   }
 
-  /** Of options that set the same thing one must be given. */
+  /** Of options that set the same thing one must have a value. */
   private void expectOneOfRivals(OptionValues values) {
     for (Option<?> option : rows.values()) {
       List<String> all = new ArrayList<>(List.of(option.name()));
@@ -169,7 +165,7 @@ public final class OptionTable {
    * The word that a mistyped one most likely means.
    *
    * @param word what was given
-   * @param known the words there are, at least one
+   * @param known the possible words, at least one
    * @return the one with the fewest characters to change; the first of several
    */
   public static String nearest(String word, Collection<String> known) {

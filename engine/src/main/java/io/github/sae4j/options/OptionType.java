@@ -1,19 +1,21 @@
 package io.github.sae4j.options;
 
 import java.math.BigDecimal;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /**
- * How the values of an option are read, checked and written. Outside they are plain: a number, a
- * boolean, text or null, as JSON holds them; text is read like the value it spells, since a command
- * line has nothing else. An empty optional is null, {@code auto} or {@code none}.
+ * How the values of an option are read, checked and written. External values are plain: a number, a
+ * boolean, text or null, as in JSON; text is read like the value it spells, since a command line
+ * has nothing else. An empty optional is null, {@code auto} or {@code none}.
  *
- * @param <T> type of the values inside
+ * @param <T> type of the parsed values
  */
 public final class OptionType<T> {
   /** Reads a plain value. */
@@ -107,6 +109,19 @@ public final class OptionType<T> {
   }
 
   /**
+   * Whole numbers in ascending order, separated by commas, or nothing; in JSON also an array.
+   *
+   * @param range of each
+   * @return the type
+   */
+  public static OptionType<List<Integer>> ascendingIntegers(Range range) {
+    return new OptionType<>(
+        "N,N,...",
+        range.words() + " each, ascending",
+        (name, plain) -> isEmpty(plain) ? List.of() : toAscending(name, plain, range));
+  }
+
+  /**
    * True or false; on a command line the option alone is true.
    *
    * @return the type
@@ -128,7 +143,7 @@ public final class OptionType<T> {
   }
 
   /**
-   * One of an enum's constants, where the peers have a plain switch: true and false are understood.
+   * One of an enum's constants, where the peers have a boolean: true and false are accepted.
    *
    * @param on what true means
    * @param off what false means
@@ -170,7 +185,7 @@ public final class OptionType<T> {
   }
 
   /**
-   * What values there are, in words.
+   * Describes the possible values.
    *
    * @return bounds of a number or the names to choose from; empty if all values of the kind will do
    */
@@ -208,6 +223,10 @@ public final class OptionType<T> {
       case OptionalLong some -> some.isPresent() ? some.getAsLong() : null;
       case OptionalDouble some -> some.isPresent() ? some.getAsDouble() : null;
       case Integer number -> number.longValue();
+      case List<?> numbers ->
+          numbers.isEmpty()
+              ? null
+              : numbers.stream().map(String::valueOf).collect(Collectors.joining(","));
       // A name of its own, as recipes have, or the constant's in lower case.
       case Enum<?> constant ->
           constant.toString().equals(constant.name())
@@ -227,6 +246,22 @@ public final class OptionType<T> {
       throw new ConfigException(name, "expected a 32-bit integer, got " + plain);
     }
     return (int) number;
+  }
+
+  private static List<Integer> toAscending(String name, Object plain, Range range) {
+    List<?> parts =
+        plain instanceof List<?> array
+            ? array
+            : List.of(plain.toString().strip().split("\\s*,\\s*"));
+    List<Integer> numbers = new ArrayList<>();
+    for (Object part : parts) {
+      int number = toInt(name, part, range);
+      if (!numbers.isEmpty() && number <= numbers.getLast()) {
+        throw new ConfigException(name, "expected ascending numbers, got " + plain);
+      }
+      numbers.add(number);
+    }
+    return List.copyOf(numbers);
   }
 
   private static long toLong(String name, Object plain, Range range) {

@@ -10,7 +10,7 @@ public final class OptionValues {
   private final Map<String, Object> values;
 
   /**
-   * Holds values.
+   * Creates the values.
    *
    * @param values by name, each of its option's type
    */

@@ -7,7 +7,7 @@ package io.github.sae4j.options;
  * @param leastIsIn whether it may be taken
  * @param most the upper bound; {@code Infinity} for none
  * @param mostIsIn whether it may be taken
- * @param words the range as messages and documents say it, as in "expected at least 1"
+ * @param words the range in messages and documents, as in "expected at least 1"
  */
 public record Range(double least, boolean leastIsIn, double most, boolean mostIsIn, String words) {
   /** Any finite number. */

@@ -8,12 +8,12 @@ import java.util.Locale;
  */
 public enum Recipe {
   /**
-   * SAELens's TopK training from 6.36.2 on; before, b_dec was in AuxK's reconstruction ({@code
-   * aux_b_dec} included).
+   * SAELens's TopK training from 6.36.2 on; earlier versions had b_dec in AuxK's reconstruction
+   * ({@code aux_b_dec} included).
    */
   SAELENS,
 
-  /** SAELens's TopK as its pull request 370 was merged. */
+  /** SAELens's TopK as of its pull request 370. */
   SAELENS_PR370,
 
   /**

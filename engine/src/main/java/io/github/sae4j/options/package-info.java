@@ -1,2 +1,2 @@
-/** Options as data: names, ranges and defaults in a table, and how their values are read. */
+/** Options as data: a table of names, types, ranges and defaults. */
 package io.github.sae4j.options;

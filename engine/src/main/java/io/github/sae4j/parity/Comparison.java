@@ -55,7 +55,7 @@ final class Comparison {
     return this;
   }
 
-  /** Compares what a kernel said where it gave no numbers. */
+  /** Compares the messages of kernels that returned no numbers. */
   Comparison texts(String name, String expected, String actual) {
     elements++;
     if (!expected.equals(actual)) {
@@ -66,7 +66,7 @@ final class Comparison {
 
   private void numbers(String name, float expected, float actual) {
     elements++;
-    // Which NaN a sum of infinities gives is not defined, so every NaN equals every other.
+    // The bits of a NaN from a sum of infinities are not defined, so any NaN equals any other.
     if (Float.floatToRawIntBits(expected) != Float.floatToRawIntBits(actual)
         && !(Float.isNaN(expected) && Float.isNaN(actual))) {
       note(name, expected, actual, ulps(expected, actual));
@@ -98,7 +98,7 @@ final class Comparison {
     return bits >= 0 ? bits : -1L - (bits & 0x7fffffff);
   }
 
-  /** The same of doubles; distances that no long holds are cut to {@link Long#MAX_VALUE}. */
+  /** The same for doubles; distances beyond a long are {@link Long#MAX_VALUE}. */
   static long ulps(double a, double b) {
     if (Double.isNaN(a) || Double.isNaN(b)) {
       return Long.MAX_VALUE;

@@ -12,7 +12,7 @@ import java.util.TreeSet;
  * inputs in the same order.
  */
 final class Inputs {
-  /** What the numbers look like. */
+  /** The distribution of the numbers. */
   enum Kind {
     /** Uniform in [−1, 1). */
     UNIFORM,
@@ -62,14 +62,14 @@ final class Inputs {
     return codes(rows, k, n, kind, false);
   }
 
-  /** The same; ragged rows hold 0 to k latents. */
+  /** As above; ragged rows hold 0 to k latents. */
   SparseCodes codes(int rows, int k, int n, Kind kind, boolean ragged) {
     SparseCodes codes = memory.codes(rows, 1);
     for (int r = 0; r < rows; r++) {
       int length = ragged ? (int) (random.uniform(at++) * (k + 1)) : k;
       TreeSet<Integer> chosen = new TreeSet<>();
       while (chosen.size() < length) {
-        // Squaring skews the choice: some latents fire often, most seldom.
+        // Squaring skews the choice: some latents fire often, most rarely.
         double u = random.uniform(at++);
         chosen.add((int) (u * u * n));
         if (chosen.size() < length) {
@@ -87,7 +87,7 @@ final class Inputs {
     return codes;
   }
 
-  /** A number for each code, and some that belong to none. */
+  /** A number for each code, and a few surplus ones. */
   Matrix perCode(SparseCodes codes, Kind kind) {
     return matrix(1, codes.size() + 3, kind);
   }
@@ -105,7 +105,7 @@ final class Inputs {
     return memory.matrix(rows, cols);
   }
 
-  /** Codes without room, so that what writes them makes it. */
+  /** Codes without capacity, so that the writer has to grow them. */
   SparseCodes noCodes(int rows) {
     return memory.codes(rows, 0);
   }
@@ -125,7 +125,7 @@ final class Inputs {
       }
       case DENORMAL -> {
         double v = random.uniform(at++);
-        // A 32nd more than the denormals, so that sums cross the border both ways.
+        // A 32nd beyond the denormals, so that sums cross the boundary both ways.
         float tiny = Float.intBitsToFloat((int) (v * (0x800000 + 0x40000)));
         yield u < 0.3 ? tiny : (u < 0.6 ? -tiny : (float) (2 * v - 1));
       }

@@ -23,7 +23,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** Runs every kernel of {@link Device} on ragged shapes and nasty numbers. */
+/** Compares every kernel of {@link Device} on ragged shapes and adversarial numbers. */
 final class KernelParity {
   /** Batch, d_in, d_sae and k. Sizes around lanes, tiles, panels and blocks. */
   private record Shape(int b, int d, int n, int k) {
@@ -50,7 +50,7 @@ final class KernelParity {
 
   private record Named(String name, Kernel kernel) {}
 
-  /** An activation for a shape, with numbers of its own where it has some. */
+  /** An activation for a shape, with random thresholds where it has any. */
   private interface Act {
     Activation of(Inputs inputs, Shape shape, Kind kind);
   }
@@ -110,7 +110,7 @@ final class KernelParity {
     return run("");
   }
 
-  /** One kernel alone in all its variants; all kernels if it is empty. */
+  /** One kernel in all its variants; all kernels if the name is empty. */
   List<ParityResult> run(String kernel) {
     List<ParityResult> results = new ArrayList<>();
     for (Named named : kernels()) {
@@ -134,7 +134,7 @@ final class KernelParity {
       try {
         actual = outcome(named, device, new Inputs(seed, actualMemory), shape, kind);
       } catch (DeviceException e) {
-        throw e; // the device cannot run, which is another thing than a broken promise
+        throw e; // the device failed, which is not a broken guarantee
       } catch (RuntimeException e) {
         actual = e.toString();
       }
@@ -153,7 +153,7 @@ final class KernelParity {
     }
   }
 
-  /** What a kernel wrote, or its complaint about numbers that are not finite: that is defined. */
+  /** A kernel's output, or its message about numbers that are not finite, which is defined too. */
   private static Object outcome(Named named, Device device, Inputs inputs, Shape shape, Kind kind) {
     try {
       Object wrote = named.kernel().run(device, inputs, shape, kind);

@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Holds a device to its promise: every kernel on fixed adversarial and random inputs, and training
+ * Checks a device's guarantee: every kernel on fixed adversarial and random inputs, and training
  * steps of every recipe, against the scalar oracle.
  *
  * <p>Inputs are uniform numbers, ties and signed zeros, magnitudes from the denormals to 1e15,
@@ -28,7 +28,7 @@ public final class ParityCheck {
   /** Training steps per recipe and variant. */
   public static final int STEPS = 8;
 
-  /** Seed of the inputs where nobody asks for another. */
+  /** Default seed of the inputs. */
   public static final long SEED = 20260101L;
 
   private ParityCheck() {}
@@ -65,7 +65,7 @@ public final class ParityCheck {
   }
 
   /**
-   * The kernels alone, against any other device.
+   * Compares only the kernels, against any other device.
    *
    * @param device the device
    * @param oracle what it is compared with
@@ -77,7 +77,7 @@ public final class ParityCheck {
   }
 
   /**
-   * The training steps alone, against any other device.
+   * Compares only training steps, against any other device.
    *
    * @param device the device
    * @param oracle what it is compared with

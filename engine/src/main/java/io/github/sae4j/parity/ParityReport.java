@@ -9,12 +9,12 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * A device held to its promise: what was compared, and one verdict per kernel.
+ * The result of a parity check: what was compared, and one verdict per kernel.
  *
  * @param device the device's name
  * @param description what ran
  * @param against the name of the device that it was compared with
- * @param exact whether the device promises exactness
+ * @param exact whether the device guarantees exactness
  * @param seed seed of the inputs
  * @param steps training steps per recipe and variant
  * @param verdicts one per kernel and recipe, in the order they ran
@@ -73,7 +73,7 @@ public record ParityReport(
     return new ParityVerdict(kernel, all.size(), elements, different, maxUlp, bound, first);
   }
 
-  /** The name by which a promise knows a kernel. */
+  /** The name of a kernel in a guarantee. */
   private static String promised(String kernel) {
     if (kernel.startsWith("step:")) {
       return "step";
@@ -82,20 +82,12 @@ public record ParityReport(
     return kernel.equals("encoder") ? "encode" : kernel;
   }
 
-  /**
-   * Whether every promise is kept.
-   *
-   * @return false if a kernel's distance exceeds what is promised
-   */
+  /** {@return whether no kernel's distance exceeds its bound} */
   public boolean kept() {
     return verdicts.stream().allMatch(ParityVerdict::kept);
   }
 
-  /**
-   * Numbers compared.
-   *
-   * @return how many
-   */
+  /** {@return how many numbers were compared} */
   public long elements() {
     return verdicts.stream().mapToLong(ParityVerdict::elements).sum();
   }
@@ -109,11 +101,7 @@ public record ParityReport(
     return verdicts.stream().mapToLong(ParityVerdict::maxUlp).max().orElse(0);
   }
 
-  /**
-   * For JSON.
-   *
-   * @return the components by name
-   */
+  /** {@return the components by name, for JSON} */
   public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("device", device);
@@ -129,11 +117,7 @@ public record ParityReport(
     return map;
   }
 
-  /**
-   * The table, for people and for the message of a failed test.
-   *
-   * @return lines
-   */
+  /** {@return the table, for the console and for the message of a failed test} */
   @Override
   public String toString() {
     StringBuilder text = new StringBuilder();

@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What one comparison of a device with the oracle found.
+ * The result of one comparison of a device with the oracle.
  *
  * @param kernel name of the kernel, or {@code step:} and a recipe
  * @param input shape and kind of the input
@@ -16,20 +16,12 @@ import java.util.Map;
  */
 public record ParityResult(
     String kernel, String input, long elements, long different, long maxUlp, String first) {
-  /**
-   * Whether all bits agree.
-   *
-   * @return true if nothing differs
-   */
+  /** {@return whether all bits agree} */
   public boolean equal() {
     return different == 0;
   }
 
-  /**
-   * For JSON.
-   *
-   * @return the components by name
-   */
+  /** {@return the components by name, for JSON} */
   public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("kernel", kernel);
@@ -41,7 +33,7 @@ public record ParityResult(
     return map;
   }
 
-  /** Null for what is no distance between numbers. */
+  /** Null if the values are not comparable as numbers. */
   static Long countable(long ulps) {
     return ulps == Long.MAX_VALUE ? null : (Long) ulps;
   }

@@ -5,14 +5,15 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * How one kernel stands against the device's promise, over all inputs.
+ * Whether one kernel meets the device's guarantee, over all inputs.
  *
  * @param kernel a method of {@link io.github.sae4j.device.Device}, or {@code step:} and a recipe
  * @param inputs shapes times kinds of numbers times variants that were compared
  * @param elements numbers compared
  * @param different numbers whose bits differ
  * @param maxUlp largest distance, see {@link ParityResult#maxUlp}
- * @param bound the largest distance promised: 0 for exact, {@link Guarantee#NONE} for no promise
+ * @param bound the largest distance guaranteed: 0 for exact, {@link Guarantee#NONE} for no
+ *     guarantee
  * @param first the first difference in words, with its input; or empty
  */
 public record ParityVerdict(
@@ -23,11 +24,7 @@ public record ParityVerdict(
     long maxUlp,
     long bound,
     String first) {
-  /**
-   * Whether the promise is kept.
-   *
-   * @return false if a distance exceeds what is promised
-   */
+  /** {@return whether no distance exceeds the bound} */
   public boolean kept() {
     return different == 0 || bound == Guarantee.NONE || maxUlp <= bound;
   }
@@ -50,7 +47,7 @@ public record ParityVerdict(
   /**
    * For JSON.
    *
-   * @return the components by name; {@code bound} is null where nothing is promised
+   * @return the components by name; {@code bound} is null where nothing is guaranteed
    */
   public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();

@@ -25,9 +25,9 @@ import java.util.OptionalDouble;
 import java.util.function.UnaryOperator;
 
 /**
- * Runs training steps of every recipe, and of its variants, on the device and on the oracle, as the
- * device compiles them and composed from its kernels, and compares losses, weights, moments and
- * counters after the last.
+ * Compares training steps of every recipe and its variants, as the device compiles them and
+ * composed from its kernels, with the oracle's: losses of every step; weights, moments and counters
+ * after the last.
  */
 final class StepParity {
   private static final int D_IN = 33;
@@ -56,7 +56,7 @@ final class StepParity {
       this(recipe, name, options, 1f);
     }
 
-    /** The same on a batch that the step multiplies. */
+    /** The same with an input factor. */
     Variant multiplied() {
       return new Variant(recipe, name + " factor", options, 1.37f);
     }
@@ -81,7 +81,7 @@ final class StepParity {
     List<Variant> all = new ArrayList<>();
     for (Recipe recipe : Recipe.values()) {
       all.add(new Variant(recipe, "", List.of()));
-      // About half the latents are dead: a small part of them, a good part, every one.
+      // About half the latents are dead: AuxK takes a few of them, many, or all.
       for (int kAux : new int[] {4, 20, D_SAE}) {
         all.add(new Variant(recipe, " auxk=" + kAux, List.of("auxk", kAux)));
       }
@@ -111,8 +111,26 @@ final class StepParity {
                 "multi_topk", true,
                 "rescale_acts_by_decoder_norm", true,
                 "clip_grad_norm", 0.5)));
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      all.add(new Variant(recipe, " batchtopk", List.of("architecture", "batchtopk")));
+      all.add(
+          new Variant(
+              recipe,
+              " matryoshka",
+              List.of("architecture", "matryoshka", "matryoshka_widths", "7,40,90")));
+    }
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " batchtopk plain",
+            List.of("architecture", "batchtopk", "rescale_acts_by_decoder_norm", false, "k", 1)));
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " matryoshka levels",
+            List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
     all.addAll(multiplied());
-    // The norms that ranks are scaled by are those of rows as the step left them.
+    // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       all.add(new Variant(recipe, " rescaled", List.of("rescale_acts_by_decoder_norm", true)));
       all.add(
@@ -168,7 +186,7 @@ final class StepParity {
   /**
    * Latents that fire once and never again: their moments decay below the normal floats, where they
    * must become +0 at one and the same step (rule 11). All tensors are compared at every step,
-   * because the weights do not show what becomes of such small numbers.
+   * because such small numbers do not show in the weights.
    */
   ParityResult decay() {
     int dIn = 5;
@@ -192,7 +210,7 @@ final class StepParity {
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
           TrainingStep deviceStep = device.compile(spec, actual)) {
         for (int step = 1; step <= DECAY_STEPS && comparison.equal(); step++) {
-          // The first row alone after some steps, then the same latents fire for ever.
+          // After some steps only the first row, so the same latents fire from then on.
           int used = step <= 3 ? rows : 1;
           reports(
               comparison,
@@ -214,7 +232,7 @@ final class StepParity {
   private enum Mode {
     /** As it compiles it. */
     COMPILED("step:"),
-    /** Composed from its kernels, whether or not it has something faster. */
+    /** Composed from its kernels, even if the device would fuse it. */
     COMPOSED("composed step:");
 
     private final String title;
@@ -224,10 +242,10 @@ final class StepParity {
     }
   }
 
-  /** One of each kind that is not TopK. */
+  /** One activation of each kind other than TopK. */
   private static Map<String, Activation> activations() {
     Map<String, Activation> all = new LinkedHashMap<>();
-    all.put("batchtopk", new Ranked(Scope.BATCH, K - 0.5, Order.VALUE, Relu.BEFORE));
+    all.put("batchtopk fraction", new Ranked(Scope.BATCH, K - 0.5, Order.VALUE, Relu.BEFORE));
     all.put("abstopk", new Ranked(Scope.ROW, K, Order.MAGNITUDE, Relu.NONE));
     all.put("groupmax", new Ranked(Scope.GROUP, K, Order.VALUE, Relu.AFTER));
     all.put("relu", Threshold.RELU);
@@ -282,6 +300,11 @@ final class StepParity {
           expected.tensors().get(i).matrix(),
           actual.tensors().get(i).matrix());
     }
+    expected
+        .statistics()
+        .forEach(
+            (name, value) ->
+                to.doubles(at + name, value, actual.statistics().getOrDefault(name, Double.NaN)));
     for (int i = 0; i < expected.sinceFired().length; i++) {
       to.integers(at + "since_fired[" + i + "]", expected.sinceFired()[i], actual.sinceFired()[i]);
     }

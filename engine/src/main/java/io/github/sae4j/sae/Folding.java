@@ -5,7 +5,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.numerics.OrderedSums;
 
 /**
- * What training keeps apart and a served SAE has folded into its weights, in SAELens's order:
+ * Folds what training keeps separate into the weights of a served SAE, in SAELens's order:
  *
  * <ol>
  *   <li>the factor s of {@code expected_average_only_in} (training saw s·x): W_enc·s, W_dec/s,
@@ -27,7 +27,7 @@ public final class Folding {
   }
 
   /**
-   * What has to be folded.
+   * Determines what to fold.
    *
    * @param wDec decoder {@code [d_sae, d_out]} before folding
    * @param inputScale the factor s, 1 if there is none; finite and positive
@@ -58,7 +58,7 @@ public final class Folding {
   /**
    * Folds in place.
    *
-   * @param weights those that this folding was made for
+   * @param weights the weights that this folding was created for
    */
   public void apply(SaeWeights weights) {
     float[] in = new float[weights.dIn()];

@@ -4,12 +4,12 @@ import io.github.sae4j.memory.ElementType;
 import java.util.List;
 
 /**
- * An SAE that was read, and what its files say of themselves.
+ * An SAE read from files, with a description of those files.
  *
  * @param sae the SAE
- * @param family the name of the layout it was read from, for people
+ * @param family the name of the layout it was read from, for messages
  * @param type how the encoder's weights are stored
- * @param warnings what a user should know, one line each
+ * @param warnings warnings for the user, one line each
  */
 public record LoadedSae(
     SparseAutoencoder sae, String family, ElementType type, List<String> warnings)

@@ -5,14 +5,14 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * What a reader is told beside the files, for formats that leave it to the name of a repository or
- * to the code that loads them. What contradicts a file is an error.
+ * What the caller specifies for formats that leave it to the repository's name or to the code that
+ * loads them. A value that contradicts the files is an error.
  *
  * @param k latents per row
  * @param activation the activation
  */
 public record ReadOptions(OptionalInt k, Optional<Choice> activation) {
-  /** Everything is as the files say. */
+  /** Everything is taken from the files. */
   public static final ReadOptions NONE = new ReadOptions(OptionalInt.empty(), Optional.empty());
 
   /** Activations that a format may leave open. */

@@ -13,16 +13,16 @@ import java.util.Objects;
  * expected_average_only_in} exists at run time (see {@link Folding}).
  *
  * @param dIn {@code d_in}, width of the activations encoded
- * @param dOut {@code d_out}, width of what is decoded; {@code d_in} but for a transcoder
+ * @param dOut {@code d_out}, width of the output; {@code d_in} except for a transcoder
  * @param dSae {@code d_sae}, number of latents
- * @param activation how latents become active; of every row by itself, so that codes do not depend
- *     on how rows are batched
- * @param transcoder whether the output stands for another activation than the input
+ * @param activation how latents become active; row by row, so that codes do not depend on how rows
+ *     are batched
+ * @param transcoder whether the output approximates another activation than the input
  * @param applyBDecToInput {@code apply_b_dec_to_input}: encode x − b_dec instead of x; not with a
  *     transcoder, whose b_dec belongs to the output
  * @param normalization {@code normalize_activations}: what is done to each row before encoding and
  *     undone after decoding; a transcoder does not undo it
- * @param metadata where the SAE belongs and how it came to be
+ * @param metadata where the SAE belongs and how it was trained
  */
 public record SaeConfig(
     int dIn,
@@ -56,7 +56,7 @@ public record SaeConfig(
   }
 
   /**
-   * A TopK SAE with SAELens's defaults: b_dec subtracted from the input, rows as they are, ReLU
+   * A TopK SAE with SAELens's defaults: b_dec subtracted from the input, no normalisation, ReLU
    * after the selection.
    *
    * @param dIn width of the activations
@@ -69,7 +69,7 @@ public record SaeConfig(
   }
 
   /**
-   * An SAE with SAELens's defaults: b_dec subtracted from the input, rows as they are.
+   * An SAE with SAELens's defaults: b_dec subtracted from the input, no normalisation.
    *
    * @param dIn width of the activations
    * @param dSae number of latents

@@ -10,19 +10,19 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
 /**
- * Where an SAE belongs and how it came to be. Nothing here changes what it computes.
+ * Where an SAE belongs and how it was trained. Nothing here changes what it computes.
  *
  * @param model the model whose activations it reads, by the name the checkpoint gives
- * @param hook where in the model they are taken
- * @param outputHook where a transcoder's output belongs
- * @param layer the layer, where the checkpoint names it apart from the hook
- * @param dataset the texts they were taken from
- * @param training how it was trained, where that is not what it computes: for instance {@code
- *     batchtopk} for an SAE that has thresholds now
+ * @param hook the point in the model where they are taken
+ * @param outputHook the point that a transcoder's output approximates
+ * @param layer the layer, where the checkpoint names it separately from the hook
+ * @param dataset the dataset that they were taken from
+ * @param training the architecture that it was trained as, where that is not what it computes: for
+ *     instance {@code batchtopk} for an SAE that has thresholds now
  * @param l0 mean number of active latents that the checkpoint declares
  * @param headsFlattened whether heads are flattened before encoding (SAELens's {@code
- *     reshape_activations = hook_z}). Rows are flat here, so that it changes nothing
- * @param others all else that a checkpoint says, kept as it was: JSON values by key, in order
+ *     reshape_activations = hook_z}). Rows are flat here, so it changes nothing
+ * @param others all other members of a checkpoint, unchanged: JSON values by key, in order
  */
 public record SaeMetadata(
     Optional<String> model,
@@ -73,8 +73,8 @@ public record SaeMetadata(
   }
 
   /**
-   * Metadata in SAELens's notation: what is known there by a name and has the type expected becomes
-   * a typed member, the rest stays as it is.
+   * Metadata in SAELens's notation: known members of the expected type become typed members, the
+   * rest is kept unchanged.
    *
    * @param members JSON values by key: {@code model_name}, {@code hook_name}, {@code
    *     hook_name_out}, {@code hook_layer}, {@code dataset_path}, {@code training_architecture},
@@ -113,7 +113,7 @@ public record SaeMetadata(
   /**
    * The metadata in SAELens's notation.
    *
-   * @return JSON values by key, the typed members first: what {@link #of} would read as this
+   * @return JSON values by key, the typed members first; the inverse of {@link #of}
    */
   public Map<String, Object> toMap() {
     Map<String, Object> members = new LinkedHashMap<>();
@@ -132,7 +132,7 @@ public record SaeMetadata(
   }
 
   /**
-   * The same with a free member more.
+   * The same with one more free member.
    *
    * @param name its name
    * @param value a JSON value

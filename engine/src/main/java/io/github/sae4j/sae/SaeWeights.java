@@ -10,8 +10,8 @@ import io.github.sae4j.memory.OffHeap;
  * The weights of an SAE and the device memory that holds them: encoder {@code [d_sae, d_in]} and
  * decoder {@code [d_sae, d_out]}, whatever a file's layout is. In tied weights both are one matrix.
  *
- * <p>A served SAE may keep its encoder only in the form in which its device reads it fastest: then
- * {@link #wEnc} is gone, and {@link #readEncoder} gives its rows, with the same bits.
+ * <p>A served SAE may keep its encoder only in the form that its device reads fastest; then {@link
+ * #wEnc} is no longer available, and {@link #readEncoder} returns its rows, with the same bits.
  */
 public final class SaeWeights implements AutoCloseable {
   private final OffHeap memory;
@@ -25,7 +25,7 @@ public final class SaeWeights implements AutoCloseable {
   private volatile Encoder keeper;
 
   /**
-   * Weights in memory that someone else owns as well, without a skip connection.
+   * Weights without a skip connection, in memory that the caller has allocated.
    *
    * @param memory closed with the weights
    * @param wEnc encoder {@code [d_sae, d_in]}
@@ -128,14 +128,14 @@ public final class SaeWeights implements AutoCloseable {
    * The encoder as a matrix.
    *
    * @return {@code [d_sae, d_in]}
-   * @throws IllegalStateException if only the device's own form of it is kept, see {@link
+   * @throws IllegalStateException if only the device's own form of it is kept; see {@link
    *     #readEncoder}
    */
   public Matrix wEnc() {
     Matrix matrix = wEnc;
     if (matrix == null) {
       throw new IllegalStateException(
-          "W_enc is kept in the form that its device reads; readEncoder gives its rows");
+          "W_enc is kept in the form that its device reads; readEncoder returns its rows");
     }
     return matrix;
   }
@@ -176,17 +176,13 @@ public final class SaeWeights implements AutoCloseable {
     return wSkip;
   }
 
-  /**
-   * Whether encoder and decoder are one matrix.
-   *
-   * @return true for tied weights
-   */
+  /** {@return whether encoder and decoder are one matrix} */
   public boolean tied() {
     return wEnc == wDec;
   }
 
   /**
-   * Reads rows of the encoder, however it is kept.
+   * Reads rows of the encoder, in whichever form it is kept.
    *
    * @param first first latent
    * @param count number of latents
@@ -229,12 +225,12 @@ public final class SaeWeights implements AutoCloseable {
     return wDec.rows();
   }
 
-  /** The memory that lives as long as the weights. */
+  /** The memory that is freed with the weights. */
   OffHeap memory() {
     return memory;
   }
 
-  /** Frees the encoder's rows if a prepared encoder keeps them and nothing else needs them. */
+  /** Frees the encoder matrix if a prepared encoder keeps its rows and nothing else needs it. */
   void leaveEncoderTo(Encoder prepared) {
     if (encoderMemory != null && wEnc != null && prepared.keepsRows()) {
       keeper = prepared;

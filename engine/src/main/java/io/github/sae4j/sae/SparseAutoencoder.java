@@ -17,18 +17,33 @@ import java.util.Objects;
  * the device.
  *
  * <p>For a row x: {@code pre = (x − b_dec) W_encᵀ + b_enc}, from which the {@linkplain
- * SaeConfig#activation activation} makes the code a; {@code x̂ = Σ a_i W_dec[i] + b_dec}. b_dec is
+ * SaeConfig#activation activation} forms the code a; {@code x̂ = Σ a_i W_dec[i] + b_dec}. b_dec is
  * subtracted where the configuration says so. Where the SAE normalises its rows ({@link
  * InputNormalization}), x is the normalised row and x̂ is brought back; a skip connection adds
- * {@code x Sᵀ}. {@link #reconstruct} does all of it; to decode alone, such an SAE needs the rows
- * that were encoded.
+ * {@code x Sᵀ}.
  *
- * <p>There are three forms of every method: off-heap matrices of the device's memory for batches
- * ({@link Device#openMemory()}), arrays that are allocated for the result, and arrays or segments
- * of one row that the caller brings. The first and the last allocate nothing once warm.
+ * <table>
+ *   <caption>What it does</caption>
+ *   <tr><td>{@code encode}</td><td>the code a of x: as many latents for every row, or any number, as
+ *       the activation has it ({@link io.github.sae4j.kernels.Activation#fixedLength})</td></tr>
+ *   <tr><td>{@code decode}</td><td>x̂ of a code; with the rows that were encoded, where {@link
+ *       #decodingNeedsRows}</td></tr>
+ *   <tr><td>{@code reconstruct}</td><td>x̂ of x</td></tr>
+ *   <tr><td>{@code error}</td><td>x − x̂, what the SAE does not explain; of a transcoder target −
+ *       x̂</td></tr>
+ *   <tr><td>{@code edit}</td><td>x with some latents changed ({@link LatentEdits}) and the error
+ *       kept: decode(edited a) + (x − x̂), computed as x + Σ (edited a_i − a_i) W_dec[i], so that
+ *       what no edit touches stays as it was; of a transcoder the same of its target</td></tr>
+ *   <tr><td>{@code encoderDirection}, {@code decoderDirection}</td><td>a latent's row of W_enc and
+ *       of W_dec</td></tr>
+ * </table>
  *
- * <p>All methods may be called from any number of threads at once. After {@link #close()} they
- * throw {@link IllegalStateException}, and so do calls that are running when it is closed.
+ * <p>Each comes for batches in off-heap matrices of the device's memory ({@link
+ * Device#openMemory()}), for arrays that are allocated for the result, and for one row in arrays or
+ * segments that the caller brings. The first and the last allocate nothing once warm.
+ *
+ * <p>Thread-safe. After {@link #close()} all methods throw {@link IllegalStateException}, and so do
+ * calls that are running when it is closed.
  */
 public final class SparseAutoencoder implements AutoCloseable {
   private static final String CLOSED = "this SAE is closed";
@@ -37,27 +52,24 @@ public final class SparseAutoencoder implements AutoCloseable {
   private final SaeConfig config;
   private final SaeWeights weights;
   private final Encoder encoder;
+  private final ForwardPass pass;
   private final Workspaces workspaces;
-  private final boolean normalizes;
-  private final boolean undoes;
   private volatile boolean closed;
 
   /**
-   * An SAE of given weights.
+   * An SAE with the given weights.
    *
    * @param device runs it; must stay open as long as this SAE
    * @param config what it computes
    * @param weights everything folded, in the device's memory; owned by the SAE from here on
-   * @throws IllegalArgumentException if shapes differ from the configuration's, or a skip
-   *     connection meets rows that are normalised
+   * @throws IllegalArgumentException if shapes differ from the configuration's, or there is a skip
+   *     connection and rows are normalised
    */
   public SparseAutoencoder(Device device, SaeConfig config, SaeWeights weights) {
     Shapes.expect("W_enc", weights.wEnc(), config.dSae(), config.dIn());
     Shapes.expect("W_dec", weights.wDec(), config.dSae(), config.dOut());
-    normalizes = config.normalization() != InputNormalization.NONE;
-    undoes = normalizes && !config.transcoder();
     Shapes.expect(
-        !normalizes || weights.wSkip() == null,
+        config.normalization() == InputNormalization.NONE || weights.wSkip() == null,
         "normalization",
         "NONE with a skip connection",
         config.normalization());
@@ -70,6 +82,7 @@ public final class SparseAutoencoder implements AutoCloseable {
             new EncoderWeights(weights.wEnc(), weights.bEnc(), subtracted, null),
             config.activation());
     weights.leaveEncoderTo(encoder);
+    pass = new ForwardPass(device, config, weights, encoder);
     workspaces = new Workspaces(weights.memory(), config, weights.wSkip() != null);
   }
 
@@ -83,7 +96,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * Its weights, for reading; they die with the SAE.
+   * Its weights, for reading; they are freed with the SAE.
    *
    * @return the weights
    */
@@ -92,7 +105,7 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * What runs it.
+   * The device that runs it.
    *
    * @return the device
    */
@@ -101,13 +114,13 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * Whether decoding needs the rows that were encoded: to bring back normalised rows, or for the
-   * skip connection.
+   * Whether decoding needs the rows that were encoded: to undo their normalisation, or for the skip
+   * connection.
    *
-   * @return false where a code alone is enough
+   * @return false if a code is enough
    */
   public boolean decodingNeedsRows() {
-    return undoes || weights.wSkip() != null;
+    return pass.undoes() || weights.wSkip() != null;
   }
 
   /**
@@ -120,12 +133,12 @@ public final class SparseAutoencoder implements AutoCloseable {
    */
   public void encode(Matrix x, SparseCodes out) {
     Shapes.expect("x", x, x.rows(), config.dIn());
-    expectRows("codes", out.rows(), x.rows());
-    if (normalizes) {
+    Arguments.expectRows("codes", out.rows(), x.rows());
+    if (pass.normalizes()) {
       inChunks(
           x.rows(),
           (first, count, space) ->
-              encodeChunk(first, x.rows(first, count), out.rows(first, count), space));
+              pass.encode(first, x.rows(first, count), out.rows(first, count), space));
       return;
     }
     checkOpen();
@@ -170,10 +183,7 @@ public final class SparseAutoencoder implements AutoCloseable {
         x.rows(),
         (first, count, space) -> {
           Matrix rows = x.rows(first, count);
-          if (undoes) {
-            config.normalization().apply(rows, space.input(), space.scales(), space.shifts());
-          }
-          decodeChunk(codes.rows(first, count), rows, out.rows(first, count), space);
+          pass.decodeAlone(codes.rows(first, count), rows, out.rows(first, count), space);
         });
   }
 
@@ -190,11 +200,8 @@ public final class SparseAutoencoder implements AutoCloseable {
     Shapes.expect("out", out, x.rows(), config.dOut());
     inChunks(
         x.rows(),
-        (first, count, space) -> {
-          Matrix rows = x.rows(first, count);
-          encodeChunk(first, rows, space.codes(), space);
-          decodeChunk(space.codes(), rows, out.rows(first, count), space);
-        });
+        (first, count, space) ->
+            pass.reconstruct(first, x.rows(first, count), out.rows(first, count), space));
   }
 
   /**
@@ -209,13 +216,13 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public int encode(float[] x, int[] indices, float[] values) {
-    expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("x", x.length, config.dIn());
     Workspace space = takeOne();
     try {
       space.input().write(0, 1, x, 0);
       int count = encodeOne(space);
-      expectRoom("indices", indices.length, count);
-      expectRoom("values", values.length, count);
+      Arguments.expectRoom("indices", indices.length, count);
+      Arguments.expectRoom("values", values.length, count);
       SparseCodes codes = space.codes();
       MemorySegment.copy(codes.indices(), SparseCodes.INT, 0, indices, 0, count);
       MemorySegment.copy(codes.values(), Matrix.FLOAT, 0, values, 0, count);
@@ -239,13 +246,13 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public int encode(MemorySegment x, MemorySegment indices, MemorySegment values) {
-    expectFloats("x", x, config.dIn());
+    Arguments.expectFloats("x", x, config.dIn());
     Workspace space = takeOne();
     try {
-      load(x, space);
+      copy(x, space.input());
       int count = encodeOne(space);
-      expectRoom("indices", indices.byteSize() / Integer.BYTES, count);
-      expectRoom("values", values.byteSize() / Float.BYTES, count);
+      Arguments.expectRoom("indices", indices.byteSize() / Integer.BYTES, count);
+      Arguments.expectRoom("values", values.byteSize() / Float.BYTES, count);
       SparseCodes codes = space.codes();
       MemorySegment.copy(codes.indices(), 0, indices, 0, (long) count * Integer.BYTES);
       MemorySegment.copy(codes.values(), 0, values, 0, (long) count * Float.BYTES);
@@ -266,7 +273,7 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public SparseCode encode(float[] x) {
-    expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("x", x.length, config.dIn());
     return encode(new float[][] {x})[0];
   }
 
@@ -284,7 +291,7 @@ public final class SparseAutoencoder implements AutoCloseable {
         x.length,
         (first, count, space) -> {
           load(x, first, count, space.input());
-          encodeChunk(first, space.input(), space.codes(), space);
+          pass.encode(first, space.input(), space.codes(), space);
           for (int i = 0; i < count; i++) {
             codes[first + i] = read(space.codes(), i);
           }
@@ -315,24 +322,9 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws IllegalArgumentException if an index or a length is wrong
    */
   public float[] decode(SparseCode code, float[] x) {
-    expectLength("x", x.length, config.dIn());
-    expectAscending(code.length(), code.indices());
     float[] out = new float[config.dOut()];
-    Workspace space = takeOne();
-    try {
-      space.input().write(0, 1, x, 0);
-      space.codes().setRow(0, code.length(), code.indices(), code.values(), 0);
-      if (undoes) {
-        normalize(space.input(), space);
-      }
-      decodeChunk(space.codes(), space.input(), space.output(), space);
-      space.output().read(0, 1, out, 0);
-      return out;
-    } catch (IllegalStateException e) {
-      throw ifClosed(e);
-    } finally {
-      workspaces.giveBack(space);
-    }
+    decode(code.length(), code.indices(), code.values(), x, out);
+    return out;
   }
 
   /**
@@ -346,16 +338,97 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws UnsupportedOperationException if {@link #decodingNeedsRows}
    */
   public void decode(int count, int[] indices, float[] values, float[] out) {
-    expectRoom("indices", indices.length, count);
-    expectRoom("values", values.length, count);
-    expectLength("out", out.length, config.dOut());
-    expectAscending(count, indices);
+    Arguments.expectRoom("indices", indices.length, count);
+    Arguments.expectRoom("values", values.length, count);
+    Arguments.expectLength("out", out.length, config.dOut());
+    Arguments.expectAscending(count, indices, config.dSae());
     expectNoRowsNeeded();
     Workspace space = takeOne();
     try {
       space.codes().setRow(0, count, indices, values, 0);
       device.decode(space.codes(), weights.wDec(), weights.bDec(), space.output());
       space.output().read(0, 1, out, 0);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * Decodes one row without allocating.
+   *
+   * @param count number of latents
+   * @param indices holds them, ascending
+   * @param values holds their activations
+   * @param x the row that was encoded {@code [d_in]}
+   * @param out receives x̂ {@code [d_out]}; may be {@code x}
+   * @throws IllegalArgumentException if an index or a length is wrong
+   */
+  public void decode(int count, int[] indices, float[] values, float[] x, float[] out) {
+    Arguments.expectRoom("indices", indices.length, count);
+    Arguments.expectRoom("values", values.length, count);
+    Arguments.expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("out", out.length, config.dOut());
+    Arguments.expectAscending(count, indices, config.dSae());
+    Workspace space = takeOne();
+    try {
+      space.input().write(0, 1, x, 0);
+      space.codes().setRow(0, count, indices, values, 0);
+      pass.decodeAlone(space.codes(), space.input(), space.output(), space);
+      space.output().read(0, 1, out, 0);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * Decodes one row from its code alone, without allocating.
+   *
+   * @param count number of latents
+   * @param indices holds them as native ints, ascending
+   * @param values holds their activations as native floats
+   * @param out receives x̂ {@code [d_out]} as native floats
+   * @throws IllegalArgumentException if an index or a size is wrong
+   * @throws UnsupportedOperationException if {@link #decodingNeedsRows}
+   */
+  public void decode(int count, MemorySegment indices, MemorySegment values, MemorySegment out) {
+    expectNoRowsNeeded();
+    expectCode(count, indices, values, out);
+    Workspace space = takeOne();
+    try {
+      copy(count, indices, values, space.codes());
+      device.decode(space.codes(), weights.wDec(), weights.bDec(), space.output());
+      copy(space.output(), out);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * Decodes one row without allocating.
+   *
+   * @param count number of latents
+   * @param indices holds them as native ints, ascending
+   * @param values holds their activations as native floats
+   * @param x the row that was encoded {@code [d_in]}, native floats
+   * @param out receives x̂ {@code [d_out]} as native floats; may be {@code x}
+   * @throws IllegalArgumentException if an index or a size is wrong
+   */
+  public void decode(
+      int count, MemorySegment indices, MemorySegment values, MemorySegment x, MemorySegment out) {
+    Arguments.expectFloats("x", x, config.dIn());
+    expectCode(count, indices, values, out);
+    Workspace space = takeOne();
+    try {
+      copy(count, indices, values, space.codes());
+      copy(x, space.input());
+      pass.decodeAlone(space.codes(), space.input(), space.output(), space);
+      copy(space.output(), out);
     } catch (IllegalStateException e) {
       throw ifClosed(e);
     } finally {
@@ -372,12 +445,12 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public void reconstruct(float[] x, float[] out) {
-    expectLength("x", x.length, config.dIn());
-    expectLength("out", out.length, config.dOut());
+    Arguments.expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("out", out.length, config.dOut());
     Workspace space = takeOne();
     try {
       space.input().write(0, 1, x, 0);
-      reconstructOne(space);
+      pass.reconstruct(0, space.input(), space.output(), space);
       space.output().read(0, 1, out, 0);
     } catch (IllegalStateException e) {
       throw ifClosed(e);
@@ -395,14 +468,13 @@ public final class SparseAutoencoder implements AutoCloseable {
    * @throws NonFiniteException if a pre-activation is NaN or infinite
    */
   public void reconstruct(MemorySegment x, MemorySegment out) {
-    expectFloats("x", x, config.dIn());
-    expectFloats("out", out, config.dOut());
+    Arguments.expectFloats("x", x, config.dIn());
+    Arguments.expectFloats("out", out, config.dOut());
     Workspace space = takeOne();
     try {
-      load(x, space);
-      reconstructOne(space);
-      MemorySegment.copy(
-          space.output().segment(), space.output().rowOffset(0), out, 0, out.byteSize());
+      copy(x, space.input());
+      pass.reconstruct(0, space.input(), space.output(), space);
+      copy(space.output(), out);
     } catch (IllegalStateException e) {
       throw ifClosed(e);
     } finally {
@@ -438,8 +510,7 @@ public final class SparseAutoencoder implements AutoCloseable {
         x.length,
         (first, count, space) -> {
           load(x, first, count, space.input());
-          encodeChunk(first, space.input(), space.codes(), space);
-          decodeChunk(space.codes(), space.input(), space.output(), space);
+          pass.reconstruct(first, space.input(), space.output(), space);
           for (int i = 0; i < count; i++) {
             space.output().read(i, 1, out[first + i], 0);
           }
@@ -448,36 +519,312 @@ public final class SparseAutoencoder implements AutoCloseable {
   }
 
   /**
-   * What a latent looks for: its row of the encoder.
+   * The error of a batch.
+   *
+   * @param x {@code [rows, d_in]}, finite
+   * @param target what the output stands for {@code [rows, d_out]}: {@code x} itself, or of a
+   *     transcoder the activations that it reconstructs
+   * @param out receives target − x̂ {@code [rows, d_out]}; may be {@code x} or {@code target}
+   * @throws IllegalArgumentException if a shape is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
+   */
+  public void error(Matrix x, Matrix target, Matrix out) {
+    Shapes.expect("x", x, x.rows(), config.dIn());
+    Shapes.expect("target", target, x.rows(), config.dOut());
+    Shapes.expect("out", out, x.rows(), config.dOut());
+    inChunks(
+        x.rows(),
+        (first, count, space) ->
+            pass.error(
+                first,
+                x.rows(first, count),
+                target.rows(first, count),
+                out.rows(first, count),
+                space));
+  }
+
+  /**
+   * The error of one row, without allocating.
+   *
+   * @param x {@code [d_in]}, finite
+   * @param target what the output stands for {@code [d_out]}: {@code x} itself, or of a transcoder
+   *     the activations that it reconstructs
+   * @param out receives target − x̂ {@code [d_out]}; may be {@code x} or {@code target}
+   * @throws IllegalArgumentException if a length is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public void error(float[] x, float[] target, float[] out) {
+    Arguments.expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("target", target.length, config.dOut());
+    Arguments.expectLength("out", out.length, config.dOut());
+    Workspace space = takeOne();
+    try {
+      space.input().write(0, 1, x, 0);
+      space.target().write(0, 1, target, 0);
+      pass.error(0, space.input(), space.target(), space.target(), space);
+      space.target().read(0, 1, out, 0);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * The error of one row, without allocating.
+   *
+   * @param x {@code [d_in]} native floats, finite
+   * @param target what the output stands for {@code [d_out]}, native floats: {@code x} itself, or
+   *     of a transcoder the activations that it reconstructs
+   * @param out receives target − x̂ {@code [d_out]} as native floats; may be {@code x} or {@code
+   *     target}
+   * @throws IllegalArgumentException if a size is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public void error(MemorySegment x, MemorySegment target, MemorySegment out) {
+    Arguments.expectFloats("x", x, config.dIn());
+    Arguments.expectFloats("target", target, config.dOut());
+    Arguments.expectFloats("out", out, config.dOut());
+    Workspace space = takeOne();
+    try {
+      copy(x, space.input());
+      copy(target, space.target());
+      pass.error(0, space.input(), space.target(), space.target(), space);
+      copy(space.target(), out);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * The error of one row of an autoencoder.
+   *
+   * @param x {@code [d_in]}, finite
+   * @return target − x̂ {@code [d_in]}
+   * @throws IllegalArgumentException if the length is wrong, or this is a transcoder, which needs a
+   *     target
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public float[] error(float[] x) {
+    expectAutoencoder();
+    float[] out = new float[config.dOut()];
+    error(x, x, out);
+    return out;
+  }
+
+  /**
+   * The error of rows of an autoencoder.
+   *
+   * @param x {@code [rows][d_in]}, finite
+   * @return target − x̂ {@code [rows][d_in]}
+   * @throws IllegalArgumentException if a length is wrong, or this is a transcoder, which needs
+   *     targets
+   * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
+   */
+  public float[][] error(float[][] x) {
+    expectAutoencoder();
+    float[][] out = new float[x.length][config.dOut()];
+    inChunks(
+        x.length,
+        (first, count, space) -> {
+          load(x, first, count, space.input());
+          load(x, first, count, space.target());
+          pass.error(first, space.input(), space.target(), space.target(), space);
+          for (int i = 0; i < count; i++) {
+            space.target().read(i, 1, out[first + i], 0);
+          }
+        });
+    return out;
+  }
+
+  /**
+   * Edits latents of a batch and keeps the error.
+   *
+   * @param x {@code [rows, d_in]}, finite
+   * @param target what the output stands for {@code [rows, d_out]}: {@code x} itself, or of a
+   *     transcoder the activations that it reconstructs
+   * @param edits what to do to which latents
+   * @param out receives the edited rows {@code [rows, d_out]}; may be {@code x} or {@code target}
+   * @throws IllegalArgumentException if a shape or an edit is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
+   */
+  public void edit(Matrix x, Matrix target, LatentEdits edits, Matrix out) {
+    Shapes.expect("x", x, x.rows(), config.dIn());
+    Shapes.expect("target", target, x.rows(), config.dOut());
+    Shapes.expect("out", out, x.rows(), config.dOut());
+    edits.expectWithin(config.dSae());
+    inChunks(
+        x.rows(),
+        (first, count, space) ->
+            pass.edit(
+                first,
+                x.rows(first, count),
+                target.rows(first, count),
+                edits,
+                out.rows(first, count),
+                space));
+  }
+
+  /**
+   * Edits latents of one row and keeps the error, without allocating.
+   *
+   * @param x {@code [d_in]}, finite
+   * @param target what the output stands for {@code [d_out]}: {@code x} itself, or of a transcoder
+   *     the activations that it reconstructs
+   * @param edits what to do to which latents
+   * @param out receives the edited rows {@code [d_out]}; may be {@code x} or {@code target}
+   * @throws IllegalArgumentException if a length or an edit is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public void edit(float[] x, float[] target, LatentEdits edits, float[] out) {
+    Arguments.expectLength("x", x.length, config.dIn());
+    Arguments.expectLength("target", target.length, config.dOut());
+    Arguments.expectLength("out", out.length, config.dOut());
+    edits.expectWithin(config.dSae());
+    Workspace space = takeOne();
+    try {
+      space.input().write(0, 1, x, 0);
+      space.target().write(0, 1, target, 0);
+      pass.edit(0, space.input(), space.target(), edits, space.target(), space);
+      space.target().read(0, 1, out, 0);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * Edits latents of one row and keeps the error, without allocating.
+   *
+   * @param x {@code [d_in]} native floats, finite
+   * @param target what the output stands for {@code [d_out]}, native floats: {@code x} itself, or
+   *     of a transcoder the activations that it reconstructs
+   * @param edits what to do to which latents
+   * @param out receives the edited rows {@code [d_out]} as native floats; may be {@code x} or
+   *     {@code target}
+   * @throws IllegalArgumentException if a size or an edit is wrong
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public void edit(MemorySegment x, MemorySegment target, LatentEdits edits, MemorySegment out) {
+    Arguments.expectFloats("x", x, config.dIn());
+    Arguments.expectFloats("target", target, config.dOut());
+    Arguments.expectFloats("out", out, config.dOut());
+    edits.expectWithin(config.dSae());
+    Workspace space = takeOne();
+    try {
+      copy(x, space.input());
+      copy(target, space.target());
+      pass.edit(0, space.input(), space.target(), edits, space.target(), space);
+      copy(space.target(), out);
+    } catch (IllegalStateException e) {
+      throw ifClosed(e);
+    } finally {
+      workspaces.giveBack(space);
+    }
+  }
+
+  /**
+   * Edits latents of one row of an autoencoder and keeps the error.
+   *
+   * @param x {@code [d_in]}, finite
+   * @param edits what to do to which latents
+   * @return the edited rows {@code [d_in]}
+   * @throws IllegalArgumentException if the length or an edit is wrong, or this is a transcoder,
+   *     which needs a target
+   * @throws NonFiniteException if a pre-activation is NaN or infinite
+   */
+  public float[] edit(float[] x, LatentEdits edits) {
+    expectAutoencoder();
+    float[] out = new float[config.dOut()];
+    edit(x, x, edits, out);
+    return out;
+  }
+
+  /**
+   * Edits latents of rows of an autoencoder and keeps the error.
+   *
+   * @param x {@code [rows][d_in]}, finite
+   * @param edits what to do to which latents
+   * @return the edited rows {@code [rows][d_in]}
+   * @throws IllegalArgumentException if a length or an edit is wrong, or this is a transcoder,
+   *     which needs targets
+   * @throws NonFiniteException if a pre-activation is NaN or infinite; names the row
+   */
+  public float[][] edit(float[][] x, LatentEdits edits) {
+    expectAutoencoder();
+    edits.expectWithin(config.dSae());
+    float[][] out = new float[x.length][config.dOut()];
+    inChunks(
+        x.length,
+        (first, count, space) -> {
+          load(x, first, count, space.input());
+          load(x, first, count, space.target());
+          pass.edit(first, space.input(), space.target(), edits, space.target(), space);
+          for (int i = 0; i < count; i++) {
+            space.target().read(i, 1, out[first + i], 0);
+          }
+        });
+    return out;
+  }
+
+  /**
+   * A latent's row of the encoder: the direction that it detects.
    *
    * @param latent in {@code [0, d_sae)}
    * @return {@code [d_in]}
    */
   public float[] encoderDirection(int latent) {
-    expectLatent(latent);
+    float[] row = new float[config.dIn()];
+    encoderDirection(latent, row);
+    return row;
+  }
+
+  /**
+   * The same without allocating.
+   *
+   * @param latent in {@code [0, d_sae)}
+   * @param out receives {@code [d_in]}
+   * @throws IllegalArgumentException if there is no such latent or the length is wrong
+   */
+  public void encoderDirection(int latent, float[] out) {
+    Arguments.expectLatent(latent, config.dSae());
+    Arguments.expectLength("out", out.length, config.dIn());
     checkOpen();
     try {
-      float[] row = new float[config.dIn()];
-      weights.readEncoder(latent, 1, row, 0);
-      return row;
+      weights.readEncoder(latent, 1, out, 0);
     } catch (IllegalStateException e) {
       throw ifClosed(e);
     }
   }
 
   /**
-   * What a latent adds to the output when its activation is 1: its row of the decoder.
+   * A latent's row of the decoder: its contribution to the output per unit of activation.
    *
    * @param latent in {@code [0, d_sae)}
    * @return {@code [d_out]}
    */
   public float[] decoderDirection(int latent) {
-    expectLatent(latent);
+    float[] row = new float[config.dOut()];
+    decoderDirection(latent, row);
+    return row;
+  }
+
+  /**
+   * The same without allocating.
+   *
+   * @param latent in {@code [0, d_sae)}
+   * @param out receives {@code [d_out]}
+   * @throws IllegalArgumentException if there is no such latent or the length is wrong
+   */
+  public void decoderDirection(int latent, float[] out) {
+    Arguments.expectLatent(latent, config.dSae());
+    Arguments.expectLength("out", out.length, config.dOut());
     checkOpen();
     try {
-      float[] row = new float[config.dOut()];
-      weights.wDec().read(latent, 1, row, 0);
-      return row;
+      weights.wDec().read(latent, 1, out, 0);
     } catch (IllegalStateException e) {
       throw ifClosed(e);
     }
@@ -491,56 +838,39 @@ public final class SparseAutoencoder implements AutoCloseable {
     weights.close();
   }
 
-  /** Encodes the rows of a chunk; what undoes their normalisation stays in the workspace. */
-  private void encodeChunk(int first, Matrix x, SparseCodes out, Workspace space) {
-    try {
-      encoder.encode(normalizes ? normalize(x, space) : x, out);
-    } catch (NonFiniteException e) {
-      throw e.shifted(first);
-    }
-  }
-
-  private Matrix normalize(Matrix x, Workspace space) {
-    config.normalization().apply(x, space.input(), space.scales(), space.shifts());
-    return space.input();
-  }
-
-  /** Decodes the codes of a chunk, whose rows x were normalised with this workspace. */
-  private void decodeChunk(SparseCodes codes, Matrix x, Matrix out, Workspace space) {
-    Matrix skipped = space.skipped();
-    if (skipped != null) {
-      // First, because out may be x.
-      device.product(x, false, weights.wSkip(), true, skipped);
-    }
-    device.decode(codes, weights.wDec(), weights.bDec(), out);
-    if (skipped != null) {
-      device.add(out, skipped);
-    }
-    if (undoes) {
-      device.scaleRows(out, space.scales(), space.shifts());
-    }
-  }
-
   private int encodeOne(Workspace space) {
-    encodeChunk(0, space.input(), space.codes(), space);
+    pass.encode(0, space.input(), space.codes(), space);
     return space.codes().length(0);
-  }
-
-  private void reconstructOne(Workspace space) {
-    encodeChunk(0, space.input(), space.codes(), space);
-    decodeChunk(space.codes(), space.input(), space.output(), space);
   }
 
   private void load(float[][] x, int first, int count, Matrix target) {
     for (int i = 0; i < count; i++) {
-      expectLength("x[" + (first + i) + "]", x[first + i].length, config.dIn());
+      Arguments.expectLength("x[" + (first + i) + "]", x[first + i].length, config.dIn());
       target.write(i, 1, x[first + i], 0);
     }
   }
 
-  private static void load(MemorySegment x, Workspace space) {
-    Matrix input = space.input();
-    MemorySegment.copy(x, 0, input.segment(), input.rowOffset(0), x.byteSize());
+  private static void copy(MemorySegment row, Matrix target) {
+    MemorySegment.copy(row, 0, target.segment(), target.rowOffset(0), row.byteSize());
+  }
+
+  private static void copy(Matrix row, MemorySegment target) {
+    MemorySegment.copy(row.segment(), row.rowOffset(0), target, 0, target.byteSize());
+  }
+
+  private void expectCode(
+      int count, MemorySegment indices, MemorySegment values, MemorySegment out) {
+    Arguments.expectRoom("indices", indices.byteSize() / Integer.BYTES, count);
+    Arguments.expectRoom("values", values.byteSize() / Float.BYTES, count);
+    Arguments.expectFloats("out", out, config.dOut());
+    Arguments.expectAscending(count, indices, config.dSae());
+  }
+
+  private static void copy(
+      int count, MemorySegment indices, MemorySegment values, SparseCodes codes) {
+    codes.equalRows(count);
+    MemorySegment.copy(indices, 0, codes.indices(), 0, (long) count * Integer.BYTES);
+    MemorySegment.copy(values, 0, codes.values(), 0, (long) count * Float.BYTES);
   }
 
   private static SparseCode read(SparseCodes codes, int row) {
@@ -553,12 +883,12 @@ public final class SparseAutoencoder implements AutoCloseable {
     return code;
   }
 
-  /** Work on {@code count} rows from {@code first} on, with scratch for exactly so many. */
+  /** Work on {@code count} rows from {@code first} on, with scratch for exactly that many. */
   private interface Chunk {
     void run(int first, int count, Workspace space);
   }
 
-  /** Goes through rows so that scratch does not grow with their number. */
+  /** Processes rows in chunks so that scratch does not grow with their number. */
   private void inChunks(int rows, Chunk chunk) {
     checkOpen();
     if (rows == 0) {
@@ -594,53 +924,23 @@ public final class SparseAutoencoder implements AutoCloseable {
     }
   }
 
-  /** Memory that another thread frees during a call shows as an exception of that memory. */
+  /** If another thread frees the memory during a call, the memory throws. */
   private IllegalStateException ifClosed(IllegalStateException e) {
     return closed && !CLOSED.equals(e.getMessage()) ? new IllegalStateException(CLOSED, e) : e;
+  }
+
+  private void expectAutoencoder() {
+    Shapes.expect(
+        !config.transcoder(), "target", "the rows that a transcoder's output stands for", "none");
   }
 
   private void expectNoRowsNeeded() {
     if (decodingNeedsRows()) {
       throw new UnsupportedOperationException(
-          (undoes
+          (pass.undoes()
                   ? "this SAE normalises its rows (" + config.normalization() + ")"
                   : "this SAE has a skip connection")
               + ": decoding needs the rows that were encoded");
-    }
-  }
-
-  private static void expectRows(String name, int rows, int expected) {
-    Shapes.expect(rows == expected, name, expected + " rows", rows);
-  }
-
-  private static void expectLength(String name, int length, int expected) {
-    Shapes.expect(length == expected, name, expected + " numbers", length);
-  }
-
-  private static void expectFloats(String name, MemorySegment segment, int expected) {
-    long bytes = (long) expected * Float.BYTES;
-    Shapes.expect(segment.byteSize() == bytes, name, bytes + " bytes", segment.byteSize());
-  }
-
-  private static void expectRoom(String name, long length, int needed) {
-    Shapes.expect(length >= needed, name, "room for " + needed + " latents", length);
-  }
-
-  private void expectLatent(int latent) {
-    Shapes.expect(
-        latent >= 0 && latent < config.dSae(), "latent", "0 to " + (config.dSae() - 1), latent);
-  }
-
-  private void expectAscending(int count, int[] indices) {
-    int before = -1;
-    for (int slot = 0; slot < count; slot++) {
-      int index = indices[slot];
-      Shapes.expect(
-          index > before && index < config.dSae(),
-          "indices",
-          "ascending within [0, " + config.dSae() + ")",
-          index + " after " + before);
-      before = index;
     }
   }
 }

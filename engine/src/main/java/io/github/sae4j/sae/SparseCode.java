@@ -32,7 +32,7 @@ public record SparseCode(int[] indices, float[] values) {
   }
 
   /**
-   * The code in words.
+   * The code as text.
    *
    * @return for instance {@code SparseCode{17: 0.42, 93: 1.5}}
    */
@@ -45,17 +45,13 @@ public record SparseCode(int[] indices, float[] values) {
     return pairs.toString();
   }
 
-  /**
-   * How many latents it holds.
-   *
-   * @return number of indices
-   */
+  /** {@return the number of latents that it holds} */
   public int length() {
     return indices.length;
   }
 
   /**
-   * The same code with all its zeros.
+   * The code as a dense vector.
    *
    * @param dSae number of latents
    * @return activations {@code [d_sae]}

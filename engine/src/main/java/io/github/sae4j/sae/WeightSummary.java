@@ -3,11 +3,11 @@ package io.github.sae4j.sae;
 import io.github.sae4j.numerics.OrderedSums;
 
 /**
- * What can be said of an SAE's weights without activations.
+ * Statistics of an SAE's weights that need no activations.
  *
  * @param deadEncoderRows latents whose row of the encoder is all zeros: only their bias can make
  *     them active
- * @param deadDecoderRows latents whose row of the decoder is all zeros: they add nothing
+ * @param deadDecoderRows latents whose row of the decoder is all zeros: they contribute nothing
  * @param smallestNorm smallest norm of a decoder row
  * @param meanNorm mean norm of the decoder's rows
  * @param largestNorm largest norm of a decoder row
@@ -20,7 +20,7 @@ public record WeightSummary(
     double largestNorm) {
 
   /**
-   * Looks through all rows once.
+   * Reads all rows once.
    *
    * @param weights the weights
    * @return the summary

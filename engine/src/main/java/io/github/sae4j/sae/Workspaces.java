@@ -7,8 +7,8 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * Scratch memory of an SAE: as many workspaces as calls ever ran at once, in two sizes, so that a
- * warmed call allocates nothing and a service that encodes single rows holds next to nothing.
+ * Scratch memory of an SAE: as many workspaces as calls ever ran concurrently, in two sizes, so
+ * that a warmed call allocates nothing and a service that encodes single rows uses little memory.
  */
 final class Workspaces {
   /** Activations of a large workspace: 4 MiB. */
@@ -17,7 +17,7 @@ final class Workspaces {
   private static final int MOST_ROWS = 1024;
   private static final int FEWEST_ROWS = 16;
 
-  /** Room for the latents of a row where their number is open; it grows. */
+  /** Initial capacity for a row's latents where their number is not fixed; it grows. */
   private static final int SOME_LATENTS = 128;
 
   private final OffHeap memory;
@@ -37,16 +37,20 @@ final class Workspaces {
    *
    * @param input rows given as arrays, or normalised rows {@code [rows, d_in]}
    * @param output reconstructed rows {@code [rows, d_out]}
+   * @param target rows given as arrays that outputs are held against {@code [rows, d_out]}
    * @param skipped what the skip connection adds {@code [rows, d_out]}; null without one
    * @param codes of the rows
+   * @param changes to the codes
    * @param scales to undo the rows' normalisation {@code [1, rows]}
    * @param shifts to undo the rows' normalisation {@code [1, rows]}
    */
   record Workspace(
       Matrix input,
       Matrix output,
+      Matrix target,
       Matrix skipped,
       SparseCodes codes,
+      SparseCodes changes,
       Matrix scales,
       Matrix shifts) {
     int rows() {
@@ -60,8 +64,10 @@ final class Workspaces {
           : new Workspace(
               input.firstRows(count),
               output.firstRows(count),
+              target.firstRows(count),
               skipped == null ? null : skipped.firstRows(count),
               codes.firstRows(count),
+              changes.firstRows(count),
               scales.firstElements(count),
               shifts.firstElements(count));
     }
@@ -77,8 +83,10 @@ final class Workspaces {
     return new Workspace(
         memory.matrix(size, config.dIn()),
         memory.matrix(size, config.dOut()),
+        memory.matrix(size, config.dOut()),
         skip ? memory.matrix(size, config.dOut()) : null,
         memory.codes(size, Math.min(config.mostLatents(), SOME_LATENTS)),
+        memory.codes(size, 1),
         memory.vector(size),
         memory.vector(size));
   }

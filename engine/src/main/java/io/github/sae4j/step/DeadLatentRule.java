@@ -1,7 +1,7 @@
 package io.github.sae4j.step;
 
 /**
- * Which latents are dead: what counts as firing, and how long a latent may go without.
+ * Which latents are dead: what counts as firing, and how long a latent may go without it.
  *
  * @param fired when a latent counts as firing
  * @param counting how steps or rows without firing are counted
@@ -18,7 +18,7 @@ public record DeadLatentRule(Fired fired, Counting counting) {
     ABOVE_THRESHOLD;
 
     /**
-     * Whether a latent that was selected fired.
+     * Whether a selected latent fired.
      *
      * @param activation its activation in a row
      * @return true if it fired there

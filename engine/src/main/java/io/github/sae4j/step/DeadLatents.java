@@ -1,12 +1,12 @@
 package io.github.sae4j.step;
 
-/** Counts since when each latent has not fired, and says which are dead. */
+/** Counts per latent the steps or rows since it fired, from which the dead latents follow. */
 public final class DeadLatents {
   private final DeadLatentRule.Counting counting;
   private final long[] sinceFired;
 
   /**
-   * Counts in the given array.
+   * Creates a counter on the given array.
    *
    * @param counting unit, window and restart
    * @param sinceFired counters {@code [d_sae]}, updated in place
@@ -50,11 +50,7 @@ public final class DeadLatents {
     return dead;
   }
 
-  /**
-   * The dead latents.
-   *
-   * @return their indices, ascending
-   */
+  /** {@return the dead latents, ascending} */
   public int[] dead() {
     int count = 0;
     for (long since : sinceFired) {

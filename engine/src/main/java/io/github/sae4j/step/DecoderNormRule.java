@@ -3,14 +3,14 @@ package io.github.sae4j.step;
 /**
  * How the decoder's rows are kept at unit norm.
  *
- * @param when when they are brought to it
+ * @param when when they are rescaled
  * @param epsilon added to the norm
  * @param projectGradient removes the decoder gradient's part parallel to its row, before clipping
  * @param projectEpsilon see {@link io.github.sae4j.kernels.Kernels#projectRows}
  */
 public record DecoderNormRule(
     When when, float epsilon, boolean projectGradient, float projectEpsilon) {
-  /** Decoder rows of any norm. */
+  /** Decoder rows are not constrained. */
   public static final DecoderNormRule FREE = new DecoderNormRule(When.FREE, 0, false, 0);
 
   /** When decoder rows are brought to unit norm. */

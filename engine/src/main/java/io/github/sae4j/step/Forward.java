@@ -3,6 +3,7 @@ package io.github.sae4j.step;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
+import java.util.Optional;
 
 /**
  * The forward pass of an autoencoder under training: scale and normalise the input, subtract b_dec,
@@ -12,15 +13,18 @@ import io.github.sae4j.kernels.Shapes;
  * @param rescaleByDecoderNorm rank by pre-activation times decoder norm
  * @param subtractBDec encode x − b_dec instead of x
  * @param normalization what is done to each input row and undone on the output
- * @param inputFactor every element of a batch is multiplied by this first, one rounding; what is
- *     reconstructed is the product. 1 leaves the batch as it is
+ * @param inputFactor every element of a batch is multiplied by this first, in one rounding; the
+ *     product is also the target of the reconstruction. 1 leaves the batch unchanged
+ * @param threshold the running threshold that training keeps for inference, if the activation needs
+ *     one
  */
 public record Forward(
     Activation activation,
     boolean rescaleByDecoderNorm,
     boolean subtractBDec,
     InputNormalization normalization,
-    float inputFactor) {
+    float inputFactor,
+    Optional<RunningThreshold> threshold) {
   /** Checks the range. */
   public Forward {
     Shapes.expect(
@@ -31,13 +35,38 @@ public record Forward(
   }
 
   /**
+   * A forward pass whose activation needs no threshold for inference.
+   *
+   * @param activation how latents become active
+   * @param rescaleByDecoderNorm rank by pre-activation times decoder norm
+   * @param subtractBDec encode x − b_dec instead of x
+   * @param normalization what is done to each input row and undone on the output
+   * @param inputFactor every element of a batch is multiplied by this first
+   */
+  public Forward(
+      Activation activation,
+      boolean rescaleByDecoderNorm,
+      boolean subtractBDec,
+      InputNormalization normalization,
+      float inputFactor) {
+    this(
+        activation,
+        rescaleByDecoderNorm,
+        subtractBDec,
+        normalization,
+        inputFactor,
+        Optional.empty());
+  }
+
+  /**
    * The same with another activation.
    *
    * @param other how latents become active
    * @return the changed forward pass
    */
   public Forward withActivation(Activation other) {
-    return new Forward(other, rescaleByDecoderNorm, subtractBDec, normalization, inputFactor);
+    return new Forward(
+        other, rescaleByDecoderNorm, subtractBDec, normalization, inputFactor, threshold);
   }
 
   /**
@@ -47,6 +76,7 @@ public record Forward(
    * @return the changed forward pass
    */
   public Forward withInputFactor(float factor) {
-    return new Forward(activation, rescaleByDecoderNorm, subtractBDec, normalization, factor);
+    return new Forward(
+        activation, rescaleByDecoderNorm, subtractBDec, normalization, factor, threshold);
   }
 }

@@ -5,10 +5,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What training needs of memory, part by part. Nothing of size rows × d_sae and, but for the rows
- * that clipping keeps, no gradient matrix is among them.
+ * Memory of training, itemised. No buffer is rows × d_sae, and there is no gradient matrix except
+ * the rows that clipping keeps.
  *
- * @param parts the parts, largest matter first
+ * @param parts the parts, in order of importance
  */
 public record MemoryPlan(List<Part> parts) {
   /**
@@ -32,7 +32,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * What any device needs: the state and two batches, the one in work and the next.
+   * The part that every device needs: the state and two batches, the current and the next.
    *
    * @param spec the step
    * @return the plan
@@ -49,7 +49,7 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * This plan and more.
+   * This plan with further parts.
    *
    * @param more further parts; those of size 0 are left out
    * @return a new plan
@@ -60,20 +60,12 @@ public record MemoryPlan(List<Part> parts) {
     return new MemoryPlan(all);
   }
 
-  /**
-   * All parts together.
-   *
-   * @return bytes
-   */
+  /** {@return the total size in bytes} */
   public long bytes() {
     return parts.stream().mapToLong(Part::bytes).sum();
   }
 
-  /**
-   * The parts on the Java heap.
-   *
-   * @return bytes
-   */
+  /** {@return the size in bytes of the parts on the Java heap} */
   public long heapBytes() {
     return parts.stream().filter(Part::onHeap).mapToLong(Part::bytes).sum();
   }

@@ -24,11 +24,7 @@ public record Optimizer(double beta1, double beta2, double epsilon, OptionalDoub
     Shapes.expect(clipNorm.orElse(1) > 0, "clip norm", "more than 0", clipNorm);
   }
 
-  /**
-   * Whether gradients are clipped.
-   *
-   * @return true if there is a largest norm
-   */
+  /** {@return whether gradients are clipped} */
   public boolean clips() {
     return clipNorm.isPresent();
   }

@@ -3,13 +3,13 @@ package io.github.sae4j.step;
 /**
  * How a device runs a training step.
  *
- * @param fused true for the device's own passes; false for the composition of its kernels, which is
- *     slower and has the same bits
+ * @param fused true for fused passes of the device; false for the composition of its kernels, which
+ *     is slower and has the same bits
  * @param reason what the device fuses, or why it does not
  */
 public record StepExecution(boolean fused, String reason) {
   /**
-   * The device's own passes.
+   * Fused passes of the device.
    *
    * @param reason what it fuses
    * @return a fused execution
@@ -19,7 +19,7 @@ public record StepExecution(boolean fused, String reason) {
   }
 
   /**
-   * The composition of its kernels.
+   * A composition of the device's kernels.
    *
    * @param reason why the device does not fuse the step
    * @return a composed execution

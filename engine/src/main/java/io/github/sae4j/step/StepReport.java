@@ -6,7 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Losses and counts of one step. Values that were not formed are NaN.
+ * Losses and counts of one step. Values that were not computed are NaN.
  *
  * @param rows rows of the step
  * @param loss the total loss, {@link Objective#total}
@@ -53,11 +53,7 @@ public record StepReport(
     return List.copyOf(losses);
   }
 
-  /**
-   * The reconstruction's value.
-   *
-   * @return the main loss
-   */
+  /** {@return the value of the reconstruction term, the main loss} */
   public double mainLoss() {
     return terms.getFirst().value();
   }
@@ -77,11 +73,7 @@ public record StepReport(
     return 0;
   }
 
-  /**
-   * Mean number of positive activations a row.
-   *
-   * @return L0
-   */
+  /** {@return L0, the mean number of positive activations per row} */
   public double l0() {
     return (double) activeLatents / rows;
   }
@@ -89,7 +81,7 @@ public record StepReport(
   /**
    * Fraction of variance unexplained of this batch.
    *
-   * @return FVU, or NaN if the variance was not formed or is 0
+   * @return FVU, or NaN if the variance was not computed or is 0
    */
   public double fvu() {
     return totalVariance == 0 ? Double.NaN : squaredError / totalVariance;

@@ -23,8 +23,8 @@ public record StepShape(int dIn, int dOut, int dSae, int rows, int microBatchRow
     long elements = (long) rows * Math.max(dIn, dOut);
     Shapes.expect(
         elements <= Integer.MAX_VALUE - 64,
-        "batch rows times d_in",
-        "less than 2^31 elements",
+        "train_batch_size",
+        "fewer than 2^31 values in a step's rows of width " + Math.max(dIn, dOut),
         elements);
     Shapes.expect(
         microBatchRows >= 1 && microBatchRows <= rows,
@@ -37,7 +37,7 @@ public record StepShape(int dIn, int dOut, int dSae, int rows, int microBatchRow
    * Micro-batches of a batch.
    *
    * @param rows rows of the batch
-   * @return how many, the last of which may be short
+   * @return their number; the last may be short
    */
   public int microBatches(int rows) {
     return Math.ceilDiv(rows, microBatchRows);

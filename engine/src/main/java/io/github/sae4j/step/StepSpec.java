@@ -4,12 +4,13 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 
 /**
- * What one training step computes: its parts, nothing that changes from step to step. The order of
- * a step is fixed; the parts fill it:
+ * What one training step computes: its parts, and nothing that changes from step to step. The order
+ * of a step is fixed:
  *
  * <ol>
  *   <li>decoder rows to unit norm ({@link DecoderNormRule.When#BEFORE_FORWARD})
@@ -63,6 +64,22 @@ public record StepSpec(
         "Multi-TopK",
         "an activation that ranks",
         forward.activation());
+    objective
+        .find(Matryoshka.class)
+        .ifPresent(
+            nested -> {
+              Shapes.expect(
+                  nested.widths().getLast() < shape.dSae(),
+                  "matryoshka widths",
+                  "numbers less than d_sae = " + shape.dSae(),
+                  nested.widths());
+              Shapes.expect(
+                  !nested.auxPerLevel()
+                      || objective.find(AuxK.class).map(AuxK::residualDetached).orElse(true),
+                  "AuxK by level",
+                  "a detached residual",
+                  objective);
+            });
     Shapes.expect(
         objective.find(AuxK.class).isEmpty() || forward.normalization() == InputNormalization.NONE,
         "AuxK coefficient",
@@ -82,7 +99,7 @@ public record StepSpec(
   }
 
   /**
-   * The same step on rows that are multiplied first.
+   * The same step with another input factor.
    *
    * @param factor see {@link Forward#inputFactor}
    * @return the changed step

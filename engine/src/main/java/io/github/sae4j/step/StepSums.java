@@ -1,6 +1,6 @@
 package io.github.sae4j.step;
 
-/** The host's scalar formulas of a training step, in double, one implementation for all devices. */
+/** Scalar formulas of a training step, on the host in double, shared by all devices. */
 public final class StepSums {
   private StepSums() {}
 
@@ -17,8 +17,8 @@ public final class StepSums {
 
   /**
    * The factor that turns an error into a gradient: weight / (divisor · micro-batches), rounded
-   * once to f32; 0 where the divisor is 0 or so small that the factor is beyond f32 (a batch all
-   * but without variance must not make the weights infinite).
+   * once to f32; 0 where the divisor is 0 or so small that the factor is beyond f32 (a batch of
+   * almost no variance must not make the weights infinite).
    *
    * @param weight 2 times the loss's weight
    * @param divisor the loss's divisor

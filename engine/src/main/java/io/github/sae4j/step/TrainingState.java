@@ -4,11 +4,13 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * Everything a training step changes: trained tensors with Adam's moments, and the counters of dead
- * latents. Every autoencoder has the four tensors named here; an architecture may have more.
- * Encoder and decoder are both {@code [d_sae, width]}.
+ * Everything that a training step changes: trained tensors with Adam's moments, the counters of
+ * dead latents, and numbers that a step keeps for inference. Every autoencoder has the four tensors
+ * named here; an architecture may have more. Encoder and decoder are both {@code [d_sae, width]}.
  */
 public final class TrainingState {
   /** Name of the encoder, {@code [d_sae, d_in]}. */
@@ -23,15 +25,18 @@ public final class TrainingState {
   /** Name of the decoder's bias, {@code [1, d_out]}. */
   public static final String B_DEC = "b_dec";
 
+  private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
+
   private final List<Parameter> parameters;
   private final long[] sinceFired;
+  private final Map<String, Double> statistics = new TreeMap<>();
   private final Matrix wEnc;
   private final Matrix wDec;
   private final Matrix bEnc;
   private final Matrix bDec;
 
   /**
-   * A state of given tensors.
+   * A state of the given tensors.
    *
    * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
    *     that of files and of the sum of squares that clipping takes (numerics rule 7)
@@ -65,22 +70,42 @@ public final class TrainingState {
   }
 
   /**
-   * This state with another tensor.
+   * This state with one more tensor.
    *
-   * @param parameter its name is new
+   * @param parameter the tensor, with a new name
    * @return a state on the same memory
    */
   public TrainingState plus(Parameter parameter) {
     List<Parameter> more = new ArrayList<>(parameters);
     more.add(parameter);
-    return new TrainingState(more, sinceFired);
+    TrainingState state = new TrainingState(more, sinceFired);
+    state.statistics.putAll(statistics);
+    return state;
   }
 
   /**
-   * The trained tensors.
+   * Numbers in double that a step keeps beside what it trains, for instance {@link
+   * RunningThreshold#NAME}.
    *
-   * @return in the order of files
+   * @return by name; the map itself, which steps change
    */
+  public Map<String, Double> statistics() {
+    return statistics;
+  }
+
+  /**
+   * Takes a step into a running threshold.
+   *
+   * @param rule the threshold's rule
+   * @param step number of the step, from 1
+   * @param least the smallest positive activation of the step; infinity if there was none
+   */
+  public void keepThreshold(RunningThreshold rule, long step, float least) {
+    double before = statistics.getOrDefault(RunningThreshold.NAME, rule.initial());
+    statistics.put(RunningThreshold.NAME, rule.next(before, step, least));
+  }
+
+  /** {@return the trained tensors, in the order of files} */
   public List<Parameter> parameters() {
     return parameters;
   }
@@ -103,6 +128,16 @@ public final class TrainingState {
                         + parameters.stream().map(Parameter::name).toList()
                         + ", got "
                         + name));
+  }
+
+  /**
+   * Whether the state has the four tensors of every autoencoder, in the order above, and no others.
+   * Fused steps know only those; any other state is updated by a composed step.
+   *
+   * @return true if nothing else is trained
+   */
+  public boolean isPlain() {
+    return parameters.stream().map(Parameter::name).toList().equals(PLAIN);
   }
 
   /**
@@ -176,20 +211,12 @@ public final class TrainingState {
     return tensors;
   }
 
-  /**
-   * Number of latents.
-   *
-   * @return d_sae
-   */
+  /** {@return the number of latents, d_sae} */
   public int dSae() {
     return wEnc.rows();
   }
 
-  /**
-   * Width of the input.
-   *
-   * @return d_in
-   */
+  /** {@return the width of the input, d_in} */
   public int dIn() {
     return wEnc.cols();
   }
@@ -206,5 +233,7 @@ public final class TrainingState {
       to.get(i).matrix().copyFrom(from.get(i).matrix());
     }
     System.arraycopy(source.sinceFired, 0, sinceFired, 0, sinceFired.length);
+    statistics.clear();
+    statistics.putAll(source.statistics);
   }
 }

@@ -5,8 +5,8 @@ import io.github.sae4j.memory.Matrix;
 
 /**
  * A compiled training step. It updates the {@link TrainingState} it was compiled for; a device may
- * keep its own copy of the state until {@link #synchronize()}, and from the first run on nobody
- * else may change the state: a device may keep what it has derived from it.
+ * keep its own copy of the state until {@link #synchronize()}, and after the first run nothing else
+ * may change the state, because a device may keep values derived from it.
  */
 public interface TrainingStep extends AutoCloseable {
   /**
@@ -23,7 +23,7 @@ public interface TrainingStep extends AutoCloseable {
    */
   StepReport run(Matrix x, double learningRate, long number, boolean withVariance);
 
-  /** Brings the state the step was compiled for up to date with the device's copy. */
+  /** Copies the device's state into the {@link TrainingState} that the step was compiled for. */
   void synchronize();
 
   @Override

@@ -1,2 +1,2 @@
-/** What one training step computes: its description, its state, and its definition from kernels. */
+/** Training steps as data: what a step computes, the state it changes and what it reports. */
 package io.github.sae4j.step;

@@ -7,11 +7,11 @@ import java.util.stream.IntStream;
 
 /**
  * Centres of a batch, from which b_dec may start: mean and geometric median. In double (numerics
- * rule 9): rows are added in blocks of 256, ascending inside a block, blocks in order, so that
- * threads change nothing.
+ * rule 9): rows are added in blocks of 256, ascending inside a block, blocks in order, so the
+ * result does not depend on threads.
  */
 final class Centers {
-  /** Weiszfeld's iterations and tolerances, as SAELens sets them. */
+  /** Iterations and tolerances of Weiszfeld's algorithm, with SAELens's values. */
   private static final int MAX_ITERATIONS = 100;
 
   private static final double EPSILON = 1e-6;

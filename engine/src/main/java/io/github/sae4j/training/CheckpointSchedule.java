@@ -4,16 +4,16 @@ import io.github.sae4j.options.ConfigException;
 import java.math.BigInteger;
 
 /**
- * When a run writes a checkpoint, and how many it keeps. After the last step it writes one whatever
- * stands here, from which the run can be made longer. Checkpoints change nothing that is computed.
+ * When a run writes checkpoints and how many it keeps. It always writes one after the last step,
+ * from which the run can be extended. Checkpoints do not change what is computed.
  *
- * @param every a checkpoint each so many steps; 0 for none
- * @param evenly so many checkpoints at even distances over the run; 0 for none
- * @param minutes one as soon as the last is so many minutes old; 0 for none
+ * @param every steps between checkpoints; 0 for none
+ * @param evenly number of checkpoints at even distances over the run; 0 for none
+ * @param minutes age of the last checkpoint, in minutes, at which a new one is due; 0 for none
  * @param keep how many of the newest to keep, at least 1
  */
 public record CheckpointSchedule(long every, long evenly, int minutes, int keep) {
-  /** Every ten minutes, only the newest kept. */
+  /** Every ten minutes, keeping only the newest. */
   public static final CheckpointSchedule DEFAULT = new CheckpointSchedule(0, 0, 10, 1);
 
   /** Checks the ranges. */
@@ -38,7 +38,7 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
    * @param secondsSince time since the last checkpoint, or since the start
    * @return true after step i·steps/(evenly + 1) for each i from 1 to {@code evenly}, rounded down,
    *     after each multiple of {@code every}, and when the last one is too old; false for the last
-   *     step, which has its own
+   *     step, which always has one
    */
   public boolean due(long step, long steps, double secondsSince) {
     if (step < 1 || step >= steps) {
@@ -53,7 +53,8 @@ public record CheckpointSchedule(long every, long evenly, int minutes, int keep)
 
   /** Number of i in 1..evenly with floor(i steps / (evenly + 1)) <= step. */
   private long shares(long step, long steps) {
-    // More than one a step is one a step; below that only absurdly long runs pass 64 bits.
+    // More than one per step is one per step; below that the product fits 64 bits for any realistic
+    // run.
     long shares = Math.min(evenly, steps) + 1;
     BigInteger product = BigInteger.valueOf(step + 1).multiply(BigInteger.valueOf(shares));
     BigInteger all = BigInteger.valueOf(steps);

@@ -10,18 +10,18 @@ import io.github.sae4j.numerics.OrderedSums;
 import java.io.IOException;
 
 /**
- * Numbers that a run takes from its training rows before the first step, on the host in double
- * (numerics rule 9). Rows are read beside the stream, in ascending order: blocks of a batch's size
- * spread evenly from the first row to the last, all rows where they are few.
+ * Statistics of the training rows that a run measures before the first step, on the host in double
+ * (numerics rule 9). Rows are read independently of the stream, in ascending order: blocks of a
+ * batch's size spread evenly over all rows, or every row if they are few.
  */
 final class DataStatistics {
-  /** Batches that SAELens's {@code expected_average_only_in} looks at. */
+  /** Batches that SAELens's {@code expected_average_only_in} measures. */
   private static final long NORM_BATCHES = 1000;
 
   /** Rows of OpenAI's sample of activations. */
   private static final long VARIANCE_ROWS = 32768;
 
-  /** A mean is known well by few rows; where it matters it is many times their spread. */
+  /** Few rows are enough for a mean that is many times their spread, the case that matters. */
   private static final long OFFSET_ROWS = 2048;
 
   /** Rows read at a time: a few megabytes. */
@@ -69,7 +69,7 @@ final class DataStatistics {
   }
 
   /**
-   * How far the rows lie from 0 over how far they lie apart: ‖x̄‖² / mean ‖x − x̄‖², by a sample of
+   * The squared length of the mean relative to the spread: ‖x̄‖² / mean ‖x − x̄‖², from a sample of
    * rows.
    *
    * @param ratio the quotient; infinite if the rows do not vary, 0 if their mean is 0
@@ -79,7 +79,7 @@ final class DataStatistics {
   record Offset(double ratio, int column, double share) {}
 
   /**
-   * Measures how far the rows lie from 0.
+   * Measures how far the mean of the rows is from 0.
    *
    * @return the offset
    * @throws IOException if reading fails
@@ -147,7 +147,7 @@ final class DataStatistics {
     return variance > 0 ? 1 / variance : 1;
   }
 
-  /** Something done to each row; the array is filled anew for the next. */
+  /** A visitor of rows; the array is reused for the next row. */
   private interface RowVisitor {
     void visit(float[] row);
   }
@@ -172,7 +172,7 @@ final class DataStatistics {
           }
           if (rules.onBadRows() == OnBadRows.ERROR) {
             FiniteRows.expect(row, rows, first + r);
-          } else if (FiniteRows.badColumn(row) >= 0) {
+          } else if (FiniteRows.untrainableColumn(row, rules.factor()) >= 0) {
             continue;
           }
           visitor.visit(row);

@@ -8,9 +8,9 @@ public final class DivergenceException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   /**
-   * A divergence.
+   * Training diverged.
    *
-   * @param message what, where, and what is left on disk
+   * @param message what diverged, where, and what is on disk
    * @param cause what was thrown underneath, or null
    */
   public DivergenceException(String message, Throwable cause) {

@@ -16,15 +16,17 @@ import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 
-/** Where a run starts: weights drawn and b_dec centred, or those of an SAE trained before. */
+/**
+ * The initial state of a run: random weights and a centred b_dec, or the weights of a trained SAE.
+ */
 final class InitialState {
   private final TrainingConfig config;
   private final TrainingState state;
 
   /**
-   * A start for a state.
+   * Creates the initialisation of a state.
    *
-   * @param config how
+   * @param config the configuration
    * @param state all zeros; receives the weights
    */
   InitialState(TrainingConfig config, TrainingState state) {
@@ -33,7 +35,7 @@ final class InitialState {
   }
 
   /**
-   * Draws weights and puts b_dec where the configuration says; b_enc stays 0.
+   * Draws weights and initialises b_dec as configured; b_enc stays 0.
    *
    * @param data rows to train on
    * @param factor normalisation factor by which rows are multiplied first
@@ -57,7 +59,8 @@ final class InitialState {
     long samples = config.samples(data.training().rows());
     int rows = (int) Math.min(config.rowsPerStep(), samples);
     try (BatchStream stream =
-            new BatchStream(data.training(), seed, rows, 0, samples, data.rules());
+            new BatchStream(
+                data.training(), seed, rows, 0, samples, data.rules().withFactor(factor));
         OffHeap scratch = new OffHeap()) {
       Batch batch = stream.next();
       while (batch.rows() == 0 && stream.hasNext()) {
@@ -65,7 +68,7 @@ final class InitialState {
       }
       Matrix x = batch.x();
       if (x.rows() == 0) {
-        return; // every row of the run is left out; no step will want a centre
+        return; // every row of the run is left out; no step needs a centre
       }
       multiply(x, factor);
       InputNormalization normalization = config.data().normalizeActivations().inputNormalization();
@@ -81,8 +84,8 @@ final class InitialState {
   }
 
   /**
-   * Starts from a trained SAE, in which everything is folded: the factor is taken out again (W_enc
-   * / s, W_dec · s, b_dec · s).
+   * Starts from a trained SAE, in which everything is folded; the factor is unfolded (W_enc / s,
+   * W_dec · s, b_dec · s).
    *
    * @param sae the SAE
    * @param factor normalisation factor s by which rows will be multiplied

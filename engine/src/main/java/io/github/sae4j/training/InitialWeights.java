@@ -17,7 +17,7 @@ public final class InitialWeights {
   /** Random inputs by which {@link WeightInit#CALIBRATED_ENCODER_CLONE} measures the encoder. */
   static final int PROBES = 256;
 
-  /** Probes encoded together, so that the scratch stays at 16 doubles a latent. */
+  /** Probes encoded together, which bounds the scratch to 16 doubles per latent. */
   private static final int PROBE_BLOCK = 16;
 
   private InitialWeights() {}
@@ -162,7 +162,7 @@ public final class InitialWeights {
     double smallest = sorted[sorted.length - k];
     double[] sum = new double[wDec.cols()];
     float[] row = new float[wDec.cols()];
-    // Equal products are as good as impossible here; then one latent more does no harm.
+    // Ties are practically impossible; an extra latent is harmless.
     for (int i = 0; i < products.length; i++) {
       if (products[i] >= smallest && products[i] > 0) {
         wDec.read(i, 1, row, 0);
@@ -174,7 +174,7 @@ public final class InitialWeights {
     return norm(sum);
   }
 
-  /** Normal by Box and Muller, two uniform numbers each, then brought to unit norm. */
+  /** Normal by Box and Muller, from two uniform numbers each, then scaled to unit norm. */
   private static double[] unitVector(int dIn, long seed, int probe) {
     CounterRandom random = new CounterRandom(seed, RandomPurpose.STATISTICS);
     double[] vector = new double[dIn];

@@ -13,12 +13,12 @@ import java.nio.file.StandardOpenOption;
 import java.util.Map;
 
 /**
- * {@code metrics.jsonl}: one JSON object a line, appended as it happens. A run that goes on from a
- * checkpoint first cuts the file back to it, so that the file of an interrupted run ends up with
- * the lines of an uninterrupted one.
+ * {@code metrics.jsonl}: one JSON object per line, appended during the run. A run that resumes from
+ * a checkpoint first truncates the file to it, so that the file ends up with the lines of an
+ * uninterrupted run.
  */
 final class MetricsLog implements AutoCloseable {
-  /** Far above any line of ours. */
+  /** Far above the length of any line that is written. */
   private static final int MOST_LINE_BYTES = 1 << 16;
 
   private final Path file;
@@ -35,10 +35,10 @@ final class MetricsLog implements AutoCloseable {
    * Opens the log after a given step.
    *
    * @param file the file, created if missing
-   * @param step lines of later steps are cut off, and so is anything from the first line on that
-   *     does not read as one of ours
-   * @param size bytes of the log at a checkpoint not later than the step, 0 without one: what lies
-   *     before is kept unread, so that going on costs the same after any number of steps
+   * @param step lines of later steps are removed, and so is everything from the first line that is
+   *     not one of this log
+   * @param size bytes of the log at a checkpoint not later than the step, 0 without one; they are
+   *     kept unread, so that resuming takes the same time after any number of steps
    * @return the open log
    */
   static MetricsLog open(Path file, long step, long size) throws IOException {
@@ -48,7 +48,7 @@ final class MetricsLog implements AutoCloseable {
             file,
             StandardOpenOption.CREATE,
             StandardOpenOption.WRITE,
-            // A log that is a link to somebody's file must not cost them that file.
+            // Never truncate the target of a link.
             LinkOption.NOFOLLOW_LINKS);
     try {
       log.truncate(keep);
@@ -89,7 +89,10 @@ final class MetricsLog implements AutoCloseable {
     return keep;
   }
 
-  /** Whether the file's first so many bytes are whole lines; anybody may have changed it. */
+  /**
+   * Whether the first bytes of the file, up to a size, are whole lines; the file may have been
+   * edited.
+   */
   private static boolean endsALine(Path file, long size) throws IOException {
     if (size < 1 || size > Files.size(file)) {
       return false;
@@ -111,7 +114,7 @@ final class MetricsLog implements AutoCloseable {
   }
 
   /**
-   * Appends one object, whole or not at all.
+   * Appends one object atomically.
    *
    * @throws IOException if it cannot be written, naming the file
    */
@@ -124,7 +127,7 @@ final class MetricsLog implements AutoCloseable {
     } catch (IOException e) {
       IOException failure = cannotWrite(e);
       try {
-        log.truncate(end); // the next line must not go on where this one broke off
+        log.truncate(end); // the next line must not continue an incomplete one
       } catch (IOException again) {
         failure.addSuppressed(again);
       }
@@ -132,7 +135,7 @@ final class MetricsLog implements AutoCloseable {
     }
   }
 
-  /** Returns when all lines so far have reached the disk. */
+  /** Syncs all lines so far to disk. */
   void force() throws IOException {
     try {
       log.force();
@@ -145,7 +148,7 @@ final class MetricsLog implements AutoCloseable {
     return new IOException("cannot write " + file + ": " + e.getMessage(), e);
   }
 
-  /** Bytes so far. */
+  /** Size of the log in bytes. */
   long size() {
     return end;
   }

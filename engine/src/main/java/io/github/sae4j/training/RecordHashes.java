@@ -16,13 +16,13 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
-/** Hashes by which a run knows its inputs and its own log again. */
+/** Hashes by which a run recognises its inputs and its own log. */
 final class RecordHashes {
   private static final int BUFFER = 1 << 16;
 
   private RecordHashes() {}
 
-  /** SHA-256 in hex of what an SAE computes and of all its weights' bits. */
+  /** SHA-256 in hex of an SAE's configuration and the bits of all its weights. */
   static String of(SparseAutoencoder sae) {
     MessageDigest digest = sha256();
     SaeConfig config = sae.config();
@@ -43,7 +43,7 @@ final class RecordHashes {
             .getBytes(StandardCharsets.UTF_8));
     float[] row = new float[config.dIn()];
     for (int i = 0; i < config.dSae(); i++) {
-      // A served SAE may keep its encoder in another form than a matrix.
+      // A served SAE may not keep its encoder as a matrix.
       sae.weights().readEncoder(i, 1, row, 0);
       update(digest, row);
     }
@@ -94,7 +94,7 @@ final class RecordHashes {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has SHA-256", e);
+      throw new AssertionError("every Java runtime has SHA-256", e);
     }
   }
 }

@@ -10,25 +10,25 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a checkpoint says of rows that took no part: the rules, since when they hold, and how many
- * rows it were.
+ * What a checkpoint records about rows that were left out: the rules, the step from which they
+ * apply, and the number of rows.
  *
- * @param onBadRows what becomes of bad rows
- * @param removals rules that came while the run went on, in order
- * @param leftOut rows that took no part so far
+ * @param onBadRows what to do with bad rows
+ * @param removals rules that were added during the run, in order
+ * @param leftOut rows left out so far
  * @param passedOver batches that lost all their rows
  */
 record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, long passedOver) {
   static final String NAME = "rows";
 
-  /** Every row takes part, none was left out. */
+  /** No row was left out. */
   static final RowRecord NONE = new RowRecord(OnBadRows.ERROR, List.of(), LeftOut.NONE, 0);
 
   /**
    * A rule that was added to a run.
    *
-   * @param fromStep steps done before it held
-   * @param onBadRows what becomes of bad rows from then on
+   * @param fromStep steps done before it applied
+   * @param onBadRows what to do with bad rows from then on
    * @param masks hashes of all masks that remove rows from then on
    */
   record Removal(long fromStep, OnBadRows onBadRows, List<String> masks) {
@@ -45,7 +45,7 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
     removals = List.copyOf(removals);
   }
 
-  /** Hashes of the masks that hold now. */
+  /** Hashes of the masks that apply now. */
   List<String> masks() {
     return removals.isEmpty() ? List.of() : removals.getLast().masks();
   }
@@ -65,7 +65,7 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
    * Reads back what {@link #toMap} gave.
    *
    * @param file where it comes from, for messages
-   * @param value the member of that name, or null in a checkpoint of before rows could be left out
+   * @param value the member of that name, or null in a checkpoint older than that member
    */
   static RowRecord fromMap(Path file, Object value) throws BadFileException {
     if (value == null) {
@@ -88,7 +88,7 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
           new LeftOut((Long) map.get("bad"), (Long) map.get("masked"), texts(map.get("named"))),
           (Long) map.get("batches_passed_over"));
     } catch (ClassCastException | NullPointerException | IllegalArgumentException e) {
-      throw new BadFileException(file, NAME + ": expected what a checkpoint says of its rows", e);
+      throw new BadFileException(file, NAME + ": expected a record of rows left out", e);
     }
   }
 

@@ -6,6 +6,7 @@ import io.github.sae4j.checkpoint.SealedJson;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.DataIdentity;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
@@ -34,7 +35,7 @@ public record RunFolder(Path path) {
   /** Member of {@code config.json}: the other options of the command. */
   public static final String OPTIONS = "options";
 
-  /** Member of {@code config.json}: after which steps the run was made longer, if it was. */
+  /** Member of {@code config.json}: after which steps the run was extended, if it was. */
   static final String EXTENSIONS = "extensions";
 
   /** Member of an extension: rows trained on before it. */
@@ -49,11 +50,14 @@ public record RunFolder(Path path) {
   /** Member of {@code config.json}: hash of the SAE that the run started from. */
   static final String PRETRAINED = "pretrained_sha256";
 
+  /** Member of {@code config.json}: what became of bad rows when the run began. */
+  public static final String ON_BAD_ROWS = "on_bad_rows";
+
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
 
   /**
-   * Finds the run that a user means by a path.
+   * Finds the run that a path refers to.
    *
    * @param path a run's folder, or one of its checkpoints
    * @return the run
@@ -77,44 +81,28 @@ public record RunFolder(Path path) {
     return folder;
   }
 
-  /**
-   * Everything that defines the run, as JSON.
-   *
-   * @return the file
-   */
+  /** {@return the file with everything that defines the run, as JSON} */
   public Path config() {
     return path.resolve(CheckpointStore.CONFIG);
   }
 
-  /**
-   * Metrics, one JSON object a logged step.
-   *
-   * @return the file
-   */
+  /** {@return the file of metrics, one JSON object per logged step} */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
   }
 
-  /**
-   * The trained SAE.
-   *
-   * @return the folder
-   */
+  /** {@return the folder of the trained SAE} */
   public Path trained() {
     return path.resolve(CheckpointStore.FINAL);
   }
 
-  /**
-   * Metrics of the trained SAE on the rows held out, one JSON object.
-   *
-   * @return the file
-   */
+  /** {@return the file of the trained SAE's metrics on held-out rows, one JSON object} */
   public Path evaluation() {
     return path.resolve("evaluation.json");
   }
 
   /**
-   * Whether there is anything of a run here.
+   * Whether the folder holds any part of a run.
    *
    * @return true if a new run must not be started in this folder
    * @throws IOException if the folder cannot be read
@@ -126,10 +114,10 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Whether the run has come to its end: the trained SAE is there and undamaged, and the run was
-   * not made longer since.
+   * Whether the run is finished: the trained SAE exists and is undamaged, and the run was not
+   * extended since.
    *
-   * @return true if nothing is left to do
+   * @return true if it is finished
    */
   public boolean finished() {
     try {
@@ -141,18 +129,33 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Reads {@code config.json}.
+   * Reads {@code config.json}. One without a checksum, of a run that an earlier version began, is
+   * taken as it is: {@link #section} trusts it only where a checkpoint, or the finished SAE, stands
+   * beside it.
    *
    * @return its members; empty if there is no such file
-   * @throws BadFileException if it is there and was damaged or edited
-   * @throws IOException if it is there and cannot be read
+   * @throws BadFileException if it was damaged or edited
+   * @throws IOException if it cannot be read
    */
   public Map<String, Object> readConfig() throws IOException {
-    return Files.exists(config()) ? SealedJson.read(config(), MOST_CONFIG_BYTES) : Map.of();
+    if (!Files.exists(config())) {
+      return Map.of();
+    }
+    return unsealed()
+        ? Json.readObject(config(), MOST_CONFIG_BYTES)
+        : SealedJson.read(config(), MOST_CONFIG_BYTES);
   }
 
   /**
-   * A section of {@code config.json}, or of the newest valid checkpoint where that file is lost.
+   * Whether the record is of a time before records had checksums. Nothing of it decides what is
+   * computed then: a checkpoint does, which had one already.
+   */
+  private boolean unsealed() throws IOException {
+    return Files.exists(config()) && !SealedJson.isSealed(config(), MOST_CONFIG_BYTES);
+  }
+
+  /**
+   * A section of {@code config.json}, or of a checkpoint if that file is lost.
    *
    * @param section {@link #TRAINING} or {@link #DATA}
    * @param checkpoint a checkpoint of the run, if there is one
@@ -164,9 +167,15 @@ public record RunFolder(Path path) {
     if (checkpoint.isPresent()) {
       TrainerState state = TrainerState.read(checkpoint.get());
       if (section.equals(TRAINING) && extendedFrom() == state.samples()) {
-        return section(section, Optional.empty()); // made longer there, and not yet gone on
+        return section(section, Optional.empty()); // extended there, and not yet resumed
       }
       return Optional.of(section.equals(DATA) ? state.data() : state.config());
+    }
+    if (unsealed() && !finished()) {
+      throw new BadFileException(
+          config(),
+          "is of an earlier version, without a checksum, and there is no valid checkpoint to go on"
+              + " from; begin the run anew: --config with this file, and another --output-path");
     }
     if (readConfig().get(section) instanceof Map<?, ?> members) {
       Map<String, Object> copy = new LinkedHashMap<>();
@@ -177,19 +186,29 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Makes sure that nobody's files are written over.
+   * Ensures that no foreign files are overwritten.
    *
    * @throws ConfigException if the folder holds something that is not a run
    * @throws IOException if it cannot be read
    */
   public void expectNotForeign() throws IOException {
+    if (Files.exists(path) && !Files.isDirectory(path)) {
+      throw new ConfigException("output_path", path + " is a file; choose an empty or new folder");
+    }
     Optional<String> foreign = CheckpointStore.foreign(path);
     if (foreign.isPresent()) {
       throw new ConfigException("output_path", foreign.get() + "; choose an empty or new folder");
     }
   }
 
-  /** Rows after which the run was last made longer; 0 if it never was. */
+  /** What the run did with bad rows when it began. */
+  OnBadRows onBadRows() throws IOException {
+    return OnBadRows.SKIP.toString().equals(readConfig().get(ON_BAD_ROWS))
+        ? OnBadRows.SKIP
+        : OnBadRows.ERROR;
+  }
+
+  /** Rows after which the run was last extended; 0 if it never was. */
   long extendedFrom() throws IOException {
     return readableConfig().get(EXTENSIONS) instanceof List<?> all
             && !all.isEmpty()
@@ -199,7 +218,7 @@ public record RunFolder(Path path) {
         : 0;
   }
 
-  /** Checkpoints stand in for a lost or damaged file. */
+  /** Checkpoints replace a lost or damaged file. */
   private Map<String, Object> readableConfig() throws IOException {
     try {
       return readConfig();
@@ -220,11 +239,11 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * What differs between a configuration and the run's.
+   * Lists the differences between a configuration and the run's.
    *
    * @param now a configuration
    * @param checkpoint a checkpoint of the run, if there is one
-   * @return one phrase an option; empty if nothing does, or the run's is lost
+   * @return one phrase per option; empty if nothing differs, or the run's is lost
    * @throws IOException if a file cannot be read
    */
   public List<String> differences(TrainingConfig now, Optional<Path> checkpoint)
@@ -256,12 +275,17 @@ public record RunFolder(Path path) {
   }
 
   /**
-   * Looks at the log of a finished run.
+   * Checks the log of a finished run.
    *
-   * @return one line if it is missing or was changed since the run ended; else none
+   * @return one line if it is missing or was changed since the run ended, or if the run's record
+   *     has no checksum; else none
    * @throws IOException if a file cannot be read
    */
   public List<String> damage() throws IOException {
+    if (unsealed()) {
+      return List.of(
+          config() + " has no checksum, it is of an earlier version: changes to it go unnoticed");
+    }
     if (!(readConfig().get(LOG) instanceof Map<?, ?> log)
         || !(log.get("bytes") instanceof Long bytes)) {
       return List.of();
@@ -271,7 +295,7 @@ public record RunFolder(Path path) {
         : List.of(metrics() + " is missing or was changed since the run ended");
   }
 
-  /** Notes what the log of a run that ends holds. */
+  /** Records size and hash of the log of a finished run. */
   void recordLog(long bytes) throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(readConfig());
     if (!config.isEmpty()) {
@@ -283,12 +307,12 @@ public record RunFolder(Path path) {
     }
   }
 
-  /** Writes {@code evaluation.json} so that it is there whole or not at all. */
+  /** Writes {@code evaluation.json} atomically. */
   void writeEvaluation(Map<String, Object> metrics) throws IOException {
     SealedJson.write(evaluation(), metrics);
   }
 
-  /** Writes {@code config.json} so that it is there whole or not at all. */
+  /** Writes {@code config.json} atomically. */
   void writeConfig(Map<String, Object> members) throws IOException {
     SealedJson.write(config(), members);
   }

@@ -6,7 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * One training step as a listener sees it.
+ * One training step, as reported to a listener.
  *
  * @param number the step, from 1
  * @param steps steps of the whole run
@@ -35,10 +35,10 @@ public record StepRecord(
    *   <li>{@code metrics/fvu}: Σ‖e‖² / Σ‖x − x̄‖² of the batch, x̄ its mean; {@code
    *       metrics/explained_variance}: 1 − that; {@code metrics/explained_variance_legacy}: mean
    *       over rows of 1 − ‖e‖²/‖x − x̄‖²
-   *   <li>{@code metrics/l0}: mean number of positive activations a row
+   *   <li>{@code metrics/l0}: mean number of positive activations per row
    *   <li>{@code sparsity/dead_features}: latents counted dead when the step ran
-   *   <li>{@code details/step_seconds} and {@code details/data_seconds}: the given means over the
-   *       steps since the last line
+   *   <li>{@code details/step_seconds} and {@code details/data_seconds}: means over the steps since
+   *       the last line
    * </ul>
    *
    * @param meanStepSeconds mean time of a step since the last line
@@ -50,7 +50,7 @@ public record StepRecord(
     line.put("step", number);
     put(line, "losses/overall_loss", report.loss());
     put(line, "losses/mse_loss", report.mainLoss());
-    // Always there, so that all runs have them.
+    // Always present, so that all runs have the same members.
     put(line, "losses/auxiliary_reconstruction_loss", 0);
     put(line, "losses/multi_topk_loss", 0);
     for (StepReport.TermLoss loss : report.terms()) {

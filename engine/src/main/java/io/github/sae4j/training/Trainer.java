@@ -5,7 +5,6 @@ import io.github.sae4j.config.LearningRate;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
-import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
@@ -25,12 +24,12 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Training in memory, one step at a time: rows from the stream, the device's step at its learning
- * rate. It touches no file but the activations; a {@link TrainingRun} keeps logs and checkpoints
- * around it.
+ * Trains in memory, one step at a time: a batch from the stream, then the device's step at its
+ * learning rate. It accesses no file but the activations; {@link TrainingRun} adds logs and
+ * checkpoints.
  *
  * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
- * [rows, d_in]}. A trainer is for one thread. It owns neither the device nor the data.
+ * [rows, d_in]}. Not thread-safe. A trainer owns neither the device nor the data.
  */
 public final class Trainer implements AutoCloseable {
   /**
@@ -93,7 +92,7 @@ public final class Trainer implements AutoCloseable {
               config.data().shuffleSeed().orElse(config.run().seed()),
               position,
               samples,
-              data.rules(),
+              data.rules().withFactor(measured.normalizationFactor()),
               memory.matrix(rows, dIn),
               memory.matrix(rows, dIn));
       step = device.compile(spec, state);
@@ -104,28 +103,28 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * How far a run has come.
+   * The progress of a run.
    *
-   * @param steps steps done, those included whose batch lost all its rows
-   * @param passedOver how many of them that were: the optimizer has made so many steps fewer
-   * @param leftOut rows that had a place in the stream so far and took no part
-   * @param shortRows places by which the batches so far fell short of whole ones, because the run
-   *     was to end there before it was made longer; 0 before the last step of most runs
+   * @param steps steps done, including those whose batch lost all its rows
+   * @param passedOver how many of them lost all rows: the optimizer has made that many steps fewer
+   * @param leftOut rows left out so far although they had a place in the stream
+   * @param shortRows places by which batches so far were shorter than a whole batch, because the
+   *     run ended there before it was extended; 0 for most runs
    */
   public record Done(long steps, long passedOver, LeftOut leftOut, long shortRows) {
     /**
-     * Of a run whose batches so far were whole.
+     * Progress of a run whose batches so far were whole.
      *
      * @param steps steps done
      * @param passedOver how many of them had no rows
-     * @param leftOut rows that took no part
+     * @param leftOut rows left out
      */
     public Done(long steps, long passedOver, LeftOut leftOut) {
       this(steps, passedOver, leftOut, 0);
     }
   }
 
-  /** Gives a trainer its first or its saved state. */
+  /** Gives a trainer its initial or saved state. */
   @FunctionalInterface
   public interface Start {
     /**
@@ -138,7 +137,8 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Starts a run: measures what the configuration wants measured, then sets the first weights.
+   * Starts a run: measures the statistics that the configuration needs, then initialises the
+   * weights.
    *
    * @param config the configuration
    * @param data the rows
@@ -173,14 +173,14 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Goes on where another trainer stood.
+   * Resumes where another trainer stopped.
    *
    * @param config the same configuration
    * @param data the same rows
    * @param device where steps run; must stay open
    * @param measured what was measured at the start
-   * @param done how far the other had come
-   * @param saved gives weights, moments and counters after them
+   * @param done the other's progress
+   * @param saved gives weights, moments and counters at that point
    * @return a trainer whose next step has the bits it would have had there
    * @throws IOException if reading fails
    */
@@ -204,19 +204,22 @@ public final class Trainer implements AutoCloseable {
             : 1f;
     OptionalDouble mseScale =
         config.needsMseScale()
-            ? OptionalDouble.of(statistics.mseScale(factor))
+            ? OptionalDouble.of(
+                new DataStatistics(
+                        data.training(), data.rules().withFactor(factor), config.rowsPerStep())
+                    .mseScale(factor))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
   }
 
   /**
-   * Runs one step. With gradient accumulation the rows that a step has left are cut into
-   * micro-batches anew, so that only the last is short. A batch that lost all its rows is passed
-   * over: the step is counted, the state and the optimizer's own count stay as they are, and the
-   * report has no rows.
+   * Runs one step. With gradient accumulation the remaining rows of a step are cut into
+   * micro-batches again, so that only the last is short. A batch that lost all its rows is skipped:
+   * the step is counted, the state and the optimizer's own count do not change, and the report has
+   * no rows.
    *
    * @param withVariance whether the batch's variance is wanted in the report
-   * @return what came of it
+   * @return losses and counts
    * @throws NoSuchElementException if the run is at its end
    * @throws DivergenceException if a pre-activation or the loss is not finite
    * @throws io.github.sae4j.data.BadRowException if a row is not finite and none are left out
@@ -240,7 +243,6 @@ public final class Trainer implements AutoCloseable {
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
-      expectScaled(batch, e);
       throw new DivergenceException(
           String.format(
               "step %d: the pre-activation of latent %d is %s at %s, learning rate %s",
@@ -251,13 +253,12 @@ public final class Trainer implements AutoCloseable {
     stepsDone++;
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
-      expectScaled(batch, null);
       throw diverged(batch, report.loss(), rate);
     }
     return record(report, rate, seconds, waited);
   }
 
-  /** What comes of a batch without rows: nothing is defined. */
+  /** The report of a batch without rows: nothing is defined. */
   private StepReport noRows() {
     double[] undefined = new double[spec.objective().terms().size()];
     Arrays.fill(undefined, Double.NaN);
@@ -277,26 +278,6 @@ public final class Trainer implements AutoCloseable {
     return new StepRecord(stepsDone, steps, samplesDone, rate, report, seconds, waited);
   }
 
-  /** Rows are finite as they are read; times the normalisation factor they may not be. */
-  private void expectScaled(Batch batch, NonFiniteException cause) {
-    float[] row = new float[batch.x().cols()];
-    for (int b = 0; b < batch.rows(); b++) {
-      batch.x().read(b, 1, row, 0);
-      for (int j = 0; j < row.length; j++) {
-        row[j] *= measured.normalizationFactor();
-      }
-      int column = FiniteRows.badColumn(row);
-      if (column >= 0) {
-        throw new DivergenceException(
-            String.format(
-                "step %d: %s: the value at column %d times the normalisation factor %s does not fit"
-                    + " f32",
-                stepsDone + 1, batch.origin(b), column, measured.normalizationFactor()),
-            cause);
-      }
-    }
-  }
-
   private DivergenceException diverged(Batch batch, double loss, double rate) {
     String weights = nonFiniteWeights().map(found -> "; " + found).orElse("");
     return new DivergenceException(
@@ -309,7 +290,7 @@ public final class Trainer implements AutoCloseable {
   /**
    * Looks for weights that are not finite.
    *
-   * @return the first found, in words; usually empty
+   * @return a description of the first found; usually empty
    */
   public Optional<String> nonFiniteWeights() {
     synchronize();
@@ -333,29 +314,17 @@ public final class Trainer implements AutoCloseable {
     return Optional.empty();
   }
 
-  /**
-   * Whether the run is at its end.
-   *
-   * @return true after the last step
-   */
+  /** {@return whether the last step is done} */
   public boolean done() {
     return stepsDone >= steps;
   }
 
-  /**
-   * Steps done.
-   *
-   * @return steps, including those before a resumption
-   */
+  /** {@return the number of steps done, including those before a resumption} */
   public long stepsDone() {
     return stepsDone;
   }
 
-  /**
-   * Steps of the whole run.
-   *
-   * @return steps
-   */
+  /** {@return the number of steps of the whole run} */
   public long steps() {
     return steps;
   }
@@ -364,16 +333,16 @@ public final class Trainer implements AutoCloseable {
    * The learning rate of a step.
    *
    * @param step the step, from 1
-   * @return its learning rate, as a run of this length has it
+   * @return its learning rate in a run of this length
    */
   public double learningRateAt(long step) {
     return learningRate.at(step - 1);
   }
 
   /**
-   * How far this trainer has come, to {@link #resume} from.
+   * This trainer's progress, to {@link #resume} from.
    *
-   * @return steps, and what took no part in them
+   * @return the progress
    */
   public Done progress() {
     long places = Math.multiplyExact(stepsDone, (long) spec.shape().rows());
@@ -390,36 +359,24 @@ public final class Trainer implements AutoCloseable {
     return samplesDone + leftOut.rows();
   }
 
-  /**
-   * Rows trained on.
-   *
-   * @return rows, repetitions counted
-   */
+  /** {@return the number of rows trained on, repetitions counted} */
   public long samplesDone() {
     return samplesDone;
   }
 
-  /**
-   * The configuration.
-   *
-   * @return the configuration
-   */
+  /** {@return the configuration} */
   public TrainingConfig config() {
     return config;
   }
 
-  /**
-   * What was measured before the first step.
-   *
-   * @return factors
-   */
+  /** {@return the factors measured before the first step} */
   public Measured measured() {
     return measured;
   }
 
   /**
-   * The state after the last step, brought up to date with the device. It is the trainer's own and
-   * changes with the next step.
+   * The state after the last step, brought up to date with the device. The trainer owns it and the
+   * next step changes it.
    *
    * @return weights, moments and counters
    */
@@ -428,7 +385,7 @@ public final class Trainer implements AutoCloseable {
     return state;
   }
 
-  /** Asks the device for its copy of the state, once after any number of steps. */
+  /** Copies the state from the device, if steps have run since the last copy. */
   private void synchronize() {
     if (behind) {
       step.synchronize();
@@ -437,8 +394,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * The weights after the last step, as {@link #state} has them. They are the trainer's own: do not
-   * close them.
+   * The weights after the last step, from {@link #state}. The trainer owns them: do not close them.
    *
    * @return raw weights, nothing folded
    */
@@ -447,11 +403,7 @@ public final class Trainer implements AutoCloseable {
     return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
   }
 
-  /**
-   * What a step computes.
-   *
-   * @return the step's specification
-   */
+  /** {@return what a step computes} */
   public StepSpec spec() {
     return spec;
   }

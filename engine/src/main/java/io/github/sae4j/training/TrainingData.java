@@ -18,10 +18,10 @@ import java.util.Optional;
  *
  * @param training rows to train on, each with its place in the shuffled stream
  * @param heldOut rows kept out of training, if any; without those that are left out
- * @param identity what the activations are, by which a resumed run knows them again
- * @param rules which training rows leave their place empty
- * @param removals masks that came after the run's rows were laid out
- * @param heldOutLeftOut what the held-out rows lost
+ * @param identity identity of the activations, by which a resumed run recognises them
+ * @param rules which training rows are left out, their places staying empty
+ * @param removals masks that were added after the run's rows were laid out
+ * @param heldOutLeftOut held-out rows that were left out
  */
 public record TrainingData(
     ActivationSource training,
@@ -37,10 +37,10 @@ public record TrainingData(
   }
 
   /**
-   * Splits activations. A row that is not finite will be an error when its turn comes.
+   * Splits activations. A row that is not finite is an error when it is read.
    *
    * @param activations all rows; must stay open while the data is used
-   * @param mask rows that take no part, if any
+   * @param mask rows to exclude, if any
    * @param evalFraction share of the others to hold out, in {@code [0, 1)}
    * @return the rows to train on and those held out
    * @throws IOException if sampling the activations for their identity fails
@@ -52,17 +52,18 @@ public record TrainingData(
   }
 
   /**
-   * Splits activations. Where bad rows are skipped, the held-out rows are read once, to find
-   * theirs; bad rows to train on are found when their turn comes.
+   * Splits activations. If bad rows are skipped, the held-out rows are read once to find bad ones;
+   * bad training rows are found when they are read.
    *
    * @param activations all rows; must stay open while the data is used
-   * @param mask rows that take no part, if any: the shuffled order is one of the others
+   * @param mask rows to exclude, if any; only the others are shuffled
    * @param evalFraction share of the others to hold out, in {@code [0, 1)}
-   * @param onBadRows what becomes of rows that are not finite
-   * @param removals further masks, given when the order was laid out already: rows that they
-   *     exclude leave their place in it
+   * @param onBadRows what to do with rows that are not finite
+   * @param removals further masks, added after the order was laid out: rows that they exclude leave
+   *     their place empty
    * @return the rows to train on and those held out
    * @throws IllegalArgumentException if the activations have another number of rows than a mask
+   * @throws io.github.sae4j.format.BadFileException if they cannot be read in any order
    * @throws IOException if reading the activations fails
    */
   public static TrainingData of(
@@ -72,6 +73,7 @@ public record TrainingData(
       OnBadRows onBadRows,
       List<RowMask> removals)
       throws IOException {
+    activations.expectAnyOrder();
     Split split =
         mask.isPresent()
             ? Split.of(mask.get(), evalFraction)
@@ -129,7 +131,7 @@ public record TrainingData(
     return false;
   }
 
-  /** Hashes of the masks that came later, for a run's records. */
+  /** Hashes of the masks that were added later, for a run's records. */
   List<String> removalHashes() {
     List<String> hashes = new ArrayList<>();
     removals.forEach(mask -> hashes.add(mask.sha256()));

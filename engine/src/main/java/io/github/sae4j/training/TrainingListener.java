@@ -2,13 +2,13 @@ package io.github.sae4j.training;
 
 import java.nio.file.Path;
 
-/** What a run tells while it goes on. All calls come from the thread that runs the trainer. */
+/** Receives progress of a run. All calls come from the thread that runs the trainer. */
 public interface TrainingListener {
-  /** Listens to nothing. */
+  /** Ignores everything. */
   TrainingListener NONE = new TrainingListener() {};
 
   /**
-   * Training is about to start or go on.
+   * Training is about to start or resume.
    *
    * @param step steps done before
    * @param steps steps of the whole run
@@ -18,26 +18,26 @@ public interface TrainingListener {
   /**
    * A step is done.
    *
-   * @param record what came of it
+   * @param record the step's losses and counts
    */
   default void step(StepRecord record) {}
 
   /**
-   * A checkpoint is on disk.
+   * A checkpoint has been written.
    *
    * @param folder where
    */
   default void checkpoint(Path folder) {}
 
   /**
-   * Something worth knowing, and as it should be.
+   * Reports something that is worth knowing and not a problem.
    *
    * @param message one line
    */
   default void note(String message) {}
 
   /**
-   * Something that the user should know and that does not stop the run.
+   * Reports a problem that does not stop the run.
    *
    * @param message one line
    */

@@ -4,28 +4,16 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
-import io.github.sae4j.config.ActivationNormalization;
-import io.github.sae4j.config.BDecInit;
-import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
-import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
-import io.github.sae4j.data.RowMask;
-import io.github.sae4j.data.RowRules;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
-import io.github.sae4j.internal.json.Json;
-import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.options.ConfigException;
-import io.github.sae4j.sae.Folding;
-import io.github.sae4j.sae.SaeConfig;
-import io.github.sae4j.sae.SaeMetadata;
-import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,20 +23,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.function.BooleanSupplier;
 
 /**
- * A run on disk: a {@link Trainer} with metrics, checkpoints, the finished SAE and its evaluation
- * around it, all in one folder that has one writer at a time. An interrupted run that is resumed
- * ends with the bits of one that was not.
+ * A run on disk: drives a {@link Trainer} and writes metrics, checkpoints, the finished SAE and its
+ * evaluation to one folder, which has one writer at a time. An interrupted run that is resumed ends
+ * with the bits of one that was not.
  */
 public final class TrainingRun {
   /** How a run ended. */
   public enum Outcome {
-    /** All steps are done; the SAE is written and evaluated on the rows held out. */
+    /** All steps are done; the SAE is written, and evaluated on held-out rows. */
     FINISHED,
     /** It was asked to stop, and can be resumed. */
     STOPPED
@@ -61,10 +48,10 @@ public final class TrainingRun {
    * @param checkpoints when checkpoints are written and how many are kept
    * @param goOnWithoutCheckpoints whether a checkpoint or a line of metrics that cannot be written
    *     is a warning; if not, it ends the run
-   * @param logEvery a line of metrics each so many steps
+   * @param logEvery steps between lines of metrics
    * @param record further members of {@code config.json}: versions, command line, options
-   * @param metadata where the SAE belongs (model, hook), for its checkpoint; what the SAE that a
-   *     run starts from says of that is kept where nothing here replaces it
+   * @param metadata where the SAE belongs (model, hook), for its checkpoint; metadata of the SAE
+   *     that a run starts from is kept unless replaced here
    */
   public record Settings(
       RunFolder folder,
@@ -81,36 +68,26 @@ public final class TrainingRun {
     }
   }
 
-  /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
-  private static final String SHORT_ROWS = "short_rows";
-
-  /** Options that say how long a run is. */
+  /** Options that set the length of a run. */
   private static final List<String> LENGTHS = List.of("training_samples", "epochs", "steps");
-
-  /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
-  private static final String INHERITED = "inherited_metadata";
-
-  /** What a checkpoint calls the hash of the log that it was written with. */
-  private static final String LOG_HASH = "metrics_sha256";
-
-  /** Squared length of the mean over the variance, from which on users are warned. */
-  private static final double MOST_OFFSET = 10;
 
   private final Settings settings;
   private final TrainingConfig config;
   private final TrainingData data;
   private final Device device;
   private final TrainingListener listener;
+  private final Continuation continuation;
+  private final RunWarnings warnings;
   private Optional<Metrics> evaluation = Optional.empty();
 
-  /** What the SAE that the run started from said of itself. */
+  /** Metadata of the SAE that the run started from. */
   private Map<String, Object> inherited = Map.of();
 
-  /** Which rows are left out, and since when. */
+  /** Which rows are left out, and from which step. */
   private RowRecord rowRecord = RowRecord.NONE;
 
-  /** The step of the newest checkpoint, or the one that this process started from. */
-  private long kept;
+  /** Whether a line of metrics could not be written. */
+  private boolean lineLost;
 
   /**
    * A run that has not started.
@@ -119,7 +96,7 @@ public final class TrainingRun {
    * @param config what is computed
    * @param data the rows
    * @param device where steps run
-   * @param listener told of progress
+   * @param listener receives progress
    */
   public TrainingRun(
       Settings settings,
@@ -132,6 +109,8 @@ public final class TrainingRun {
     this.data = data;
     this.device = device;
     this.listener = listener;
+    this.continuation = new Continuation(settings.folder(), this.config, data, listener);
+    this.warnings = new RunWarnings(this.config, data, listener);
   }
 
   /**
@@ -142,10 +121,9 @@ public final class TrainingRun {
    * @return how it ended
    * @throws ConfigException if options do not fit the data, or the folder holds a run already or
    *     files of somebody else
-   * @throws BadRowException if activations are not finite and none are left out; rows held out are
-   *     read before the first step, rows to train on when their turn comes, and then a checkpoint
-   *     is written first
-   * @throws BadFileException if the activations are not what they were
+   * @throws BadRowException if activations are not finite and none are left out; held-out rows are
+   *     read before the first step; for a bad training row a checkpoint is written first
+   * @throws BadFileException if the activations have changed
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
    */
@@ -159,12 +137,12 @@ public final class TrainingRun {
             settings.folder().path()
                 + " holds a run already; choose another folder or resume that run");
       }
-      inherit(pretrained);
-      warn();
+      inherited = RunRecorder.inherited(pretrained);
+      warnings.ofOptions();
       if (pretrained.isEmpty()) {
-        warnOfOffset();
+        warnings.ofOffset();
       }
-      // Found now, a bad row costs nothing; found by the evaluation, it costs the training.
+      // Check held-out rows first; finding a bad one later wastes the run.
       if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
         FiniteRows.expect(data.heldOut().get());
       }
@@ -173,6 +151,7 @@ public final class TrainingRun {
         Map<String, Object> record = new LinkedHashMap<>(settings.record());
         record.put(RunFolder.TRAINING, config.toMap());
         record.put(RunFolder.DATA, data.identity().toMap());
+        record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
         pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
         return train(store, trainer, 0, stop);
@@ -181,16 +160,16 @@ public final class TrainingRun {
   }
 
   /**
-   * Goes on with an interrupted run, from a checkpoint or, where there is none yet, from the first
-   * step. Bad rows may be left out from here on, and so may rows of further masks ({@link
+   * Resumes an interrupted run from a checkpoint or, if there is none yet, from the first step. Bad
+   * rows may be left out from here on, and so may rows of further masks ({@link
    * TrainingData#removals}); both are recorded, with the step.
    *
    * @param checkpoint which checkpoint; empty for the newest valid one
    * @param pretrained the SAE that the run started from, if it did
    * @param stop asked after every step
    * @return how it ended
-   * @throws ConfigException if the configuration differs from the run's, finished or not; says what
-   *     differs
+   * @throws ConfigException if the configuration differs from the run's, finished or not; names the
+   *     differences
    * @throws BadFileException if the data differ, or the given checkpoint is damaged
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
@@ -207,20 +186,20 @@ public final class TrainingRun {
         throw new ConfigException(
             "resume_from_checkpoint",
             from.get()
-                + " is from before the run was made longer; expected "
+                + " is from before the run was extended; expected "
                 + settings.folder().path()
                 + " or a later checkpoint");
       }
-      expectSameConfig(from);
-      expectSameData(from);
+      continuation.expectSameConfig(from);
+      continuation.expectSameData(from);
       if (settings.folder().finished()) {
         return finish();
       }
-      rowRecord = resumedRows(from);
-      warn();
+      rowRecord = continuation.rows(from);
+      warnings.ofOptions();
       if (from.isEmpty()) {
-        expectSamePretrained(pretrained);
-        inherit(pretrained);
+        continuation.expectSamePretrained(pretrained);
+        inherited = RunRecorder.inherited(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
           return train(store, trainer, 0, stop);
         }
@@ -234,15 +213,14 @@ public final class TrainingRun {
   }
 
   /**
-   * Makes a finished run longer and goes on with it, from the state of its last step. The learning
-   * rate of the further steps is that of a run of the new length at the same steps; with a constant
-   * one, and a last batch that was whole, the end has the bits of a run that was so long from the
-   * start.
+   * Extends a finished run and continues from the state of its last step. The learning rate of the
+   * further steps is that of a run of the new length at the same steps; if it is constant and the
+   * last batch was whole, the result has the bits of a run that had the new length from the start.
    *
    * @param stop asked after every step
    * @return how it ended; a run that was stopped is resumed, not extended again
-   * @throws ConfigException if the run is not finished, is not to be longer, or the configuration
-   *     differs from the run's in anything but its length
+   * @throws ConfigException if the run is not finished, the new length is not greater, or the
+   *     configuration differs from the run's in anything but its length
    * @throws BadFileException if the data differ, or the state of the last step is missing
    * @throws DivergenceException if training diverges
    * @throws IOException if reading or writing fails
@@ -274,10 +252,10 @@ public final class TrainingRun {
                 + " rows");
       }
       TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
-      expectSame(folder.differences(sameLength, last));
-      expectSameData(last);
-      rowRecord = resumedRows(last);
-      warn();
+      Continuation.expectNone(folder.differences(sameLength, last));
+      continuation.expectSameData(last);
+      rowRecord = continuation.rows(last);
+      warnings.ofOptions();
       Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
       List<Object> extensions = new ArrayList<>();
       if (record.get(RunFolder.EXTENSIONS) instanceof List<?> earlier) {
@@ -290,14 +268,14 @@ public final class TrainingRun {
       record.putAll(settings.record());
       record.put(RunFolder.TRAINING, config.toMap());
       record.put(RunFolder.EXTENSIONS, extensions);
-      record.remove(RunFolder.LOG); // it grows again
+      record.remove(RunFolder.LOG); // the log will grow
       folder.writeConfig(record);
-      Files.deleteIfExists(folder.evaluation()); // that of the SAE that will be replaced
+      Files.deleteIfExists(folder.evaluation()); // it is that of the SAE to be replaced
       return goOn(store, last.get(), stop);
     }
   }
 
-  /** This run's options, but for its length. */
+  /** This run's options except its length. */
   private Map<String, Object> withLengthOf(Map<String, Object> saved) {
     Map<String, Object> options = config.toMap();
     LENGTHS.forEach(option -> options.put(option, saved.get(option)));
@@ -306,10 +284,12 @@ public final class TrainingRun {
 
   private Outcome goOn(CheckpointStore store, Path from, BooleanSupplier stop) throws IOException {
     TrainerState saved = TrainerState.read(from);
-    inherited = inherited(saved);
-    expectSameLog(saved);
+    inherited = RunRecorder.inherited(saved);
+    continuation.expectSameLog(saved);
     long shortRows =
-        saved.extra().get(SHORT_ROWS) instanceof Long rows && rows > 0 && rows < saved.samples()
+        saved.extra().get(RunRecorder.SHORT_ROWS) instanceof Long rows
+                && rows > 0
+                && rows < saved.samples()
             ? rows
             : 0;
     long rows = config.samples(data.training().rows());
@@ -330,142 +310,27 @@ public final class TrainingRun {
             measured,
             new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
             state -> TrainerState.readTensors(from, state, Map.of()))) {
-      expectPosition(from, saved, trainer);
+      Continuation.expectPosition(from, saved, trainer);
       if (saved.samples() == settings.folder().extendedFrom()) {
         listener.note(
             String.format(
                 Locale.ROOT,
                 "%s goes on after step %d to step %d; learning rate %.4g at step %d and %.4g at the"
-                    + " last, as in a run of that length",
+                    + " last, as in a run of that length%s",
                 settings.folder().path(),
                 saved.step(),
                 trainer.steps(),
                 trainer.learningRateAt(saved.step() + 1),
                 saved.step() + 1,
-                trainer.learningRateAt(trainer.steps())));
+                trainer.learningRateAt(trainer.steps()),
+                steps == Math.ceilDiv(rows, (long) config.rowsPerStep())
+                    ? ""
+                    : "; the last batch so far lacked "
+                        + shortRows
+                        + " rows, for which there is one step more"));
       }
       return train(store, trainer, saved.metricsBytes(), stop);
     }
-  }
-
-  /** What JSON cannot say, as Python's NaN in free members, is null from here on. */
-  private void inherit(Optional<SparseAutoencoder> pretrained) {
-    inherited = new LinkedHashMap<>();
-    pretrained.ifPresent(
-        sae ->
-            sae.config()
-                .metadata()
-                .toMap()
-                .forEach((key, value) -> inherited.put(key, Json.finite(value, number -> null))));
-  }
-
-  private static Map<String, Object> inherited(TrainerState saved) {
-    Map<String, Object> copy = new LinkedHashMap<>();
-    if (saved.extra().get(INHERITED) instanceof Map<?, ?> members) {
-      members.forEach((key, value) -> copy.put((String) key, value));
-    }
-    return copy;
-  }
-
-  /** A run without a checkpoint starts again from the SAE that it started from, and no other. */
-  private void expectSamePretrained(Optional<SparseAutoencoder> pretrained) throws IOException {
-    Object saved = settings.folder().readConfig().get(RunFolder.PRETRAINED);
-    Object now = pretrained.map(RecordHashes::of).orElse(null);
-    if (!Objects.equals(saved, now)) {
-      throw new ConfigException(
-          "from_pretrained",
-          saved == null
-              ? "the run did not start from an SAE"
-              : now == null
-                  ? "the run started from an SAE, which is not given now"
-                  : "holds another SAE than the one that the run started from");
-    }
-  }
-
-  /** The log does not change what is computed: that it was damaged is said, and no more. */
-  private void expectSameLog(TrainerState saved) throws IOException {
-    Object hash = saved.extra().get(LOG_HASH);
-    Path log = settings.folder().metrics();
-    if (hash != null && !RecordHashes.of(log, saved.metricsBytes()).equals(hash)) {
-      listener.warning(
-          log
-              + ": its lines up to step "
-              + saved.step()
-              + " are missing or were changed since the checkpoint was written");
-    }
-  }
-
-  /** Position and step say the same twice; a checkpoint in which they differ is none of ours. */
-  private static void expectPosition(Path checkpoint, TrainerState saved, Trainer trainer)
-      throws BadFileException {
-    if (saved.samples() != trainer.samplesDone() || saved.streamPosition() != trainer.position()) {
-      throw new BadFileException(
-          checkpoint,
-          String.format(
-              "expected %d rows after step %d, got n_training_samples %d and stream_position %d",
-              trainer.samplesDone(), saved.step(), saved.samples(), saved.streamPosition()));
-    }
-  }
-
-  /**
-   * What is left out from here on. Rules may be added to a run, never taken back: what was trained
-   * would not be what its records say.
-   */
-  private RowRecord resumedRows(Optional<Path> checkpoint) throws IOException {
-    RowRecord saved =
-        checkpoint.isPresent()
-            ? RowRecord.fromMap(
-                checkpoint.get(), TrainerState.read(checkpoint.get()).extra().get(RowRecord.NAME))
-            : RowRecord.NONE;
-    OnBadRows now = data.rules().onBadRows();
-    if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
-      throw new ConfigException("on_bad_rows", "was skip so far, is now error");
-    }
-    List<String> masks = data.removalHashes();
-    if (!masks.containsAll(saved.masks())) {
-      throw new ConfigException(
-          "mask",
-          "the run has left rows out by a mask since step "
-              + saved.removals().getLast().fromStep()
-              + ", which is not given now");
-    }
-    if (now == saved.onBadRows() && saved.masks().containsAll(masks)) {
-      return saved;
-    }
-    long step = checkpoint.isPresent() ? TrainerState.read(checkpoint.get()).step() : 0;
-    List<RowRecord.Removal> removals = new ArrayList<>(saved.removals());
-    removals.add(new RowRecord.Removal(step, now, masks));
-    recordRemoval(step, now);
-    return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
-  }
-
-  /** In {@code config.json} too, with the files, where the next resumption finds them. */
-  private void recordRemoval(long step, OnBadRows onBadRows) throws IOException {
-    Map<String, Object> config = new LinkedHashMap<>(settings.folder().readConfig());
-    if (config.isEmpty()) {
-      return; // it is lost, and the checkpoints have what they need
-    }
-    List<Object> resumed = new ArrayList<>();
-    if (config.get(RunFolder.REMOVALS) instanceof List<?> before) {
-      resumed.addAll(before);
-    }
-    Map<String, Object> removal = new LinkedHashMap<>();
-    removal.put("from_step", step);
-    removal.put("on_bad_rows", onBadRows.toString());
-    List<Object> masks = new ArrayList<>();
-    for (RowMask mask : data.removals()) {
-      Map<String, Object> entry = new LinkedHashMap<>();
-      mask.file().ifPresent(file -> entry.put("file", file.toAbsolutePath().toString()));
-      entry.put("sha256", mask.sha256());
-      masks.add(entry);
-    }
-    removal.put("masks", masks);
-    if (!resumed.isEmpty() && resumed.getLast().equals(removal)) {
-      return;
-    }
-    resumed.add(removal);
-    config.put(RunFolder.REMOVALS, resumed);
-    settings.folder().writeConfig(config);
   }
 
   private Optional<Path> newest() throws IOException {
@@ -474,103 +339,39 @@ public final class TrainingRun {
     return search.newest();
   }
 
-  private void expectSameConfig(Optional<Path> checkpoint) throws IOException {
-    expectSame(settings.folder().differences(config, checkpoint));
-  }
-
-  private static void expectSame(List<String> differences) {
-    if (!differences.isEmpty()) {
-      throw new ConfigException(
-          "resume_from_checkpoint",
-          "the configuration differs from the run's: " + String.join("; ", differences));
-    }
-  }
-
-  private void expectSameData(Optional<Path> checkpoint) throws IOException {
-    Optional<Map<String, Object>> saved = settings.folder().section(RunFolder.DATA, checkpoint);
-    if (saved.isPresent()) {
-      List<String> differences = DataIdentity.fromMap(saved.get()).differences(data.identity());
-      if (!differences.isEmpty()) {
-        throw new BadFileException(
-            settings.folder().path(),
-            "the activations differ from the run's: " + String.join("; ", differences));
-      }
-    }
-  }
-
-  /** A mean far larger than the spread keeps a decoder busy that starts at 0. */
-  private void warnOfOffset() throws IOException {
-    if (config.start().bDecInitMethod() != BDecInit.ZEROS
-        || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
-      return;
-    }
-    RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
-    DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
-    if (offset.ratio() > MOST_OFFSET) {
-      listener.warning(
-          String.format(
-              Locale.ROOT,
-              "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
-                  + " with b_dec at zeros the latents learn the mean first and most of them may"
-                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
-              Math.sqrt(offset.ratio()),
-              offset.share() > 0.5
-                  ? String.format(
-                      Locale.ROOT,
-                      ", %.0f%% of that column %d alone",
-                      100 * offset.share(),
-                      offset.column())
-                  : ""));
-    }
-  }
-
-  private void warn() {
-    LeftOut heldOut = data.heldOutLeftOut();
-    heldOut.named().forEach(row -> listener.warning("held out, and left out: " + row));
-    if (heldOut.rows() > 0) {
-      listener.warning(
-          heldOut.rows()
-              + " of the rows held out are left out: "
-              + heldOut.bad()
-              + " are not finite, "
-              + heldOut.masked()
-              + " are masked");
-    }
-    ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
-  }
-
   private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
       throws IOException {
+    RunRecorder recorder =
+        new RunRecorder(settings, config, data, listener, store, inherited, rowRecord);
     try (MetricsLog log =
         MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
-      boolean logging = true;
       long lastCheckpoint = System.nanoTime();
-      kept = trainer.stepsDone();
+      recorder.begin(trainer);
       while (!trainer.done()) {
         boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
-        StepRecord step = step(store, trainer, log, logs);
+        StepRecord step = step(recorder, trainer, log, logs);
         times.add(step);
         if (logs) {
-          logging = append(log, metrics(step, times, trainer), logging);
+          append(log, metrics(step, times, trainer));
           times = new StepTimes();
         }
         if (step.report().rows() > 0) {
           listener.step(step);
         }
+        expectRows(trainer);
         boolean stopping = !trainer.done() && stop.getAsBoolean();
         double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
         if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
-          checkpoint(store, trainer, log, stopping);
+          recorder.checkpoint(trainer, log, stopping);
           lastCheckpoint = System.nanoTime();
         }
         if (stopping) {
           return Outcome.STOPPED;
         }
       }
-      writeFinal(store, trainer, log);
+      recorder.writeFinal(trainer, log);
       log.force();
       settings.folder().recordLog(log.size());
       LeftOut leftOut = trainer.progress().leftOut();
@@ -587,15 +388,31 @@ public final class TrainingRun {
     }
   }
 
-  /** One step. Where its rows cannot be had, what was done so far is kept before the run ends. */
-  private StepRecord step(CheckpointStore store, Trainer trainer, MetricsLog log, boolean logs)
+  /** A run that leaves out every row trains nothing, and its SAE would be none. */
+  private void expectRows(Trainer trainer) throws BadFileException {
+    if (trainer.samplesDone() == 0
+        && (trainer.done() || trainer.position() >= data.training().rows())) {
+      LeftOut leftOut = trainer.progress().leftOut();
+      String source = data.training().origin(0).source();
+      throw new BadFileException(
+          Path.of(source),
+          "no row is left to train on: "
+              + leftOut.bad()
+              + " are not finite or too large, "
+              + leftOut.masked()
+              + " are masked");
+    }
+  }
+
+  /** Runs one step. If its rows cannot be read, a checkpoint is written before the run ends. */
+  private StepRecord step(RunRecorder recorder, Trainer trainer, MetricsLog log, boolean logs)
       throws IOException {
     int named = trainer.progress().leftOut().named().size();
     StepRecord step;
     try {
       step = trainer.step(logs);
     } catch (IOException e) {
-      keep(store, trainer, log, e);
+      keep(recorder, trainer, log, e);
       throw e;
     }
     List<String> names = trainer.progress().leftOut().named();
@@ -603,21 +420,22 @@ public final class TrainingRun {
       listener.warning("left out: " + row);
     }
     if (named < LeftOut.NAMED && names.size() == LeftOut.NAMED) {
-      listener.warning("further rows that are left out are counted and not named");
+      listener.warning("further rows that are left out are counted but not named");
     }
     return step;
   }
 
-  private void keep(CheckpointStore store, Trainer trainer, MetricsLog log, IOException failure) {
+  private void keep(RunRecorder recorder, Trainer trainer, MetricsLog log, IOException failure) {
     try {
-      if (trainer.stepsDone() > kept) {
-        checkpoint(store, trainer, log, true);
+      if (recorder.behind(trainer)) {
+        recorder.checkpoint(trainer, log, true);
       }
       listener.warning(
-          "stopped after step "
-              + trainer.stepsDone()
-              + ", up to which all is kept; to go on: --resume-from-checkpoint "
-              + settings.folder().path()
+          (trainer.stepsDone() == 0
+                  ? "stopped before the first step"
+                  : "stopped after step " + trainer.stepsDone() + ", up to which all is kept")
+              + "; to go on: --resume-from-checkpoint "
+              + word(settings.folder().path())
               + (failure instanceof BadRowException
                   ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
                   : ""));
@@ -625,6 +443,15 @@ public final class TrainingRun {
       failure.addSuppressed(e);
       listener.warning("no checkpoint could be written before stopping: " + e.getMessage());
     }
+  }
+
+  /** A path as one word of a shell: hints are copied. */
+  private static String word(Path path) {
+    String text = path.toString();
+    boolean plain =
+        text.codePoints()
+            .allMatch(c -> Character.isLetterOrDigit(c) || "/._-+:@%,".indexOf(c) >= 0);
+    return plain ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 
   private static Map<String, Object> metrics(StepRecord step, StepTimes times, Trainer trainer) {
@@ -636,7 +463,7 @@ public final class TrainingRun {
     return line;
   }
 
-  /** Evaluates what a user would load, on the rows that training never saw. */
+  /** Evaluates the SAE as a user would load it, on rows that training never saw. */
   private Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
@@ -649,10 +476,10 @@ public final class TrainingRun {
   }
 
   /**
-   * Metrics of the finished SAE, as loaded from disk, on the rows held out of training; {@code
-   * evaluation.json} has the same.
+   * Metrics of the finished SAE, as loaded from disk, on held-out rows; also in {@code
+   * evaluation.json}.
    *
-   * @return the metrics; empty before the end, or where no rows are held out
+   * @return the metrics; empty before the end, or if no rows are held out
    */
   public Optional<Metrics> evaluation() {
     return evaluation;
@@ -663,98 +490,20 @@ public final class TrainingRun {
   }
 
   /**
-   * Appends a line to the log.
-   *
-   * @param before whether the last line was written; if not, another complaint would say no more
-   * @return whether this one was
+   * Appends a line to the log. On a full disk a short line may still find room, and the next not:
+   * only the first that does not is complained of.
    */
-  private boolean append(MetricsLog log, Map<String, Object> line, boolean before)
-      throws IOException {
+  private void append(MetricsLog log, Map<String, Object> line) throws IOException {
     try {
       log.append(line);
-      return true;
     } catch (IOException e) {
       if (!settings.goOnWithoutCheckpoints()) {
         throw e;
       }
-      if (before) {
-        listener.warning(e.getMessage());
+      if (!lineLost) {
+        listener.warning(e.getMessage() + "; lines are missing there from now on");
       }
-      return false;
-    }
-  }
-
-  /** State first, SAE second: a run that dies between them is resumed and writes the second. */
-  private void writeFinal(CheckpointStore store, Trainer trainer, MetricsLog log)
-      throws IOException {
-    expectFinite(trainer);
-    IOException failure = null;
-    try {
-      write(store, trainer, log);
-    } catch (IOException e) {
-      failure = e; // the SAE is smaller, and there may be room for it
-    }
-    store.writeFinal(folder -> writeSae(folder, trainer));
-    if (failure != null && !settings.goOnWithoutCheckpoints()) {
-      throw failure;
-    }
-    if (failure != null) {
-      listener.warning(failure.getMessage());
-    }
-  }
-
-  private void checkpoint(CheckpointStore store, Trainer trainer, MetricsLog log, boolean last)
-      throws IOException {
-    expectFinite(trainer);
-    try {
-      write(store, trainer, log);
-    } catch (IOException e) {
-      if (last || !settings.goOnWithoutCheckpoints()) {
-        throw e;
-      }
-      listener.warning(e.getMessage());
-    }
-  }
-
-  private void write(CheckpointStore store, Trainer trainer, MetricsLog log) throws IOException {
-    log.force(); // a checkpoint promises the lines of its steps
-    Trainer.Done done = trainer.progress();
-    Map<String, Object> extra = new LinkedHashMap<>();
-    RowRecord rows =
-        new RowRecord(
-            rowRecord.onBadRows(), rowRecord.removals(), done.leftOut(), done.passedOver());
-    extra.put(RowRecord.NAME, rows.toMap());
-    extra.put(LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
-    extra.put(INHERITED, inherited);
-    extra.put(SHORT_ROWS, done.shortRows());
-    TrainerState saved =
-        new TrainerState(
-            trainer.stepsDone(),
-            trainer.samplesDone(),
-            trainer.position(),
-            trainer.measured().normalizationFactor(),
-            trainer.measured().mseScale().orElse(1),
-            log.size(),
-            config.toMap(),
-            data.identity().toMap(),
-            extra);
-    Path written =
-        store.write(
-            trainer.samplesDone(),
-            folder -> {
-              writeSae(folder, trainer);
-              saved.write(folder, trainer.state(), Map.of());
-            });
-    kept = trainer.stepsDone();
-    listener.checkpoint(written);
-    store.keepNewest(settings.checkpoints().keep());
-  }
-
-  /** Weights that are not finite must never take the place of good ones on disk. */
-  private static void expectFinite(Trainer trainer) {
-    Optional<String> found = trainer.nonFiniteWeights();
-    if (found.isPresent()) {
-      throw new DivergenceException("after step " + trainer.stepsDone() + ": " + found.get(), null);
+      lineLost = true;
     }
   }
 
@@ -767,24 +516,5 @@ public final class TrainingRun {
     } catch (IOException e) {
       return "checkpoints cannot be listed: " + e.getMessage();
     }
-  }
-
-  /** The SAE as a user would load it: everything folded into the weights. */
-  private void writeSae(Path folder, Trainer trainer) throws IOException {
-    Map<String, Object> metadata = new LinkedHashMap<>(inherited);
-    metadata.putAll(settings.metadata());
-    metadata.put("n_training_samples", trainer.samplesDone());
-    SaeWeights weights = trainer.weights();
-    SaeConfig sae =
-        SaeConfig.of(weights.dIn(), weights.dSae(), config.activation())
-            .withBDecApplied(config.sae().applyBDecToInput())
-            .with(config.data().normalizeActivations().inputNormalization())
-            .with(SaeMetadata.of(metadata));
-    Folding folding =
-        Folding.of(
-            weights.wDec(),
-            trainer.measured().normalizationFactor(),
-            config.sae().rescaleActsByDecoderNorm());
-    SaeLensWriter.write(folder, sae, weights, folding);
   }
 }

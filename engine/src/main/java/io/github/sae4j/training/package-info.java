@@ -1,2 +1,2 @@
-/** Recipes, the trainer, learning-rate schedules and run folders. */
+/** The trainer, initial weights and data statistics, and runs in their folders. */
 package io.github.sae4j.training;

@@ -5,17 +5,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.codes.CodeSource;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SaeWriter;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.ReadOptions;
 import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.sae.WriteOptions;
+import io.github.sae4j.sae.WriteOptions.Layout;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -108,6 +114,7 @@ class CheckpointFuzzTest {
               + "\"transcode\":false,\"skip_connection\":false,\"multi_topk\":false}");
       readers.put("sparsify", this::encode);
 
+      written(config, weights);
       CheckpointWriter.fill(folder("manifest"), 1, 50);
       Manifest.write(folder("manifest"));
       readers.put("manifest", Manifest::verify);
@@ -118,6 +125,52 @@ class CheckpointFuzzTest {
     }
     readers.put("trainer", CheckpointFuzzTest::readState);
     published();
+  }
+
+  /** What is written in other layouts, metadata in the header of its tensors; and codes. */
+  private void written(SaeConfig config, SaeWeights weights) throws IOException {
+    SaeConfig known = config.with(SaeMetadata.of(Map.of("model_name", "gpt2", "l0", 2L)));
+    SaeWeights tied = SaeWeights.allocateTied(device, 4, 9);
+    tied.wDec().copyFrom(weights.wEnc());
+    try (SparseAutoencoder sae = new SparseAutoencoder(device, known, tied)) {
+      for (Layout layout : List.of(Layout.SPARSIFY, Layout.SENTENCE_TRANSFORMERS)) {
+        String kind = "written-" + layout;
+        SaeWriter.write(folder(kind), sae, WriteOptions.DEFAULT.with(layout));
+        readers.put(kind, this::encode);
+      }
+    }
+    new SafetensorsWriter()
+        .metadata("d_sae", "9")
+        .ints("indices", new int[] {1, 4, 0, 8, 2, 3}, 3, 2)
+        .floats("values", new float[] {1, 2, 3, 4, 5, 6}, 3, 2)
+        .write(folder("codes-k").resolve("codes.safetensors"));
+    new SafetensorsWriter()
+        .longs("indptr", new long[] {0, 2, 2, 5}, 4)
+        .ints("indices", new int[] {1, 4, 0, 3, 8}, 5)
+        .floats("values", new float[] {1, 2, 3, 4, 5}, 5)
+        .write(folder("codes-open").resolve("codes-00001-of-00001.safetensors"));
+    Files.writeString(
+        folder("codes-lines").resolve("codes.jsonl"),
+        "{\"row\": 4, \"features\": {\"1\": 0.42, \"8\": 1.0E-5}}\n"
+            + "{\"row\": 5, \"features\": {}}\n{\"row\": 6, \"features\": {\"0\": -3}}\n");
+    for (String kind : List.of("codes-k", "codes-open", "codes-lines")) {
+      readers.put(kind, CheckpointFuzzTest::readCodes);
+    }
+  }
+
+  private static void readCodes(Path folder) throws IOException {
+    try (CodeSource codes = CodeSource.open(folder);
+        OffHeap memory = new OffHeap()) {
+      codes.expectLatents(9);
+      // From the second row on first, as a shard does.
+      int rows = (int) Math.min(codes.rows(), 100);
+      SparseCodes target = memory.codes(Math.max(1, rows), 1);
+      if (rows > 1) {
+        codes.read(1, rows - 1, target.firstRows(rows - 1));
+      }
+      codes.read(0, rows, target.firstRows(rows));
+      target.firstRows(rows).expectIndices(9);
+    }
   }
 
   /** One checkpoint of every published layout; names of folders are those of the golden ones. */
@@ -141,7 +194,7 @@ class CheckpointFuzzTest {
           Files.copy(file, to);
         }
       }
-      boolean open = kind.equals("qwen-scope"); // its k stands in the folder's name alone
+      boolean open = kind.equals("qwen-scope"); // its k is only in the folder's name
       ReadOptions options =
           new ReadOptions(open ? OptionalInt.of(4) : OptionalInt.empty(), Optional.empty());
       String inner = open ? "SAE-Res-Some-Base-W96-L0_4" : "";
@@ -203,7 +256,7 @@ class CheckpointFuzzTest {
     try (SparseAutoencoder sae = SaeCheckpoint.read(folder, device, options).sae()) {
       sae.reconstruct(new float[sae.config().dIn()]);
     } catch (ArithmeticException e) {
-      // Weights of any size are weights; what they make of a row may overflow, and says so.
+      // Weights of any size are valid; encoding a row may overflow, with an error.
       assertTrue(e.getMessage().startsWith("pre-activation of row 0"), e.getMessage());
     }
   }

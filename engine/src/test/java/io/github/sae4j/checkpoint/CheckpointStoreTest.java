@@ -59,7 +59,7 @@ class CheckpointStoreTest {
     assertContains(search.skipped().get(0), "part1: damaged");
     assertContains(search.skipped().get(1), "expected 1000 bytes by manifest.json, got 10");
     assertContains(search.skipped().get(2), "manifest.json: no such file");
-    assertContains(search.skipped().get(3), "part0: listed in manifest.json and missing");
+    assertContains(search.skipped().get(3), "part0: listed in manifest.json but missing");
   }
 
   @Test
@@ -84,7 +84,7 @@ class CheckpointStoreTest {
       Files.delete(checkpoint(3).resolve("part0"));
       store.keepNewest(1);
       assertEquals(List.of(checkpoint(2), checkpoint(4)), CheckpointStore.list(run));
-      // With none that is good, nothing is removed: something may be saved from them.
+      // If none is valid, nothing is removed: parts of them may be recoverable.
       Files.delete(checkpoint(2).resolve("part0"));
       store.keepNewest(1);
       assertEquals(2, CheckpointStore.list(run).size());
@@ -155,7 +155,7 @@ class CheckpointStoreTest {
     }
   }
 
-  /** Names like ours and not ours: another suffix, another folder's. */
+  /** Names similar to ours: with another suffix, or of another folder. */
   @Test
   void whatOthersPutIntoARunIsLetBe() throws IOException {
     try (CheckpointStore store = CheckpointStore.open(run)) {
@@ -195,7 +195,7 @@ class CheckpointStoreTest {
     Files.createDirectories(file.getParent());
     Files.writeString(file, "{\"training\": \"precious\"}");
     String message = assertThrows(IOException.class, () -> CheckpointStore.open(run)).getMessage();
-    assertContains(message, run + " is not empty and no run's folder, it holds '");
+    assertContains(message, run + " is neither empty nor the folder of a run; it holds '");
     assertEquals("{\"training\": \"precious\"}", Files.readString(file));
     try (Stream<Path> entries = Files.list(run)) {
       assertEquals(1, entries.count());

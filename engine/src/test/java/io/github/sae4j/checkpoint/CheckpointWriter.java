@@ -54,7 +54,7 @@ final class CheckpointWriter {
     }
   }
 
-  /** The same by the engine's own way of writing. */
+  /** The same, written by the engine. */
   static void fillUninterrupted(Path folder, long samples, int bytes) throws IOException {
     for (int file = 0; file < FILES; file++) {
       try (DiskFile out =

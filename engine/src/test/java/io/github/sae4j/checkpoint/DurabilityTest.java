@@ -7,6 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -25,8 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What has reached the disk, and in what order: a kill cannot show it, since the system keeps what
- * a dead process wrote. Watched on a file system that writes down all that is done to it.
+ * What is synced to disk, and in which order. A kill cannot show this, since the system keeps what
+ * a dead process wrote, so a file system records all operations.
  */
 class DurabilityTest {
   private static final int BYTES = 1000;
@@ -113,6 +116,19 @@ class DurabilityTest {
         events());
   }
 
+  /** Files that lie in no checkpoint are durable by themselves. */
+  @Test
+  void aTensorFileIsForcedByItsWriter() throws IOException {
+    Files.createDirectories(run);
+    events();
+    try (OffHeap memory = new OffHeap()) {
+      Matrix matrix = memory.matrix(2, 3);
+      new SafetensorsWriter().matrix("w", matrix).write(run.resolve("w.safetensors"));
+    }
+    List<String> events = events();
+    assertEquals("force run/w.safetensors", events.getLast(), events::toString);
+  }
+
   @Test
   void theOldFolderIsPutBackWhereTheNewOneCannotTakeItsPlace() throws IOException {
     try (CheckpointStore store = CheckpointStore.open(run)) {
@@ -154,10 +170,10 @@ class DurabilityTest {
     try (CheckpointStore store = CheckpointStore.open(run)) {
       store.write(1, folder -> fill(folder, 1));
       disk.fail(event -> event.equals("force " + run.resolve("checkpoints")));
-      // The new folder has its name by now, and nobody knows whether a power cut would spare it.
+      // The new folder already has its name, but might not survive a power cut.
       CheckpointException e =
           assertThrows(CheckpointException.class, () -> store.write(2, folder -> fill(folder, 2)));
-      String intact = "; the one before it, " + run.resolve("checkpoints/1") + ", is intact";
+      String intact = "; the previous one, " + run.resolve("checkpoints/1") + ", is intact";
       assertTrue(e.getMessage().endsWith(intact), e.getMessage());
       disk.fail(event -> event.contains("part1"));
       e = assertThrows(CheckpointException.class, () -> store.write(3, folder -> fill(folder, 3)));

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What a checkpoint must survive, done to real processes and a real file system. */
+/** Faults that a checkpoint must survive, with real processes and a real file system. */
 class FaultTest {
   /** Large enough that most kills hit the writing itself. */
   private static final int BYTES = 400_000;
@@ -81,7 +81,7 @@ class FaultTest {
   }
 
   /**
-   * Nothing is half, nothing that was reported written is gone, and the run can go on.
+   * Nothing is half written, nothing that was reported written is missing, and the run can resume.
    *
    * @param last the last that was reported, with its final folder
    * @param before the newest that was found before
@@ -149,7 +149,10 @@ class FaultTest {
     assertIntact(canMount ? kept.resolve("run") : run, written, 0, 0);
   }
 
-  /** Nobody may write here, the superuser apart: then the folder's place is taken by a file. */
+  /**
+   * A folder without write permission; for the superuser, who may write anyway, a file in its
+   * place.
+   */
   @Test
   void aFolderThatMayNotBeWrittenIsSaid() throws Exception {
     Path run = temp.resolve("run");

@@ -17,7 +17,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A thread that was asked to stop still saves and loads, and still knows that it was asked. */
+/** An interrupted thread still saves and loads, and stays interrupted. */
 class InterruptTest {
   private static final int D = 5;
   private static final int N = 12;

@@ -38,9 +38,9 @@ import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
- * The default file system with every change written down: {@code write a}, {@code force a}, {@code
- * move a b}, {@code delete a}, {@code create a} for folders, in the order in which they happen and
- * with paths as they are. An event can be made to fail, before it happens or after.
+ * The default file system with every change recorded: {@code write a}, {@code force a}, {@code move
+ * a b}, {@code delete a}, {@code create a} for folders, in the order in which they happen and with
+ * paths as they are. An event can be made to fail, before it happens or after.
  */
 final class RecordingFileSystem extends FileSystem {
   private final FileSystem real = FileSystems.getDefault();
@@ -66,7 +66,7 @@ final class RecordingFileSystem extends FileSystem {
     failing = event;
   }
 
-  /** Told of every event before it happens. */
+  /** Called before every event. */
   void before(Consumer<String> action) {
     before = action;
   }

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
 /**
- * Holds the documents' tables of options to the table in the code. On a difference the right text
- * is written to {@code target/}, to be copied over.
+ * Compares the documents' tables of options with the table in the code. On a difference the correct
+ * text is written to {@code target/}, to be copied.
  */
 class OptionsDocumentTest {
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();

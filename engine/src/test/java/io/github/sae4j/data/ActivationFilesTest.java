@@ -178,8 +178,8 @@ class ActivationFilesTest {
   void whatMatchesNothingIsNamed() throws IOException {
     Files.writeString(at("notes.txt"), "");
     refused("no such file or folder", at("missing.npy"));
-    refused("holds no .safetensors, .npy or .npz file", folder);
-    refused("matches no .safetensors, .npy or .npz file", at("*.npy"));
+    refused("holds no .safetensors, .npy, .npz, .pt or .pth file", folder);
+    refused("matches no .safetensors, .npy, .npz, .pt or .pth file", at("*.npy"));
     refused("matches no", at("*.txt"));
     refused("no folder", at("nowhere/*.npy"));
     assertThrows(IllegalArgumentException.class, () -> open().close());

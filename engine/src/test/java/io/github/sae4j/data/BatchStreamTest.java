@@ -148,6 +148,30 @@ class BatchStreamTest {
     }
   }
 
+  /** The largest row that fits, and the next above it, as they are and times a factor. */
+  @Test
+  void aRowWhoseSquaresDoNotFitIsNotServed() throws IOException {
+    float edge = (float) Math.sqrt(Float.MAX_VALUE / 2.0);
+    for (float factor : new float[] {1f, 0.125f, 1024f}) {
+      Matrix matrix = memory.matrix(3, 2);
+      for (int column = 0; column < 2; column++) {
+        matrix.set(0, column, Math.nextDown(edge) / factor);
+        matrix.set(1, column, -Math.nextUp(Math.nextUp(edge)) / factor);
+        matrix.set(2, column, column == 0 ? 1e-30f : Float.MIN_VALUE);
+      }
+      RowRules rules = new RowRules(OnBadRows.SKIP, row -> false).withFactor(factor);
+      try (BatchStream stream =
+          new BatchStream(new MatrixSource(matrix, "rows"), 7, 3, 0, 3, rules)) {
+        Batch batch = stream.next();
+        assertEquals(2, batch.rows());
+        assertEquals(new RowOrigin("rows", 1), batch.bad().getFirst().origin());
+        assertTrue(batch.bad().getFirst().problem().contains("too large to train on"));
+      }
+    }
+    assertThrows(IllegalArgumentException.class, () -> RowRules.ALL.withFactor(0));
+    assertThrows(IllegalArgumentException.class, () -> RowRules.ALL.withFactor(Float.NaN));
+  }
+
   @Test
   void aRowThatIsNotFiniteIsFoundBeforeItIsServed() throws IOException {
     Matrix matrix = memory.matrix(23, 2);

@@ -44,7 +44,7 @@ class DataIdentityTest {
     assertEquals("F32", identity.types());
   }
 
-  /** Runs of earlier versions must know their data again. */
+  /** Runs of earlier versions must recognise their data. */
   @Test
   void hashesTheSameBytesForEver() throws IOException {
     try (OffHeap memory = new OffHeap()) {

@@ -75,10 +75,10 @@ class LinksAndGlobsTest {
   }
 
   @Test
-  void filesOfTorchAreNamed() throws IOException {
-    Files.write(folder.resolve("acts.pt"), new byte[10]);
+  void filesThatTorchMayHaveWrittenAreNamed() throws IOException {
+    Files.write(folder.resolve("acts.bin"), new byte[10]);
     var e = assertThrows(BadFileException.class, () -> names(folder));
-    assertTrue(e.getMessage().contains("'acts.pt'"), e.getMessage());
+    assertTrue(e.getMessage().contains("'acts.bin'"), e.getMessage());
     assertTrue(e.getMessage().contains("torch.save"), e.getMessage());
   }
 }

@@ -13,9 +13,9 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 
-/** What a program that embeds the library sees of it on its own stdout and stderr. */
+/** What the library prints to stdout and stderr of a program that embeds it. */
 class QuietTest {
-  /** A program that opens devices and says nothing. */
+  /** A program that opens devices and prints nothing. */
   static final class Embedding {
     public static void main(String[] args) {
       for (String name : new String[] {"auto", "cpu", "scalar", "auto"}) {

@@ -62,7 +62,7 @@ class EvaluatorTest {
     return map;
   }
 
-  /** The definitions once more, straight from the conveniences of the SAE and in double. */
+  /** The definitions again, in double, on the SAE's methods for arrays. */
   @Test
   void theMetricsAreThoseOfTheDefinitions() throws IOException {
     int rows = 300;

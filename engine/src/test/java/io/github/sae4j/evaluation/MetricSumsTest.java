@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Definitions held to numbers worked out by hand, those of SAELens's own tests among them. */
+/** Definitions against numbers computed by hand, including those of SAELens's own tests. */
 class MetricSumsTest {
   private final Device device = new ScalarDevice();
   private final OffHeap memory = device.openMemory();

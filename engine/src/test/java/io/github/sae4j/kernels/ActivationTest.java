@@ -369,7 +369,7 @@ class ActivationTest {
           }
           case BATCH -> {
             for (Entry entry : row) {
-              if (ranked.relu() != Relu.BEFORE || entry.stored() > 0) {
+              if (ranked.relu() != Relu.BEFORE || entry.rank() > 0) {
                 batch.add(entry);
               }
             }

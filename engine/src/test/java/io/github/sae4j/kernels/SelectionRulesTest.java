@@ -17,7 +17,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 
-/** Rule 10 of the numerics contract, case by case, for both kernels that select. */
+/** Numerics rule 10, case by case, for both kernels that select. */
 @Tag("kernel")
 class SelectionRulesTest {
   private static final long SEED = Long.getLong("selection.seed", 310L);

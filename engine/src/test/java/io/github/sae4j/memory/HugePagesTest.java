@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** Which blocks lie in huge pages, by what the system says of processes of their own. */
+/** Which blocks are in huge pages, as the system reports for separate processes. */
 class HugePagesTest {
   private static final Path ENABLED = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
   private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
@@ -42,7 +42,7 @@ class HugePagesTest {
     expectNone("switched off by sae4j.hugePages", NATIVE_ACCESS, "-Dsae4j.hugePages=false");
   }
 
-  /** The output holds the child's stderr too: nothing warns whoever did not ask. */
+  /** The output includes the child's stderr: no warnings without a request. */
   @Test
   void withoutNativeAccessNothingIsCalledAndNothingWarns() throws Exception {
     assumeTrue(Files.isReadable(ENABLED), () -> "skipped: this system has no " + ENABLED);
@@ -70,7 +70,7 @@ class HugePagesTest {
     return lines;
   }
 
-  /** Allocates and says where that lies. */
+  /** Allocates and reports in which pages. */
   static final class Child {
     private Child() {}
 

@@ -34,7 +34,7 @@ class ObjectiveTest {
     refused("a reconstruction as its first term", List.of(AUX));
     refused("a reconstruction as its first term", List.of());
     refused("at most one term of a kind", List.of(FVU, AUX, AUX));
-    refused("Multi-TopK before AuxK", List.of(FVU, AUX, MultiTopK.SPARSIFY));
+    refused("AuxK as its last term", List.of(FVU, AUX, MultiTopK.SPARSIFY));
   }
 
   private static void refused(String why, List<Term> terms) {

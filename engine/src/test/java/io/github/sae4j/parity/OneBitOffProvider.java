@@ -7,7 +7,7 @@ import io.github.sae4j.device.DeviceProvider;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import java.util.List;
 
-/** A device that promises exactness and is wrong in one bit once; for tests of {@code parity}. */
+/** A device that claims exactness and is wrong in one bit once; for tests of {@code parity}. */
 public final class OneBitOffProvider implements DeviceProvider {
   @Override
   public String kind() {

@@ -113,9 +113,16 @@ class ParityCheckTest {
       expected.add("step:" + variant + " factor");
       expected.add("composed step:" + variant + " factor");
     }
-    for (String activation : List.of("batchtopk", "abstopk", "groupmax", "relu", "jumprelu")) {
+    for (String activation :
+        List.of("batchtopk fraction", "abstopk", "groupmax", "relu", "jumprelu")) {
       expected.add("step:saelens " + activation);
     }
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      expected.add("step:" + recipe + " batchtopk");
+      expected.add("step:" + recipe + " matryoshka");
+    }
+    expected.add("step:saelens batchtopk plain");
+    expected.add("step:saelens matryoshka levels");
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " rescaled");
       expected.add("step:" + recipe + " rescaled clip");

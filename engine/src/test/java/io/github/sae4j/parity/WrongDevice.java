@@ -15,7 +15,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Random;
 
-/** Devices that are right but for one thing. */
+/** Devices that are correct except for one thing. */
 final class WrongDevice {
   /** Which argument each kernel writes; −1 for the encoder that it returns. */
   static final Map<String, Integer> KERNELS = new HashMap<>();
@@ -164,7 +164,7 @@ final class WrongDevice {
         });
   }
 
-  /** Reports every number of the first step next to what it is. */
+  /** Reports every number of the first step off by one ULP or count. */
   static Device inReport(Device right) {
     return with(
         right,
@@ -248,7 +248,7 @@ final class WrongDevice {
         });
   }
 
-  /** The same device with another promise. */
+  /** The same device with another guarantee. */
   static Device promising(Device device, Guarantee promise) {
     return with(device, (method, args, answer) -> method.equals("guarantee") ? promise : answer);
   }

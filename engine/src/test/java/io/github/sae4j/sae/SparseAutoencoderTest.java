@@ -189,6 +189,12 @@ class SparseAutoencoderTest {
         assertArrayEquals(expected, reconstructed[b]);
         assertArrayEquals(expected, sae.reconstruct(rows[b]));
         assertArrayEquals(expected, sae.decode(one, rows[b]));
+        float[] beside = new float[config.dOut()];
+        sae.decode(count, indices, values, rows[b], beside);
+        assertArrayEquals(expected, beside);
+        output.fill((byte) 0);
+        sae.decode(count, latents, activations, row, output);
+        assertArrayEquals(expected, output.toArray(Matrix.FLOAT));
         sae.reconstruct(row, output);
         assertArrayEquals(expected, output.toArray(Matrix.FLOAT));
         if (!skip) {
@@ -196,6 +202,9 @@ class SparseAutoencoderTest {
           float[] alone = new float[config.dOut()];
           sae.decode(count, indices, values, alone);
           assertArrayEquals(expected, alone);
+          output.fill((byte) 0);
+          sae.decode(count, latents, activations, output);
+          assertArrayEquals(expected, output.toArray(Matrix.FLOAT));
         }
       }
       if (!skip) {
@@ -204,6 +213,8 @@ class SparseAutoencoderTest {
       } else {
         assertThrows(UnsupportedOperationException.class, () -> sae.decode(codes, out));
         assertThrows(UnsupportedOperationException.class, () -> sae.decode(arrays[0]));
+        assertThrows(
+            UnsupportedOperationException.class, () -> sae.decode(0, latents, activations, output));
       }
     }
   }
@@ -238,6 +249,8 @@ class SparseAutoencoderTest {
           float[] row = new float[D];
           weights.wDec().read(i, 1, row, 0);
           assertArrayEquals(row, sae.decoderDirection(i));
+          sae.encoderDirection(i, row);
+          assertArrayEquals(row, sae.encoderDirection(i));
         }
         float[] some = new float[5 * D];
         weights.readEncoder(3, 5, some, 0);
@@ -300,6 +313,13 @@ class SparseAutoencoderTest {
       expectMessage("indices", () -> sae.encode(new float[D], new int[K - 1], new float[K]));
       expectMessage("values", () -> sae.encode(new float[D], new int[K], new float[K - 1]));
       expectMessage("latent", () -> sae.decoderDirection(N));
+      expectMessage("out", () -> sae.encoderDirection(1, new float[D + 1]));
+      MemorySegment ints = MemorySegment.ofArray(new int[] {4, 4});
+      MemorySegment floats = MemorySegment.ofArray(new float[D]);
+      expectMessage("indices", () -> sae.decode(2, ints, floats, floats));
+      expectMessage("indices", () -> sae.decode(3, ints, floats, floats));
+      expectMessage("indices", () -> sae.decode(-1, ints, floats, floats));
+      expectMessage("out", () -> sae.decode(1, ints, floats, ints));
       expectMessage(
           "indices", () -> sae.decode(new SparseCode(new int[] {3, 3}, new float[] {1, 1})));
       expectMessage("indices", () -> sae.decode(new SparseCode(new int[] {N}, new float[] {1})));
@@ -389,7 +409,7 @@ class SparseAutoencoderTest {
     }
   }
 
-  /** The sizes at which serving takes different ways. */
+  /** The sizes at which serving takes different paths. */
   @ParameterizedTest
   @CsvSource({
     "scalar, 1",

@@ -13,6 +13,7 @@ import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -27,7 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The oracle's loss and gradients against {@link ReferenceLoss} and its central differences, for
- * every combination of the parts of a step, those that no recipe has included.
+ * every combination of the parts of a step, including those that no recipe has.
  */
 class GradientCheckTest {
   private static final long SEED = Long.getLong("gradient.seed", 1966L);
@@ -103,6 +104,41 @@ class GradientCheckTest {
           for (boolean bDec : BOTH) {
             Switches switches = new Switches(Ranked.Relu.AFTER, false, bDec, false, ROWS);
             check(spec(loss, aux, InputNormalization.NONE, switches).withActivation(activation));
+          }
+        }
+      }
+    }
+  }
+
+  /** Latents below several widths are trained by all of them; the dead lie on both sides of one. */
+  @Test
+  void nestedPrefixes() {
+    AuxK aux = new AuxK(0.75, 3, true, true, false, AuxK.BDec.EXCLUDED, AuxK.Normalizer.ROWS);
+    for (Activation activation :
+        List.of(
+            Ranked.topK(3, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 2.7, Ranked.Order.VALUE, Ranked.Relu.BEFORE))) {
+      for (List<Integer> widths : List.of(List.of(5), List.of(2, 5, 11))) {
+        for (boolean perLevel : BOTH) {
+          for (AuxK with : new AuxK[] {NO_AUX, aux}) {
+            for (boolean bDec : BOTH) {
+              StepSpec plain =
+                  spec(
+                      Reconstruction.Measure.SQUARED_ERROR,
+                      with,
+                      InputNormalization.NONE,
+                      new Switches(Ranked.Relu.BEFORE, false, bDec, false, ROWS));
+              List<Term> terms = new ArrayList<>(plain.objective().terms());
+              terms.add(1, new Matryoshka(widths, 0.4, perLevel));
+              check(
+                  new StepSpec(
+                      plain.shape(),
+                      plain.forward().withActivation(activation),
+                      new Objective(terms),
+                      plain.optimizer(),
+                      plain.deadLatents(),
+                      plain.decoderNorm()));
+            }
           }
         }
       }
@@ -207,6 +243,10 @@ class GradientCheckTest {
         assertEquals(1, report.mainLoss() / reference.main(weights), TOLERANCE, what);
         if (spec.objective().find(AuxK.class).isPresent()) {
           assertEquals(1, report.loss(AuxK.class) / reference.aux(weights), TOLERANCE, what);
+        }
+        if (spec.objective().find(Matryoshka.class).isPresent()) {
+          assertEquals(
+              1, report.loss(Matryoshka.class) / reference.nested(weights), TOLERANCE, what);
         }
         if (spec.objective().find(MultiTopK.class).isPresent()) {
           assertEquals(1, report.loss(MultiTopK.class) / reference.multi(weights), TOLERANCE, what);

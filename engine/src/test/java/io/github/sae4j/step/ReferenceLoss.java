@@ -4,9 +4,11 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Optional;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
@@ -23,6 +25,14 @@ final class ReferenceLoss {
     static Weights of(TrainingState state) {
       return new Weights(
           rows(state.wEnc()), rows(state.wDec()), rows(state.bEnc())[0], rows(state.bDec())[0]);
+    }
+
+    Weights copy() {
+      return new Weights(
+          Arrays.stream(wEnc).map(double[]::clone).toArray(double[][]::new),
+          Arrays.stream(wDec).map(double[]::clone).toArray(double[][]::new),
+          bEnc.clone(),
+          bDec.clone());
     }
   }
 
@@ -41,6 +51,11 @@ final class ReferenceLoss {
   private final int deadCount;
   private final double[][] residual;
   private final double[] bDecAtBase;
+
+  /** The weights that the loss is differentiated at. */
+  private final Weights base;
+
+  private final boolean[] isDead;
 
   ReferenceLoss(StepSpec spec, Matrix batch, Weights base, boolean[] dead) {
     this.spec = spec;
@@ -61,6 +76,8 @@ final class ReferenceLoss {
     this.deadCount = (int) IntStream.range(0, n).filter(i -> dead[i]).count();
     this.residual = new double[rows][];
     this.bDecAtBase = base.bDec().clone();
+    this.base = base.copy();
+    this.isDead = dead;
     double[][] ranked = new double[rows][];
     for (int b = 0; b < rows; b++) {
       double[] pre = preActivations(base, b);
@@ -164,7 +181,39 @@ final class ReferenceLoss {
     return overMicroBatches((from, to) -> squares(w, from, to, multi) / spread(x, from, to));
   }
 
+  /** The sum over widths of the squared errors of the reconstruction from the first latents. */
+  double nested(Weights w) {
+    return overMicroBatches(
+        (from, to) -> {
+          double sum = 0;
+          for (int width : spec.objective().find(Matryoshka.class).orElseThrow().widths()) {
+            sum += squares(w, from, to, below(width)) / (to - from);
+          }
+          return sum;
+        });
+  }
+
+  private boolean[][] below(int width) {
+    boolean[][] some = new boolean[rows][];
+    for (int b = 0; b < rows; b++) {
+      some[b] = main[b].clone();
+      Arrays.fill(some[b], width, some[b].length, false);
+    }
+    return some;
+  }
+
   double aux(Weights w) {
+    Matryoshka nested = spec.objective().find(Matryoshka.class).orElse(null);
+    if (nested != null && nested.auxPerLevel()) {
+      double sum = 0;
+      int from = 0;
+      for (int i = 0; i <= nested.widths().size(); i++) {
+        int to = i == nested.widths().size() ? spec.shape().dSae() : nested.widths().get(i);
+        sum += levelAux(w, from, to);
+        from = to;
+      }
+      return sum;
+    }
     double scale = aux.scaledByDead() ? Math.min((double) deadCount / aux.kAux(), 1) : 1;
     return overMicroBatches(
         (from, to) -> {
@@ -195,10 +244,44 @@ final class ReferenceLoss {
         });
   }
 
+  /**
+   * AuxK of the dead latents in [first, end), whose target is what the latents below {@code end}
+   * leave over; of ROWS and a detached residual.
+   */
+  private double levelAux(Weights w, int first, int end) {
+    int[] level = IntStream.range(first, end).filter(i -> isDead[i]).toArray();
+    if (level.length == 0) {
+      return 0;
+    }
+    double scale = aux.scaledByDead() ? Math.min((double) level.length / aux.kAux(), 1) : 1;
+    boolean[][] lower = below(end);
+    double sum = 0;
+    for (int b = 0; b < rows; b++) {
+      double[] ranks = preActivations(base, b);
+      boolean[] chosen = top(ranks.length, Arrays.stream(level), aux.kAux(), i -> ranks[i]);
+      double[] pre = preActivations(w, b);
+      double[] estimate = new double[spec.shape().dIn()];
+      for (int i = first; i < end; i++) {
+        if (chosen[i]) {
+          addTo(estimate, pre[i], w.wDec()[i]);
+        }
+      }
+      double[] out = output(base, b, lower[b]);
+      for (int j = 0; j < out.length; j++) {
+        sum += square(estimate[j] - (x[b][j] - out[j]));
+      }
+    }
+    return scale * sum / rows;
+  }
+
   double total(Weights w) {
     double total = main(w);
     if (aux != null) {
       total += aux.weight() * aux(w);
+    }
+    Optional<Matryoshka> nested = spec.objective().find(Matryoshka.class);
+    if (nested.isPresent()) {
+      total += nested.get().weight() * nested(w);
     }
     return spec.objective().find(MultiTopK.class).isPresent() ? total + multi(w) / 8 : total;
   }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
-import io.github.sae4j.checkpoint.Manifest;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
@@ -19,6 +18,7 @@ import io.github.sae4j.data.RowOrder;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -268,6 +268,32 @@ class BadRowsTest {
     assertEquals(List.of(5L, 10L), fromSteps("mask"));
   }
 
+  /** Killed before its first checkpoint, a run has its record alone to say what it did. */
+  @Test
+  void aRunWithoutACheckpointRemembersItsRuleToo() throws IOException {
+    TrainingConfig config = config(Recipe.SAELENS);
+    spoil(BAD);
+    start(run("whole", config, OnBadRows.SKIP));
+    run("skip", config, OnBadRows.SKIP).start(Optional.empty(), () -> true);
+    assertEquals("skip", new RunFolder(folder.resolve("skip")).readConfig().get("on_bad_rows"));
+    Path checkpoint = newest("skip");
+    try (var files = Files.list(checkpoint)) {
+      for (Path file : files.toList()) {
+        Files.delete(file);
+      }
+    }
+    Files.delete(checkpoint);
+    Exception e =
+        assertThrows(
+            ConfigException.class,
+            () ->
+                run("skip", config, OnBadRows.ERROR)
+                    .resume(Optional.empty(), Optional.empty(), NEVER));
+    assertTrue(e.getMessage().contains("on_bad_rows: was skip so far"), e.getMessage());
+    resume(run("skip", config, OnBadRows.SKIP));
+    assertArrayEquals(weights("whole"), weights("skip"));
+  }
+
   /**
    * Rows come one by one, so that a bad one's batch is empty. The reference is the run over the
    * same rows in the same order without the bad ones: the state must not have moved, nor Adam's
@@ -311,13 +337,49 @@ class BadRowsTest {
   }
 
   @Test
-  void aRunOfNothingButBadRowsTrainsNothing() throws IOException {
+  void aRunOfNothingButBadRowsIsRefusedAfterOneEpoch() throws IOException {
     TrainingConfig config =
         config(Recipe.SAELENS).with("eval_fraction", 0).with("b_dec_init_method", "mean");
     rows.fill(Float.NaN);
-    start(run("empty", config, OnBadRows.SKIP));
-    Manifest.verify(folder.resolve("empty/final"));
-    assertTrue(warnings.getLast().contains("960 that are not finite"), warnings::toString);
+    for (int steps : new int[] {3, 300}) {
+      String name = "empty" + steps;
+      Exception e =
+          assertThrows(
+              BadFileException.class,
+              () -> start(run(name, config.with("steps", steps), OnBadRows.SKIP)));
+      int looked = steps == 3 ? 3 * 32 : 16 * 32; // the first multiple of the batch beyond 500
+      assertTrue(
+          e.getMessage()
+              .endsWith(
+                  "no row is left to train on: "
+                      + looked
+                      + " are not finite or too large, 0 are masked"),
+          e.getMessage());
+      assertFalse(Files.exists(folder.resolve(name).resolve("final")));
+    }
+  }
+
+  /** Their products with gradients would be infinite, which used to end a run as a divergence. */
+  @ParameterizedTest
+  @EnumSource
+  void rowsTooLargeToTrainOnAreBadRows(Recipe recipe) throws IOException {
+    TrainingConfig config = config(recipe);
+    start(run("masked", config, OnBadRows.ERROR, mask(77, 411)));
+    rows.set(77, 5, 1e20f);
+    for (int j = 0; j < D_IN; j++) {
+      rows.set(411, j, -1e19f);
+    }
+    warnings.clear();
+    start(run("skipped", config, OnBadRows.SKIP));
+    assertArrayEquals(weights("masked"), weights("skipped"));
+    String named = "left out: rows row 77 holds 1.0000000200408773E20 at column 5, too large";
+    assertTrue(warnings.stream().anyMatch(line -> line.startsWith(named)), warnings::toString);
+    Exception e =
+        assertThrows(
+            BadRowException.class,
+            () -> run("error", config, OnBadRows.ERROR).start(Optional.empty(), NEVER));
+    assertTrue(e.getMessage().contains("too large to train on"), e.getMessage());
+    assertTrue(TrainerState.read(newest("error")).step() > 0, "a checkpoint was written");
   }
 
   @Test

@@ -8,7 +8,9 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /** One golden file: what a peer computed in a few training steps. */
@@ -107,8 +110,9 @@ final class GoldenCase implements AutoCloseable {
    *
    * @param step the step
    * @param report what we computed
+   * @param state what the step left
    */
-  double lossError(int step, StepReport report) throws IOException {
+  double lossError(int step, StepReport report, TrainingState state) throws IOException {
     List<?> all = (List<?>) metadata.get("losses");
     if (all.size() != steps()) {
       throw new IllegalArgumentException(
@@ -124,6 +128,7 @@ final class GoldenCase implements AutoCloseable {
       double ours =
           switch ((String) entry.getKey()) {
             case "mse", "mse_loss", "fvu" -> report.mainLoss();
+            case "l2_loss" -> report.mainLoss() + innerWeight() * report.loss(Matryoshka.class);
             case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
@@ -131,9 +136,16 @@ final class GoldenCase implements AutoCloseable {
                 settings.config().optimizer().clipGradNorm().isEmpty()
                     ? theirs
                     : report.gradientNorm();
-            case "n_dead", "l0" -> theirs; // held by the dead mask and the codes themselves
+            case "n_dead", "l0", "k" -> theirs; // held by the dead mask and the codes themselves
+            // We report the sum over all widths.
+            case String inner when inner.startsWith("inner_mse_loss_") -> {
+              theirs = inner(losses);
+              yield report.loss(Matryoshka.class);
+            }
+            case "min_l2_loss", "max_l2_loss" -> theirs; // of the sum that l2_loss is
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
-            case "aux", "auxk", "auxiliary_reconstruction_loss" ->
+            case "topk_threshold", "threshold" -> state.statistics().get(RunningThreshold.NAME);
+            case "aux", "auxk", "auxk_loss", "auxiliary_reconstruction_loss" ->
                 coefficient == 0
                     ? theirs
                     : nearer(
@@ -143,6 +155,23 @@ final class GoldenCase implements AutoCloseable {
       worst = Math.max(worst, relative(ours, theirs));
     }
     return worst;
+  }
+
+  private double innerWeight() throws IOException {
+    return settings
+        .config()
+        .stepSpec(dIn(), OptionalDouble.empty())
+        .objective()
+        .find(Matryoshka.class)
+        .map(Matryoshka::weight)
+        .orElse(0.0);
+  }
+
+  private static double inner(Map<?, ?> losses) {
+    return losses.entrySet().stream()
+        .filter(entry -> ((String) entry.getKey()).startsWith("inner_mse_loss_"))
+        .mapToDouble(entry -> ((Number) entry.getValue()).doubleValue())
+        .sum();
   }
 
   private static double nearer(double target, double a, double b) {

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 
 /**
  * The settings of a golden case as a training configuration. Every key of the metadata is mapped; a
- * value that is not understood is an error, since ignoring it would hold us against the wrong
+ * value that is not understood is an error, since ignoring it would compare us with the wrong
  * formula.
  *
  * @param config the configuration
@@ -31,7 +31,7 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
   private static final Pattern AT_MOST_DEAD = Pattern.compile("min\\((.+),\\s*n_dead\\)");
   private static final Pattern DEAD =
       Pattern.compile(
-          "(steps|tokens) since (selected|an activation > 1e-3|an activation > 0)"
+          "(steps|tokens) since (selected|fired|an activation > 1e-3|an activation > 0)"
               + " (>=|>|exceeds?) (window|dead_tokens), counters updated (before|after) the mask");
 
   /**
@@ -63,7 +63,44 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
       List<String> unknown) {
     switch (key) {
       case "peer" -> options.put("recipe", choose(key, value, RECIPES));
-      case "d_sae", "k", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
+      case "k" -> options.put(key, Math.round(number(key, value)));
+      case "topk" -> {
+        expect(
+            key,
+            value.toString().replace("int(k * batch) largest", "k*batch largest"),
+            "over the whole batch: k*batch largest of relu(pre)",
+            "over the whole batch: k*batch largest of relu(pre); zeros may be among them");
+        options.putIfAbsent("architecture", "batchtopk");
+      }
+      case "matryoshka" -> {
+        expect(
+            key,
+            value,
+            "loss = mse + aux + sum over inner widths of the mse of the first `width` latents"
+                + " (+ b_dec); the last width adds none",
+            "loss = mean over groups of (weight_g * mse of the first g groups) + auxk: the weights"
+                + " (1/G) AND the mean (1/G) apply");
+        options.put("architecture", "matryoshka");
+      }
+      case "group_sizes" -> options.put("matryoshka_widths", sums((List<?>) value));
+      case "group_weights" -> {
+        int groups = ((List<?>) value).size();
+        for (Object weight : (List<?>) value) {
+          expect(key, number(key, weight) * groups, "1.0");
+        }
+      }
+      case "threshold_update" ->
+          expect(
+              key,
+              value,
+              "after the forward pass, in float64: t = (1 - lr) * t + lr * min(positive acts); t"
+                  + " starts at 0; unchanged when nothing is positive",
+              "from step > threshold_start_step, in float32, before the loss: first value"
+                  + " min(positive acts), then t = beta*t + (1-beta)*min");
+      case "threshold_beta" -> options.put("topk_threshold_lr", 1 - number(key, value));
+      case "threshold_start_step" -> options.put(key, value);
+      case "first_step" -> expect(key, value, "0");
+      case "d_sae", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
           options.put(key, value);
       case "apply_b_dec_to_input", "relu_before_topk", "detach_residual", "clip_grad_norm" ->
           options.put(key, value);
@@ -111,12 +148,13 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "total variance of the batch", "total_variance",
                       "variance of the residual around its batch mean", "residual_variance",
                       "mean square of the residual around its batch mean", "residual_variance")));
-      // What SAELens from 6.36.2 on does is for the recipe to know.
+      // The recipe knows what SAELens does from 6.36.2 on.
       case "aux" ->
           expect(
               key,
               value,
-              "pre-activations without relu, no b_dec in the reconstruction, residual detached");
+              "pre-activations without relu, no b_dec in the reconstruction, residual detached",
+              "relu(pre), no bias, normalised by the residual's variance around its batch mean");
       case "mse" -> expect(key, value, "sum over d_in, mean over the batch");
       case "config" ->
           ((Map<?, ?>) value)
@@ -140,7 +178,9 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "mse_scale * mean(e^2) + alpha * auxk", "scaled_mse")));
       case "published_backward", "dead", "window", "dead_tokens", "since_fired_unit" -> {}
       case "seed", "version", "losses", "lr", "d_in", "steps" -> {}
-      case "case", "smallest_selection_margin", "export_cfg" -> {}
+      case "case", "smallest_selection_margin", "export_cfg", "final_topk_threshold_f64" -> {}
+      // What init.b_dec is; the case starts from it.
+      case "b_dec" -> {}
       default -> unknown.add(key + " = " + value);
     }
   }
@@ -153,13 +193,30 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
           options.put(key, value);
       case "d_in", "d_sae", "k", "apply_b_dec_to_input", "decoder_init_norm" -> {}
       case "dtype", "device", "reshape_activations", "use_sparse_activations" -> {}
-      case "architecture" -> expect(key, value, "topk");
+      case "topk_threshold_lr" -> options.put(key, value);
+      case "matryoshka_widths" -> options.put(key, value);
+      case "use_matryoshka_aux_loss" -> options.put(key, value);
+      case "architecture" ->
+          options.put(key, value.equals("matryoshka_batchtopk") ? "matryoshka" : value);
       default -> unknown.add("config." + key + " = " + value);
     }
   }
 
-  private static void expect(String key, Object value, String expected) {
-    choose(key, value, Map.of(expected, ""));
+  private static void expect(String key, Object value, String... expected) {
+    if (!List.of(expected).contains(String.valueOf(value))) {
+      throw new IllegalArgumentException(
+          key + ": expected one of " + List.of(expected) + ", got " + value);
+    }
+  }
+
+  /** Widths of prefixes of groups. */
+  private static List<Long> sums(List<?> sizes) {
+    List<Long> widths = new ArrayList<>();
+    long width = 0;
+    for (Object size : sizes) {
+      widths.add(width += (Long) size);
+    }
+    return widths;
   }
 
   /** When a latent is dead. */
@@ -178,6 +235,7 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
               words.group(2),
               Map.of(
                   "selected", "selected",
+                  "fired", "positive",
                   "an activation > 1e-3", "above_threshold",
                   "an activation > 0", "positive")));
       options.put("dead_inclusive", words.group(3).equals(">="));

@@ -9,6 +9,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.internal.composed.Observation;
+import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -32,7 +33,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Holds the training step against steps that the peers computed: the files of the resource folder
+ * Compares the training step with steps that the peers computed: the files of the resource folder
  * {@code golden} and, if the system property {@code golden.dir} is set, those of that folder. The
  * composed step runs on every device, which shows codes and gradients; a device that compiles its
  * own step runs that too. Prints one line a file with the largest errors over all devices.
@@ -92,7 +93,7 @@ class GoldenTrainingTest {
     }
   }
 
-  /** The largest errors of a case, and what was too far off. */
+  /** The largest errors of a case, and those out of bounds. */
   private static final class Errors {
     private final GoldenSettings settings;
     private final List<String> failures = new ArrayList<>();
@@ -193,7 +194,7 @@ class GoldenTrainingTest {
       for (step = 0; step < golden.steps(); step++) {
         Matrix x = golden.batch(step, memory);
         StepReport report = training.run(x, golden.settings().lr(), step + 1, false);
-        compare(kind + "losses", golden.lossError(step, report));
+        compare(kind + "losses", golden.lossError(step, report, state));
       }
       training.synchronize();
       for (TrainingState.Named named : state.tensors()) {
@@ -204,6 +205,9 @@ class GoldenTrainingTest {
           errors.update(where(kind + "update of " + named.name()), distance(ours, theirs));
         }
       }
+      if (golden.has("export.acts")) {
+        compareExport(state, memory, kind);
+      }
       float[] sinceFired = golden.floats("final.since_fired");
       for (int i = 0; i < arbitrary.length; i++) {
         if (!arbitrary[i] && state.sinceFired()[i] != (long) sinceFired[i]) {
@@ -212,6 +216,26 @@ class GoldenTrainingTest {
                   + (": " + state.sinceFired()[i] + ", expected " + sinceFired[i]));
         }
       }
+    }
+
+    /** The SAE that serves single rows, on the last batch. */
+    private void compareExport(TrainingState state, OffHeap memory, String kind)
+        throws IOException {
+      Matrix norms = null;
+      if (spec.forward().rescaleByDecoderNorm()) {
+        norms = memory.vector(spec.shape().dSae());
+        device.rowNorms(state.wDec(), norms);
+      }
+      Matrix x = golden.batch(golden.steps() - 1, memory);
+      SparseCodes codes = memory.codes(x.rows(), 1);
+      device.encode(
+          new EncoderWeights(state.wEnc(), state.bEnc(), state.bDec(), norms),
+          x,
+          golden.settings().config().inferenceActivation(state.statistics()),
+          codes);
+      errors.update(
+          where(kind + "exported codes"),
+          distance(dense(codes, norms), golden.floats("export.acts")));
     }
 
     private void compare(Observation seen, TrainingState state) throws IOException {

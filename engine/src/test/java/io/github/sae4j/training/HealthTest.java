@@ -26,7 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What long runs rest on: numbers that are watched, and a resumption that costs nothing. */
+/** Prerequisites of long runs: numbers are checked, and resuming is cheap. */
 class HealthTest {
   private static final int D_IN = 10;
   private static final int ROWS = 400;

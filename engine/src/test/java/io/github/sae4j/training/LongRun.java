@@ -16,12 +16,12 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Random;
 
-/** A process that trains for thousands of steps and says what it holds; for {@link MemoryTest}. */
+/** A process that trains for thousands of steps and reports its memory; for {@link MemoryTest}. */
 final class LongRun {
   private LongRun() {}
 
   /**
-   * @param args the run's folder, steps, steps between lines, bytes to lose at every step
+   * @param args the run's folder, steps, steps between lines, bytes to leak at every step
    */
   public static void main(String[] args) throws IOException {
     int steps = Integer.parseInt(args[1]);

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 class MemoryTest {
   /**
-   * What may still come: compiled code and what the allocator of the C library keeps. A batch of
-   * this run is 16 KiB: one that is lost at every step makes 16 MB in 1000 steps.
+   * Remaining growth: compiled code and what the C library's allocator keeps. A batch of this run
+   * is 16 KiB: leaking one at every step makes 16 MB in 1000 steps.
    */
   private static final long GROWTH = 8_000;
 
@@ -41,7 +41,7 @@ class MemoryTest {
     assertTrue(kilobytes.getLast() - kilobytes.get(10) < GROWTH, kilobytes::toString);
   }
 
-  /** The measure itself: it must see one lost batch a step. */
+  /** The measurement itself: it must detect one leaked batch per step. */
   @Test
   void aLostBatchAStepIsSeen() throws Exception {
     List<Long> kilobytes = resident(2000, 64 * 64 * Float.BYTES);
@@ -52,7 +52,7 @@ class MemoryTest {
     Process child =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                // The heap is in memory whole from the start, so that it is not what grows.
+                // The whole heap is in memory from the start, so it does not grow.
                 "-Xms48m",
                 "-Xmx48m",
                 "-XX:+AlwaysPreTouch",

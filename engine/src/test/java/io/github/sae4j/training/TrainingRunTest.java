@@ -3,6 +3,7 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -20,8 +21,10 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.sae.SparseAutoencoder;
@@ -185,6 +188,64 @@ class TrainingRunTest {
     assertEquals(metrics("whole"), metrics("parts"));
   }
 
+  /**
+   * The threshold is part of the state, and what is left behind is a JumpReLU with it: on rows of
+   * training its codes are about as many as a batch had.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "saelens,batchtopk", "saelens,matryoshka",
+    "dictionary-learning,batchtopk", "dictionary-learning,matryoshka"
+  })
+  void whatABatchChoseIsServedByAThreshold(String recipe, String architecture) throws IOException {
+    TrainingConfig config =
+        TrainingConfig.fromMap(Map.of("recipe", recipe))
+            .with("d_sae", 40)
+            .with("k", 3)
+            .with("train_batch_size", 32)
+            .with("steps", 40)
+            .with("lr", 5e-3)
+            .with("topk_threshold_lr", 0.2)
+            .with("threshold_start_step", 3)
+            .with("architecture", architecture);
+    start("whole", config);
+    for (int after : new int[] {2, 9}) {
+      interrupt("parts" + after, config, after);
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts" + after, config));
+      assertArrayEquals(weights("whole"), weights("parts" + after));
+      assertEquals(metrics("whole"), metrics("parts" + after));
+    }
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("whole/final"), device)) {
+      Threshold threshold = assertInstanceOf(Threshold.class, sae.config().activation());
+      assertTrue(threshold.theta(0) > 0, threshold.toString());
+      try (OffHeap scratch = new OffHeap()) {
+        SparseCodes codes = scratch.codes(ROWS, 3);
+        sae.encode(rows, codes);
+        double l0 = (double) codes.size() / ROWS;
+        assertTrue(l0 > 1.5 && l0 < 6, "L0 " + l0);
+      }
+    }
+  }
+
+  /** There is no threshold yet to serve with. */
+  @Test
+  void aRunThatEndsBeforeTheThresholdIsEstimatedIsServedByTopK() throws IOException {
+    TrainingConfig config =
+        TrainingConfig.of(Recipe.DICTIONARY_LEARNING)
+            .with("d_sae", 40)
+            .with("k", 3)
+            .with("train_batch_size", 32)
+            .with("steps", 4)
+            .with("architecture", "batchtopk");
+    start("short", config);
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("short/final"), device)) {
+      assertEquals(3, sae.config().activation().fixedLength().orElseThrow());
+    }
+    assertTrue(
+        warnings.stream().anyMatch(warning -> warning.contains("threshold_start_step")),
+        warnings.toString());
+  }
+
   /** A device whose steps count how often they are asked for their state. */
   private Device counting(int[] synchronizations) {
     return (Device)
@@ -343,7 +404,7 @@ class TrainingRunTest {
     assertTrue(e.getMessage().startsWith(file + ": damaged"), e.getMessage());
   }
 
-  /** Sound by its checksums, and still no state that a run could be in. */
+  /** Valid by its checksums, but not a state that a run could be in. */
   @ParameterizedTest
   @CsvSource({
     "'\"trainer_state_version\": 1', '\"trainer_state_version\": 2'",
@@ -372,7 +433,7 @@ class TrainingRunTest {
     assertTrue(e.getMessage().startsWith(found.toString()), e.getMessage());
   }
 
-  /** Before the first checkpoint it is all that a run has of itself. */
+  /** Before the first checkpoint it is all that exists of a run. */
   @Test
   void aDigitThatFlippedInTheRecordIsNoticed() throws IOException {
     TrainingConfig config = config(Recipe.SAELENS);
@@ -550,7 +611,7 @@ class TrainingRunTest {
             () ->
                 run("parts", config.with("steps", 60))
                     .resume(Optional.of(early), Optional.empty(), NEVER));
-    assertTrue(e.getMessage().contains("from before the run was made longer"), e.getMessage());
+    assertTrue(e.getMessage().contains("from before the run was extended"), e.getMessage());
   }
 
   @Test
@@ -637,7 +698,7 @@ class TrainingRunTest {
     assertTrue(new RunFolder(folder.resolve("whole")).finished());
   }
 
-  /** Puts a file where the checkpoints should go while the run {@code whole} is on its way. */
+  /** Puts a file where the checkpoints should go while the run {@code whole} is in progress. */
   private BooleanSupplier fileInPlaceOfCheckpoints() {
     return () -> {
       try {
@@ -707,7 +768,7 @@ class TrainingRunTest {
     TrainingConfig centred = config(Recipe.SAELENS).with("b_dec_init_method", "mean");
     start("centred", centred);
     assertEquals(List.of(), warnings.stream().filter(w -> w.contains("mean")).toList());
-    // What the warning promises: the option helps.
+    // The option helps, as the warning says.
     assertTrue(fvu("far") > 10 * fvu("centred"), fvu("far") + " and " + fvu("centred"));
   }
 

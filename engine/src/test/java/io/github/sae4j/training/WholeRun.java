@@ -24,7 +24,7 @@ import java.util.OptionalInt;
 import java.util.Random;
 
 /**
- * A whole training run of a recipe on rows made here, and every bit that came of it; for {@link
+ * A whole training run of a recipe on synthetic rows, and every bit of its result; for {@link
  * WholeRunTest}. As a program it prints the fingerprints of the named runs on the CPU device.
  *
  * @param name of the run
@@ -35,7 +35,7 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
   private static final int ROWS = 300;
 
   /**
-   * What came of a run.
+   * The result of a run.
    *
    * @param reports one per step
    * @param deadSteps steps in which AuxK or its mask saw dead latents
@@ -63,6 +63,11 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
             of("eleuther", small(Recipe.ELEUTHER)),
             of("multi", eleuther))) {
       all.add(of(run.name() + " b_dec in AuxK", run.config().with("aux_b_dec", "included")));
+    }
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      TrainingConfig alone = small(recipe).with("gradient_accumulation", 1);
+      all.add(of(recipe + " batchtopk", alone.with("architecture", "batchtopk")));
+      all.add(of(recipe + " matryoshka", alone.with("architecture", "matryoshka")));
     }
     all.add(
         new WholeRun(

@@ -30,6 +30,8 @@ class WholeRunTest {
           Map.entry("constant_norm", "b34cec1a076fb525"),
           Map.entry("decay", "5b3b7303f0eeb322"),
           Map.entry("dictionary-learning", "4bfda5e91b8d160c"),
+          Map.entry("dictionary-learning batchtopk", "265f8a00a48dd28f"),
+          Map.entry("dictionary-learning matryoshka", "318fea83b9628bc9"),
           Map.entry("dictionary-learning norm", "597aa5c8983174ac"),
           Map.entry("eleuther", "d8616686992c0292"),
           Map.entry("eleuther b_dec in AuxK", "dd397729b951bae1"),
@@ -41,6 +43,8 @@ class WholeRunTest {
           Map.entry("openai", "fa10491c8cf6de82"),
           Map.entry("openai norm", "826b453ebfe33dd8"),
           Map.entry("saelens", "31558aa7c8a38be9"),
+          Map.entry("saelens batchtopk", "e5e8ad3c32d64000"),
+          Map.entry("saelens matryoshka", "fba7172c01703585"),
           Map.entry("saelens b_dec in AuxK", "dd6428de3c2a0f4b"),
           Map.entry("saelens norm", "3caeaff880273f8b"),
           Map.entry("saelens-pr370", "05c0d0b9759bddad"),
@@ -86,7 +90,7 @@ class WholeRunTest {
     return lines.toString();
   }
 
-  /** A run without dead latents, clipping or decay would be no test of them. */
+  /** A run without dead latents, clipping or decay would not test them. */
   private static void assertUsesWhatItIsToTest(WholeRun run, WholeRun.Result result) {
     List<StepReport> reports = result.reports();
     StepReport last = reports.getLast();

@@ -11,11 +11,13 @@ import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.III_Result;
 import org.openjdk.jcstress.infra.results.II_Result;
 
-/** What callers of {@link WorkerPool} rely on, with two callers at once. */
+/** The guarantees of {@link WorkerPool} to its callers, with two concurrent callers. */
 public class WorkerPoolStress {
   private static final int TASKS = 5;
 
-  /** One pool for all samples of a test: starting threads for each would leave no time to race. */
+  /**
+   * One pool for all samples of a test: starting threads for each would leave no time for races.
+   */
   private static final WorkerPool POOL = new WorkerPool(3);
 
   private WorkerPoolStress() {}
@@ -58,7 +60,7 @@ public class WorkerPoolStress {
 
   /** One job at a time, and one task at a time per worker: scratch memory needs no lock. */
   @JCStressTest
-  @Outcome(id = "0, 0, 10", expect = Expect.ACCEPTABLE, desc = "No worker met another.")
+  @Outcome(id = "0, 0, 10", expect = Expect.ACCEPTABLE, desc = "No two tasks shared a worker.")
   @Outcome(expect = Expect.FORBIDDEN, desc = "Two tasks used one worker's memory at once.")
   @State
   public static class AWorkersMemoryIsItsOwn {
@@ -95,7 +97,7 @@ public class WorkerPoolStress {
     }
   }
 
-  /** Whoever does not want to wait runs all of a job or nothing of it. */
+  /** A caller that does not wait runs all of a job or none of it. */
   @JCStressTest
   @Outcome(id = "5, 5", expect = Expect.ACCEPTABLE, desc = "One after the other.")
   @Outcome(id = "5, 0", expect = Expect.ACCEPTABLE, desc = "The pool was busy.")
@@ -117,9 +119,9 @@ public class WorkerPoolStress {
     }
   }
 
-  /** A failure reaches the caller whose task failed, and nobody else. */
+  /** A failure reaches only the caller whose task failed. */
   @JCStressTest
-  @Outcome(id = "3, 5", expect = Expect.ACCEPTABLE, desc = "Only the first caller heard of it.")
+  @Outcome(id = "3, 5", expect = Expect.ACCEPTABLE, desc = "Only the first caller saw it.")
   @Outcome(expect = Expect.FORBIDDEN, desc = "A failure was lost or reached the wrong caller.")
   @State
   public static class AFailureReachesItsCaller {

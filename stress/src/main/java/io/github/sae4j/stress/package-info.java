@@ -1,2 +1,2 @@
-/** Stress tests of what several threads share. */
+/** Stress tests of code that several threads share. */
 package io.github.sae4j.stress;

@@ -221,7 +221,7 @@ final class TornadoDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     kernels.checkOpen();
-    if (!execution(spec).fused()) {
+    if (!execution(spec).fused() || !state.isPlain()) {
       return Device.super.compile(spec, state);
     }
     synchronized (kernels) {

@@ -72,7 +72,7 @@ public class DeviceState {
     return Shape.parse(shape, k);
   }
 
-  /** The shape cut to what the oracle computes in a moment, d_in as it is. */
+  /** The shape reduced to what the oracle computes quickly; d_in is unchanged. */
   public Shape smallSize() {
     Shape size = size();
     int n = Math.min(size.dSae(), 203);

@@ -33,7 +33,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 2)
 @Fork(2)
 public class PeerBenchmark {
-  /** What a peer is asked for. */
+  /** What a peer computes. */
   public enum Task {
     /** OpenBLAS, {@code [B, d] x [d, n]}. */
     OPENBLAS_PRODUCT,
@@ -136,7 +136,7 @@ public class PeerBenchmark {
   }
 
   /**
-   * One run; the rate counts the forward product alone.
+   * One run; the rate counts only the forward product.
    *
    * @param rates receives the work done
    */

@@ -97,7 +97,7 @@ public final class Blas {
   public static Blas mkl() {
     NativeLibrary library = NativeLibrary.open("mkl", MKL_FILES, true);
     Blas mkl = new Blas("MKL", library, "MKL_Set_Num_Threads", mklVersion(library));
-    // MKL may otherwise take two virtual cores for one physical core and use one thread.
+    // Otherwise MKL may mistake two virtual cores for one physical core and use one thread.
     call(library.function("MKL_Set_Dynamic", FunctionDescriptor.ofVoid(JAVA_INT)), 0);
     return mkl;
   }
@@ -120,7 +120,7 @@ public final class Blas {
     return name;
   }
 
-  /** The library's word on its version and kernels. */
+  /** Version and kernels as reported by the library. */
   public String version() {
     return version;
   }

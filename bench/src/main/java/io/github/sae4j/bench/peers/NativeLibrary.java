@@ -16,8 +16,8 @@ import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
- * A native library that lies in a jar of the class path as JavaCPP packs them, opened for
- * downcalls. The jars are there only with the Maven profile {@code bench}.
+ * A native library in a JavaCPP jar on the class path, opened for downcalls. The jars are on the
+ * class path only with the Maven profile {@code bench}.
  */
 @SuppressWarnings("restricted")
 public final class NativeLibrary {
@@ -47,8 +47,8 @@ public final class NativeLibrary {
    * Unpacks libraries of one folder and opens the last of them.
    *
    * @param module their folder, for instance {@code mkl}
-   * @param names file names; those before the last are what it loads
-   * @param global whether its symbols serve libraries loaded later
+   * @param names file names; the last one depends on those before it
+   * @param global whether its symbols are visible to libraries loaded later
    * @return the last library
    */
   public static NativeLibrary open(String module, List<String> names, boolean global) {
@@ -68,7 +68,7 @@ public final class NativeLibrary {
    * @param module their folder
    * @param beside file name of the unpacked one
    * @param name file name of the other
-   * @return the other, if it is there
+   * @return the other, if it exists
    */
   public static Optional<NativeLibrary> unpacked(String module, String beside, String name) {
     Path file = unpack(module, beside).resolveSibling(name);

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The native libraries that are measured beside us, as far as they are on the class path.
+ * The native libraries that are measured beside us, if they are on the class path.
  *
  * @param blas BLAS libraries
  * @param torch libtorch, or null
@@ -16,14 +16,14 @@ public record Peers(List<Blas> blas, Torch torch) {
   /**
    * Opens what is on the class path.
    *
-   * @param backend where libtorch's products shall go
+   * @param backend the BLAS for libtorch's products
    * @return the peers
    */
   public static Peers open(Torch.Backend backend) {
     List<Blas> blas = new ArrayList<>();
     Torch torch = null;
     if (Torch.present() && backend == Torch.Backend.OPENBLAS) {
-      // Before MKL, whose symbols it would take.
+      // Before MKL, whose symbols it would otherwise bind to.
       torch = Torch.load(backend, null);
     }
     if (Blas.openBlasPresent()) {
@@ -40,7 +40,7 @@ public record Peers(List<Blas> blas, Torch torch) {
   }
 
   /**
-   * One line per peer: what it is.
+   * Describes the peers, one line each.
    *
    * @return lines for the report
    */

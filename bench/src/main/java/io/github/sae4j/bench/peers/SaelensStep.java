@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch;
 /**
  * A training step written operation by operation as SAELens 6.18 runs its TopK SAE with default
  * settings: dense activations {@code [B, d_sae]}, dense decode, autograd, clipping at 1, Adam, its
- * counters of firing; no latent is dead, so AuxK is idle.
+ * firing counters; no latent is dead, so AuxK is idle.
  */
 public final class SaelensStep implements Step {
   public static final double LEARNING_RATE = 3e-4;
@@ -67,7 +67,7 @@ public final class SaelensStep implements Step {
       Tensor out = rescaled.matmul(wDec).add(bDec);
       Tensor loss = out.sub(x).pow(Torch.number(2)).sum(-1).mean();
       count(acts);
-      // In Python these names go out of scope here; what autograd needs it holds itself.
+      // In Python these names go out of scope here; autograd keeps what it needs.
       acts.close();
       rescaled.close();
       loss.backward();

@@ -51,7 +51,7 @@ public final class Torch {
    * Loads libtorch. Call before anything else has loaded MKL if the backend is OpenBLAS: libtorch
    * takes the first library that offers the symbol.
    *
-   * @param backend where its products shall go
+   * @param backend the BLAS for its products
    * @param mkl MKL, already open, if that is the backend; else null
    * @return libtorch, with the backend bound
    */
@@ -86,8 +86,8 @@ public final class Torch {
   }
 
   /**
-   * The BLAS whose bits libtorch's product has, found by comparing: the answer does not depend on
-   * what a build says of itself.
+   * The BLAS whose bits libtorch's product has, found by comparison: the answer does not depend on
+   * what a build reports.
    *
    * @param candidates libraries to compare with
    * @return the names of all whose results are equal bit for bit
@@ -111,7 +111,7 @@ public final class Torch {
   }
 
   /**
-   * How libtorch was built, as it says itself.
+   * How libtorch was built, as it reports.
    *
    * @return the lines of {@code at::show_config} that concern arithmetic
    */
@@ -132,7 +132,7 @@ public final class Torch {
   }
 
   /**
-   * The build's own word on its BLAS.
+   * The BLAS that the build reports.
    *
    * @return for instance {@code open}
    */
@@ -244,7 +244,7 @@ public final class Torch {
     return MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(tensor.nbytes());
   }
 
-  /** A pointer to memory that someone else owns. */
+  /** A pointer to memory that it does not own. */
   private static final class Address extends FloatPointer {
     Address(MemorySegment segment) {
       super((Pointer) null);

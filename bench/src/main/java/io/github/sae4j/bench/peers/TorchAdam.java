@@ -41,7 +41,7 @@ public final class TorchAdam implements AutoCloseable {
     torch.clip_grad_norm_(new TensorVector(parameters.toArray(Tensor[]::new)), 1.0);
   }
 
-  /** {@code optimizer.step()}; gradients must be there. */
+  /** {@code optimizer.step()}; gradients must exist. */
   public void step() {
     step++;
     double correction1 = 1 - Math.pow(BETA1, step);
@@ -58,7 +58,7 @@ public final class TorchAdam implements AutoCloseable {
       root.close();
       divisor.add_(Torch.number(EPSILON));
       parameters.get(i).addcdiv_(mean, divisor, Torch.number(-learningRate / correction1));
-      // Python frees it here; the scope around the step would keep it.
+      // Python frees it here; the enclosing scope of the step would keep it.
       divisor.close();
     }
   }

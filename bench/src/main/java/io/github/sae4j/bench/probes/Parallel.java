@@ -2,7 +2,9 @@ package io.github.sae4j.bench.probes;
 
 import java.util.function.IntConsumer;
 
-/** Plain threads for the probes: started and joined per call, so that nothing spins in between. */
+/**
+ * Plain threads for the probes: started and joined per call, so that no thread spins in between.
+ */
 public final class Parallel {
   private Parallel() {}
 

@@ -4,9 +4,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * What the cores can do at most: fused multiply-adds on registers alone, ten independent chains of
- * the widest vectors, no memory. Ten chains cover the latency of two FMA units (4 cycles each) and
- * leave room in 16 registers.
+ * The cores' peak arithmetic: fused multiply-adds on registers only, ten independent chains of the
+ * widest vectors, no memory access. Ten chains cover the latency of two FMA units (4 cycles each)
+ * and leave room in 16 registers.
  */
 public final class PeakFlops {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;

@@ -1,2 +1,2 @@
-/** What the machine can do at best: peak arithmetic, read bandwidth. */
+/** Probes of the machine's limits: peak arithmetic, read bandwidth. */
 package io.github.sae4j.bench.probes;

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Times contenders side by side: every round runs each of them once, so that what the machine does
- * meanwhile hits all alike. A pause before each run lets the threads of the one before go to sleep
- * (MKL's spin for 0.2 s). Short bodies repeat until a sample is long enough to time.
+ * Times contenders side by side: every round runs each of them once, so that disturbances affect
+ * all alike. A pause before each run lets the threads of the previous one go to sleep (MKL's spin
+ * for 0.2 s). Short bodies repeat until a sample is long enough to time.
  *
  * @param rounds samples of each contender
  * @param pauseMillis pause before each sample
@@ -18,7 +18,7 @@ public record AlternatingRuns(int rounds, int pauseMillis, double sampleSeconds)
   /**
    * Warms up and times.
    *
-   * @param contenders who runs
+   * @param contenders the contenders
    * @return timings by name, in the order given
    */
   public Map<String, Timing> time(List<Contender> contenders) {
@@ -34,7 +34,7 @@ public record AlternatingRuns(int rounds, int pauseMillis, double sampleSeconds)
     }
     for (int round = 0; round < rounds; round++) {
       List<Contender> order = new ArrayList<>(contenders);
-      // Nobody always runs after the same neighbour.
+      // The order rotates, so that no contender always runs after the same one.
       java.util.Collections.rotate(order, round);
       for (Contender contender : order) {
         timings.get(contender.name()).seconds()[round] = sample(contender.body());

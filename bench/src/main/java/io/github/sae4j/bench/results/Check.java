@@ -7,7 +7,7 @@ import java.util.Locale;
  *
  * @param name what was compared
  * @param error relative difference
- * @param bound largest difference that rounding explains
+ * @param bound largest difference that rounding can explain
  */
 public record Check(String name, double error, double bound) {
   /** Whether the results agree. */

@@ -5,7 +5,7 @@ import java.util.Locale;
 /**
  * A number of the acceptance table.
  *
- * @param name what it says
+ * @param name what is compared
  * @param value the ratio
  * @param limit what it should be, or NaN if it is only reported
  * @param atMost whether the limit is an upper one

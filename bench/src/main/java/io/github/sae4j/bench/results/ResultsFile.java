@@ -9,14 +9,14 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
-/** Writes a comparison as JSON: where, every sample, every ratio. */
+/** Writes a comparison as JSON: environment, samples and ratios. */
 public final class ResultsFile {
   private ResultsFile() {}
 
   /**
    * Writes.
    *
-   * @param file where; its folder is made
+   * @param file the file; its folder is created
    * @param environment names and values
    * @param peers one line each
    * @param sections the tables

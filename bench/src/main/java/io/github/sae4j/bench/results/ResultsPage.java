@@ -14,7 +14,7 @@ public final class ResultsPage {
   /**
    * Writes.
    *
-   * @param file where; its folder is made
+   * @param file the file; its folder is created
    * @param environment names and values
    * @param peers one line each
    * @param sections the tables

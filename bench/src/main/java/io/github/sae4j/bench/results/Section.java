@@ -8,10 +8,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 
-/** One table of the report: timings, the ratios drawn from them, and what was checked. */
+/** One table of the report: timings, ratios and checks. */
 public final class Section {
   /**
-   * What a run does, to print a rate beside its time.
+   * The work of a run, to print a rate beside its time.
    *
    * @param amount floating-point operations or bytes of one run
    * @param unit {@code GFLOP/s} or {@code GB/s}
@@ -66,7 +66,7 @@ public final class Section {
     return timing == null ? OptionalDouble.empty() : OptionalDouble.of(timing.median());
   }
 
-  /** Median seconds of the fastest contender whose name starts so, if any ran. */
+  /** Median seconds of the fastest contender whose name has one of the prefixes, if any ran. */
   public OptionalDouble fastest(String... prefixes) {
     return timings.values().stream()
         .filter(

@@ -3,7 +3,7 @@ package io.github.sae4j.bench.results;
 import java.util.Arrays;
 
 /**
- * How long one contender took.
+ * The timings of one contender.
  *
  * @param name its name
  * @param threads threads it used

@@ -1,2 +1,2 @@
-/** Alternating runs, and the tables and ratios made of them. */
+/** Alternating runs, and the tables and ratios made from them. */
 package io.github.sae4j.bench.results;

@@ -4,7 +4,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.util.Arrays;
 
-/** What results are checked against: the definitions, in double, on a few rows. */
+/** Checks results against the definitions, in double, on a few rows. */
 public final class Reference {
   private Reference() {}
 
@@ -13,7 +13,7 @@ public final class Reference {
    *
    * @param x {@code [B, d]}
    * @param w {@code [n, d]}
-   * @param out {@code [B, n]}, claimed to be x wᵀ
+   * @param out {@code [B, n]}, the product x wᵀ to check
    * @return largest difference over largest value
    */
   public static double productError(Matrix x, Matrix w, Matrix out) {

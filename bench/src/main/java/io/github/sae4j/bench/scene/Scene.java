@@ -123,7 +123,7 @@ public final class Scene implements AutoCloseable {
     return wEncTransposed;
   }
 
-  /** What our encoder takes. */
+  /** The operands of our encoder. */
   public EncoderWeights encoder() {
     return new EncoderWeights(wEnc, bEnc, bDec, null);
   }

@@ -9,7 +9,7 @@ package io.github.sae4j.bench.scene;
  * @param k latents per row
  */
 public record Shape(int batch, int dIn, int dSae, int k) {
-  /** The shape at which the project holds itself to limits; elsewhere ratios are reported. */
+  /** The shape to which the project's limits apply; elsewhere ratios are only reported. */
   public static final Shape HELD = new Shape(4096, 768, 24576, 32);
 
   /** Checks the ranges. */

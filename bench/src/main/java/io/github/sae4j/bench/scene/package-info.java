@@ -1,2 +1,2 @@
-/** What all contenders work on: shapes, weights, batches, reference results. */
+/** Data of all contenders: shapes, weights, batches, reference results. */
 package io.github.sae4j.bench.scene;

@@ -2,7 +2,7 @@ package io.github.sae4j.cli.console;
 
 import java.util.Locale;
 
-/** Times as people read them. */
+/** Formats durations. */
 public final class Durations {
   private Durations() {}
 

@@ -5,8 +5,7 @@ import java.util.Optional;
 /**
  * The encoding in which the JVM reads arguments and names of files: the locale's, whatever {@code
  * -Dsun.jnu.encoding} says. Where there is no locale, as in many containers, it is ASCII, and every
- * other character of an argument arrives as U+FFFD: a name that was wrong would go into
- * checkpoints.
+ * other character of an argument arrives as U+FFFD, and damaged names would get into checkpoints.
  */
 public final class LocaleEncoding {
   private static final String REPLACEMENT = "\uFFFD";
@@ -14,12 +13,12 @@ public final class LocaleEncoding {
   private LocaleEncoding() {}
 
   /**
-   * Looks for names that are damaged already.
+   * Finds names that are already damaged.
    *
    * @param args the command line
    * @param currentFolder as the JVM has it
    * @param encoding the locale's
-   * @return why nothing should be done with them, and the way out; usually empty
+   * @return the problem and its remedy; usually empty
    */
   public static Optional<String> complaint(String[] args, String currentFolder, String encoding) {
     for (String arg : args) {
@@ -32,12 +31,12 @@ public final class LocaleEncoding {
         : Optional.empty();
   }
 
-  /** What to say of a name that cannot be one of a file here. */
+  /** The message for a name that cannot be that of a file here. */
   public static String noPath(String name) {
     return "'" + name + "' is no path in " + wayOut(current());
   }
 
-  /** What an encoding is and how to have another. */
+  /** Names the encoding, and how to change it. */
   public static String wayOut(String encoding) {
     return "the locale's encoding, "
         + encoding

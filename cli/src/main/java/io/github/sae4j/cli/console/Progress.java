@@ -5,13 +5,9 @@ import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.TrainingListener;
 import java.io.PrintStream;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntSupplier;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarConsumer;
 
 /**
  * Shows a run on stderr: a bar with rate and time left where that is a terminal, else a line every
@@ -27,22 +23,17 @@ public final class Progress implements TrainingListener, AutoCloseable {
   }
 
   private static final long LINE_NANOS = 5_000_000_000L;
-  private static final int UPDATE_MILLIS = 200;
   private static final int USUAL_COLUMNS = 80;
 
   private final Style style;
   private final PrintStream err;
-  private final IntSupplier columns;
+  private final LiveLine line;
   private final RecentRate rate = new RecentRate();
-  private ProgressBar bar;
-  private volatile ProgressLine now;
   private long lastStep;
   private long lastLine;
+  private boolean firstLine = true;
   private double fvu = Double.NaN;
   private StepRecord last;
-
-  /** Length of the line that stands on the terminal. Drawn by the bar's thread too. */
-  private int drawn;
 
   public Progress(Style style, PrintStream err) {
     this(style, err, () -> TerminalWidth.now().orElse(USUAL_COLUMNS));
@@ -51,7 +42,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
   public Progress(Style style, PrintStream err, IntSupplier columns) {
     this.style = style;
     this.err = err;
-    this.columns = columns;
+    line = new LiveLine(err, columns);
   }
 
   /** Whether stderr is a terminal. */
@@ -65,56 +56,8 @@ public final class Progress implements TrainingListener, AutoCloseable {
     lastLine = System.nanoTime();
     rate.add(step, lastLine);
     if (style == Style.BAR) {
-      now = new ProgressLine(step, steps, Double.NaN, "");
-      bar =
-          new ProgressBarBuilder()
-              .setInitialMax(steps)
-              .startsFrom(step, Duration.ZERO)
-              .setUpdateIntervalMillis(UPDATE_MILLIS)
-              .setRenderer((state, most) -> now.in(most))
-              .setConsumer(new OneLine())
-              .build();
+      line.start(new ProgressLine(step, steps, Double.NaN, ""));
     }
-  }
-
-  /** Draws over the line before, in the width that the terminal has now. */
-  private final class OneLine implements ProgressBarConsumer {
-    @Override
-    public int getMaxRenderedLength() {
-      return columns.getAsInt() - 1; // the last column may wrap
-    }
-
-    @Override
-    public void accept(String line) {
-      synchronized (Progress.this) {
-        err.print(erase() + line);
-        err.flush();
-        drawn = line.length();
-      }
-    }
-
-    @Override
-    public void close() {
-      synchronized (Progress.this) {
-        err.println();
-        drawn = 0;
-      }
-    }
-  }
-
-  /** Goes to where the drawn line begins, which a narrower window broke, and clears from there. */
-  private String erase() {
-    int rows = drawn == 0 ? 0 : (drawn - 1) / Math.max(columns.getAsInt(), 1);
-    return "\r" + (rows > 0 ? "\u001b[" + rows + "A" : "") + "\u001b[J";
-  }
-
-  /** Prints a line above the bar. */
-  private synchronized void say(String line) {
-    if (drawn > 0) {
-      err.print(erase());
-      drawn = 0;
-    }
-    err.println(line);
   }
 
   @Override
@@ -125,13 +68,14 @@ public final class Progress implements TrainingListener, AutoCloseable {
     }
     long time = System.nanoTime();
     rate.add(record.number(), time);
-    if (bar != null) {
-      now =
-          new ProgressLine(record.number(), record.steps(), rate.stepsPerSecond(), figures(record));
-      bar.stepTo(record.number());
+    if (style == Style.BAR) {
+      line.show(
+          new ProgressLine(
+              record.number(), record.steps(), rate.stepsPerSecond(), figures(record)));
     } else if (style == Style.LINES
         && (time - lastLine >= LINE_NANOS || record.number() == record.steps())) {
-      err.println(line(record, time));
+      err.println(text(record, time));
+      firstLine = false;
       lastLine = time;
       lastStep = record.number();
     }
@@ -158,42 +102,42 @@ public final class Progress implements TrainingListener, AutoCloseable {
         report.dead());
   }
 
-  private String line(StepRecord record, long now) {
-    // Of the last seconds alone: the first steps are slow, before the JVM has compiled them.
+  private String text(StepRecord record, long now) {
+    // Of the last seconds alone, and not of the first: before the JVM has compiled them, steps are
+    // slow, and say nothing of how long the rest will take.
     double rate = (record.number() - lastStep) / ((now - lastLine) * 1e-9);
+    long left = record.steps() - record.number();
     return String.format(
         Locale.ROOT,
-        "step %d/%d  %.1f steps/s  %s left  %s",
+        "step %d/%d%s%s  %s",
         record.number(),
         record.steps(),
-        rate,
-        Durations.text((record.steps() - record.number()) / rate),
+        firstLine ? "" : String.format(Locale.ROOT, "  %.3g steps/s", rate),
+        firstLine || left == 0 ? "" : "  " + Durations.text(left / rate) + " left",
         figures(record));
   }
 
   @Override
   public void checkpoint(Path folder) {
     if (style == Style.LINES) {
-      say(Terminal.harmless("checkpoint " + folder));
+      line.say(Terminal.harmless("checkpoint " + folder));
     }
   }
 
   @Override
   public void note(String message) {
     if (style != Style.SILENT) {
-      say("sae4j: " + Terminal.harmless(message));
+      line.say("sae4j: " + Terminal.harmless(message));
     }
   }
 
   @Override
   public void warning(String message) {
-    say("sae4j: warning: " + Terminal.harmless(message));
+    line.say("sae4j: warning: " + Terminal.harmless(message));
   }
 
   @Override
   public void close() {
-    if (bar != null) {
-      bar.close();
-    }
+    line.close();
   }
 }

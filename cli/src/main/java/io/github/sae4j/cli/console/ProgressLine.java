@@ -4,8 +4,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * One line that shows how far a run is, made to fit. What matters most stays where there is little
- * room: how far, the time left and the figures; then come the bar, the steps and the rate.
+ * One line that shows the progress of a run, fitted to the width. In a narrow terminal it keeps
+ * what matters most: percentage, time left and figures; then come bar, steps and rate.
  *
  * @param step steps done
  * @param steps steps of the whole run
@@ -16,7 +16,7 @@ public record ProgressLine(long step, long steps, double rate, String figures) {
   private static final int SHORTEST_BAR = 10;
   private static final int LONGEST_BAR = 40;
 
-  /** The line in so many columns or fewer. */
+  /** The line in at most the given number of columns. */
   public String in(int columns) {
     double share = steps == 0 ? 1 : (double) step / steps;
     String percent = String.format(Locale.ROOT, "%3d%%", (int) (100 * share));

@@ -9,7 +9,7 @@ import java.io.PrintStream;
 import java.util.Locale;
 import java.util.function.LongSupplier;
 
-/** Says on stderr how far reading has come where it takes long: some files hold a billion rows. */
+/** Reports the progress of long reads on stderr: some files hold a billion rows. */
 public final class Reading {
   private static final long PAUSE_NANOS = 5_000_000_000L;
 
@@ -30,11 +30,11 @@ public final class Reading {
   }
 
   /**
-   * Notes that reading has come to a place.
+   * Reports that reading has reached a position.
    *
    * @param what what is read
-   * @param place how far; one before the last begins another pass
-   * @param end where it will end
+   * @param place the position; a smaller one than before begins another pass
+   * @param end the final position
    */
   public synchronized void at(String what, long place, long end) {
     long now = clock.getAsLong();
@@ -58,7 +58,10 @@ public final class Reading {
                 Durations.text(seconds / place * (end - place)))));
   }
 
-  /** A source whose reading in order is reported; rows of batches are the business of training. */
+  /**
+   * A source whose sequential reads are reported; reads of batches are not, since training reports
+   * its own progress.
+   */
   public ActivationSource of(ActivationSource source) {
     return new Watched(source);
   }
@@ -89,6 +92,11 @@ public final class Reading {
     public void readRange(long first, int count, Matrix target) throws IOException {
       source.readRange(first, count, target);
       at("activations", first + count, source.rows());
+    }
+
+    @Override
+    public void expectAnyOrder() throws IOException {
+      source.expectAnyOrder();
     }
 
     @Override

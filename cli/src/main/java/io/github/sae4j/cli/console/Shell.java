@@ -10,7 +10,7 @@ public final class Shell {
   public static String word(Path path) {
     String text = path.toString();
     String plain = text.startsWith("-") ? "./" + text : text;
-    // What no shell takes for anything else; letters of all scripts are among it.
+    // Characters without a meaning to any shell; they include letters of all scripts.
     boolean safe =
         !plain.isEmpty()
             && plain

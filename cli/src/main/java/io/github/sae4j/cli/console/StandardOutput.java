@@ -13,8 +13,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The process's standard output. A {@link PrintStream} keeps to itself that something could not be
- * written; this remembers why, so that a full disk does not look like success.
+ * The process's standard output. A {@link PrintStream} hides failed writes; this keeps the reason,
+ * so that a full disk does not look like success.
  */
 public final class StandardOutput extends OutputStream {
   /** Where Linux shows what the descriptor is. */
@@ -27,14 +27,14 @@ public final class StandardOutput extends OutputStream {
     this.to = to;
   }
 
-  /** Text goes out in UTF-8 as it comes in, whatever the locale; a Windows console has its own. */
+  /** Text is written in UTF-8, whatever the locale; a Windows console has its own encoding. */
   public static Charset charset() {
     return System.getProperty("os.name").startsWith("Windows")
         ? Charset.forName(System.getProperty("stdout.encoding"), StandardCharsets.UTF_8)
         : StandardCharsets.UTF_8;
   }
 
-  /** Puts one in the place of {@code System.out}, and makes {@code System.err} speak UTF-8 too. */
+  /** Installs one as {@code System.out}, and makes {@code System.err} use UTF-8 too. */
   public static StandardOutput install() {
     StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
     System.setOut(new PrintStream(output, true, charset()));
@@ -62,7 +62,7 @@ public final class StandardOutput extends OutputStream {
   /**
    * Why something is missing from the output.
    *
-   * @return the reason; empty if nothing is, or if whoever read it has seen enough, as {@code head}
+   * @return the reason; empty if nothing is, or if the reader stopped early, as {@code head} does
    */
   public Optional<String> complaint() {
     if (failure == null || readerIsGone()) {
@@ -76,7 +76,7 @@ public final class StandardOutput extends OutputStream {
     return reason.contains("broken pipe") || isPipe();
   }
 
-  /** The system's words depend on the locale; writing to a pipe fails for no other reason. */
+  /** The system's message depends on the locale; writing to a pipe fails for no other reason. */
   private static boolean isPipe() {
     try {
       String target = Files.readSymbolicLink(DESCRIPTOR).toString();

@@ -1,20 +1,28 @@
 package io.github.sae4j.cli.console;
 
 /**
- * Text for a terminal. What files hold, names above all, is quoted in results and messages and must
- * not steer the terminal or change how a line reads: controls (C0, C1, U+007F), characters without
- * a width or that turn the direction of writing (U+202E), line separators and lone surrogates come
- * out as {@code \\u202e}, which inside a JSON string means the same character.
+ * Escapes text for a terminal. Results and messages quote names and texts from files, which must
+ * not control the terminal or change how a line reads: controls (C0, C1, U+007F), characters
+ * without width or that change the writing direction (U+202E), line separators and lone surrogates
+ * are printed as {@code \\u202e}, which inside a JSON string means the same character.
  */
 public final class Terminal {
   private Terminal() {}
 
-  /** Whether text can be printed as it is. */
+  /**
+   * Prints a line on stderr, with everything escaped that is not harmless. All that this program
+   * says there, but for its progress, goes through this.
+   */
+  public static void say(String line) {
+    System.err.println(harmless(line));
+  }
+
+  /** Whether text can be printed unchanged. */
   public static boolean isHarmless(String text) {
     return text.codePoints().allMatch(Terminal::isHarmless);
   }
 
-  /** The text with everything that is not harmless escaped, line ends too. */
+  /** The text with everything that is not harmless escaped, including line ends. */
   public static String harmless(String text) {
     if (isHarmless(text)) {
       return text;

@@ -9,8 +9,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.OptionalInt;
 
 /**
- * How wide the terminal behind stderr is now. The system is asked each time, as cheap as reading a
- * clock, so that a window that was resized is known at once.
+ * The current width of the terminal behind stderr. The system is asked each time, which is as cheap
+ * as reading a clock, so that a resized window is noticed at once.
  */
 public final class TerminalWidth {
   /** Set by the launcher to the width at the start; missing if stderr is no terminal. */
@@ -56,7 +56,7 @@ public final class TerminalWidth {
   }
 
   /** The system's {@code ioctl}; null where there is none or native code may not be called. */
-  @SuppressWarnings("restricted") // asked for first
+  @SuppressWarnings("restricted") // native access is checked first
   private static MethodHandle find() {
     if (!TerminalWidth.class.getModule().isNativeAccessEnabled()) {
       return null;

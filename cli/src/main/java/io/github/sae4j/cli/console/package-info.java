@@ -1,2 +1,2 @@
-/** What reaches the terminal, and how: standard output, progress, widths, escapes, encodings. */
+/** The terminal: standard output, progress, widths, escapes, encodings. */
 package io.github.sae4j.cli.console;

@@ -7,14 +7,17 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /**
- * How long a piece of work takes, on a machine that may have other things to do.
+ * How long a piece of work takes on a machine that may be busy.
  *
- * @param idleSeconds what it would take with the processors to itself: its CPU time, divided among
- *     its threads, or its best time on the clock if that is less
- * @param busySeconds what it takes by the clock, the median of several times
+ * @param idleSeconds time on an idle machine: its CPU time divided by its threads, or its best
+ *     wall-clock time if that is less
+ * @param busySeconds wall-clock time, the median of several runs
  */
 public record EncoderSpeed(double idleSeconds, double busySeconds) {
-  /** Until the JVM has compiled the work, by CPU time: a busy machine gives little of it. */
+  /**
+   * Warm-up until the JVM has compiled the work, in CPU time, since a busy machine gives little of
+   * it.
+   */
   private static final double WARM_UP_CPU_SECONDS = 1.5;
 
   private static final int WARM_UP_CALLS = 20;
@@ -25,8 +28,8 @@ public record EncoderSpeed(double idleSeconds, double busySeconds) {
   /**
    * Measures.
    *
-   * @param lender gives the work to its argument, and takes it back when that returns
-   * @param threads threads that share the work; 0 if it is not the CPU's
+   * @param lender passes the work to its argument, and releases it when that returns
+   * @param threads threads that share the work; 0 if it does not run on the CPU
    */
   public static EncoderSpeed measure(Consumer<Consumer<Runnable>> lender, int threads) {
     EncoderSpeed[] found = new EncoderSpeed[1];

@@ -20,11 +20,11 @@ import java.util.OptionalDouble;
 import java.util.function.LongPredicate;
 
 /**
- * What this process may use at most. More than that is refused before anything is allocated: the
- * system would give it, and kill the process once it is filled.
+ * The memory that this process may use. More is refused before anything is allocated: the system
+ * would grant it, and kill the process once it is used.
  *
- * @param bytes physical memory, or the container's limit (cgroup, either version; the JDK looks
- *     through the groups above too)
+ * @param bytes physical memory, or the container's limit (cgroup v1 or v2; the JDK also considers
+ *     parent groups)
  * @param heapBytes the most that the Java heap may grow to
  */
 public record MachineMemory(long bytes, long heapBytes) {
@@ -39,12 +39,12 @@ public record MachineMemory(long bytes, long heapBytes) {
   }
 
   /**
-   * What stands against a run.
+   * Why a run does not fit.
    *
    * @param config its configuration
    * @param dIn width of its rows
    * @param device where it would run
-   * @return what it needs, what there is, and which option fits; empty if it fits
+   * @return what it needs, what is available, and which options fit; empty if it fits
    */
   public Optional<String> complaint(TrainingConfig config, int dIn, Device device) {
     MemoryPlan plan = plan(config, dIn, device);
@@ -104,7 +104,7 @@ public record MachineMemory(long bytes, long heapBytes) {
   }
 
   /**
-   * Refuses an SAE that would not fit once it is loaded.
+   * Refuses an SAE that would not fit into memory.
    *
    * @param folder an SAE's folder, or a run's
    * @param batchRows rows that will be encoded together

@@ -21,10 +21,10 @@ import java.util.TreeSet;
  * @param failure why it did, or null
  */
 public record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
-  /** Any width serves: what a device fuses does not depend on it. */
+  /** Any width will do: what a device fuses does not depend on it. */
   private static final int D_IN = 768;
 
-  /** Asks a device that can run here. */
+  /** Queries a device that can run here. */
   public static RecipeSteps of(String deviceName) {
     Map<Recipe, StepExecution> found = new LinkedHashMap<>();
     try (Device device = Devices.open(deviceName, DeviceOptions.DEFAULT)) {
@@ -39,7 +39,7 @@ public record RecipeSteps(Map<Recipe, StepExecution> byRecipe, String failure) {
     }
   }
 
-  /** One line for each way in which steps run, with the recipes that run so. */
+  /** One line per kind of execution, with its recipes. */
   public List<String> lines() {
     if (failure != null) {
       return List.of("training steps: unknown, " + failure);

@@ -1,2 +1,2 @@
-/** What a plan is held against: the machine's memory, its speed, what its device fuses. */
+/** What the machine can do: its memory, its speed, the steps that its device fuses. */
 package io.github.sae4j.cli.machine;

@@ -35,7 +35,7 @@ public final class ActivationOptions {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy or npz.")
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -47,7 +47,7 @@ public final class ActivationOptions {
   @Option(
       names = "--mask",
       paramLabel = "FILE",
-      description = "BOOL or U8 tensor, one value a row: 1 leaves the row out.")
+      description = "BOOL or U8 tensor, one value per row: 1 leaves the row out.")
   public Path mask;
 
   @Option(
@@ -62,14 +62,21 @@ public final class ActivationOptions {
   /**
    * Opens them.
    *
-   * @param quiet whether to keep to itself how far reading has come
+   * @param quiet whether to hide the progress of reading
    */
   public ActivationSource open(boolean quiet) throws IOException {
-    for (String path : activations) {
+    expectPaths(activations, spec);
+    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
+  static void expectPaths(List<String> paths, CommandSpec spec) {
+    for (String path : paths) {
       if (path.isBlank()) {
         throw new ConfigException("activations", "expected a path, got '" + path + "'");
       }
-      // As many words follow --activations as there are: a mistyped option is one of them.
+      // A mistyped option is one of them.
       if (path.startsWith("-")) {
         List<String> flags =
             spec.optionsMap().keySet().stream().filter(name -> name.startsWith("--")).toList();
@@ -83,21 +90,17 @@ public final class ActivationOptions {
                 + "')");
       }
     }
-    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
-    return quiet ? files : Reading.toStderr().of(files);
   }
 
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
   public void report(boolean quiet) {
-    files
-        .leftOut()
-        .forEach(line -> System.err.println("sae4j: warning: " + Terminal.harmless(line)));
+    files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      taken().forEach((what, which) -> System.err.println(Terminal.harmless(what + ": " + which)));
+      taken().forEach((what, which) -> Terminal.say(what + ": " + which));
     }
   }
 
-  /** The tensors that were taken, for people and for {@code config.json}. */
+  /** The tensors that were taken, for the console and for {@code config.json}. */
   public Map<String, Object> taken() {
     Map<String, Object> taken = new LinkedHashMap<>();
     taken.put("activations", files.tensorTaken());
@@ -107,7 +110,7 @@ public final class ActivationOptions {
     return taken;
   }
 
-  /** What becomes of rows that are not finite; error unless something else was asked for. */
+  /** What to do with rows that are not finite; error by default. */
   public OnBadRows onBadRows() {
     if (onBadRows == null) {
       return OnBadRows.ERROR;
@@ -126,8 +129,8 @@ public final class ActivationOptions {
   }
 
   /**
-   * The rows of a run that goes on: the mask it started with laid them out, and masks that were
-   * given since leave out more of them, now and whenever it is resumed again.
+   * The rows of a resumed run: its first mask determined their order, and masks added since exclude
+   * more of them, now and whenever it is resumed again.
    *
    * @param record the run's {@code config.json}; empty if it is lost
    */
@@ -163,7 +166,7 @@ public final class ActivationOptions {
     return TrainingData.of(source, first, evalFraction, policy, removals);
   }
 
-  /** A mask that an earlier resumption was given. */
+  /** A mask that was added by an earlier resumption. */
   private static RowMask again(Map<?, ?> entry, long rows) throws IOException {
     Path file = Path.of(String.valueOf(entry.get("file")));
     RowMask read = RowMask.read(file, rows);
@@ -173,20 +176,20 @@ public final class ActivationOptions {
     return read;
   }
 
-  /** The rows that are finite, where bad ones are to be left out; says which were not. */
+  /** The finite rows, if bad ones are to be left out; reports which were not finite. */
   public ActivationSource finite(ActivationSource source) throws IOException {
     if (onBadRows() == OnBadRows.ERROR) {
       return source;
     }
     FiniteRows.Selected selected = FiniteRows.select(source);
     LeftOut leftOut = selected.leftOut();
-    leftOut.named().forEach(row -> System.err.println("sae4j: warning: left out: " + row));
+    leftOut.named().forEach(row -> Terminal.say("sae4j: warning: left out: " + row));
     if (leftOut.bad() > leftOut.named().size()) {
-      System.err.println("sae4j: warning: left out in all: " + leftOut.bad() + " rows");
+      Terminal.say("sae4j: warning: left out in all: " + leftOut.bad() + " rows");
     }
     return selected
         .rows()
-        .orElseThrow(() -> new ConfigException("on_bad_rows", "no row is finite, none is left"));
+        .orElseThrow(() -> new ConfigException("on_bad_rows", "no row is finite"));
   }
 
   /** Checks that rows are as wide as an SAE's input. */

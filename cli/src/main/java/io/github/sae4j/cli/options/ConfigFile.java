@@ -3,6 +3,7 @@ package io.github.sae4j.cli.options;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,12 +15,12 @@ import picocli.CommandLine.Model.OptionSpec;
 
 /**
  * The file of {@code --config}: one JSON object whose keys are options of {@code train} without the
- * dashes. The {@code config.json} of a run will do as well, and so will a configuration of
- * SAELens's runner, as far as it has options of ours.
+ * dashes. The {@code config.json} of a run is also accepted, and so is a configuration of SAELens's
+ * runner, as far as it has options of ours.
  *
  * @param training options of the training configuration, for it to parse
  * @param others other options as arguments
- * @param warnings what the user should know, a line each
+ * @param warnings warnings for the user, one line each
  */
 public record ConfigFile(Map<String, Object> training, List<String> others, List<String> warnings) {
   private static final int MOST_BYTES = 1 << 20;
@@ -34,7 +35,8 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
    *
    * @param file the file
    * @param command the command whose options it may hold
-   * @param onTheLine arguments given besides, which win
+   * @param onTheLine arguments of the command line, which win
+   * @throws ConfigException if it holds keys that are no options; names the file and all of them
    */
   public static ConfigFile read(Path file, CommandSpec command, List<String> onTheLine)
       throws IOException {
@@ -55,7 +57,7 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
           file
               + " is a configuration of SAELens; taken: "
               + String.join(", ", members.keySet())
-              + "; left out, having no option here: "
+              + "; left out, for lack of an option: "
               + String.join(", ", theirs.leftOut()));
     }
     Map<String, Object> training = new LinkedHashMap<>();
@@ -64,11 +66,16 @@ public record ConfigFile(Map<String, Object> training, List<String> others, List
       String option = "--" + member.getKey().replace('_', '-');
       OptionSpec spec = command.optionsMap().get(option);
       if (spec == null || TrainingOptions.TABLE.find(option).isPresent()) {
-        // The configuration refuses what it does not know, and names what comes nearest.
+        // The configuration refuses unknown keys and names the nearest.
         training.put(member.getKey(), member.getValue());
       } else if (onTheLine.stream().noneMatch(argument -> names(spec, argument))) {
         others.addAll(arguments(file, member.getKey(), spec, member.getValue()));
       }
+    }
+    try {
+      TrainingOptions.TABLE.expectAll(training.keySet());
+    } catch (ConfigException e) {
+      throw new ConfigException(file.toString(), e.getMessage());
     }
     return new ConfigFile(training, others, warnings);
   }

@@ -7,7 +7,7 @@ import io.github.sae4j.device.Devices;
 import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
-/** Where to compute. */
+/** The options that choose a device. */
 public final class DeviceChoice {
   private static final String TORNADO = "tornado";
 
@@ -20,7 +20,7 @@ public final class DeviceChoice {
   @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Threads of the CPU device (default: one a core).")
+      description = "Threads of the CPU device (default: one per core).")
   public Integer threads;
 
   @Option(
@@ -30,7 +30,7 @@ public final class DeviceChoice {
   public Integer vectorBits;
 
   public Device open() {
-    // Only a JVM that the launcher did not start comes here without it.
+    // This happens only in a JVM that the launcher did not start.
     if (device.split(":", 2)[0].equals(TORNADO) && !Devices.kinds().contains(TORNADO)) {
       throw new DeviceException(
           "device tornado: TornadoVM is not on the class path; bin/sae4j puts it there when the"
@@ -40,7 +40,7 @@ public final class DeviceChoice {
     return Devices.open(device, new DeviceOptions(optional(threads), optional(vectorBits)));
   }
 
-  /** Threads among which the device divides its work; 0 where that is not the CPU's. */
+  /** Threads among which the device divides its work; 0 if it does not run on the CPU. */
   public int parallelism() {
     String kind = device.split(":", 2)[0];
     return switch (kind) {

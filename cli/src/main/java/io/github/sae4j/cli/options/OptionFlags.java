@@ -12,8 +12,8 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The options of a table on a command line. Values stay text here: the table parses and checks
- * them, so that a file and the command line are read alike.
+ * The options of a table on a command line. Values remain text here: the table parses and checks
+ * them, so that files and the command line are treated alike.
  */
 public record OptionFlags(OptionTable table) {
   /** Adds the options to a command, those of a concern together under its title. */
@@ -48,7 +48,7 @@ public record OptionFlags(OptionTable table) {
     return option.meaning() + names + " (" + option.start() + ")";
   }
 
-  /** What was given on the line, by first name. */
+  /** The options given on the command line, by their first names. */
   public Map<String, String> given(ParseResult parsed) {
     Map<String, String> given = new LinkedHashMap<>();
     for (Option<?> option : table.options()) {

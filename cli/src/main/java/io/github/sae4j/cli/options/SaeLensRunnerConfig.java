@@ -9,25 +9,25 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * A configuration of SAELens's own training runner, nested as version 6 writes it or flat as older
- * ones did: what has an option of ours is taken, the rest is named.
+ * A configuration of SAELens's own training runner, nested as in version 6 or flat as in older
+ * ones: members with an option of ours are taken, the others are named.
  *
- * @param members options by their names in SAELens, which are ours or aliases of ours
- * @param leftOut names of what there is no option for
+ * @param members options by their SAELens names, which are ours or aliases of ours
+ * @param leftOut names of members without an option
  */
 public record SaeLensRunnerConfig(Map<String, Object> members, List<String> leftOut) {
   private static final String SAE = "sae";
   private static final String ARCHITECTURE = "architecture";
   private static final String ACTIVATION = "activation_fn_kwargs";
 
-  /** Options of the command that are no part of the training configuration. */
+  /** Options of the command that are not part of the training configuration. */
   private static final Set<String> OF_THE_COMMAND =
       Set.of("n_checkpoints", "model_name", "hook_name", "hook_layer", "output_path");
 
-  /** The same name for another thing: in old SAELens a frequency, with us a number of rows. */
+  /** The same name with another meaning: a frequency in old SAELens, a number of rows here. */
   private static final Set<String> OTHER_MEANING = Set.of("dead_feature_threshold");
 
-  /** What would change training, and is not supported, where it is set to something. */
+  /** Members that would change training and are not supported, if they are set. */
   private static final Set<String> CHANGES_TRAINING =
       Set.of("noise_scale", "mse_loss_normalization", "use_ghost_grads");
 
@@ -40,7 +40,7 @@ public record SaeLensRunnerConfig(Map<String, Object> members, List<String> left
   /**
    * Sorts the members.
    *
-   * @throws ConfigException if it trains what we do not train; all such members at once
+   * @throws ConfigException if it asks for unsupported training; names all such members at once
    */
   public static SaeLensRunnerConfig of(Map<String, Object> file) {
     Map<String, Object> all = new LinkedHashMap<>(file);

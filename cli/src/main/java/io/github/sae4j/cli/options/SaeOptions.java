@@ -5,18 +5,18 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import picocli.CommandLine.Option;
 
-/** What some published SAEs leave to the name of their repository. */
+/** Options for what some published SAEs leave to the name of their repository. */
 public final class SaeOptions {
   @Option(
       names = "--k",
       paramLabel = "N",
-      description = "Latents per row, where the SAE's files do not say it.")
+      description = "Latents per row, if the SAE's files do not say.")
   private Integer k;
 
   @Option(
       names = "--activation",
       paramLabel = "NAME",
-      description = "relu, topk or jumprelu, where the SAE's files leave it open.")
+      description = "relu, topk or jumprelu, if the SAE's files do not say.")
   private ReadOptions.Choice activation;
 
   public ReadOptions read() {

@@ -21,9 +21,9 @@ public final class SampleData {
   private SampleData() {}
 
   /**
-   * What to train with where nothing else is said: some ten seconds on two cores, held-out FVU near
-   * 0.21. The window is short enough, and the run long enough after it, for AuxK to bring nearly
-   * all latents to life.
+   * The default options for the sample: about ten seconds on two cores, held-out FVU near 0.21. The
+   * window is short enough, and the run long enough after it, for AuxK to revive nearly all
+   * latents.
    */
   public static Map<String, Object> defaults() {
     Map<String, Object> defaults = new LinkedHashMap<>();
@@ -36,7 +36,7 @@ public final class SampleData {
     return defaults;
   }
 
-  /** The file, looked for in the launcher's home, then upwards from the jar or class folder. */
+  /** The file, searched in the launcher's home, then upwards from the jar or class folder. */
   public static Optional<Path> find() {
     String home = System.getProperty(HOME);
     if (home != null && Files.isRegularFile(Path.of(home).resolve(FILE))) {

@@ -1,2 +1,2 @@
-/** Options that commands share, and where their values come from besides the line. */
+/** Options that commands share, and their other sources than the command line. */
 package io.github.sae4j.cli.options;

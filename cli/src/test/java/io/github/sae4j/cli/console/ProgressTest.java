@@ -1,6 +1,7 @@
 package io.github.sae4j.cli.console;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.step.StepReport;
@@ -44,7 +45,7 @@ class ProgressTest {
     assertTrue(last.contains("loss 2.500 FVU 0.500 L0 4.0 dead 7"), shown);
   }
 
-  /** The longest that figures and numbers get, and what is usual. */
+  /** The longest figures and numbers, and usual ones. */
   @ParameterizedTest
   @CsvSource({
     "80, 166, 450, 12.3, loss 2.500 FVU 0.500 L0 32.0 dead 7",
@@ -71,7 +72,9 @@ class ProgressTest {
     }
   }
 
-  /** Each drawing asks for the width anew, and clears the rows that a narrower window made. */
+  /**
+   * Each drawing asks for the current width, and clears the rows that a narrower window wrapped.
+   */
   @Test
   void aWindowThatWasResizedIsNotSmeared() throws InterruptedException {
     int[] columns = {120};
@@ -90,7 +93,8 @@ class ProgressTest {
         narrow.endsWith("\r\u001b[1A\u001b[J ") || narrow.endsWith("\r\u001b[2A\u001b[J "), shown);
     for (String drawn : shown.split("\u001b\\[J")) {
       int most = drawn.startsWith(" 41%") || drawn.startsWith("100%") ? 49 : 119;
-      String[] rows = drawn.split("\r|\n", -1); // with the empty ones: a drawing may be one alone
+      String[] rows =
+          drawn.split("\r|\n", -1); // with empty rows, which may be a drawing of their own
       assertTrue(rows[0].length() <= most, drawn);
     }
   }
@@ -121,13 +125,36 @@ class ProgressTest {
     assertEquals(20, rate.stepsPerSecond(), 1e-6);
   }
 
+  /** A run of some 20 s whose first seconds are slow. */
+  @Test
+  void theFirstSecondsSayNothing() {
+    RecentRate rate = new RecentRate();
+    rate.add(0, 0);
+    long time = 0;
+    long step = 0;
+    while (step < 450) {
+      time += Math.max(30_000_000L, 400_000_000L - step * 8_000_000L); // slow, then faster
+      rate.add(++step, time);
+      double left = (450 - step) / rate.stepsPerSecond();
+      assertTrue(time >= 3_000_000_000L || Double.isNaN(left), "after " + time);
+      assertTrue(time < 12_000_000_000L || left < 20, left + " s left after " + time);
+    }
+  }
+
+  @Test
+  void aFirstLineAndALastSayNoTimeLeft() {
+    String shown = shown(Progress.Style.LINES);
+    assertTrue(shown.contains("step 3/3  loss"), shown);
+    assertFalse(shown.contains(" left"), shown);
+  }
+
   @Test
   void manyShortStepsAreCountedInLittleMemory() {
     RecentRate rate = new RecentRate();
     for (int step = 0; step <= 100_000; step++) {
-      rate.add(step, step * 10_000L);
+      rate.add(step, step * 100_000L);
     }
-    assertEquals(100_000, rate.stepsPerSecond(), 1);
+    assertEquals(10_000, rate.stepsPerSecond(), 1);
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
@@ -21,11 +22,11 @@ public final class ComposedMemory {
   private ComposedMemory() {}
 
   /**
-   * The plan of a step: what the device's kernels take for themselves is not in it.
+   * The plan of a step, without the memory that the device's kernels take for themselves.
    *
    * @param spec what a step computes
-   * @return sizes by part; rows of codes are taken to be of their usual length where the activation
-   *     does not fix it
+   * @return sizes by part; where the activation does not fix the length of code rows, a usual
+   *     length is assumed
    */
   public static MemoryPlan of(StepSpec spec) {
     List<Part> parts = new ArrayList<>();
@@ -38,9 +39,9 @@ public final class ComposedMemory {
     parts.add(
         part(
             "12 B k + 8 B + 12 n: codes and their gradients, norms"
-                + (length.isPresent() ? "" : "; k at " + Pass.USUAL_LENGTH + ", more if need be"),
+                + (length.isPresent() ? "" : "; k at " + Pass.USUAL_LENGTH + ", more if needed"),
             codes(spec, length.orElse(Pass.USUAL_LENGTH)) + 12 * n));
-    // What metrics need of micro-batches: two row scalars each time, and means.
+    // Metrics of micro-batches need two scalars per row, and means.
     long micros = spec.shape().microBatches(spec.shape().rows());
     for (Term term : spec.objective().terms()) {
       long scalars = 16L * spec.shape().rows() + 8 * micros * d;
@@ -59,6 +60,13 @@ public final class ComposedMemory {
                                 Math.min(
                                     n, (long) multi.multiple() * length.orElse(Pass.USUAL_LENGTH)))
                         + gradients(n, d));
+            case Matryoshka nested ->
+                part(
+                    "8 B d + 12 B k a width: nested reconstructions",
+                    nested.widths().size()
+                        * (2 * batch
+                            + scalars
+                            + 2 * codes(spec, length.orElse(Pass.USUAL_LENGTH))));
             case AuxK aux ->
                 part(
                     "4 B d + 12 B k_aux + 16 n d: AuxK with all latents dead",

@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
@@ -9,20 +10,26 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * A term of the objective in one step, composed from kernels. Made after the main codes are known;
- * then its methods are called in the order in which they stand here, each for all terms in the
- * objective's order before the next.
+ * A term of the objective in one step, composed from kernels. It is created once the main codes are
+ * known; then its methods are called in the order of their declaration, each for all terms, in the
+ * objective's order, before the next method.
  */
 interface ComposedTerm {
-  /** The forms of an objective's terms. */
+  /** The composed forms of an objective's terms. */
   static List<ComposedTerm> of(Objective objective, Pass pass) {
     ReconstructionTerm main = new ReconstructionTerm(objective.reconstruction(), pass);
+    MatryoshkaTerm nested =
+        objective.find(Matryoshka.class).map(term -> new MatryoshkaTerm(term, pass)).orElse(null);
+    main.nest(nested);
     List<ComposedTerm> terms = new ArrayList<>();
     for (Term term : objective.terms()) {
       terms.add(
           switch (term) {
             case Reconstruction reconstruction -> main;
             case MultiTopK multi -> new MultiTopKTerm(multi, pass);
+            case Matryoshka matryoshka -> nested;
+            case AuxK aux when nested != null && nested.term().auxPerLevel() ->
+                AuxKLevels.of(aux, pass, main, nested);
             case AuxK aux -> new AuxKTerm(aux, pass, main);
           });
     }
@@ -30,13 +37,14 @@ interface ComposedTerm {
   }
 
   /**
-   * Marks the latents that this term selects, where a latent that was selected counts as fired.
+   * Marks the latents that this term selects, for recipes in which a selected latent counts as
+   * fired.
    *
    * @param fired by latent
    */
   default void markSelected(boolean[] fired) {}
 
-  /** What it needs of the whole batch before losses: codes, reconstruction, error. */
+  /** Forms what the losses need of the whole batch: codes, reconstruction, error. */
   void forward();
 
   /**
@@ -58,12 +66,12 @@ interface ComposedTerm {
    * Forms the term's gradients, from +0, and adds them to those of the terms before it.
    *
    * @param total gradients so far; the first term overwrites those of the four tensors that every
-   *     autoencoder has, those of others start at 0
+   *     autoencoder has, the others start at 0
    */
   void backward(Gradients total);
 
   /**
-   * What it saw.
+   * What the term computed.
    *
    * @return codes and reconstruction, or null when idle
    */

@@ -14,8 +14,8 @@ import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
- * The training step composed from a device's kernels, one by one: what a device runs where it has
- * nothing faster. On the scalar device it is the definition of a step; fused steps return its bits.
+ * The training step composed from a device's kernels, for whatever a device does not fuse. On the
+ * scalar device it defines a step; fused steps return the same bits.
  *
  * <p>Order of operations beyond that of the kernels; factors are computed in double and rounded
  * once:
@@ -50,7 +50,7 @@ public final class ComposedTrainingStep implements TrainingStep {
   }
 
   /**
-   * Composes a step that shows its intermediate results.
+   * Composes a step that exposes its intermediate results.
    *
    * @param device runs the kernels
    * @param spec the step
@@ -79,6 +79,9 @@ public final class ComposedTrainingStep implements TrainingStep {
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
       pass.dead = firing.dead();
+      spec.forward()
+          .threshold()
+          .ifPresent(rule -> state.keepThreshold(rule, number, firing.least()));
       terms.forEach(ComposedTerm::forward);
       Losses losses = new Losses(pass, terms, withVariance);
       backward(pass, terms);
@@ -110,7 +113,7 @@ public final class ComposedTrainingStep implements TrainingStep {
 
   @Override
   public void synchronize() {
-    // The state is worked on in place.
+    // The state is updated in place.
   }
 
   @Override

@@ -9,15 +9,17 @@ import java.util.List;
  * Counts which latents fired in a step, and fixes the dead mask.
  *
  * @param active number of positive activations
+ * @param least the smallest of them; infinity if there is none
  * @param dead the dead latents, ascending
  */
-record Firing(long active, int[] dead) {
+record Firing(long active, float least, int[] dead) {
   /** Counts a step; activations are codes times decoder norms, where latents are ranked by them. */
   static Firing count(Pass pass, List<ComposedTerm> terms) {
     DeadLatentRule rule = pass.spec.deadLatents();
     SparseCodes codes = pass.codes;
     boolean[] fired = new boolean[pass.spec.shape().dSae()];
     long active = 0;
+    float least = Float.POSITIVE_INFINITY;
     for (int b = 0; b < codes.rows(); b++) {
       for (int slot = 0; slot < codes.length(b); slot++) {
         float activation = codes.value(b, slot);
@@ -25,7 +27,10 @@ record Firing(long active, int[] dead) {
         if (pass.norms != null) {
           activation *= pass.norms.get(0, latent);
         }
-        active += activation > 0 ? 1 : 0;
+        if (activation > 0) {
+          active++;
+          least = Math.min(least, activation);
+        }
         fired[latent] |= rule.fired().by(activation);
       }
     }
@@ -33,7 +38,7 @@ record Firing(long active, int[] dead) {
       terms.forEach(term -> term.markSelected(fired));
     }
     int[] dead = new DeadLatents(rule.counting(), pass.state.sinceFired()).step(fired, pass.rows());
-    return new Firing(active, dead);
+    return new Firing(active, least, dead);
   }
 
   /** Marks the latents that codes hold. */

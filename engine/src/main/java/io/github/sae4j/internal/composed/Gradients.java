@@ -27,7 +27,7 @@ public final class Gradients {
     return gradients;
   }
 
-  /** Zero gradients of the four tensors that every autoencoder has, of some of its latents. */
+  /** Zero gradients of the four tensors that every autoencoder has, restricted to some latents. */
   static Gradients ofLatents(int latents, TrainingState state, OffHeap memory) {
     Gradients gradients = new Gradients();
     gradients.tensors.put(TrainingState.W_ENC, memory.matrix(latents, state.wEnc().cols()));
@@ -37,7 +37,20 @@ public final class Gradients {
     return gradients;
   }
 
-  /** Sets the gradients of tensors that only some architectures have to 0, for terms to add to. */
+  /**
+   * The gradients of latents [from, to) in this one's memory, but for b_enc, whose part cannot be
+   * taken out of its row and is a vector of its own; b_dec is this one's.
+   */
+  Gradients ofLatents(int from, int to, OffHeap memory) {
+    Gradients some = new Gradients();
+    some.tensors.put(TrainingState.W_ENC, wEnc().rows(from, to - from));
+    some.tensors.put(TrainingState.W_DEC, wDec().rows(from, to - from));
+    some.tensors.put(TrainingState.B_ENC, memory.vector(to - from));
+    some.tensors.put(TrainingState.B_DEC, bDec());
+    return some;
+  }
+
+  /** Zeroes the gradients of tensors that only some architectures have; terms add to them. */
   void clearOthers() {
     tensors.forEach(
         (name, gradient) -> {

@@ -41,7 +41,7 @@ final class Losses {
     }
   }
 
-  /** Adds a micro-batch's squared errors to the metrics; its variance, or NaN. */
+  /** Adds a micro-batch's squared errors to the metrics; returns its variance, or NaN. */
   private double measure(Matrix errors, int from, boolean needsVariance) {
     float[] squares = pass.rowSquares(errors).toArray();
     for (float square : squares) {
@@ -62,7 +62,7 @@ final class Losses {
   /**
    * The step's report.
    *
-   * @param firing what fired
+   * @param firing the latents that fired
    * @param gradientNorm global norm of the gradient, or NaN
    */
   StepReport report(Firing firing, double gradientNorm) {

@@ -6,16 +6,16 @@ import io.github.sae4j.objective.Term;
 import java.util.List;
 
 /**
- * What a step saw on its way, for tests and inspection. Valid during the observer's call, except
- * for the dead mask.
+ * Intermediate results of a step, for tests and inspection. Valid during the observer's call,
+ * except for the dead mask.
  *
- * @param terms what each term saw, in the objective's order; an idle term is left out
+ * @param terms one entry per term, in the objective's order; an idle term is left out
  * @param dead the dead mask used
  * @param gradients gradients before projection and clipping
  */
 public record Observation(List<TermView> terms, boolean[] dead, Gradients gradients) {
   /**
-   * What a term saw.
+   * Intermediate results of a term.
    *
    * @param term the term
    * @param codes its codes; those of AuxK number the dead latents, from 0
@@ -42,7 +42,7 @@ public record Observation(List<TermView> terms, boolean[] dead, Gradients gradie
   }
 
   /**
-   * What a term saw.
+   * Intermediate results of a kind of term.
    *
    * @param kind the kind of term
    * @return its view

@@ -13,11 +13,11 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 
 /**
- * One step's batch on its way through the autoencoder, and the kernel calls that terms share. What
- * it allocates is freed after the step.
+ * The forward pass of one step, and the kernel calls that terms share. Its memory is freed after
+ * the step.
  */
 final class Pass {
-  /** Codes of a row for which there is room at first, where their number is not known. */
+  /** Initial capacity per row of codes whose number is not known; it grows. */
   static final int USUAL_LENGTH = 64;
 
   final Kernels device;
@@ -25,10 +25,10 @@ final class Pass {
   final TrainingState state;
   final OffHeap scratch;
 
-  /** The batch times the input factor, {@code [rows, d_in]}: what is reconstructed. */
+  /** The batch times the input factor, {@code [rows, d_in]}; the target of the reconstruction. */
   final Matrix x;
 
-  /** What the encoder gets, {@code [rows, d_in]}. */
+  /** The encoder's input, {@code [rows, d_in]}. */
   final Matrix input;
 
   /** Norms of the decoder's rows {@code [1, d_sae]} where latents are ranked by them; or null. */
@@ -90,12 +90,12 @@ final class Pass {
     return x.rows();
   }
 
-  /** Codes of the batch by all latents. */
+  /** Encodes the batch with all latents. */
   SparseCodes encode(Activation activation) {
     return encode(new EncoderWeights(state.wEnc(), state.bEnc(), null, norms), activation);
   }
 
-  /** Codes of the batch by some encoder. */
+  /** Encodes the batch with the given encoder. */
   SparseCodes encode(EncoderWeights encoder, Activation activation) {
     int perRow = activation.fixedLength().orElse(USUAL_LENGTH);
     SparseCodes out = scratch.codes(rows(), Math.min(perRow, encoder.dSae()));
@@ -113,7 +113,9 @@ final class Pass {
     return out;
   }
 
-  /** Takes the gradient at an output back through what undoes the normalisation, in place. */
+  /**
+   * Back-propagates a gradient at the output through the inverse of the normalisation, in place.
+   */
   void throughNormalization(Matrix gradient) {
     if (outScales != null) {
       device.scaleRows(gradient, outScales, null);
@@ -126,8 +128,8 @@ final class Pass {
    * @param sparse codes that were decoded
    * @param gradient gradient at what was decoded from them, {@code [rows, d_out]}
    * @param wDec decoder that they were decoded with
-   * @param activation how they came to be: whether a code of 0 has a gradient
-   * @param out overwritten; b_dec without its share through the encoder's input
+   * @param activation how they were formed, which decides whether a code of 0 has a gradient
+   * @param out overwritten; that of b_dec without the part that flows through the encoder's input
    */
   void gradients(
       SparseCodes sparse, Matrix gradient, Matrix wDec, Activation activation, Gradients out) {

@@ -14,6 +14,7 @@ final class ReconstructionTerm implements ComposedTerm {
   private Matrix out;
   private Matrix error;
   private Matrix gradient;
+  private MatryoshkaTerm nested;
 
   ReconstructionTerm(Reconstruction term, Pass pass) {
     this.term = term;
@@ -27,6 +28,11 @@ final class ReconstructionTerm implements ComposedTerm {
     pass.device.subtract(out, pass.x, error);
     gradient = pass.scratch.matrix(pass.rows(), out.cols());
     gradient.copyFrom(error);
+  }
+
+  /** Leaves the backward pass to the term that reconstructs from prefixes of the same codes. */
+  void nest(MatryoshkaTerm prefixes) {
+    nested = prefixes;
   }
 
   /** e, {@code [rows, d_out]}. */
@@ -54,6 +60,10 @@ final class ReconstructionTerm implements ComposedTerm {
   @Override
   public void backward(Gradients total) {
     pass.throughNormalization(gradient);
+    if (nested != null) {
+      nested.backward(gradient, total);
+      return;
+    }
     pass.gradients(
         pass.codes, gradient, pass.state.wDec(), pass.spec.forward().activation(), total);
   }

@@ -11,7 +11,7 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 
 /**
- * What gradients do to the weights: projection, clipping, Adam. Clipping takes the squared norms of
+ * Applies gradients to the weights: projection, clipping, Adam. Clipping takes the squared norms of
  * gradient rows by lanes, added in double in blocks of 256 for each tensor (a vector is one row),
  * tensors in the state's order; coefficient min(1, max_norm/(√s + 1e-6)) (numerics rule 7).
  */

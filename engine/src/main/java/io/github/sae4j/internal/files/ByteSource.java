@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /** Bytes that can be read at any position, by many threads at once. */
 public interface ByteSource {
-  /** What one read of a longer series should ask for at least, in bytes. */
+  /** Smallest useful read of a sequential reader, in bytes. */
   int CHUNK = 1 << 16;
 
   /**
@@ -19,6 +19,15 @@ public interface ByteSource {
    * @throws IOException if reading fails
    */
   void read(long position, MemorySegment target) throws IOException;
+
+  /**
+   * What reading in any order keeps in memory until the source is closed.
+   *
+   * @return bytes; 0 where they are read in place
+   */
+  default long held() {
+    return 0;
+  }
 
   /**
    * How much a caller that reads piece by piece should ask for at a time.

@@ -20,12 +20,13 @@ import java.util.Objects;
 import java.util.Set;
 
 /**
- * A file read and written by position, which an interrupt cannot close: the one way in which this
- * library touches files. An interrupt of one thread closes a {@link FileChannel} for all of them;
- * here it is opened again (refusing a file that was replaced meanwhile), the operation goes on and
- * the thread keeps its interrupt status. So nothing is lost to the request to stop that caused it.
+ * A file that is read and written by position and that an interrupt cannot close; the library
+ * accesses all files through it. An interrupt of one thread closes a {@link FileChannel} for all of
+ * them; here it is opened again (refusing a file that was replaced meanwhile), the operation goes
+ * on and the thread keeps its interrupt status. So a request to stop, which interrupts threads,
+ * loses no data.
  *
- * <p>Thread-safe as far as the positions that threads read and write differ.
+ * <p>Thread-safe as long as threads read and write disjoint ranges.
  */
 public final class DiskFile implements Closeable {
   private static final Set<OpenOption> ONLY_ONCE =
@@ -57,7 +58,7 @@ public final class DiskFile implements Closeable {
    * @param path the file
    * @param options as for {@link FileChannel#open}
    * @return the open file; the caller closes it
-   * @throws IOException if it cannot be opened so
+   * @throws IOException if it cannot be opened
    */
   public static DiskFile open(Path path, OpenOption... options) throws IOException {
     Set<OpenOption> all = new HashSet<>(Arrays.asList(options));
@@ -71,7 +72,7 @@ public final class DiskFile implements Closeable {
     }
   }
 
-  /** Creates a file, or empties the one that is there. */
+  /** Creates a file, or truncates an existing one. */
   public static DiskFile create(Path path) throws IOException {
     return open(
         path,
@@ -81,8 +82,8 @@ public final class DiskFile implements Closeable {
   }
 
   /**
-   * Writes a whole file, replacing the content of one that is there. It has reached the disk when
-   * this returns; for one that is there whole or not at all, write beside it and rename.
+   * Writes a whole file, replacing its content, and syncs it to disk. Not atomic: for that, write
+   * to a temporary file and rename it.
    *
    * @param path the file
    * @param text its content, in UTF-8
@@ -96,10 +97,10 @@ public final class DiskFile implements Closeable {
   }
 
   /**
-   * Returns when a file's content has reached the disk.
+   * Syncs a file's content to disk.
    *
    * @param path the file
-   * @throws IOException if it has not
+   * @throws IOException if that fails
    */
   public static void force(Path path) throws IOException {
     try (DiskFile file = open(path, StandardOpenOption.WRITE)) {
@@ -108,14 +109,14 @@ public final class DiskFile implements Closeable {
   }
 
   /**
-   * Returns when a folder's entries (created, renamed, removed names) have reached the disk.
+   * Syncs a folder's entries (created, renamed, removed names) to disk.
    *
    * @param folder the folder
-   * @throws IOException if they have not
+   * @throws IOException if that fails
    */
   public static void forceFolder(Path folder) throws IOException {
     if (File.separatorChar == '\\') {
-      return; // Windows opens no folder as a channel, and journals its names.
+      return; // Windows cannot open a folder as a channel; it journals directory entries.
     }
     try (DiskFile file = open(folder, StandardOpenOption.READ)) {
       file.force();
@@ -135,7 +136,7 @@ public final class DiskFile implements Closeable {
   }
 
   /**
-   * Writes all that is left in a buffer.
+   * Writes all remaining bytes of a buffer.
    *
    * @param source the bytes
    * @param position where the first goes
@@ -149,17 +150,17 @@ public final class DiskFile implements Closeable {
   }
 
   /**
-   * Size of the file now.
+   * The file's current size.
    *
    * @return bytes
-   * @throws IOException if it cannot be told
+   * @throws IOException if it cannot be determined
    */
   public long size() throws IOException {
     return uninterrupted(FileChannel::size);
   }
 
   /**
-   * Cuts the file.
+   * Truncates the file.
    *
    * @param size bytes to keep
    * @throws IOException if that fails
@@ -171,7 +172,7 @@ public final class DiskFile implements Closeable {
   /**
    * Returns when what was written has reached the disk.
    *
-   * @throws IOException if it has not
+   * @throws IOException if that fails
    */
   public void force() throws IOException {
     uninterrupted(
@@ -213,7 +214,7 @@ public final class DiskFile implements Closeable {
     channel = FileChannel.open(path, reopening);
   }
 
-  /** What tells the file from another that takes its name. */
+  /** Identifies the file even if another takes its name. */
   private Object key() throws IOException {
     LinkOption[] links =
         reopening.contains(LinkOption.NOFOLLOW_LINKS)

@@ -15,7 +15,7 @@ public final class FileSink implements Closeable {
     this.file = file;
   }
 
-  /** Creates a file, or empties the one that is there. */
+  /** Creates a file, or truncates an existing one. */
   public static FileSink create(Path path) throws IOException {
     return new FileSink(DiskFile.create(path));
   }
@@ -28,7 +28,7 @@ public final class FileSink implements Closeable {
     }
   }
 
-  /** Returns when what was written has reached the disk. */
+  /** Syncs what was written to disk. */
   public void force() throws IOException {
     file.force();
   }

@@ -13,7 +13,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 
 /** A regular file read by position into segments, by many threads at once. */
 public final class FileSource implements ByteSource, Closeable {
-  /** The most a single read asks of the system. */
+  /** Largest single read, in bytes. */
   private static final long MAX_READ = 1 << 30;
 
   private final Path path;

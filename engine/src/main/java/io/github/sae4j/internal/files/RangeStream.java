@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 
-/** A range of a source as a stream, read in pieces. For one thread. */
+/** A range of a source as a stream, read in pieces. Not thread-safe. */
 public final class RangeStream extends InputStream {
   private final ByteSource source;
   private final long end;

@@ -1,2 +1,2 @@
-/** Internal. Files read and written by position, which an interrupt cannot close. */
+/** Internal. Files read and written by position that an interrupt cannot close. */
 package io.github.sae4j.internal.files;

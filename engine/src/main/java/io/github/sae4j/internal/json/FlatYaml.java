@@ -16,9 +16,9 @@ import java.util.regex.Pattern;
 
 /**
  * The outermost {@code key: value} lines of a YAML file, for configurations of a few plain values.
- * Blocks below a key (lists, mappings, long texts) are passed over. What a plain reader could
- * understand otherwise than YAML does is refused: tabs before text, anchors, aliases, tags, flow
- * collections, several documents.
+ * Blocks below a key (lists, mappings, long texts) are skipped. Constructs that a line reader could
+ * misunderstand are refused: tabs before text, anchors, aliases, tags, flow collections, several
+ * documents.
  */
 public final class FlatYaml {
   private static final int MAX_BYTES = 1 << 20;

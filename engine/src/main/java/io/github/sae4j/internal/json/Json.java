@@ -40,10 +40,10 @@ import java.util.function.Function;
  * keys, no unpaired surrogates, at most {@value #MAX_DEPTH} levels. A number without fraction and
  * exponent is a {@code Long} and must fit one; any other is a finite {@code Double}.
  *
- * <p>{@link #readForeign} takes what Python's {@code json} writes besides, for members that nobody
- * needs must not stand in the way of those that somebody does: {@code NaN}, {@code Infinity},
- * {@code -Infinity} and decimals beyond a double's range are {@code Double}s that are not finite,
- * an integer beyond 64 bits is a {@code BigInteger}, an unpaired surrogate becomes U+FFFD.
+ * <p>{@link #readForeign} also accepts what Python's {@code json} writes, because members that
+ * nobody reads must not prevent reading the others: {@code NaN}, {@code Infinity}, {@code
+ * -Infinity} and decimals beyond a double's range are {@code Double}s that are not finite, an
+ * integer beyond 64 bits is a {@code BigInteger}, an unpaired surrogate becomes U+FFFD.
  *
  * <p>Writing takes the same objects and any {@link Byte}, {@link Short}, {@link Integer} or {@link
  * Float}; every double is written so that it reads back with the same bits. Doubles that are not
@@ -55,7 +55,10 @@ public final class Json {
 
   private static final int MAX_NUMBER = 1000;
 
-  /** A string costs some eight bytes a character while it is read: a quarter of the heap. */
+  /**
+   * A string takes about eight bytes per character while it is read; the limit is a quarter of the
+   * heap.
+   */
   private static final int MOST_TEXT =
       Math.clamp(Runtime.getRuntime().maxMemory() / 32, 1 << 16, Integer.MAX_VALUE);
 
@@ -73,7 +76,7 @@ public final class Json {
                   .build())
           .build();
 
-  /** What Python writes although it is no JSON. */
+  /** What Python writes although it is not JSON. */
   private static final JsonFactory FOREIGN =
       FACTORY.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
@@ -110,7 +113,7 @@ public final class Json {
    * @param file the file
    * @param maxBytes the largest size to accept, in bytes
    * @return the value, possibly with numbers that are not finite or not a {@code Long}
-   * @throws BadFileException if the file is missing, too large or not JSON even so
+   * @throws BadFileException if the file is missing, too large or not even such JSON
    * @throws IOException if reading fails
    */
   public static Object readForeign(Path file, int maxBytes) throws IOException {
@@ -123,7 +126,7 @@ public final class Json {
    * @param file the file
    * @param maxBytes the largest size to accept, in bytes
    * @return its members in the order of the file
-   * @throws BadFileException if the file is missing, too large or not a JSON object even so
+   * @throws BadFileException if the file is missing, too large or not even such a JSON object
    * @throws IOException if reading fails
    */
   public static Map<String, Object> readForeignObject(Path file, int maxBytes) throws IOException {
@@ -131,9 +134,9 @@ public final class Json {
   }
 
   /**
-   * A value without numbers that JSON has not.
+   * A copy of a value without numbers that JSON cannot express.
    *
-   * @param value anything that {@link #readForeign} gives
+   * @param value a value from {@link #readForeign}
    * @param substitute stands for a double that is not finite
    * @return a copy that can be written
    */
@@ -210,7 +213,7 @@ public final class Json {
   }
 
   /**
-   * Writes a value on one line, as JSON lines want it.
+   * Writes a value on one line, as JSON Lines requires.
    *
    * @param value the value
    * @return its JSON without a line end
@@ -237,15 +240,21 @@ public final class Json {
   /**
    * A strict parser that decodes as it goes.
    *
-   * @param utf8 the text; bytes that are not UTF-8 are a {@link CharacterCodingException}, when
-   *     they are met
+   * @param utf8 the text; bytes that are not UTF-8 cause a {@link CharacterCodingException} when
+   *     they are reached
    */
   public static JsonParser parser(InputStream utf8) throws IOException {
     return FACTORY.createParser(
-        new InputStreamReader(utf8, StandardCharsets.UTF_8.newDecoder())); // one that reports
+        new InputStreamReader(
+            utf8, StandardCharsets.UTF_8.newDecoder())); // this decoder reports errors
   }
 
-  /** Decodes strictly; Jackson's own decoders let overlong forms and surrogates pass. */
+  /** A strict parser of one text. */
+  static JsonParser parser(String text) throws IOException {
+    return FACTORY.createParser(text);
+  }
+
+  /** Decodes strictly; Jackson's own decoders accept overlong forms and surrogates. */
   public static String decode(Path source, byte[] utf8) throws BadFileException {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
@@ -254,11 +263,11 @@ public final class Json {
     }
   }
 
-  /** Translates what the parser says, with the place. */
+  /** Translates the parser's message and adds the position. */
   public static BadFileException bad(Path source, JacksonException e) {
     JsonLocation at = e.getLocation();
     String place = at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-    // Jackson's hints speak of its own settings and objects.
+    // Jackson's hints refer to its own settings and classes.
     String problem =
         e instanceof StreamConstraintsException
             ? (e.getOriginalMessage().contains("nesting depth")
@@ -267,7 +276,7 @@ public final class Json {
                     ? "expected a number of at most " + MAX_NUMBER + " digits"
                     : "expected texts of at most "
                         + MOST_TEXT
-                        + " characters, which is what the Java heap has room for (-Xmx)")
+                        + " characters, the most that the Java heap has room for (-Xmx)")
             : e.getOriginalMessage()
                 .replaceFirst(" \\((start marker|from `|not recog).*", "")
                 .replaceFirst(": enable `.*", "")

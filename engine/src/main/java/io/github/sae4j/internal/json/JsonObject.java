@@ -11,7 +11,7 @@ import java.util.Map;
  * type is a {@link BadFileException} that names it.
  */
 public final class JsonObject {
-  /** No configuration is near this size; runner configurations list data sets. */
+  /** Far above any configuration; runner configurations list data sets. */
   public static final int MAX_BYTES = 16 << 20;
 
   private final Path path;
@@ -23,7 +23,7 @@ public final class JsonObject {
   }
 
   /**
-   * Members that stand elsewhere than in a JSON file of their own.
+   * A view of members that do not come from a JSON file of their own.
    *
    * @param path where they come from, for messages
    * @param members JSON values by name
@@ -46,8 +46,8 @@ public final class JsonObject {
   }
 
   /**
-   * Reads a file that holds one JSON object and that Python may have written, with numbers that
-   * JSON has not.
+   * Reads a file that holds one JSON object, possibly with numbers that Python writes and JSON does
+   * not allow.
    *
    * @param path the file, of at most {@value #MAX_BYTES} bytes
    * @return its members
@@ -58,20 +58,12 @@ public final class JsonObject {
     return new JsonObject(path, Json.readForeignObject(path, MAX_BYTES));
   }
 
-  /**
-   * Where the members come from.
-   *
-   * @return the file
-   */
+  /** {@return the file that the members come from} */
   public Path path() {
     return path;
   }
 
-  /**
-   * All members.
-   *
-   * @return JSON values by name, in the order of the file
-   */
+  /** {@return all members, JSON values by name in the order of the file} */
   public Map<String, Object> members() {
     return members;
   }
@@ -179,7 +171,7 @@ public final class JsonObject {
    * @return its members
    * @throws BadFileException if it is missing or anything else
    */
-  @SuppressWarnings("unchecked") // the JSON reader makes no other maps
+  @SuppressWarnings("unchecked") // the JSON reader creates no other maps
   public Map<String, Object> object(String name) throws BadFileException {
     if (!(members.get(name) instanceof Map<?, ?> object)) {
       throw bad(name, "an object");
@@ -203,7 +195,7 @@ public final class JsonObject {
    *
    * @param name the member's name
    * @param expected what it should be
-   * @return an exception that says what it is
+   * @return an exception that says what was found
    */
   public BadFileException bad(String name, String expected) {
     Object value = members.get(name);

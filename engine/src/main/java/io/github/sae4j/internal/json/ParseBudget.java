@@ -4,15 +4,15 @@ import io.github.sae4j.format.BadFileException;
 import java.nio.file.Path;
 
 /**
- * What describing a file's tensors may take of the Java heap: a quarter of what this VM may have at
- * most. A header of a few megabytes can describe a hundred thousand tensors; one that would take
- * more than that is refused with the numbers, before the heap is full.
+ * Limits the heap that describing a file's tensors may take to a quarter of the maximum heap. A
+ * header of a few megabytes can describe a hundred thousand tensors; one that exceeds the limit is
+ * refused with the numbers, before the heap is full.
  */
 public final class ParseBudget {
-  /** An entry, its name, shape and place in the lists and maps that it ends up in. */
+  /** Bytes of an entry: its name, its shape and its share of the lists and maps that hold it. */
   public static final long TENSOR = 640;
 
-  /** A string or number, boxed and in a map or list. */
+  /** Bytes of a string or a boxed number in a map or list. */
   static final long VALUE = 96;
 
   private final Path path;
@@ -28,7 +28,7 @@ public final class ParseBudget {
     this.limit = limit;
   }
 
-  /** Counts what is about to be allocated. */
+  /** Counts an imminent allocation. */
   public void spend(long bytes) throws BadFileException {
     spent += bytes;
     if (spent > limit) {

@@ -1,2 +1,2 @@
-/** Internal. JSON and the little of YAML that configurations need, read within bounds. */
+/** Internal. JSON, and the subset of YAML that configurations need, read within bounds. */
 package io.github.sae4j.internal.json;

@@ -32,8 +32,8 @@ import java.util.regex.Pattern;
  * A per-layer transcoder of circuit-tracer: {@code layer_N.safetensors} with {@code W_enc [n, d]},
  * {@code W_dec [n, d]}, {@code b_enc}, {@code b_dec}, for JumpReLU {@code
  * activation_function.threshold [n]}, for TopK {@code k}, and {@code W_skip [d, d]}, which adds
- * {@code x W_skipᵀ}. {@code config.yaml} beside it says the hooks and may say the activation. TopK
- * keeps negative values. Cross-layer transcoders are refused.
+ * {@code x W_skipᵀ}. {@code config.yaml} beside it names the hooks and may name the activation.
+ * TopK keeps negative values. Cross-layer transcoders are refused.
  */
 final class CircuitTracerLayout implements Layout {
   private static final String CONFIG = "config.yaml";
@@ -109,7 +109,7 @@ final class CircuitTracerLayout implements Layout {
                           path,
                           "activation: neither a threshold nor k nor "
                               + CONFIG
-                              + " says it; circuit-tracer takes such files as ReLU"
+                              + " names it; circuit-tracer takes such files as ReLU"
                               + " (--activation relu)"));
     }
     if (threshold != said.equals("jumprelu")) {

@@ -35,13 +35,13 @@ import java.util.Set;
  * b_dec is subtracted, and in the activation:
  *
  * <ul>
- *   <li>{@code AutoEncoder}: ReLU, subtracted; its loader brings decoder rows to norm 1 and the
- *       encoder up, and so does this;
+ *   <li>{@code AutoEncoder}: ReLU, subtracted; its loader moves decoder norms into the encoder, and
+ *       so does this reader;
  *   <li>{@code AutoEncoderNew} (April update): ReLU, not subtracted;
  *   <li>{@code GatedAutoEncoder}: gated, subtracted;
  *   <li>{@code AutoEncoderTopK}: TopK, subtracted;
- *   <li>{@code BatchTopKSAE}, {@code MatryoshkaBatchTopKSAE}: one threshold, subtracted; where it
- *       was never estimated (−1) TopK of each row, with a warning;
+ *   <li>{@code BatchTopKSAE}, {@code MatryoshkaBatchTopKSAE}: one threshold, subtracted; where that
+ *       was never estimated (−1), TopK of each row, with a warning;
  *   <li>{@code JumpReluAutoEncoder}: JumpReLU, not subtracted.
  * </ul>
  */
@@ -79,7 +79,7 @@ final class DictionaryLearningFamily implements TorchLayouts.Family {
           "expected "
               + CONFIG
               + " with trainer.dict_class beside it: dictionary_learning's files do not say"
-              + " which class they are of");
+              + " which class they hold");
     }
     return Optional.empty();
   }
@@ -127,7 +127,7 @@ final class DictionaryLearningFamily implements TorchLayouts.Family {
       };
     }
 
-    /** Makes the activation once sizes are known. */
+    /** Creates the activation once sizes are known. */
     private interface Chosen {
       Activation activation() throws IOException;
     }
@@ -177,7 +177,7 @@ final class DictionaryLearningFamily implements TorchLayouts.Family {
       return Gains.gated(tensors, "r_mag", "mag_bias", n);
     }
 
-    /** TopK and BatchTopK hold both a k and a threshold, so that either may be asked for. */
+    /** TopK and BatchTopK files hold both a k and a threshold, so either may be asked for. */
     private Activation topK(boolean batch) throws IOException {
       double threshold = tensors.has("threshold") ? tensors.scalar("threshold") : -1;
       boolean set = threshold >= 0;

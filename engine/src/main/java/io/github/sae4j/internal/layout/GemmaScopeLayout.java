@@ -22,8 +22,8 @@ import java.util.Set;
 
 /**
  * Gemma Scope (2024): {@code params.npz} with {@code W_enc [d, n]}, {@code W_dec [n, d]}, {@code
- * b_enc}, {@code b_dec}, {@code threshold [n]}, some files with small letters. JumpReLU, b_dec is
- * not subtracted. In a folder {@code embedding} the weights are scaled by √d.
+ * b_enc}, {@code b_dec}, {@code threshold [n]}, in some files in lower case. JumpReLU, b_dec is not
+ * subtracted. In a folder {@code embedding} the weights are scaled by √d.
  */
 final class GemmaScopeLayout implements Layout {
   static final String WEIGHTS = "params.npz";

@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 
-/** All layouts that are read, each tried in turn: their signs exclude each other. */
+/** All layouts that can be read, tried in turn; their signatures exclude each other. */
 final class Layouts {
   private static final List<Layout> ALL =
       List.of(
@@ -25,7 +25,7 @@ final class Layouts {
 
   private Layouts() {}
 
-  /** Reads what is there, or says that nothing is known. */
+  /** Reads an SAE of any layout, or fails with a list of those that are known. */
   static Blueprint read(SaeFiles files, ReadOptions options) throws IOException {
     return find(files, options)
         .orElseThrow(

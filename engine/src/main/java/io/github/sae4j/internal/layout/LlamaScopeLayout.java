@@ -33,15 +33,16 @@ import java.util.Set;
 /**
  * Llama Scope (2024): {@code hyperparams.json} and {@code checkpoints/final.safetensors} with
  * {@code encoder.weight [n, d]}, {@code decoder.weight [d, n]} and biases. Loaded as its authors
- * loaded it at its release, in three steps, all folded:
+ * did at its release, in three steps, all folded:
  *
  * <ol>
  *   <li>{@code norm_activation} dataset-wise, with s_in = √d / norm_in and s_out = √d / norm_out:
- *       b_enc / s_in, b_dec / s_out, W_dec · s_in / s_out. Activations are then those of raw rows;
+ *       b_enc / s_in, b_dec / s_out, W_dec · s_in / s_out. Activations are then those of rows
+ *       without normalisation;
  *   <li>{@code sparsity_include_decoder_norm}: decoder rows to norm 1, the encoder multiplied by
  *       their norms;
- *   <li>pre-activations above {@code jump_relu_threshold} pass, in this scale; TopK with a positive
- *       threshold is read so, too.
+ *   <li>pre-activations above {@code jump_relu_threshold} pass, in this scale; this also holds for
+ *       TopK with a positive threshold.
  * </ol>
  */
 final class LlamaScopeLayout implements Layout {
@@ -152,7 +153,7 @@ final class LlamaScopeLayout implements Layout {
     return switch (norm) {
       case "dataset-wise", "none", "inference" -> InputNormalization.NONE;
       case "token-wise" -> {
-        // Its output is to be brought back by the norm of a row that is not there.
+        // Its output would be rescaled by the norm of a target row, which is not available.
         if (transcoder) {
           throw json.bad("norm_activation", "dataset-wise with a transcoder");
         }

@@ -104,7 +104,8 @@ final class LlamascopiumLayout implements Layout {
       String out = config.text("hook_point_out", in);
       expectTensors(in, out);
       boolean transcoder = in != null && !in.equals(out);
-      // The released form subtracted b_dec where it said so; the present one never does.
+      // The released form subtracted b_dec where its configuration said so; the present one never
+      // does.
       boolean applied = biased && config.flag("apply_decoder_bias_to_pre_encoder", false);
       if (applied && transcoder) {
         throw config.bad("apply_decoder_bias_to_pre_encoder", "false with a transcoder");
@@ -136,7 +137,8 @@ final class LlamascopiumLayout implements Layout {
                   wDec, biased ? tensors.vector(former ? "decoder.bias" : "b_D", d) : new float[d])
               .fold(weights -> fold(weights, scales, foldNorms));
       if (foldNorms) {
-        blueprint.warn("decoder norms are folded: activations are in the scale they are ranked in");
+        blueprint.warn(
+            "decoder norms are folded: activations are in the scale in which they are ranked");
       }
       return blueprint;
     }
@@ -176,7 +178,8 @@ final class LlamascopiumLayout implements Layout {
     }
 
     /**
-     * exp of what the file has; divided by decoder norms where the activation sees their product.
+     * exp of the stored values, divided by decoder norms where the activation sees pre-activations
+     * times norms.
      */
     private float[] thresholds(float[] norms) throws IOException {
       for (String name : LOGARITHMS) {
@@ -184,7 +187,8 @@ final class LlamascopiumLayout implements Layout {
           float[] theta = tensors.vector(name, n);
           for (int i = 0; i < n; i++) {
             double threshold = StrictMath.exp(theta[i]);
-            // A latent that adds nothing is never above an infinite threshold.
+            // A latent with a decoder norm of 0 contributes nothing: an infinite threshold turns it
+            // off.
             theta[i] = (float) (norms == null ? threshold : threshold / norms[i]);
           }
           return theta;
@@ -208,7 +212,10 @@ final class LlamascopiumLayout implements Layout {
       };
     }
 
-    /** √d over the average norms of inputs and outputs, wherever they are; null if not used. */
+    /**
+     * √d over the average norms of inputs and outputs, from tensors or configuration; null if not
+     * used.
+     */
     private float[] scales(String in, String out) throws IOException {
       if (!config.text("norm_activation", "dataset-wise").equals("dataset-wise")) {
         return null;
@@ -257,7 +264,7 @@ final class LlamascopiumLayout implements Layout {
     }
 
     private static void fold(SaeWeights weights, float[] scales, boolean norms) {
-      // Norms first: they are those that training saw.
+      // Norms first: training divided by the norms of the unscaled decoder.
       if (norms) {
         Folding.of(weights.wDec(), 1f, true).apply(weights);
       }

@@ -26,7 +26,7 @@ import java.util.Set;
  * OpenAI's sparse autoencoders (GPT-2, versions 1 to 5): {@code encoder.weight [n, d]}, {@code
  * decoder.weight [d, n]}, {@code pre_bias}, {@code latent_bias} and the activation by name. Rows
  * are normalised (mean 0, standard deviation 1) exactly where the activation is TopK: the file does
- * not say it, OpenAI's loader decides so.
+ * not say so, OpenAI's loader does.
  */
 final class OpenAiFamily implements TorchLayouts.Family {
   private static final Set<String> TENSORS =

@@ -23,10 +23,10 @@ import java.util.Set;
 
 /**
  * Qwen-Scope: {@code layerN.sae.pt} with {@code W_enc [n, d]}, {@code W_dec [d, n]}, {@code b_enc},
- * {@code b_dec}. TopK whose k stands in the repository's name alone; b_dec is not subtracted.
+ * {@code b_dec}. TopK whose k is only in the repository's name; b_dec is not subtracted.
  *
- * <p>Others publish the same four names with {@code W_enc [d, n]} and say elsewhere how it is
- * activated: those are refused.
+ * <p>Others publish the same four names with {@code W_enc [d, n]} and the activation elsewhere:
+ * those are refused.
  */
 final class QwenScopeFamily implements TorchLayouts.Family {
   private static final Set<String> NAMES = Set.of("W_enc", "W_dec", "b_enc", "b_dec");
@@ -51,7 +51,7 @@ final class QwenScopeFamily implements TorchLayouts.Family {
               + d
               + "] of a Qwen-Scope SAE with more latents than columns, got "
               + Arrays.toString(sizes)
-              + ": a file of these names that is of another library");
+              + ": these names with that shape are another library's");
     }
     Asked.expectActivation(options, "topk", Choice.TOPK, tensors.path());
     int k = Asked.k(options, OptionalInt.empty(), n, tensors.path());

@@ -32,14 +32,13 @@ import java.util.stream.Stream;
 
 /**
  * SAELens's folder: {@code cfg.json}, {@code sae_weights.safetensors} ({@code W_enc [d_in, d_sae]},
- * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_out]}, {@code b_dec [d_out]}, and what an
- * architecture has besides). SAELens 6, and the layouts before it. {@code sparsity.safetensors} is
- * not read.
+ * {@code b_enc [d_sae]}, {@code W_dec [d_sae, d_out]}, {@code b_dec [d_out]}, and further tensors
+ * of an architecture). SAELens 6 and earlier layouts. {@code sparsity.safetensors} is not read.
  *
  * <p>What SAELens applies at run time and can be folded is folded: {@code
- * rescale_acts_by_decoder_norm}, and the factor in {@code activation_scaler.json} that a checkpoint
- * in the middle of training with {@code expected_average_only_in} has. Training checkpoints of
- * BatchTopK become what SAELens exports of them: one threshold for all latents.
+ * rescale_acts_by_decoder_norm}, and the factor in {@code activation_scaler.json} of a checkpoint
+ * taken during training with {@code expected_average_only_in}. Training checkpoints of BatchTopK
+ * are read as SAELens exports them: with one threshold for all latents.
  */
 public final class SaeLensLayout implements Layout {
   /** The file of the configuration. */
@@ -48,17 +47,20 @@ public final class SaeLensLayout implements Layout {
   /** The file of the weights. */
   public static final String WEIGHTS = "sae_weights.safetensors";
 
+  /** log10 of how often latents fire; SAELens does not need it, nor does reading here. */
+  public static final String SPARSITY = "sparsity.safetensors";
+
   private static final String SCALER = "activation_scaler.json";
 
-  /** SAELens drops factors that torch.allclose takes for ones. */
+  /** SAELens drops factors that torch.allclose considers equal to one. */
   private static final double NEAR_ONE = 1e-5 + 1e-8;
 
   private static final String AVERAGE = "expected_average_only_in";
 
-  /** Rows are flat here, so that it changes nothing, but SAELens needs it back. */
+  /** Rows are flat here, so it changes nothing, but is kept for SAELens. */
   private static final String RESHAPE = "reshape_activations";
 
-  /** Members that SAELens before 6 kept beside the weights' and keeps in the metadata now. */
+  /** Members that SAELens moved into the metadata with version 6. */
   private static final List<String> FORMER_METADATA =
       List.of(
           "model_name",
@@ -86,7 +88,7 @@ public final class SaeLensLayout implements Layout {
           "matching_pursuit", "its code depends on a search over the residual, not on one product",
           "temporal", "it maps sequences, not vectors");
 
-  /** Names of architectures, and what each has beside the weights and b_dec. */
+  /** Names of architectures, and the tensors of each beside the weights and b_dec. */
   private enum Architecture {
     STANDARD("standard", List.of("b_enc")),
     TOPK("topk", List.of("b_enc")),
@@ -145,7 +147,7 @@ public final class SaeLensLayout implements Layout {
     int dOut = architecture.transcoder() ? cfg.count("d_out") : dIn;
     checkType(cfg);
     expectTensors(tensors, architecture);
-    // Before anything is allocated: the file is at least as large as these say.
+    // Checked before anything is allocated: the file holds at least these.
     WeightTensors.Stored wEnc = tensors.columns("W_enc", dSae, dIn);
     WeightTensors.Stored wDec = tensors.rows("W_dec", dSae, dOut);
     boolean skip = architecture.tensors.contains("W_skip");
@@ -184,8 +186,8 @@ public final class SaeLensLayout implements Layout {
   }
 
   /**
-   * The architecture, of whatever version's notation. Before SAELens 6, an activation function
-   * {@code topk} decided, whatever the architecture was called.
+   * The architecture, in the notation of any version. Before SAELens 6, an activation function
+   * {@code topk} decided, whatever the architecture's name.
    */
   private static Architecture architecture(JsonObject cfg, ReadOptions options)
       throws BadFileException {
@@ -315,7 +317,7 @@ public final class SaeLensLayout implements Layout {
   private static boolean rescaled(JsonObject cfg, Architecture architecture)
       throws BadFileException {
     boolean rescaled = cfg.flag("rescale_acts_by_decoder_norm", false);
-    // Others have no such option: what it would mean there is not known.
+    // Others have no such option, so its meaning there is unknown.
     if (rescaled && architecture != Architecture.TOPK && !architecture.trained()) {
       throw cfg.bad("rescale_acts_by_decoder_norm", "false with " + architecture.key);
     }
@@ -375,7 +377,7 @@ public final class SaeLensLayout implements Layout {
             + AVERAGE
             + " and no "
             + SCALER
-            + " with a factor is beside it; taken as folded into the weights already");
+            + " with a factor is beside it; assumed to be folded into the weights already");
     return 1f;
   }
 
@@ -384,7 +386,7 @@ public final class SaeLensLayout implements Layout {
     boolean present = cfg.has("metadata");
     Map<String, Object> metadata =
         new LinkedHashMap<>(present ? cfg.object("metadata") : formerMetadata(cfg));
-    // Before the option existed, the hook's name said it.
+    // Before the option existed, it followed from the hook's name.
     boolean byName = !present && String.valueOf(metadata.get("hook_name")).contains("hook_z");
     String reshape = cfg.text(RESHAPE, byName ? "hook_z" : "none");
     if (!Set.of("none", "hook_z").contains(reshape)) {

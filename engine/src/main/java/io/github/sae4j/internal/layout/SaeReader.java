@@ -13,8 +13,8 @@ import java.nio.file.Path;
 
 /**
  * Reads a published SAE or transcoder of any known layout, recognised by what its files hold.
- * Nothing in them is trusted: shapes, types and values are checked, and what a reader does not
- * understand is an error that names it, never a default.
+ * Nothing in them is trusted: shapes, types and values are checked, and anything that a reader does
+ * not understand is an error that names it, never a default.
  */
 public final class SaeReader {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.checkpoint");
@@ -22,13 +22,13 @@ public final class SaeReader {
   private SaeReader() {}
 
   /**
-   * Reads an SAE into a device's memory. Warnings are logged, too.
+   * Reads an SAE into a device's memory. Warnings are also logged.
    *
    * @param path an SAE's folder, or the file of its weights
-   * @param device will run it, and must stay open as long
+   * @param device runs it; must stay open as long as the SAE
    * @param options what the files may leave open
    * @return the SAE
-   * @throws BadFileException if nothing known is there, or it is damaged or of a kind that cannot
+   * @throws BadFileException if no known layout is found, or it is damaged or of a kind that cannot
    *     be read
    * @throws IOException if reading fails
    */
@@ -49,7 +49,7 @@ public final class SaeReader {
   }
 
   /**
-   * Whether a known layout is there.
+   * Whether a path holds an SAE in a known layout.
    *
    * @param path a folder or a file
    * @return true if {@link #read} would find an SAE, sound or not
@@ -63,7 +63,7 @@ public final class SaeReader {
       }
       return found.isPresent();
     } catch (BadFileException e) {
-      return true; // it was recognised, or it would not be called bad
+      return true; // recognised, though damaged
     }
   }
 }

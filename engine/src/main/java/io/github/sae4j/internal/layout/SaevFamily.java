@@ -23,8 +23,8 @@ import java.util.Set;
 /**
  * saev: a line of JSON, then a torch archive of {@code W_enc [d, n]}, {@code W_dec [n, d]}, {@code
  * b_enc}, {@code b_dec}. b_dec is not subtracted; TopK keeps negative values. Schemas 1 to 5, and
- * the form before there were any, which was always ReLU. BatchTopK has a threshold since it
- * estimates one; before, it took the largest of each row.
+ * the form before them, which was always ReLU. BatchTopK has a threshold in versions that estimate
+ * one; earlier ones took the largest of each row.
  */
 final class SaevFamily implements TorchLayouts.Family {
   private static final String THRESHOLD = "activation.threshold";
@@ -71,7 +71,8 @@ final class SaevFamily implements TorchLayouts.Family {
     JsonObject cfg = header.inside("cfg");
     String name;
     JsonObject parameters;
-    // The first schema came in two forms: with the activation's class in front, and within.
+    // The first schema has two forms: the activation's class at the top, or inside the
+    // configuration.
     String outer = header.text("cls", "SparseAutoencoderConfig");
     if (schema == 1 && Set.of("Relu", "TopK", "BatchTopK").contains(outer)) {
       name = outer;

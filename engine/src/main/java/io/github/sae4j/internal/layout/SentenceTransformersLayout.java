@@ -5,6 +5,7 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.json.JsonObject;
 import io.github.sae4j.internal.layout.reading.Asked;
 import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.HeaderMetadata;
 import io.github.sae4j.internal.layout.reading.Layout;
 import io.github.sae4j.internal.layout.reading.SaeFiles;
 import io.github.sae4j.internal.layout.reading.WeightTensors;
@@ -30,13 +31,17 @@ import java.util.Set;
  * {@code modules.json}. TopK with ReLU afterwards; a smaller k may be asked for, as the library
  * allows with {@code max_active_dims}.
  */
-final class SentenceTransformersLayout implements Layout {
-  private static final String CONFIG = "config.json";
-  private static final String WEIGHTS = "model.safetensors";
+public final class SentenceTransformersLayout implements Layout {
+  /** What it computes. */
+  public static final String CONFIG = "config.json";
+
+  /** Its tensors. */
+  public static final String WEIGHTS = "model.safetensors";
+
   private static final String MODULES = "modules.json";
   private static final int MAX_MODULES = 1 << 20;
 
-  /** The one matrix, under either of its names: tensors that are equal are stored once. */
+  /** The one matrix, under either of its names: safetensors stores shared tensors once. */
   private static final List<String> MATRIX = List.of("decoder.linear.weight", "encoder.weight");
 
   @Override
@@ -66,7 +71,7 @@ final class SentenceTransformersLayout implements Layout {
         : Optional.empty();
   }
 
-  /** The folder of the module, as the model's list of modules has it. */
+  /** The folder of the module, from the model's list of modules. */
   private static Optional<Path> module(Path model) throws IOException {
     Path list = model.resolve(MODULES);
     if (Json.read(list, MAX_MODULES) instanceof List<?> modules) {
@@ -114,7 +119,8 @@ final class SentenceTransformersLayout implements Layout {
     String matrix = tensors.has(MATRIX.get(0)) ? MATRIX.get(0) : MATRIX.get(1);
     SaeConfig sae =
         SaeConfig.of(d, n, Ranked.topK(k, Relu.AFTER))
-            .with(normalize ? InputNormalization.LAYER_NORM : InputNormalization.NONE);
+            .with(normalize ? InputNormalization.LAYER_NORM : InputNormalization.NONE)
+            .with(HeaderMetadata.read(tensors.path(), tensors.metadata()));
     return new Blueprint("sentence-transformers SparseAutoEncoder", tensors, sae)
         .tied(
             tensors.rows(matrix, n, d),

@@ -4,6 +4,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.JsonObject;
 import io.github.sae4j.internal.layout.reading.Asked;
 import io.github.sae4j.internal.layout.reading.Blueprint;
+import io.github.sae4j.internal.layout.reading.HeaderMetadata;
 import io.github.sae4j.internal.layout.reading.Layout;
 import io.github.sae4j.internal.layout.reading.SaeFiles;
 import io.github.sae4j.internal.layout.reading.WeightTensors;
@@ -16,7 +17,6 @@ import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.sae.ReadOptions;
 import io.github.sae4j.sae.ReadOptions.Choice;
 import io.github.sae4j.sae.SaeConfig;
-import io.github.sae4j.sae.SaeMetadata;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -28,11 +28,14 @@ import java.util.Set;
  * encoder.weight [n, d]}, {@code encoder.bias [n]}, {@code W_dec [n, d]}, {@code b_dec [d]}, with a
  * skip connection {@code W_skip [d, d]}). TopK and groupmax, autoencoders and transcoders.
  */
-final class SparsifyLayout implements Layout {
-  private static final String CONFIG = "cfg.json";
-  static final String WEIGHTS = "sae.safetensors";
+public final class SparsifyLayout implements Layout {
+  /** What it computes. */
+  public static final String CONFIG = "cfg.json";
 
-  /** Members that say nothing of what is computed, and those that are read. */
+  /** Its tensors. */
+  public static final String WEIGHTS = "sae.safetensors";
+
+  /** Members that do not affect what is computed, and those that are read. */
   private static final Set<String> KNOWN =
       Set.of(
           "activation",
@@ -86,7 +89,7 @@ final class SparsifyLayout implements Layout {
             transcoder,
             !transcoder,
             InputNormalization.NONE,
-            SaeMetadata.NONE);
+            HeaderMetadata.read(tensors.path(), tensors.metadata()));
     return new Blueprint("sparsify", tensors, config)
         .encoder(wEnc, tensors.vector("encoder.bias", dSae))
         .decoder(wDec, tensors.vector("b_dec", dIn))

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** The layouts whose weights are a torch file, told apart by what is in it. */
+/** The layouts whose weights are a torch file, distinguished by its content. */
 final class TorchLayouts implements Layout {
   /** One family of torch files. */
   interface Family {
@@ -42,7 +42,7 @@ final class TorchLayouts implements Layout {
 
   private static final Pattern TORCH = Pattern.compile(".*\\.(pt|pth)");
 
-  /** Names a message lists. */
+  /** How many names a message lists. */
   private static final int LISTED = 12;
 
   @Override
@@ -77,7 +77,7 @@ final class TorchLayouts implements Layout {
           path,
           "expected a dictionary of tensors, found none"
               + (file.value() instanceof TorchFile.Opaque opaque ? " but an " + opaque.what() : "")
-              + "; a module that was saved whole has to be saved again as its state_dict()");
+              + "; a module saved as a whole must be saved again as its state_dict()");
     }
     return new BadFileException(
         path,

@@ -1,5 +1,6 @@
 /**
- * Published layouts of SAEs and transcoders, one class a family: recognised by content, and read.
+ * Readers of published layouts of SAEs and transcoders, one class per family, recognised by
+ * content.
  *
  * <p>Internal: not part of the API.
  */

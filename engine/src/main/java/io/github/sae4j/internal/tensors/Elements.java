@@ -8,8 +8,9 @@ import java.nio.ByteOrder;
 
 /** Conversion between stored elements and the {@code f32} and {@code long} of the library. */
 final class Elements {
-  // One layout each, constant, so that the loops compile to plain loads; big-endian input is
-  // swapped in registers.
+  // One constant layout per type, so that the loops compile to plain loads; big-endian input is
+  // swapped
+  // in registers.
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt INT =

@@ -8,9 +8,10 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
- * Shows a column-major array as the bytes of its row-major twin. A row is what the first index
- * selects; a column is one place in it, of whatever rank. A read takes a run of every column it
- * touches, so reads of many rows are cheap and reads of a single row cost a seek a column.
+ * Presents a column-major array as the bytes of its row-major transpose. A row is what the first
+ * index selects; a column is one position in it, whatever the rank. A read takes a run of every
+ * column it touches, so reads of many rows are cheap and reads of a single row cost one seek per
+ * column.
  */
 final class FortranSource implements ByteSource {
   /** Rows of a tile: a run of this many elements is read from each column. */
@@ -48,7 +49,7 @@ final class FortranSource implements ByteSource {
     cols = Arrays.stream(inner).reduce(1, (a, b) -> a * b);
   }
 
-  /** Where a column of the row-major twin is stored: its indices with the first fastest. */
+  /** Where a column of the row-major form is stored: its indices with the first fastest. */
   private long stored(long col) {
     if (inner.length == 1) {
       return col;
@@ -78,6 +79,11 @@ final class FortranSource implements ByteSource {
       block(row, col, height, width, target.asSlice(done * size, height * width * size));
       done += height * width;
     }
+  }
+
+  @Override
+  public long held() {
+    return source.held();
   }
 
   @Override

@@ -11,8 +11,8 @@ import java.util.Map;
  * Opens numpy array files (<a
  * href="https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html">npy</a> 1.0 to
  * 3.0): one tensor, named like the file without its suffix. Element types f8, f4, f2, i8, i4, u1
- * and b1 in either byte order; C order, or Fortran order, which is read in row-major order all the
- * same. Anything else is refused in one line, bytes after the array too.
+ * and b1 in either byte order; C or Fortran order; both are read in row-major order. Anything else,
+ * including bytes after the array, is refused in one line.
  */
 public final class NpyFile {
   private NpyFile() {}
@@ -37,7 +37,7 @@ public final class NpyFile {
             path, new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
       }
       StoredTensor tensor = header.tensor(path, "", name, file, file.size());
-      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), file);
+      return new TensorFile(path, List.of(tensor), List.of(), Map.of(), false, file);
     } catch (Throwable e) {
       file.close();
       throw e;

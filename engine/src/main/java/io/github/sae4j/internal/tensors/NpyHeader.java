@@ -72,7 +72,7 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
     if (prefix + length > size) {
       throw new BadFileException(path, what + "is cut short within its npy header");
     }
-    // Names of fields, the only place for other characters, are refused below.
+    // Field names, the only place for other characters, are refused below.
     String text = new String(bytes(source, prefix, (int) length), StandardCharsets.ISO_8859_1);
     return new NpyHeaderParser(path, what, text, prefix + (int) length).header();
   }
@@ -112,7 +112,7 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
     return descr.charAt(0) == '>';
   }
 
-  /** What stands in the way of reading an array that is otherwise sound; null if nothing does. */
+  /** Why an otherwise sound array cannot be read; null if it can. */
   String obstacle() {
     if (type() == null) {
       return "expected element type f8, f4, f2, i8, i4, u1 or b1, got '" + descr() + "'";

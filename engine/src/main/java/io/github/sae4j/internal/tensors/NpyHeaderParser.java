@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Parses the Python dictionary literal of an npy header. Strings without escapes, {@code True},
- * {@code False} and one tuple of integers are all there is: nothing nests, so nothing recurses.
+ * Parses the Python dictionary literal of an npy header. It consists of strings without escapes,
+ * {@code True}, {@code False} and one tuple of integers: nothing nests, so nothing recurses.
  */
 final class NpyHeaderParser {
   private static final int MAX_DIMENSIONS = 64;
@@ -93,7 +93,7 @@ final class NpyHeaderParser {
       throw bad("expected sizes between 0 and 2^63 - 1 in the shape");
     }
     if (at < text.length() && text.charAt(at) == 'L') {
-      at++; // Python 2 wrote its long integers so.
+      at++; // Python 2's suffix of long integers.
     }
     return size;
   }
@@ -123,7 +123,7 @@ final class NpyHeaderParser {
     return string;
   }
 
-  /** The fields of a structured element type, as they stand. */
+  /** The fields of a structured element type, verbatim. */
   private String list() throws BadFileException {
     int from = at;
     int depth = 0;
@@ -156,7 +156,7 @@ final class NpyHeaderParser {
     return false;
   }
 
-  /** The next character that is not white, or 0 at the end. */
+  /** The next character that is not white space, or 0 at the end. */
   private char peek() {
     while (at < text.length() && " \t\n\r\f".indexOf(text.charAt(at)) >= 0) {
       at++;

@@ -67,7 +67,7 @@ public final class NpyWriter {
     StringBuilder text =
         new StringBuilder("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }");
     text.repeat(' ', GROWTH_DIGITS - Integer.toString(firstSize).length());
-    // Ten bytes in front and a line end behind; data starts on a multiple of 64 bytes.
+    // Ten bytes before and a line end after it; data starts at a multiple of 64 bytes.
     text.repeat(' ', 63 - (10 + text.length()) % 64).append('\n');
     byte[] header = ("\u0093NUMPY\1\0??" + text).getBytes(StandardCharsets.ISO_8859_1);
     header[8] = (byte) text.length();

@@ -23,8 +23,8 @@ import java.util.zip.ZipFile;
  * <p>Members of {@code numpy.savez} (stored) are read in place. Members of {@code
  * numpy.savez_compressed} (deflated) are inflated into memory outside the heap when their elements
  * are first read, and kept until the file is closed: at most 1 GiB for all open files together
- * ({@code -Dsae4j.npzInflateBytes}). Beyond that they can be read from front to back, inflated on
- * the way. Names of members are never used as paths.
+ * ({@code -Dsae4j.npzInflateBytes}). Beyond that they can only be read from front to back, inflated
+ * on the fly. Names of members are never used as paths.
  */
 public final class NpzFile {
   private NpzFile() {}
@@ -38,12 +38,12 @@ public final class NpzFile {
    * @throws IOException if reading fails
    */
   public static TensorFile open(Path path) throws IOException {
-    // Complains about a missing file, a folder or a pipe in the same words as the other formats.
+    // Reports a missing file, a folder or a pipe like the other formats.
     long fileSize;
     ParseBudget budget = new ParseBudget(path);
     try (FileSource file = FileSource.open(path)) {
       fileSize = file.size();
-      // Java reads the directory as a whole, and makes a table of it.
+      // Java reads the whole directory into a table.
       budget.spend(2 * ZipDirectory.size(file));
     }
     try {
@@ -94,6 +94,7 @@ public final class NpzFile {
         tensors,
         unreadable,
         Map.of(),
+        true,
         () -> {
           members.forEach(NpzMember::close);
           zip.close();

@@ -17,24 +17,24 @@ import java.util.zip.ZipFile;
 /**
  * A member of a zip file. A stored member is read in place. A deflated one can only be read from
  * its start, so it is inflated as a whole, once, into memory outside the heap and checked against
- * its CRC, as long as all that are held so together stay within a bound. Beyond it a member is
- * inflated anew as it is read, from front to back in next to no memory; a reader that jumps back
- * and forth would inflate it over and over, and is refused.
+ * its CRC, as long as all members held like this stay within a bound. Beyond it a member is
+ * inflated while it is read, from front to back, in hardly any memory; a reader that jumps back and
+ * forth would inflate it again and again, and is refused.
  */
 final class NpzMember implements ByteSource, AutoCloseable {
-  /** Deflate codes at most 258 bytes in two bits: no member can truly grow by more than this. */
+  /** Deflate codes at most 258 bytes in two bits: no member can expand by more than this factor. */
   private static final long MAX_RATIO = 1032;
 
   /** Sets {@link #BOUND}, in bytes. */
   static final String PROPERTY = "sae4j.npzInflateBytes";
 
-  /** What inflated members of all open files may hold together. */
+  /** Bytes that inflated members of all open files may hold together. */
   static final long BOUND = Long.getLong(PROPERTY, 1L << 30);
 
-  /** How often a member may be inflated in vain before its reader is told. */
+  /** How often a member's size may be inflated and discarded before its reader is refused. */
   private static final int VAIN_PASSES = 4;
 
-  /** A read that skips no more than so many times its own size is not in vain. */
+  /** A read that skips at most this multiple of its own size does not count as wasted. */
   private static final int FAIR_SKIP = 64;
 
   private static final AtomicLong HELD = new AtomicLong();
@@ -46,14 +46,14 @@ final class NpzMember implements ByteSource, AutoCloseable {
   private Arena arena;
   private MemorySegment inflated;
 
-  /** What is inflated as it is read, and how far that has come. */
+  /** The stream that is inflated while it is read, and its position. */
   private InputStream sequence;
 
   private boolean closed;
   private long reached;
   private final CRC32 sequenceCrc = new CRC32();
 
-  /** Bytes inflated on the way to those that were asked for, and those. */
+  /** Bytes inflated and skipped, and bytes that were asked for. */
   private long inflatedBytes;
 
   private long askedBytes;
@@ -91,12 +91,17 @@ final class NpzMember implements ByteSource, AutoCloseable {
           path,
           "member '"
               + entry.getName()
-              + "': expected sizes that can be, got "
+              + "': expected plausible sizes, got "
               + compressed
               + " bytes holding "
               + size);
     }
     return size;
+  }
+
+  @Override
+  public long held() {
+    return entry.getMethod() == ZipEntry.STORED ? 0 : entry.getSize();
   }
 
   @Override
@@ -176,22 +181,22 @@ final class NpzMember implements ByteSource, AutoCloseable {
               + entry.getName()
               + "' is compressed, of "
               + size
-              + " bytes, and more than the "
+              + " bytes, more than the "
               + BOUND
-              + " that are held inflated at a time: it can be read from front to back, not in any"
-              + " order. Save it with numpy.savez, or start Java with -D"
+              + " that are held inflated at a time: it can only be read from front to back, not in"
+              + " any order. Save it with numpy.savez, or start Java with -D"
               + PROPERTY
               + "=BYTES");
     }
   }
 
   /**
-   * Reads without keeping anything: costs what lies in front of the position too when the member is
-   * deflated. Serves the npy header.
+   * Reads without keeping anything; for a deflated member this inflates everything before the
+   * position. Used for the npy header.
    */
   void stream(long position, MemorySegment target) throws IOException {
     try (InputStream in = open()) {
-      // Skipping within a stored member only moves a counter.
+      // Skipping within a stored member only advances a counter.
       in.skipNBytes(position);
       copy(in, target, null);
     } catch (EOFException | ZipException e) {
@@ -254,7 +259,7 @@ final class NpzMember implements ByteSource, AutoCloseable {
     try {
       return arena.allocate(size, Long.BYTES);
     } catch (OutOfMemoryError e) {
-      // Nothing but this one request to the system failed.
+      // Only this one allocation failed.
       throw new IOException(
           path
               + ": no memory to inflate "

@@ -13,20 +13,20 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A restricted machine for Python's pickles of protocol 2 to 5. It makes plain values: {@code
+ * A restricted interpreter of Python's pickles, protocols 2 to 5. It builds plain values: {@code
  * null}, {@code Boolean}, {@code Long}, {@code Double}, {@code String}, tuples as {@code Object[]},
  * {@code List}, {@code Map}; {@link Global} for a name that the pickle refers to; and whatever its
- * {@link Objects} make of calls. Nothing is imported and nothing that the pickle names is run: an
+ * {@link Objects} build for calls. Nothing is imported and nothing that the pickle names is run: an
  * object that is not understood becomes an {@link Opaque}.
  *
- * <p>Containers may hold themselves, and the same container may occur many times: who walks the
- * result must bound the walk.
+ * <p>Containers may contain themselves, and the same container may occur many times: callers that
+ * walk the result must bound the walk.
  */
 final class Pickle {
-  /** Containers of one pickle: bounds what a byte each can allocate. */
+  /** Most containers in one pickle, since one byte each can allocate them. */
   static final int MAX_CONTAINERS = 1 << 18;
 
-  /** Characters of a file's own name for something in an {@link Opaque}. */
+  /** Most characters of a name from the file in an {@link Opaque}. */
   private static final int MAX_NAME = 200;
 
   /**
@@ -43,7 +43,7 @@ final class Pickle {
   }
 
   /**
-   * Something that is not a plain value; equal to itself alone.
+   * Something that is not a plain value; equal only to itself.
    *
    * @param what what it is, for messages
    */
@@ -92,7 +92,7 @@ final class Pickle {
    * @param path the file it is in, for messages
    * @param what where in the file, for messages; ends with a colon and a space
    * @param bytes the pickle and nothing else
-   * @param objects gives calls and persistent ids a meaning
+   * @param objects interprets calls and persistent ids
    * @return the value
    * @throws BadFileException if it is malformed, or uses what torch does not write
    */
@@ -197,7 +197,7 @@ final class Pickle {
         Object function = pop();
         push(none ? called(function, arguments) : opaque(function));
       }
-      case 'b' -> pop(); // what an object's state adds to a container or a tensor is no content
+      case 'b' -> pop(); // state that an object adds to a container or tensor is not content
       case 'Q' -> push(objects.persistent(pop()));
       case 'h' -> push(memorized(u1()));
       case 'j' -> push(memorized(u4()));
@@ -249,7 +249,7 @@ final class Pickle {
     }
   }
 
-  /** Hashes of containers may never end: only scalars are keys by value. */
+  /** Hashing a cyclic container would not end: only scalars are keys by value. */
   private static Object key(Object key) {
     return switch (key) {
       case null -> new Opaque("None");
@@ -337,7 +337,7 @@ final class Pickle {
     return memo[(int) index];
   }
 
-  /** Python numbers them upwards; so a table of their size is enough. */
+  /** Python numbers them consecutively, so a table is enough. */
   private void memorize(long index) throws BadFileException {
     if (index > memorized) {
       throw bad("numbers a value " + index + " after " + memorized);
@@ -352,7 +352,7 @@ final class Pickle {
   }
 
   private void skipFrame() throws BadFileException {
-    take(8).getLong(); // the length of what follows, which its own end says too
+    take(8).getLong(); // the length of a frame, which its end marks too
   }
 
   private ByteBuffer take(int count) throws BadFileException {

@@ -11,10 +11,9 @@ import java.nio.file.Path;
  * href="https://github.com/huggingface/safetensors">huggingface/safetensors</a>).
  *
  * <p>The whole layout is checked when the file is opened: holes, overlaps, trailing bytes and sizes
- * that do not match the shape are refused, as the reference implementation does. Tensors of other
- * element types than {@link io.github.sae4j.memory.ElementType} has are listed as unreadable and do
- * not stand in the way of the rest. Opening costs memory in proportion to the header, reading next
- * to none.
+ * that do not match the shape are refused, as the reference implementation does. Tensors whose
+ * element type is not an {@link io.github.sae4j.memory.ElementType} are listed as unreadable; the
+ * others can be read. Opening takes memory in proportion to the header, reading hardly any.
  */
 public final class SafetensorsFile {
   private SafetensorsFile() {}
@@ -31,7 +30,8 @@ public final class SafetensorsFile {
     FileSource file = FileSource.open(path);
     try {
       SafetensorsHeader header = SafetensorsHeader.read(file);
-      return new TensorFile(path, header.tensors(), header.unreadable(), header.metadata(), file);
+      return new TensorFile(
+          path, header.tensors(), header.unreadable(), header.metadata(), true, file);
     } catch (Throwable e) {
       file.close();
       throw e;

@@ -35,7 +35,7 @@ import java.util.Set;
 final class SafetensorsHeader {
   static final int MAX_HEADER = 100_000_000;
 
-  /** Far above any real tensor; keeps a header of zero sizes from growing on the heap. */
+  /** Far above any real tensor; bounds a header that lists sizes without data. */
   private static final int MAX_DIMENSIONS = 64;
 
   private static final Map<String, ElementType> TYPES = new HashMap<>();

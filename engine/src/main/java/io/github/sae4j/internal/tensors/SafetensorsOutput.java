@@ -22,14 +22,14 @@ import java.util.TreeMap;
 /**
  * A safetensors file under construction: names, types and shapes are declared first, elements
  * follow in any order and in pieces of any size. Memory use does not depend on the size of the
- * file. {@link SafetensorsWriter} is the simpler way where everything is at hand.
+ * file. {@link SafetensorsWriter} is simpler where everything is in memory.
  *
  * <p>The same tensors and metadata give the same bytes, whatever the order of the declarations:
  * tensors are laid out as the reference implementation does (types of stricter alignment first, by
  * name within a type), metadata by key, the header padded with spaces to a multiple of 8 bytes.
  *
- * <p>An instance belongs to one thread. A file that was not {@linkplain #finish() finished} is not
- * valid; removing it is the caller's business.
+ * <p>Not thread-safe. A file that was not {@linkplain #finish() finished} is not valid; the caller
+ * removes it.
  */
 public final class SafetensorsOutput implements Closeable {
   /** The reference implementation's order of alignment. */
@@ -49,7 +49,7 @@ public final class SafetensorsOutput implements Closeable {
 
   private static final int TILE_COLS = 64;
 
-  /** A declared tensor: where it starts in the file and how many elements have come. */
+  /** A declared tensor: where it starts in the file and how many elements have been written. */
   private static final class Slot {
     final TensorInfo info;
     final long position;
@@ -72,7 +72,7 @@ public final class SafetensorsOutput implements Closeable {
   }
 
   /**
-   * Creates a file, or empties the one that is there, and writes its header.
+   * Creates a file, or truncates an existing one, and writes its header.
    *
    * @param path the file
    * @param metadata free text for the header
@@ -201,7 +201,7 @@ public final class SafetensorsOutput implements Closeable {
     if (source.isNative()) {
       file.write(position, source.asSlice(sourceByte, count * size));
     } else {
-      // A channel takes no segment over an array other than byte[].
+      // A channel accepts no segment over an array other than byte[].
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment buffer = arena.allocate(step * size, Long.BYTES);
         for (long done = 0; done < count; done += step) {
@@ -263,7 +263,7 @@ public final class SafetensorsOutput implements Closeable {
     try (Arena arena = Arena.ofConfined()) {
       int tileRows = Math.min(rows, TILE_ROWS);
       int tileCols = Math.min(cols, TILE_COLS);
-      // An odd number of cache lines apart, or the columns of a tile would share cache sets.
+      // An odd number of cache lines apart, so that the columns of a tile do not share cache sets.
       int stride = tileRows + 16;
       MemorySegment tile = arena.allocate((long) stride * tileCols * Float.BYTES, Long.BYTES);
       MemorySegment buffer = arena.allocate((long) tileRows * type.bytes(), Long.BYTES);
@@ -291,8 +291,8 @@ public final class SafetensorsOutput implements Closeable {
   }
 
   /**
-   * Checks that every tensor has been written and returns when the file has reached the disk. (That
-   * its folder remembers the file's name is another matter: force the folder too.)
+   * Checks that every tensor has been written and syncs the file to disk. (The file's name is safe
+   * only once its folder is synced too.)
    *
    * @throws IllegalStateException if elements are missing
    * @throws IOException if forcing fails

@@ -34,7 +34,7 @@ public final class SafetensorsWriter {
   private final List<Entry> entries = new ArrayList<>();
   private final Map<String, String> metadata = new TreeMap<>();
 
-  /** A file without tensors and metadata so far. */
+  /** Creates a writer without tensors or metadata. */
   public SafetensorsWriter() {}
 
   /**
@@ -211,7 +211,7 @@ public final class SafetensorsWriter {
    *
    * @param name name in the file
    * @param type their type
-   * @param elements the elements in native byte order, row-major, and nothing else
+   * @param elements exactly the elements, in native byte order, row-major
    * @param shape sizes whose product is their number; none for a scalar
    * @return this
    */
@@ -228,9 +228,9 @@ public final class SafetensorsWriter {
   }
 
   /**
-   * Writes the file and returns when its contents have reached the disk. A file that is there is
-   * overwritten; a failure leaves an invalid one behind, so a caller that replaces something of
-   * value writes beside it and renames.
+   * Writes the file and syncs it to disk. An existing file is overwritten, and a failure leaves an
+   * invalid one, so a caller that replaces something of value writes to a temporary name and
+   * renames.
    *
    * @param path the file
    * @throws IllegalArgumentException if a name was used twice or is {@code __metadata__}

@@ -1,5 +1,6 @@
 package io.github.sae4j.internal.tensors;
 
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.ByteSource;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -8,8 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * Shows a view with any strides as the bytes of its row-major twin. What the view spans is read
- * into memory outside the heap when its elements are first read, and kept until it is closed.
+ * Presents a view with any strides as row-major bytes. The range that the view spans is read into
+ * off-heap memory when its elements are first read, and kept until the view is closed.
  */
 final class StridedSource implements ByteSource, AutoCloseable {
   private final Path path;
@@ -23,7 +24,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
   private MemorySegment window;
 
   /**
-   * A view; that it lies within the source has been checked.
+   * A view that has been checked to lie within the source.
    *
    * @param path the file, for messages
    * @param source the storage's bytes
@@ -76,8 +77,24 @@ final class StridedSource implements ByteSource, AutoCloseable {
     }
   }
 
+  @Override
+  public long held() {
+    return span;
+  }
+
   private synchronized MemorySegment window() throws IOException {
     if (window == null) {
+      if (span > NpzMember.BOUND) {
+        throw new BadFileException(
+            path,
+            "a tensor's rows do not lie together, and its "
+                + span
+                + " bytes are more than the "
+                + NpzMember.BOUND
+                + " that are held in memory; save its .contiguous() copy, or start Java with -D"
+                + NpzMember.PROPERTY
+                + "=BYTES");
+      }
       Arena opened = Arena.ofShared();
       try {
         MemorySegment read = allocate(opened);
@@ -97,7 +114,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
     try {
       return opened.allocate(span, Long.BYTES);
     } catch (OutOfMemoryError e) {
-      // Nothing but this one request to the system failed.
+      // Only this one allocation failed.
       throw new IOException(path + ": no memory for " + span + " bytes of a strided tensor", e);
     }
   }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -20,9 +21,9 @@ import java.util.stream.Stream;
 
 /**
  * An open file of named tensors: safetensors ({@link SafetensorsFile}), npy ({@link NpyFile}), npz
- * ({@link NpzFile}) or what torch.save writes ({@link TorchFile}). Reads go by position into the
- * caller's memory, never through a mapping, so a file cut short by another process gives an
- * exception and not a dead VM. Reading is thread-safe.
+ * ({@link NpzFile}) or what torch.save writes ({@link TorchFile}). Reads are positional, into the
+ * caller's memory, never through a mapping, so a file truncated by another process causes an
+ * exception rather than a crash of the VM. Reading is thread-safe.
  */
 public final class TensorFile implements Closeable {
   /** How many names a message lists. */
@@ -33,6 +34,7 @@ public final class TensorFile implements Closeable {
   private final List<TensorInfo> infos;
   private final Map<String, UnreadableTensor> unreadable = new LinkedHashMap<>();
   private final Map<String, String> metadata;
+  private final boolean named;
   private final Closeable source;
 
   /**
@@ -42,6 +44,7 @@ public final class TensorFile implements Closeable {
    * @param tensors its tensors in the order of the file
    * @param unreadable tensors left out and why
    * @param metadata free text that the file carries
+   * @param named whether the file names its tensors
    * @param source what the tensors are read from, closed with this
    */
   TensorFile(
@@ -49,18 +52,20 @@ public final class TensorFile implements Closeable {
       List<StoredTensor> tensors,
       List<UnreadableTensor> unreadable,
       Map<String, String> metadata,
+      boolean named,
       Closeable source) {
     this.path = path;
     tensors.forEach(tensor -> stored.put(tensor.info().name(), tensor));
     this.infos = tensors.stream().map(StoredTensor::info).toList();
     unreadable.forEach(tensor -> this.unreadable.put(tensor.name(), tensor));
     this.metadata = metadata;
+    this.named = named;
     this.source = source;
   }
 
   /**
-   * Opens a file of any known format, told by its first bytes; where they fit none, the suffix
-   * decides which format complains.
+   * Opens a file of any known format, recognised by its first bytes; if they fit none, the suffix
+   * decides which reader reports the error.
    *
    * @param path a safetensors, npy, npz or torch file
    * @return the open file
@@ -83,9 +88,11 @@ public final class TensorFile implements Closeable {
     }
     boolean zip = start.length > 3 && start[0] == 'P' && start[1] == 'K' && start[2] < 8;
     zip = zip && start[3] == start[2] + 1;
-    // A line of JSON before the archive (saev), or a pickle: TorchFile says which it reads.
+    // A line of JSON before the archive (saev), or a pickle: TorchFile decides.
     boolean text = start[0] == '{' && (start.length < 9 || start[7] != 0);
-    if (zip ? TorchFile.isArchive(path) : text || start[0] == (byte) 0x80 || isTorchName(name)) {
+    if (zip
+        ? TorchFile.isArchive(path, isTorchName(name))
+        : text || start[0] == (byte) 0x80 || isTorchName(name)) {
       return TorchFile.open(path).tensors();
     }
     if (zip || name.endsWith(".npz")) {
@@ -99,14 +106,11 @@ public final class TensorFile implements Closeable {
   }
 
   private static boolean isTorchName(String name) {
-    return name.endsWith(".pt") || name.endsWith(".pth");
+    String lower = name.toLowerCase(Locale.ROOT);
+    return lower.endsWith(".pt") || lower.endsWith(".pth");
   }
 
-  /**
-   * The file itself.
-   *
-   * @return its path as opened
-   */
+  /** {@return the path of the file, as opened} */
   public Path path() {
     return path;
   }
@@ -131,6 +135,35 @@ public final class TensorFile implements Closeable {
   }
 
   /**
+   * Whether the file names its tensors. One that does not holds a single tensor, which is called
+   * after the file: all npy files, and torch files of a bare tensor.
+   *
+   * @return true if names mean something
+   */
+  public boolean named() {
+    return named;
+  }
+
+  /**
+   * What reading a tensor's elements in any order keeps in memory until the file is closed.
+   *
+   * @param info one of {@link #tensors()}
+   * @return bytes; 0 where they are read in place
+   */
+  public long held(TensorInfo info) {
+    return checked(info, 0, 0).source().held();
+  }
+
+  /**
+   * What all files together may keep in memory to read in any order.
+   *
+   * @return bytes
+   */
+  public static long mostHeld() {
+    return NpzMember.BOUND;
+  }
+
+  /**
    * Free text that the file carries.
    *
    * @return keys and values; empty where the format has none
@@ -144,8 +177,8 @@ public final class TensorFile implements Closeable {
    *
    * @param name its name
    * @return its description
-   * @throws BadFileException if the file has none of that name, or one that cannot be read; the
-   *     message lists those it has
+   * @throws BadFileException if the file has none of that name, or it cannot be read; the message
+   *     lists the names that exist
    */
   public TensorInfo tensor(String name) throws BadFileException {
     Objects.requireNonNull(name, "name");
@@ -223,8 +256,8 @@ public final class TensorFile implements Closeable {
    * Reads one element without rounding it to {@code f32}; for messages about it.
    *
    * @param info one of {@link #tensors()}
-   * @param element its place in row-major order
-   * @return the value; of an I64 the nearest double
+   * @param element its index in row-major order
+   * @return the value; for an I64 the nearest double
    * @throws BadFileException if the file ends early
    * @throws IOException if reading fails
    */

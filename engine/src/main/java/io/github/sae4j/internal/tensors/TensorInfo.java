@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What a file says of one of its tensors, already checked against the file's size.
+ * Describes a tensor of a file; checked against the file's size.
  *
  * @param name name in the file; the file's own name without suffix for npy
  * @param type element type as stored
@@ -30,11 +30,7 @@ public record TensorInfo(String name, ElementType type, List<Long> shape) {
     }
   }
 
-  /**
-   * Number of elements.
-   *
-   * @return the product of the sizes, 1 for a scalar
-   */
+  /** {@return the number of elements, 1 for a scalar} */
   public long elements() {
     long product = 1;
     for (long size : shape) {
@@ -43,11 +39,7 @@ public record TensorInfo(String name, ElementType type, List<Long> shape) {
     return product;
   }
 
-  /**
-   * Size of the elements as stored.
-   *
-   * @return bytes
-   */
+  /** {@return the size of the elements as stored, in bytes} */
   public long bytes() {
     return elements() * type.bytes();
   }

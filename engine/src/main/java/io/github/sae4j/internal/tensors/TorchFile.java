@@ -28,10 +28,10 @@ import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
 
 /**
- * Opens what {@code torch.save} writes since PyTorch 1.6: a zip of {@code data.pkl} and storages,
- * with or without a line of JSON in front of it (saev). The pickle is read by a machine that can
- * build tensors, dictionaries, lists and plain values, and nothing else: nothing is imported, no
- * code of the file runs, and objects of other classes are there as {@link Opaque}.
+ * Opens files that {@code torch.save} has written since PyTorch 1.6: a zip of {@code data.pkl} and
+ * storages, with or without a line of JSON in front of it (saev). The pickle is read by an
+ * interpreter that builds tensors, dictionaries, lists and plain values only: nothing is imported,
+ * no code of the file runs, and objects of other classes become {@link Opaque}.
  *
  * <p>Tensors are named by the keys that lead to them, joined by dots ({@code encoder.weight}), and
  * read in row-major order whatever their strides are. A view that repeats elements of its storage
@@ -39,10 +39,10 @@ import java.util.zip.ZipFile;
  * (torch before 1.6) and TorchScript archives are refused by name.
  */
 public final class TorchFile implements Closeable {
-  /** The member that says what the file holds. */
+  /** The member that describes the content of the file. */
   static final String PICKLE = "data.pkl";
 
-  /** No pickle of an SAE is near this size: it holds names and settings. */
+  /** Far above the pickle of any SAE, which holds names and settings. */
   private static final int MAX_PICKLE = 8 << 20;
 
   private static final int MAX_HEADER = 1 << 20;
@@ -100,7 +100,7 @@ public final class TorchFile implements Closeable {
   }
 
   /**
-   * Opens a file and checks all that its pickle says.
+   * Opens a file and checks everything in its pickle.
    *
    * @param path the file
    * @return the open file
@@ -112,7 +112,7 @@ public final class TorchFile implements Closeable {
     Optional<Map<String, Object>> header;
     try (FileSource file = FileSource.open(path)) {
       size = file.size();
-      // Java reads the directory as a whole, and makes a table of it.
+      // Java reads the whole directory into a table.
       new ParseBudget(path).spend(2 * ZipDirectory.size(file));
       byte[] start = new byte[(int) Math.min(512, size)];
       file.read(0, MemorySegment.ofArray(start));
@@ -133,12 +133,16 @@ public final class TorchFile implements Closeable {
     }
   }
 
-  /** Whether a file is a zip of torch: it has a pickle in a folder of its own. */
-  static boolean isArchive(Path path) throws IOException {
+  /**
+   * Whether a file is a zip archive of torch: its pickle is in a folder.
+   *
+   * @param damaged what to take a zip for that cannot be listed, whose reader says what is wrong
+   */
+  static boolean isArchive(Path path, boolean damaged) throws IOException {
     try (ZipFile zip = new ZipFile(path.toFile())) {
       return zip.stream().anyMatch(entry -> isPickle(entry.getName()));
     } catch (ZipException | EOFException e) {
-      return false; // the reader of npz files says what is wrong
+      return damaged;
     }
   }
 
@@ -179,7 +183,7 @@ public final class TorchFile implements Closeable {
       throw new BadFileException(
           file.path(), "expected a line of JSON of at most " + MAX_HEADER + " bytes first");
     }
-    // It begins with a brace: what else but an object would parse?
+    // It begins with a brace, so if it parses it is an object.
     Map<?, ?> value = (Map<?, ?>) Json.parse(file.path(), Arrays.copyOf(start, length));
     Map<String, Object> members = new LinkedHashMap<>();
     value.forEach((key, member) -> members.put((String) key, member));
@@ -196,7 +200,7 @@ public final class TorchFile implements Closeable {
   }
 
   /**
-   * All that the file holds: {@code Map<String, Object>} in the order of the file, {@code
+   * The content of the file: {@code Map<String, Object>} in the order of the file, {@code
    * List<Object>} for lists and tuples, {@code String}, {@code Long}, {@code Double}, {@code
    * Boolean}, {@code null}, {@link TensorInfo} for a tensor that can be read, {@link Opaque} for
    * anything else. Keys that are numbers are written as text.
@@ -320,12 +324,13 @@ public final class TorchFile implements Closeable {
     TorchFile read(Optional<Map<String, Object>> header) throws IOException {
       byte[] pickle = bytes(PICKLE, MAX_PICKLE);
       Object made = Pickle.read(path, PICKLE + ": ", pickle, new TorchObjects(path));
-      // Without sharing, every value takes a byte at least, and names are as long as their keys.
+      // Without sharing, every value takes at least a byte, and names are as long as their keys.
       nodes = pickle.length;
       characters = 1024 + 16L * pickle.length;
       String name = path.getFileName().toString();
-      Object value = convert(made, made instanceof TorchObjects.Tensor ? name : "", 0);
-      TensorFile file = new TensorFile(path, tensors, unreadable, Map.of(), this::closeAll);
+      boolean bare = made instanceof TorchObjects.Tensor;
+      Object value = convert(made, bare ? name : "", 0);
+      TensorFile file = new TensorFile(path, tensors, unreadable, Map.of(), !bare, this::closeAll);
       return new TorchFile(file, value, header);
     }
 
@@ -450,7 +455,7 @@ public final class TorchFile implements Closeable {
       }
       ByteSource source = member("data/" + tensor.storage().key());
       long start = tensor.offset() * type.bytes();
-      // What has size 1 has no stride.
+      // The stride of a dimension of size 1 is irrelevant.
       List<Long> shape = new ArrayList<>();
       List<Long> strides = new ArrayList<>();
       for (int i = 0; i < tensor.shape().size(); i++) {

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What the pickle of a torch file may build: tensors on storages, dictionaries, lists of sizes. Any
- * other call gives an opaque object.
+ * Objects that the pickle of a torch file may build: tensors on storages, dictionaries, lists of
+ * sizes. Any other call gives an opaque object.
  */
 final class TorchObjects implements Pickle.Objects {
   /** Torch's own limit. */
@@ -63,7 +63,7 @@ final class TorchObjects implements Pickle.Objects {
       case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2" ->
           tensor(arguments, null);
       case "torch._utils._rebuild_tensor_v3" -> tensor(arguments, at(arguments, 6));
-      // A parameter is its tensor with a mark for training.
+      // A parameter is its tensor with a flag for training.
       case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state" ->
           at(arguments, 0) instanceof Tensor tensor ? tensor : opaque(function);
       case "torch._tensor._rebuild_from_type_v2" -> rebuilt(function, arguments);
@@ -83,7 +83,10 @@ final class TorchObjects implements Pickle.Objects {
     return index < arguments.length ? arguments[index] : null;
   }
 
-  /** {@code OrderedDict()}, or one of pairs, as protocols differ; a default is not needed. */
+  /**
+   * {@code OrderedDict()}, empty or from pairs depending on the protocol; a default factory is not
+   * needed.
+   */
   private static Object dictionary(Pickle.Global function, Object[] arguments) {
     Map<Object, Object> map = new LinkedHashMap<>();
     boolean pairs = function.name().equals("OrderedDict") && arguments.length > 0;

@@ -7,8 +7,8 @@ import java.util.Objects;
  * A tensor, or what should be one, that a file holds and this library cannot read.
  *
  * @param name name in the file
- * @param type element type as the file spells it; empty where the entry is no tensor at all
- * @param shape sizes, outermost first; empty for a scalar and for what is no tensor
+ * @param type element type as the file spells it; empty if the entry is not a tensor
+ * @param shape sizes, outermost first; empty for a scalar or if the entry is not a tensor
  * @param reason what was expected and what came
  */
 public record UnreadableTensor(String name, String type, List<Long> shape, String reason) {
@@ -21,7 +21,7 @@ public record UnreadableTensor(String name, String type, List<Long> shape, Strin
   }
 
   /**
-   * The tensor without its name, in words.
+   * Describes the tensor without its name.
    *
    * @return for instance {@code I8 [512, 16]: expected dtype F64, ...}
    */

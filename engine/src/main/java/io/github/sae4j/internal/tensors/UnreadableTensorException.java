@@ -3,7 +3,7 @@ package io.github.sae4j.internal.tensors;
 import io.github.sae4j.format.BadFileException;
 import java.nio.file.Path;
 
-/** A file that is sound and is one array of a kind that this library cannot read. */
+/** A sound file whose one array is of a kind that this library cannot read. */
 public final class UnreadableTensorException extends BadFileException {
   private static final long serialVersionUID = 1L;
 
@@ -17,7 +17,7 @@ public final class UnreadableTensorException extends BadFileException {
   /**
    * The array.
    *
-   * @return its type, its shape and what stands in the way
+   * @return its type, its shape and why it cannot be read
    */
   public UnreadableTensor tensor() {
     return tensor;

@@ -6,7 +6,10 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** The size that a zip file's end states for its directory, before anything reads it. */
+/**
+ * The size of a zip file's directory as its end record states it, checked before the directory is
+ * read.
+ */
 final class ZipDirectory {
   private static final int END = 0x06054b50;
   private static final int END_BYTES = 22;
@@ -19,11 +22,11 @@ final class ZipDirectory {
   private ZipDirectory() {}
 
   /**
-   * Looks for the end record, behind which a comment may stand.
+   * Finds the end record, which may be followed by a comment.
    *
    * @param file the zip file
-   * @return bytes of the directory, at most the file's; 0 where no end record is found: whoever
-   *     opens the file will complain
+   * @return bytes of the directory, at most the file's; 0 if there is no end record, which opening
+   *     the file reports
    */
   static long size(FileSource file) throws IOException {
     int tail = (int) Math.min(file.size(), END_BYTES + MOST_COMMENT);
@@ -38,7 +41,7 @@ final class ZipDirectory {
     return 0;
   }
 
-  /** A file of more than 4 GiB or 65535 members has a second end record, and where that lies. */
+  /** A file of more than 4 GiB or 65535 members has a second (zip64) end record. */
   private static long size64(FileSource file, long end) throws IOException {
     if (end < LOCATOR_BYTES) {
       return 0;

@@ -46,7 +46,7 @@ import java.util.Arrays;
  * segments.
  */
 public final class VectorDevice implements Device {
-  /** Rows a task of a row-wise kernel. */
+  /** Rows per task of a row-wise kernel. */
   private static final int TASK = 16;
 
   /** Rows of W_dec that are held in scratch at a time. */
@@ -109,11 +109,7 @@ public final class VectorDevice implements Device {
     composed = new ComposedEncoding(this);
   }
 
-  /**
-   * Width of the vectors that run.
-   *
-   * @return bits
-   */
+  /** {@return the width of the vectors that run, in bits} */
   public static int vectorBits() {
     return Vectors.SPECIES.vectorBitSize();
   }
@@ -192,7 +188,7 @@ public final class VectorDevice implements Device {
     }
   }
 
-  /** Reads a vector into an array that is at least as long. */
+  /** Reads a vector into an array of at least its length. */
   private static float[] read(Matrix vector, float[] array) {
     float[] to = array.length < vector.cols() ? new float[vector.cols()] : array;
     vector.read(0, 1, to, 0);
@@ -239,7 +235,6 @@ public final class VectorDevice implements Device {
     }
     codes.expectIndices(wDec.rows());
     int padded = Vectors.padded(d);
-    float[] bias = bDec == null ? null : padded(bDec);
     forRows(
         codes.rows(),
         CHUNK * padded,
@@ -253,8 +248,10 @@ public final class VectorDevice implements Device {
             }
             RowArithmetic.combine(s.c, 0, s.at, 0, count, s.b, padded, s.a, 0);
           }
-          if (bias != null) {
-            RowArithmetic.add(s.a, 0, bias, 0, padded);
+          if (bDec != null) {
+            // Read anew for every row, k times less than the row costs, so that none allocates it.
+            readPadded(bDec, 0, s.b, padded);
+            RowArithmetic.add(s.a, 0, s.b, 0, padded);
           }
           out.write(b, 1, s.a, 0);
         });
@@ -276,7 +273,7 @@ public final class VectorDevice implements Device {
           for (int slot = 0; slot < codes.length(b); slot += CHUNK) {
             int count = Math.min(CHUNK, codes.length(b) - slot);
             loadRows(codes, b, slot, count, wDec, padded, s);
-            RowArithmetic.dots(s.a, 0, s.b, count, padded, s.c, 0);
+            RowArithmetic.dots(s.a, 0, s.b, 0, count, padded, s.c, 0);
             for (int i = 0; i < count; i++) {
               boolean open = !gated || codes.value(b, slot + i) > 0;
               out.set(0, codes.start(b) + slot + i, open ? s.c[i] : 0f);
@@ -582,7 +579,7 @@ public final class VectorDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
-    return execution(spec).fused()
+    return execution(spec).fused() && state.isPlain()
         ? new FusedTrainingStep(pool, spec, state)
         : Device.super.compile(spec, state);
   }

@@ -13,8 +13,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Offers the Vector API device. It touches no vector class until the incubator module is known to
- * be readable, so a VM started without it gets a reason and not a {@code NoClassDefFoundError}.
+ * Offers the Vector API device. It loads no vector class until the incubator module is known to be
+ * readable, so a VM started without it gets a reason rather than a {@code NoClassDefFoundError}.
  */
 public final class VectorProvider implements DeviceProvider {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
@@ -73,8 +73,8 @@ public final class VectorProvider implements DeviceProvider {
   }
 
   /**
-   * Whatever needs vector classes, behind a class of its own so that loading it is a decision. No
-   * kernel is loaded here: that would fix the width before {@link #open} hears of a wish.
+   * Holds whatever needs vector classes, so that they are loaded only on purpose. It loads no
+   * kernel: that would fix the width before {@link #open} knows the requested one.
    */
   private static final class Loaded {
     static String problem(OptionalInt wish) {

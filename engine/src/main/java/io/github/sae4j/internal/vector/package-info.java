@@ -1,5 +1,5 @@
 /**
- * The CPU device: every kernel with the Vector API, on a pool of threads. Its inside is in the
+ * The CPU device: every kernel with the Vector API, on a pool of threads. Its parts are in the
  * packages below, which nothing else uses: {@code runtime} (vector width, lanes, worker pool),
  * {@code rows} (arithmetic on rows and sums over them), {@code gemm} (packing, micro-kernels,
  * product), {@code select} (top-k buffer, encoders, codes by row and by latent) and {@code step}

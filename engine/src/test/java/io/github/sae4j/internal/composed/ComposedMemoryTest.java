@@ -77,7 +77,7 @@ class ComposedMemoryTest {
     }
   }
 
-  /** The same kernels; groups of memory that a step opens are noted. */
+  /** The same kernels; records the memory that a step opens. */
   private static Kernels noting(Device device, List<OffHeap> opened) {
     return (Kernels)
         Proxy.newProxyInstance(

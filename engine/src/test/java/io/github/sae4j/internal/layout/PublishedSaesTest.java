@@ -33,12 +33,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Every published layout, read and held against the numbers of its own library: activations and
+ * Every published layout, read and compared with the numbers of its own library: activations and
  * reconstructions to 1e-5, the same latents selected. The README beside the files says what made
  * them.
  */
-class PublishedSaesTest {
-  private static final Path GOLDEN = Path.of("src/test/resources/golden/checkpoints");
+public class PublishedSaesTest {
+  public static final Path GOLDEN = Path.of("src/test/resources/golden/checkpoints");
 
   /**
    * A checkpoint and the tensors that it is to give.
@@ -48,7 +48,7 @@ class PublishedSaesTest {
    * @param acts name of the activations there
    * @param recon name of the reconstruction there; null if there is none of these activations
    */
-  record Case(
+  public record Case(
       String path, String expected, String acts, String recon, ReadOptions options, String family) {
     @Override
     public String toString() {
@@ -73,7 +73,7 @@ class PublishedSaesTest {
     return new ReadOptions(OptionalInt.empty(), Optional.of(choice));
   }
 
-  static Stream<Case> cases() {
+  public static Stream<Case> cases() {
     List<Case> cases = new ArrayList<>();
     for (String name :
         List.of("topk", "topk-rescaled", "topk-layernorm", "topk-constnorm", "standard", "gated")) {

@@ -42,8 +42,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Files that other loaders took for something else, and layouts of which no golden checkpoint
- * exists. Shapes are 2 columns and 3 latents, so that numbers can be followed by hand.
+ * Files that other loaders misread, and layouts without a golden checkpoint. Shapes are 2 columns
+ * and 3 latents, so that numbers can be followed by hand.
  */
 class WrongLoadTest {
   private static final int D = 2;
@@ -363,7 +363,7 @@ class WrongLoadTest {
             "b_dec",
             B_DEC,
             0));
-    assertTrue(refusal(file, options(1, null)).contains("of another library"));
+    assertTrue(refusal(file, options(1, null)).contains("are another library's"));
     Files.write(
         file,
         torch(
@@ -393,7 +393,7 @@ class WrongLoadTest {
     byte[] pickle =
         new HandMadePickle().global("overcomplete.sae", "TopKSAE").op(')', 0x81, '}', 'b').end();
     Files.write(file, HandMadePickle.archive(pickle));
-    assertTrue(refusal(file).contains("has to be saved again as its state_dict()"));
+    assertTrue(refusal(file).contains("must be saved again as its state_dict()"));
     Files.write(file, torch("fc.weight", ENCODER, N));
     assertTrue(refusal(file).contains("found [fc.weight]"));
   }
@@ -476,7 +476,7 @@ class WrongLoadTest {
       assertTrue(sae.config().transcoder());
       assertArrayEquals(new float[] {0, 3}, sae.reconstruct(new float[] {3, 5}));
     }
-    // What is declared is no matter of what is computed.
+    // Declared values do not affect what is computed.
     json("config.json", Map.of("architecture", "jump_relu", "l0", -1));
     try (SparseAutoencoder sae = open(folder)) {
       assertTrue(sae.config().metadata().l0().isEmpty());

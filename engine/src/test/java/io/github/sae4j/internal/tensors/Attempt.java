@@ -9,7 +9,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 
 /**
- * One try at reading everything a file holds, and what came of it.
+ * The result of an attempt to read everything in a file.
  *
  * @param thrown what was thrown, null if the file was read
  * @param allocated bytes of heap that it took
@@ -70,10 +70,10 @@ record Attempt(Throwable thrown, long allocated) {
   }
 
   /**
-   * What is wrong with this outcome.
+   * Checks this outcome.
    *
    * @param bytes size of the file
-   * @return a complaint, or null if the outcome is as promised
+   * @return a problem, or null if the outcome is as documented
    */
   String complaint(long bytes) {
     // Opening a file, the JDK's zip and the JSON parser have buffers of their own.

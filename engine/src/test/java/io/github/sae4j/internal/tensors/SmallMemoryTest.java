@@ -156,6 +156,27 @@ class SmallMemoryTest {
     assertEquals("read all\n", run(List.of(SMALL), "back", file), "within the bound they are held");
   }
 
+  /** Several files count together; found when the data is laid out, not after an hour of steps. */
+  @Test
+  void compressedActivationsBeyondTheBoundAreRefusedBeforeTraining() throws Exception {
+    Path dumps = Files.createDirectories(folder.resolve("dumps"));
+    for (String name : new String[] {"a", "b", "c"}) {
+      byte[] start = HandMade.npy("{'descr': '<f4', 'fortran_order': False, 'shape': (100, 1000)}");
+      try (ZipOutputStream zip =
+          new ZipOutputStream(Files.newOutputStream(dumps.resolve(name + ".npz")))) {
+        zip.putNextEntry(new ZipEntry("activations.npy"));
+        zip.write(start);
+        zip.write(new byte[400_000]);
+      }
+    }
+    String said = run(List.of(SMALL, "-Dsae4j.npzInflateBytes=1000000"), "activations", dumps);
+    assertTrue(said.startsWith("rows 300\nrefused "), said);
+    assertTrue(said.contains("c.npz: is compressed") && said.contains("numpy.savez"), said);
+    assertEquals(
+        "rows 300\nany order\n",
+        run(List.of(SMALL, "-Dsae4j.npzInflateBytes=2000000"), "activations", dumps));
+  }
+
   @Test
   void fortranOrderBeyondTheBoundIsRefusedWithTheReason() throws Exception {
     Path file = compressed(20_000_000, true);

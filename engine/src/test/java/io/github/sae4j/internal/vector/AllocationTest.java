@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
@@ -15,12 +17,14 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.sae.LatentEdits;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -199,6 +203,35 @@ class AllocationTest {
   }
 
   @Test
+  void encodingWithoutAKernelAllocatesNothing() {
+    float[] each = new float[D_SAE];
+    Arrays.fill(each, 0.5f);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Matrix x = fill(memory.matrix(3, D_IN));
+      SparseCodes codes = memory.codes(3, D_SAE);
+      EncoderWeights encoder =
+          new EncoderWeights(
+              fill(memory.matrix(D_SAE, D_IN)),
+              fill(memory.vector(D_SAE)),
+              fill(memory.vector(D_IN)),
+              null);
+      for (Activation activation :
+          List.of(
+              Threshold.RELU,
+              Threshold.jumpRelu(each),
+              Threshold.gated(new Threshold.Magnitude(each, each)),
+              new Ranked(Ranked.Scope.GROUP, K, Ranked.Order.VALUE, Relu.AFTER),
+              new Ranked(Ranked.Scope.ROW, K, Ranked.Order.MAGNITUDE, Relu.NONE))) {
+        try (Encoder prepared = device.encoder(encoder, activation)) {
+          long bytes = allocatedBy(() -> prepared.encode(x, codes));
+          assertTrue(bytes <= FEW, activation + " allocates " + bytes + " bytes a call");
+        }
+      }
+    }
+  }
+
+  @Test
   void servingAllocatesNothing() {
     try (VectorDevice device = new VectorDevice(2)) {
       SaeWeights weights = SaeWeights.allocate(device, D_IN, D_SAE);
@@ -220,7 +253,17 @@ class AllocationTest {
         calls.put("decode a batch", () -> sae.decode(codes, x, out));
         calls.put("reconstruct a batch", () -> sae.reconstruct(x, out));
         calls.put("encode a row", () -> sae.encode(row, indices, values));
+        calls.put("decode a row", () -> sae.decode(K, indices, values, row, decoded));
         calls.put("reconstruct a row", () -> sae.reconstruct(row, decoded));
+        calls.put("error of a row", () -> sae.error(row, row, decoded));
+        LatentEdits edits = LatentEdits.NONE.set(3, 1f).scale(5, 2f).ablate(900);
+        calls.put("edit a row", () -> sae.edit(row, row, edits, decoded));
+        calls.put("error of a batch", () -> sae.error(x, x, out));
+        calls.put("edit a batch", () -> sae.edit(x, x, edits, out));
+        MemorySegment from = memory.block(4L * D_IN);
+        MemorySegment to = memory.block(4L * D_IN);
+        calls.put("edit a segment", () -> sae.edit(from, from, edits, to));
+        calls.put("direction", () -> sae.encoderDirection(7, decoded));
         calls.forEach(
             (name, call) -> {
               long bytes = allocatedBy(call);

@@ -1,4 +1,2 @@
-/**
- * The kernels themselves: static methods that TornadoVM compiles, and the integers that steer them.
- */
+/** The kernels: static methods that TornadoVM compiles, and their integer parameters. */
 package io.github.sae4j.tornado.kernels;

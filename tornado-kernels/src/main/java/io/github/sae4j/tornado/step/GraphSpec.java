@@ -3,12 +3,14 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
@@ -55,16 +57,23 @@ public record GraphSpec(
       return StepExecution.composed(
           "the device has no exact doubles, so the host adds between kernels");
     }
-    if (!(step.forward().activation() instanceof Ranked ranked)
+    // The pattern names all components: one that is added has to be decided on here to compile.
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, var threshold))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
+    }
+    if (threshold.isPresent()) {
+      return StepExecution.composed("no task graph that keeps a threshold for inference");
     }
     for (Term term : step.objective().terms()) {
       switch (term) {
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case Matryoshka nested -> {
+          return StepExecution.composed("no task graph for nested prefixes");
+        }
       }
     }
     return StepExecution.fused("one task graph");

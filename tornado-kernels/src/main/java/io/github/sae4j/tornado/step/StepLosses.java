@@ -2,6 +2,7 @@ package io.github.sae4j.tornado.step;
 
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
@@ -85,6 +86,7 @@ final class StepLosses {
       case Reconstruction main ->
           StepSums.ratio(
               sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
+      case Matryoshka nested -> throw new AssertionError("no task graph has " + nested);
       case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
       case AuxK aux -> {
         if (dead == 0) {

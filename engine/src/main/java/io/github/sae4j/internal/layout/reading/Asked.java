@@ -7,11 +7,11 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.OptionalInt;
 
-/** Holds what a reader is told against what the files say. */
+/** Checks what the caller asked for against what the files say. */
 public final class Asked {
   private Asked() {}
 
-  /** Refuses a wish for another activation than the file has. */
+  /** Refuses a requested activation that is not the file's. */
   public static void expectActivation(ReadOptions options, String said, Choice same, Path path)
       throws BadFileException {
     if (options.activation().isPresent() && options.activation().get() != same) {
@@ -21,13 +21,14 @@ public final class Asked {
     }
   }
 
-  /** The number of latents per row, which the file and this must not say differently. */
+  /** The number of latents per row; the file and the caller must not differ. */
   public static int k(ReadOptions options, OptionalInt said, int dSae, Path path)
       throws BadFileException {
     if (said.isEmpty() && options.k().isEmpty()) {
       throw new BadFileException(
           path,
-          "k: expected in the file, found nothing; give it (--k), a repository's name has it");
+          "k: expected in the file, found nothing; give it (--k), usually it is in the repository's"
+              + " name");
     }
     if (said.isPresent() && options.k().isPresent() && said.getAsInt() != options.k().getAsInt()) {
       throw new BadFileException(

@@ -14,8 +14,9 @@ import java.util.Objects;
 import java.util.function.Consumer;
 
 /**
- * An SAE in its files: what it computes, where its matrices are and what has to be folded into
- * them. Made by a {@link Layout}; shapes have been checked, matrices are read by {@link #load}.
+ * An SAE that has been recognised but not yet read: what it computes, where its matrices are and
+ * what to fold into them. Created by a {@link Layout}, which has checked shapes; {@link #load}
+ * reads the matrices.
  */
 public final class Blueprint implements Closeable {
   private final String family;
@@ -32,8 +33,8 @@ public final class Blueprint implements Closeable {
   /**
    * An SAE without matrices yet.
    *
-   * @param family the layout's name, for people
-   * @param tensors the open file; closed with this
+   * @param family the layout's name, for messages
+   * @param tensors the open file; closed with the blueprint
    * @param config what the SAE computes once everything is folded
    */
   public Blueprint(String family, WeightTensors tensors, SaeConfig config) {
@@ -76,7 +77,7 @@ public final class Blueprint implements Closeable {
     return this;
   }
 
-  /** Something that whoever loads the SAE should know. */
+  /** Adds a warning for whoever loads the SAE. */
   public Blueprint warn(String warning) {
     warnings.add(warning);
     return this;
@@ -136,7 +137,7 @@ public final class Blueprint implements Closeable {
     }
   }
 
-  /** Factors and norms may be finite and still too large, or too small, to fold. */
+  /** Finite factors and norms may still be too large or too small to fold. */
   private void checkFolded(SaeWeights weights) throws BadFileException {
     for (Matrix matrix : List.of(weights.wEnc(), weights.bEnc(), weights.wDec(), weights.bDec())) {
       float[] row = new float[matrix.cols()];

@@ -3,7 +3,7 @@ package io.github.sae4j.internal.layout.reading;
 import io.github.sae4j.internal.json.JsonObject;
 import java.util.OptionalDouble;
 
-/** What configurations declare and nothing computes with: nonsense is passed over, not refused. */
+/** Values that configurations declare and no computation uses: nonsense is ignored, not refused. */
 public final class Declared {
   private Declared() {}
 

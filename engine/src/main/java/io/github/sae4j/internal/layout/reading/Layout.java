@@ -8,8 +8,7 @@ import java.util.Optional;
 /** A published layout of SAEs: one family of files. */
 public interface Layout {
   /**
-   * Looks whether this layout is there, by what the files hold, and reads all but the large
-   * matrices.
+   * Recognises this layout by the content of the files, and reads all but the large matrices.
    *
    * @param files where
    * @param options what the files may leave open

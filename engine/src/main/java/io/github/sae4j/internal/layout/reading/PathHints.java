@@ -7,8 +7,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What the names of folders say of an SAE whose files say little. Only for what does not change the
- * numbers: metadata, and whether the output stands for another activation.
+ * Hints in folder names about an SAE whose files say little. Used only for what does not change the
+ * numbers: metadata, and whether the output approximates another activation.
  */
 public final class PathHints {
   private static final Pattern L0 = Pattern.compile("average_l0_(\\d{1,9})");
@@ -34,7 +34,7 @@ public final class PathHints {
     return found == null ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(found.group(1)));
   }
 
-  /** Whether a folder's name has this word in it. */
+  /** Whether a folder's name contains this word. */
   public boolean says(String word) {
     for (Path name : path) {
       if (name.toString().contains(word)) {

@@ -11,14 +11,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The place that a user names: an SAE's folder, or the file of its weights, whose folder may hold
+ * The path that a user names: an SAE's folder, or the file of its weights, whose folder may hold
  * the configuration.
  */
 public final class SaeFiles {
-  /** Files of a folder looked at; folders of SAEs hold a few, of data sets thousands. */
+  /** How many files of a folder are examined; SAEs have a few, data sets thousands. */
   private static final int MOST = 1000;
 
-  /** Names a message lists. */
+  /** How many names a message lists. */
   private static final int LISTED = 20;
 
   private final Path path;
@@ -42,7 +42,7 @@ public final class SaeFiles {
   /**
    * A file of weights of a known name.
    *
-   * @param name its name; may lead into a folder below
+   * @param name its name; may be in a subfolder
    * @return the file, if the folder has it, or if it is what the user named
    */
   public Optional<Path> weights(String name) {
@@ -54,9 +54,9 @@ public final class SaeFiles {
   }
 
   /**
-   * The file of weights, where names vary.
+   * The file of weights, for layouts where its name varies.
    *
-   * @param names what they look like
+   * @param names pattern of the names
    * @return the file named, or the only one of the folder
    * @throws BadFileException if the folder has several
    */
@@ -71,7 +71,7 @@ public final class SaeFiles {
     return found.stream().findFirst();
   }
 
-  /** Any file whose name looks like this. */
+  /** Any file whose name matches. */
   public Optional<Path> first(Pattern names) throws IOException {
     return all(names).stream().findFirst();
   }

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -22,7 +23,7 @@ public final class WeightTensors implements Closeable {
   /** Values read at a time by the transposing reader: 8 MiB. */
   private static final int BLOCK = 2 << 20;
 
-  /** Latents transposed at a time: their rows of a block stay in the first-level cache. */
+  /** Latents transposed at a time: their rows of a block stay in L1. */
   private static final int STRIP = 32;
 
   /**
@@ -48,12 +49,17 @@ public final class WeightTensors implements Closeable {
     return file.path();
   }
 
+  /** Free text in the file's header. */
+  public Map<String, String> metadata() {
+    return file.metadata();
+  }
+
   @Override
   public void close() throws IOException {
     file.close();
   }
 
-  /** Refuses tensors beyond those that are known: they would mean another computation. */
+  /** Refuses unknown tensors: they would mean another computation. */
   public void expectOnly(Set<String> known) throws BadFileException {
     List<String> others = new ArrayList<>();
     for (TensorInfo tensor : file.tensors()) {
@@ -80,7 +86,7 @@ public final class WeightTensors implements Closeable {
     return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
   }
 
-  /** Sizes of a tensor, checked to be of so many dimensions, all from 1 to 2^31 − 1. */
+  /** Sizes of a tensor, checked to have this number of dimensions, each from 1 to 2^31 − 1. */
   public int[] sizes(String name, int dimensions) throws BadFileException {
     TensorInfo tensor = file.tensor(name);
     boolean fits = tensor.shape().size() == dimensions;

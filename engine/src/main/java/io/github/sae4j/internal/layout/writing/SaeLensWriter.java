@@ -4,17 +4,18 @@ import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensLayout;
 import io.github.sae4j.internal.tensors.SafetensorsOutput;
+import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Activation.Threshold.Magnitude;
-import io.github.sae4j.memory.ElementType;
-import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.WriteOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,15 +25,14 @@ import java.util.Map;
 
 /**
  * Writes SAELens's folder as SAELens 6 reads it: {@code cfg.json} and {@code
- * sae_weights.safetensors} with {@code W_enc [d_in, d_sae]}. {@code sparsity.safetensors}, which
- * SAELens writes and does not need, is not written: how often latents fire on the rows held out is
- * in a run's {@code evaluation.json}.
+ * sae_weights.safetensors} with {@code W_enc [d_in, d_sae]}; and {@code sparsity.safetensors},
+ * which SAELens does not need, where it is known how often latents fire.
  *
- * <p>What is written is folded, so that {@code rescale_acts_by_decoder_norm} is false there: with
- * true, SAELens would divide and multiply by norms that are 1.
+ * <p>Weights are folded, so {@code rescale_acts_by_decoder_norm} is written as false: with true,
+ * SAELens would divide and multiply by norms that are 1.
  */
 public final class SaeLensWriter {
-  /** What SAELens takes as the present layout; without it, or below 6, it re-maps keys. */
+  /** Marks the present layout: without it, or below 6, SAELens re-maps keys. */
   private static final String VERSION = "6.18.0";
 
   private static final String RESHAPE = "reshape_activations";
@@ -40,16 +40,19 @@ public final class SaeLensWriter {
   private final SaeConfig config;
   private final SaeWeights weights;
   private final Folding folding;
+  private final WriteOptions options;
 
-  private SaeLensWriter(SaeConfig config, SaeWeights weights, Folding folding) {
+  private SaeLensWriter(
+      SaeConfig config, SaeWeights weights, Folding folding, WriteOptions options) {
     this.config = config;
     this.weights = weights;
     this.folding = folding;
+    this.options = options;
   }
 
   /**
-   * Writes an SAE into a folder that exists, as F32. Nothing of the weights' size is allocated;
-   * folding happens on the way.
+   * Writes an SAE into a folder that exists, as F32. Weights are folded while they are written;
+   * nothing of their size is allocated.
    *
    * @param folder receives {@code cfg.json} and {@code sae_weights.safetensors}
    * @param config what the SAE computes once folded; its metadata is written with the layout's
@@ -61,37 +64,56 @@ public final class SaeLensWriter {
    */
   public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
       throws IOException {
-    new SaeLensWriter(config, weights, folding).write(folder);
+    new SaeLensWriter(config, weights, folding, WriteOptions.DEFAULT).write(folder);
+  }
+
+  /** Writes an SAE in whose weights everything is folded. */
+  static void write(Path folder, SaeConfig config, SaeWeights weights, WriteOptions options)
+      throws IOException {
+    Folding nothing = Folding.of(weights.wDec(), 1f, false);
+    new SaeLensWriter(config, weights, nothing, options).write(folder);
   }
 
   private void write(Path folder) throws IOException {
     String architecture = architecture();
     DiskFile.write(folder.resolve(SaeLensLayout.CONFIG), Json.pretty(members(architecture)));
     Map<String, float[]> extras = extras();
-    List<TensorInfo> tensors = new ArrayList<>();
     long d = config.dIn();
     long n = config.dSae();
-    tensors.add(new TensorInfo("W_enc", ElementType.F32, List.of(d, n)));
-    boolean gated = architecture.equals("gated");
-    tensors.add(new TensorInfo(gated ? "b_gate" : "b_enc", ElementType.F32, List.of(n)));
-    tensors.add(new TensorInfo("W_dec", ElementType.F32, List.of(n, (long) config.dOut())));
-    tensors.add(new TensorInfo("b_dec", ElementType.F32, List.of((long) config.dOut())));
-    extras.keySet().forEach(name -> tensors.add(new TensorInfo(name, ElementType.F32, List.of(n))));
-    Matrix skip = weights.wSkip();
-    if (skip != null) {
-      tensors.add(
-          new TensorInfo(
-              "W_skip", ElementType.F32, List.of((long) skip.rows(), (long) skip.cols())));
+    String bias = architecture.equals("gated") ? "b_gate" : "b_enc";
+    List<TensorInfo> tensors = new ArrayList<>();
+    tensors.add(tensor("W_enc", d, n));
+    tensors.add(tensor(bias, n));
+    tensors.add(tensor("W_dec", n, (long) config.dOut()));
+    tensors.add(tensor("b_dec", (long) config.dOut()));
+    extras.keySet().forEach(name -> tensors.add(tensor(name, n)));
+    if (weights.wSkip() != null) {
+      tensors.add(tensor("W_skip", (long) config.dOut(), d));
     }
     try (SafetensorsOutput output =
         SafetensorsOutput.create(folder.resolve(SaeLensLayout.WEIGHTS), Map.of(), tensors)) {
-      FoldedWeights folded = new FoldedWeights(weights, folding);
-      folded.write(output, gated ? "b_gate" : "b_enc", extras);
-      if (skip != null) {
-        output.writeRows("W_skip", 0, skip);
+      FoldedWeights folded = new FoldedWeights(weights, folding, options.type(), output);
+      folded.encoderColumns("W_enc");
+      folded.decoder("W_dec");
+      folded.encoderBias(bias);
+      folded.decoderBias("b_dec");
+      for (Map.Entry<String, float[]> extra : extras.entrySet()) {
+        folded.vector(extra.getKey(), extra.getValue());
       }
+      folded.skip("W_skip");
       output.finish();
     }
+    if (options.sparsity().isPresent()) {
+      float[] sparsity = options.sparsity().get();
+      Shapes.expect(sparsity.length == n, "sparsity", "d_sae = " + n + " numbers", sparsity.length);
+      new SafetensorsWriter()
+          .floats("sparsity", sparsity, n)
+          .write(folder.resolve(SaeLensLayout.SPARSITY));
+    }
+  }
+
+  private TensorInfo tensor(String name, Long... shape) {
+    return new TensorInfo(name, options.type(), List.of(shape));
   }
 
   /** SAELens's name for what the SAE computes. */
@@ -151,7 +173,7 @@ public final class SaeLensWriter {
     return extras;
   }
 
-  /** {@code r_mag} of gains: where one gives back the very gain, that one. */
+  /** {@code r_mag} of gains: the logarithm whose exp is exactly the gain, where there is one. */
   private static float[] logarithms(float[] gain) {
     float[] logs = new float[gain.length];
     for (int i = 0; i < logs.length; i++) {
@@ -183,9 +205,9 @@ public final class SaeLensWriter {
     metadata.put("sae_lens_version", VERSION);
     metadata.put("sae_lens_training_version", null); // as SAELens's own converters write it
     metadata.put("generator", "sae4j");
-    // Read from Python's JSON it may hold NaN, which no strict reader would take from ours.
+    // Metadata read from Python's JSON may hold NaN, which strict readers would not accept.
     metadata.putAll(finite(config.metadata().toMap()));
-    metadata.put("sae_lens_version", VERSION); // whatever layout it was read from
+    metadata.put("sae_lens_version", VERSION); // not that of the layout it was read from
     metadata.remove(RESHAPE);
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("architecture", architecture);
@@ -197,7 +219,13 @@ public final class SaeLensWriter {
     if (config.activation() instanceof Ranked ranked) {
       members.put("k", (int) ranked.k());
     }
-    members.put("dtype", "float32");
+    members.put(
+        "dtype",
+        switch (options.type()) {
+          case BF16 -> "bfloat16";
+          case F16 -> "float16";
+          default -> "float32";
+        });
     members.put("device", "cpu");
     members.put("apply_b_dec_to_input", config.applyBDecToInput());
     members.put(

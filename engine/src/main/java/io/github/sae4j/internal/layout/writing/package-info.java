@@ -1,5 +1,5 @@
 /**
- * SAEs written in published layouts.
+ * Writers of published layouts.
  *
  * <p>Internal: not part of the API.
  */

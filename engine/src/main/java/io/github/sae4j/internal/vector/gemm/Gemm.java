@@ -10,8 +10,8 @@ import java.util.Arrays;
 
 /**
  * General matrix product on register tiles. Rows of the left operand are packed once; threads claim
- * groups of panels of the right one. A long inner index is cut into blocks whose chains go on from
- * the stored result, which is no rounding.
+ * groups of panels of the right one. A long inner index is cut into blocks whose chains continue
+ * from the stored result, without extra rounding.
  */
 public final class Gemm {
   /**
@@ -25,7 +25,8 @@ public final class Gemm {
    * @param m rows of the result
    * @param n columns of the result
    * @param inner length of the chains
-   * @param goOn whether the chains go on from what {@code out} holds; otherwise they start from +0
+   * @param goOn whether the chains continue from the content of {@code out}; otherwise they start
+   *     from +0
    */
   public record Product(
       Rows a,
@@ -56,7 +57,7 @@ public final class Gemm {
 
     /**
      * A tile's rows of the result across a group of panels, {@code [TILE][group * PANEL]}; beyond
-     * the result's edges it holds leftovers.
+     * the result's edges its content is undefined.
      */
     float[] strip = {};
 
@@ -90,13 +91,13 @@ public final class Gemm {
     return (long) depth * (group * PANEL + Math.max(TILE, PANEL)) + (long) TILE * group * PANEL;
   }
 
-  /** Panels packed together: what fits the cache, but a few groups a thread at least. */
+  /** Panels packed together: as many as fit the cache, but at least a few groups per thread. */
   private static int group(int n, int depth, int threads) {
     int most = Math.max(1, GROUP_BYTES / (4 * depth * PANEL));
     return Math.max(1, Math.min(most, Packing.panels(n) / (4 * threads)));
   }
 
-  /** {@code out = op(a) op(b)}; shapes are the caller's business. */
+  /** {@code out = op(a) op(b)}; the caller has checked the shapes. */
   public void run(Matrix a, boolean transposeA, Matrix b, boolean transposeB, Matrix out) {
     int inner = transposeA ? a.rows() : a.cols();
     if (inner == 0) {
@@ -206,7 +207,7 @@ public final class Gemm {
 
   /**
    * One tile against a group of panels. The result is written in runs as long as the group: single
-   * vectors, a row of the result apart, would fill the caches' sets and wait for memory.
+   * vectors, a row of the result apart, would compete for the same cache sets.
    */
   private void strip(
       Worker worker,

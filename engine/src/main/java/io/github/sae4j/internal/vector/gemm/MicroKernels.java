@@ -14,8 +14,8 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p>Operands: {@code a} packed as {@code [depth][TILE]}, {@code b} as {@code [depth][PANEL]}, the
  * tile in {@code c} as TILE runs of PANEL floats, {@code cStride} apart, all of which are written,
- * those beyond a result's edge too. The chain may go on from what {@code c} holds, so a long inner
- * index may be cut into blocks without a change of bits.
+ * even those beyond a result's edge. The chain may continue from the content of {@code c}, so a
+ * long inner index may be cut into blocks without changing the bits.
  *
  * <p>Written out by hand, one method per shape: C2 keeps the accumulators in registers only if they
  * are local variables of a small method.
@@ -31,7 +31,8 @@ public final class MicroKernels {
    * @param b packed panel
    * @param bAt first float of the panel
    * @param depth length of the inner index
-   * @param goOn whether the chains go on from what {@code c} holds; otherwise they start from +0
+   * @param goOn whether the chains continue from the content of {@code c}; otherwise they start
+   *     from +0
    * @param c holds the tile
    * @param cAt its first float
    * @param cStride floats from row to row

@@ -21,7 +21,7 @@ public final class Packing {
    * @param rows the rows
    * @param from first float of the first row
    * @param stride floats from row to row
-   * @param count rows there are, at most {@code width}
+   * @param count number of rows, at most {@code width}
    * @param depth floats of each row
    * @param width rows of the packed form
    * @param out receives {@code depth * width} floats
@@ -44,8 +44,9 @@ public final class Packing {
     }
   }
 
-  // Four rows at a time: half the time of one by one, in which every store is to another line. A
-  // loop of its own shows that; in a whole encode it is lost in the noise.
+  // Four rows at a time take half the time of one by one, where every store is to another cache
+  // line.
+  // Measured in isolation; in a whole encode the gain is lost in the noise.
   private static void pack4(
       float[] rows, int from, int stride, int depth, int width, float[] out, int at) {
     int second = from + stride;
@@ -67,7 +68,7 @@ public final class Packing {
    * @param weights {@code [n, depth]}
    * @param rowsOf which rows, or null for all in order
    * @param first first row, counted in {@code rowsOf} if given
-   * @param count rows there are, at most PANEL
+   * @param count number of rows, at most PANEL
    * @param columns first column
    * @param depth number of columns
    * @param rows scratch of at least {@code PANEL * depth}
@@ -109,12 +110,12 @@ public final class Packing {
     }
   }
 
-  /** Number of tiles that hold so many rows. */
+  /** Number of tiles that hold this many rows. */
   public static int tiles(int rows) {
     return (rows + TILE - 1) / TILE;
   }
 
-  /** Number of panels that hold so many columns. */
+  /** Number of panels that hold this many columns. */
   public static int panels(int columns) {
     return (columns + PANEL - 1) / PANEL;
   }

@@ -36,8 +36,8 @@ public final class BatchSums {
    * @param rows the batch
    * @param count rows to add, from row 0
    * @param width number of columns
-   * @param out receives {@code width} sums on top of what it holds: block by block, so a batch may
-   *     come in several calls if all but the last bring whole blocks
+   * @param out the sums are added to its {@code width} elements block by block, so a batch may come
+   *     in several calls if all but the last bring whole blocks
    */
   public void addColumnSums(Rows rows, int count, int width, float[] out) {
     forStripes(
@@ -145,7 +145,7 @@ public final class BatchSums {
   }
 
   private void forStripes(int width, Stripe stripe) {
-    // As wide as possible while every thread has as much to do as any other.
+    // As wide as possible while all threads have equal work.
     int perThread = Math.ceilDiv(width, pool.size());
     int columns = Vectors.padded(Math.ceilDiv(perThread, Math.ceilDiv(perThread, STRIPE)));
     pool.run(

@@ -42,25 +42,26 @@ public final class RowArithmetic {
    * @param g the one row
    * @param gAt its first float
    * @param rows the others, {@code padded} floats apart
+   * @param rowsAt first float of the first
    * @param count how many
    * @param padded padded width
    * @param out receives {@code count} sums
    * @param at first position in {@code out}
    */
   public static void dots(
-      float[] g, int gAt, float[] rows, int count, int padded, float[] out, int at) {
+      float[] g, int gAt, float[] rows, int rowsAt, int count, int padded, float[] out, int at) {
     int r = 0;
     if (PARTS == 1) {
       for (; r + 4 <= count; r += 4) {
-        dots4(g, gAt, rows, r * padded, padded, out, at + r);
+        dots4(g, gAt, rows, rowsAt + r * padded, padded, out, at + r);
       }
     } else if (PARTS == 2) {
       for (; r + 2 <= count; r += 2) {
-        dots2(g, gAt, rows, r * padded, padded, out, at + r);
+        dots2(g, gAt, rows, rowsAt + r * padded, padded, out, at + r);
       }
     }
     for (; r < count; r++) {
-      out[at + r] = dot(g, gAt, rows, r * padded, padded);
+      out[at + r] = dot(g, gAt, rows, rowsAt + r * padded, padded);
     }
   }
 
@@ -103,11 +104,12 @@ public final class RowArithmetic {
       }
     }
     for (; i < aCount; i++) {
-      dots(a, aAt + i * padded, rows, count, padded, out, i * stride);
+      dots(a, aAt + i * padded, rows, 0, count, padded, out, i * stride);
     }
   }
 
-  // Joined elsewhere: with the joins inlined here, C2 no longer keeps the sums in registers.
+  // Joined in a separate method: with the joins inlined here, C2 no longer keeps the sums in
+  // registers.
   private static void dots4x4(float[] a, int aAt, float[] b, int bAt, int padded, float[] lanes) {
     FloatVector s00 = FloatVector.zero(SPECIES);
     FloatVector s01 = s00;
@@ -221,10 +223,10 @@ public final class RowArithmetic {
   }
 
   /**
-   * Weighted sum of rows: per column one chain over the given rows in their order, going on from
-   * what {@code out} holds (numerics rules 3 and 4).
+   * Weighted sum of rows: per column one chain over the given rows in their order, continuing from
+   * the content of {@code out} (numerics rules 3 and 4).
    *
-   * @param weights one weight a row
+   * @param weights one weight per row
    * @param firstWeight the first weight
    * @param rowAt first float of each row in {@code rows}
    * @param firstRow that of the first row
@@ -392,7 +394,7 @@ public final class RowArithmetic {
 
   /** {@code a ← fma(a, factor, shift)}. */
   public static void affine(float[] a, int at, float factor, float shift, int width) {
-    // Only to the width: the pad must stay zero.
+    // Only up to the width: the padding must stay zero.
     for (int j = 0; j < width; j++) {
       a[at + j] = Math.fma(a[at + j], factor, shift);
     }
@@ -403,7 +405,7 @@ public final class RowArithmetic {
     return (float) Math.sqrt(dot(a, at, a, at, padded));
   }
 
-  /** Divides a row by norm + epsilon; leaves it as it is if that is 0. */
+  /** Divides a row by norm + epsilon; unchanged if that is 0. */
   public static void normalize(float[] w, int at, float epsilon, int padded) {
     float divisor = norm(w, at, padded) + epsilon;
     if (divisor > 0) {

@@ -4,8 +4,8 @@ import io.github.sae4j.memory.Matrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Rows of floats wherever they lie, read and written in pieces: a matrix, some rows of a matrix, or
- * an array. Kernels copy pieces into scratch of their own and never keep them.
+ * Rows of floats in a matrix, in some rows of a matrix or in an array, read and written in pieces.
+ * Kernels copy the pieces into scratch of their own.
  */
 public interface Rows {
   /**
@@ -51,7 +51,7 @@ public interface Rows {
     return new OfArray(array, first, stride);
   }
 
-  /** All rows of a matrix, each element multiplied when it is read; not to be written. */
+  /** All rows of a matrix, each element multiplied when it is read; read-only. */
   static Rows of(Matrix matrix, float factor) {
     return factor == 1f ? of(matrix) : new Scaled(matrix, factor);
   }
@@ -68,7 +68,7 @@ public interface Rows {
 
     @Override
     public void write(int row, int column, int count, float[] from, int at) {
-      throw new UnsupportedOperationException("scaled rows are read only");
+      throw new UnsupportedOperationException("scaled rows are read-only");
     }
   }
 

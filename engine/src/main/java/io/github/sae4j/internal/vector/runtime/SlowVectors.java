@@ -5,19 +5,19 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
- * Why vector kernels would crawl in a JVM that can run them. Only HotSpot's C2 compiles the Vector
- * API to vector instructions; every other way to run it makes an object of each vector. And where
- * the CPU or the VM has no fused multiply-add instruction, {@code Math.fma} computes with {@code
- * BigDecimal}, a thousand times slower. The bits are the same everywhere.
+ * Why vector kernels would be very slow in a JVM that can run them. Only HotSpot's C2 compiles the
+ * Vector API to vector instructions; otherwise each vector is an object. And where the CPU or the
+ * VM has no fused multiply-add instruction, {@code Math.fma} computes with {@code BigDecimal}, a
+ * thousand times slower. The bits are the same everywhere.
  */
 public final class SlowVectors {
-  /** The level of tiered compilation that is C2. */
+  /** C2's level of tiered compilation. */
   private static final int C2 = 4;
 
   private SlowVectors() {}
 
   /**
-   * What is slow in this JVM.
+   * Why vector kernels are slow in this JVM.
    *
    * @return the reason, or null where vector kernels are fast
    */
@@ -26,9 +26,9 @@ public final class SlowVectors {
   }
 
   /**
-   * What is slow in a JVM.
+   * Why vector kernels are slow in a JVM.
    *
-   * @param flags the value of a VM option, if the VM tells it
+   * @param flags the value of a VM option, if the VM reports it
    * @param properties the value of a system property, or null
    * @return the reason, or null where vector kernels are fast
    */

@@ -19,9 +19,9 @@ public final class Vectors {
   public static final int PANEL = 2 * LENGTH;
 
   /**
-   * Rows of a register tile. 12 x 2 accumulators, 2 operands and a broadcast fit 32 registers. Of
-   * 16, C2 spills as soon as accumulators and operands come near them: with AVX2, 4 x 2 measured 87
-   * % of the peak in a whole encode, 5 x 2 40 %.
+   * Rows of a register tile. 12 x 2 accumulators, 2 operands and a broadcast fit 32 registers. With
+   * 16, C2 spills as soon as accumulators and operands come close to that number: with AVX2, 4 x 2
+   * measured 87 % of the peak in a whole encode, 5 x 2 40 %.
    */
   public static final int TILE = Width.registers() >= 32 ? 12 : 4;
 
@@ -79,8 +79,8 @@ public final class Vectors {
   }
 
   /**
-   * The higher of each pair of lanes. Unlike {@code max} it does not tell −0 from +0 nor care for
-   * NaN, which takes C2 several instructions.
+   * The higher of each pair of lanes. Unlike {@code max} it does not distinguish −0 from +0 or
+   * handle NaN, which takes C2 several instructions.
    */
   public static FloatVector higher(FloatVector a, FloatVector b) {
     return a.blend(b, b.compare(VectorOperators.GT, a));

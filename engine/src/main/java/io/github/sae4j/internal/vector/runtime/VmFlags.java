@@ -6,7 +6,7 @@ import javax.management.JMException;
 import javax.management.ObjectName;
 import javax.management.openmbean.CompositeData;
 
-/** The options that this JVM runs with, where it tells them. */
+/** The options that this JVM runs with, where it reports them. */
 public final class VmFlags {
   private VmFlags() {}
 
@@ -14,10 +14,10 @@ public final class VmFlags {
    * The value of a VM option.
    *
    * @param name its name, without {@code -XX:}
-   * @return its value; empty where this VM has no such option, or none that it tells
+   * @return its value; empty if this VM has no such option or does not report it
    */
   public static Optional<String> value(String name) {
-    // By name and not by type: jdk.management may be missing from a trimmed run-time image.
+    // By name, not by type: jdk.management may be missing from a trimmed run-time image.
     try {
       Object option =
           ManagementFactory.getPlatformMBeanServer()

@@ -4,8 +4,8 @@ import java.util.OptionalInt;
 
 /**
  * The vector width of this process. Kernels need it as a compile-time constant, so it is fixed when
- * the first kernel class is loaded: one width per process. This class itself touches no vector
- * class, so that a VM without the incubator module can ask it.
+ * the first kernel class is loaded: one width per process. This class itself loads no vector class,
+ * so that it works in a VM without the incubator module.
  */
 public final class Width {
   /** System property that forces a width, in bits. */
@@ -23,8 +23,8 @@ public final class Width {
   /**
    * Fixes the width, or confirms it.
    *
-   * @param wish width in bits, if the caller wants a particular one
-   * @return why it cannot be had, or null
+   * @param wish width in bits, if the caller asks for one
+   * @return why that is impossible, or null
    */
   public static synchronized String fix(OptionalInt wish) {
     if (wish.isEmpty()) {

@@ -6,8 +6,8 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * A fixed set of threads that run the tasks of one job together with the caller. Tasks are claimed
- * one by one, so a slow core takes fewer; results never depend on who ran what. One job at a time;
- * callers queue. A job allocates nothing.
+ * one by one, so a slow core takes fewer; results never depend on which thread ran a task. One job
+ * at a time; callers queue. A job allocates nothing.
  */
 public final class WorkerPool implements AutoCloseable {
   /** A job's task. */
@@ -22,17 +22,20 @@ public final class WorkerPool implements AutoCloseable {
     void run(int index, int worker);
   }
 
-  /** Spins this long for the next job before parking: kernels of a step follow each other. */
+  /**
+   * Spins this long for the next job before parking: kernels of a step follow each other closely.
+   */
   private static final long SPIN_NANOS = 50_000;
 
-  /** Turns of waiting for the last worker before giving the core away. */
+  /** Spins while waiting for the last worker before yielding the core. */
   private static final int SPINS = 1 << 14;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Thread[] threads;
 
-  // The job. Written by the caller before it raises the epoch; workers read it after they saw that,
-  // and the caller leaves it alone until all of them have reported.
+  // The job. Written by the caller before it raises the epoch; workers read it after they have seen
+  // that,
+  // and the caller does not change it until all of them have reported.
   private Task task;
   private int count;
   private final AtomicInteger next = new AtomicInteger();
@@ -155,7 +158,7 @@ public final class WorkerPool implements AutoCloseable {
   }
 
   /**
-   * Checks that jobs are still taken.
+   * Checks that the pool is open.
    *
    * @throws IllegalStateException if the pool is closed
    */

@@ -1,5 +1,5 @@
 /**
- * What all kernels stand on: the width of vectors, their lanes, and the pool of threads.
+ * Shared by all kernels: vector width, lanes and the worker pool.
  *
  * <p>Internal: not part of the API.
  */

@@ -16,33 +16,42 @@ public final class HeapCodes {
 
   public HeapCodes() {}
 
-  /** Bytes of codes and the same by latent; 0 latents if these are never built. */
+  /** Bytes of codes, by row and by latent; 0 latents if the latter are never built. */
   public static long bytes(long rows, long k, long latents) {
     long codes = 12 * rows * k + 4 * (rows + 1);
     return latents == 0 ? codes : codes + 8 * rows * k + 8 * latents;
   }
 
   /**
-   * Makes room for a batch whose rows all hold as many latents.
+   * Makes room for a batch whose rows all hold the same number of latents.
    *
    * @param count number of rows
    * @param length latents of each
    */
   HeapCodes equalRows(int count, int length) {
-    rows = count;
-    int size = Math.multiplyExact(count, length);
-    if (starts.length < count + 1) {
-      starts = new int[count + 1];
-    }
+    begin(count, Math.multiplyExact(count, length));
     for (int b = 0; b <= count; b++) {
       starts[b] = b * length;
+    }
+    return this;
+  }
+
+  /**
+   * Makes room for a batch; the ends of its rows are for the caller to set.
+   *
+   * @param count number of rows
+   * @param size codes of all rows, at most
+   */
+  void begin(int count, int size) {
+    rows = count;
+    if (starts.length < count + 1) {
+      starts = new int[count + 1];
     }
     if (indices.length < size) {
       indices = new int[size];
       values = new float[size];
       deltas = new float[size];
     }
-    return this;
   }
 
   /** Number of codes. */

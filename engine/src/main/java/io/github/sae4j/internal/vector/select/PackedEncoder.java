@@ -23,18 +23,18 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * An encoder for serving: W_enc packed into panels once, because a chain per latent vectorises
- * across latents and not along d_in. Few rows are bound by reading the panels, which happens in one
- * sweep for up to four rows; many rows go through {@link TopKEncoding} in chunks.
+ * across latents and not along d_in. Small batches are bound by reading the panels, which one sweep
+ * does for up to four rows; larger ones go through {@link TopKEncoding} in chunks.
  *
- * <p>Calls do not allocate once warm: scratch is kept on a small shelf that threads take from. A
- * call uses the pool if that is idle and the weights are large enough to be worth a wake-up;
- * otherwise it runs on the caller's thread.
+ * <p>Calls do not allocate once warm: scratch is kept in a small cache shared by threads. A call
+ * uses the pool if it is idle and the weights are large enough to be worth waking it; otherwise it
+ * runs on the caller's thread.
  */
 public final class PackedEncoder implements Encoder {
   /** Rows of one sweep over the panels: 4 x 2 accumulators. */
   private static final int SWEEP = 4;
 
-  /** Up to this many rows are encoded in sweeps; more are worth packing and tiles. */
+  /** Up to this many rows are encoded in sweeps; more are worth packing into tiles. */
   private static final int FEW_ROWS = 8;
 
   /** Rows packed at a time by the path for many rows. */
@@ -155,7 +155,7 @@ public final class PackedEncoder implements Encoder {
     memory.close();
   }
 
-  /** What one call needs. It is its own task, so that handing it to the pool allocates nothing. */
+  /** Scratch of one call. It is the pool's task itself, so that submitting it allocates nothing. */
   private final class Scratch implements WorkerPool.Task {
     private final float[] inputs = new float[SWEEP * dIn];
     private final float[] sums = new float[SWEEP * bias.length];
@@ -198,7 +198,7 @@ public final class PackedEncoder implements Encoder {
         if (rows == 1) {
           panelTimes1(panels.segment(), at, dIn, inputs, sums, to);
         } else {
-          // Rows beyond the sweep's are computed from what lies there, and ignored.
+          // Rows beyond the sweep's are computed from stale values, and ignored.
           panelTimes4(panels.segment(), at, dIn, inputs, sums, to, bias.length);
         }
       }

@@ -36,7 +36,7 @@ public final class RowTopK {
     Arrays.setAll(workers, i -> new Worker());
   }
 
-  /** Selects; shapes are the caller's business. */
+  /** Selects; the caller has checked the shapes. */
   public synchronized void run(
       Matrix values, Matrix bias, Matrix scale, Ranked topK, SparseCodes out) {
     int rows = values.rows();
@@ -90,7 +90,7 @@ public final class RowTopK {
       worker.row = new float[biases.length];
     }
     float[] row = worker.row;
-    // Whole vectors are tested for being finite, and a wider matrix may have been here before.
+    // Whole vectors are tested for being finite, and a wider matrix may have left values here.
     Arrays.fill(row, n, Vectors.padded(n), 0f);
     TopKBuffer candidates = worker.candidates;
     HeapCodes codes = worker.codes.equalRows(1, k);

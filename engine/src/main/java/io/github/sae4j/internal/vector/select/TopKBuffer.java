@@ -18,12 +18,12 @@ import jdk.incubator.vector.VectorOperators;
  * threshold, since a later latent must then exceed it to be among the best k (of equals the earlier
  * is kept). Only {@link #finish} keeps exactly k, in the total order of numerics rule 10.
  *
- * <p>Thresholds between cuts are stale, so a row takes about k log2(n/k) latents in instead of k
- * ln(n/k); but a candidate costs a store and its share of a cut, a few cycles in all, where finding
- * the worst of k anew for each took a hundred.
+ * <p>Thresholds between cuts are stale, so a row appends about k log2(n/k) latents instead of k
+ * ln(n/k); but a candidate costs a store and its share of a cut, a few cycles in all, whereas
+ * finding the smallest of k again for each took a hundred.
  */
 final class TopKBuffer {
-  /** Guesses at a value to cut at before the exact one is looked for. */
+  /** Guesses at a value to cut at before the exact one is computed. */
   private static final int GUESSES = 5;
 
   private int k;
@@ -31,7 +31,7 @@ final class TopKBuffer {
   private float[] thresholds = {};
   private int[] counts = {};
 
-  /** Ranks of the candidates, {@code capacity} a row, in order of arrival. */
+  /** Ranks of the candidates, {@code capacity} per row, in order of arrival. */
   private float[] ranks = {};
 
   /** Latents of the candidates. */
@@ -52,7 +52,7 @@ final class TopKBuffer {
     return Vectors.padded(Math.min(latents, Math.max(2 * k, k + PANEL))) + PANEL;
   }
 
-  /** Bytes of state a row. */
+  /** Bytes of state per row. */
   static long bytesPerRow(int k, int latents, boolean scaled) {
     return (scaled ? 12L : 8L) * capacity(k, latents) + 8;
   }
@@ -62,8 +62,8 @@ final class TopKBuffer {
    *
    * @param rows number of rows
    * @param k how many latents a row keeps
-   * @param latents how many there are to choose from
-   * @param scaled whether ranks are other than the values
+   * @param latents number of latents to choose from
+   * @param scaled whether ranks differ from values
    */
   void reset(int rows, int k, int latents, boolean scaled) {
     this.k = k;
@@ -190,15 +190,16 @@ final class TopKBuffer {
     keep(row, kth, k - countAbove(row, kth));
   }
 
-  /** Fills the last vector of a row's candidates with what no guess reaches. */
+  /** Pads the last vector of a row's candidates with a value below any guess. */
   private void pad(int row) {
     int end = row * capacity + counts[row];
     // Capacities are whole vectors, and so are rows' starts.
     Arrays.fill(ranks, end, (end + LENGTH - 1) / LENGTH * LENGTH, Float.NEGATIVE_INFINITY);
   }
 
-  // Two methods, because the compiler must know the operator: with one that is chosen at run time
-  // it boxes every vector, unless it happens to inline the call.
+  // Two methods, because the operator must be a compile-time constant: otherwise every vector is
+  // boxed,
+  // unless the call happens to be inlined.
 
   /** How many candidates exceed a value. */
   private int countAbove(int row, float value) {
@@ -262,7 +263,7 @@ final class TopKBuffer {
         return ranks[from + at * LENGTH + inside.firstTrue()];
       }
     }
-    // Only where k ranks are infinite, which is an error of the row that its caller finds.
+    // Only where k ranks are infinite, an error of the row that the caller detects.
     return high;
   }
 

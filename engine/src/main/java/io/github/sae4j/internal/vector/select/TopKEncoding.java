@@ -17,11 +17,11 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Encode and select without forming {@code [rows, d_sae]}. W_enc passes by in rounds of packed
+ * Encode and select without forming {@code [rows, d_sae]}. W_enc is streamed in rounds of packed
  * panels that all threads share: while they multiply the panels of one round with chunks of rows,
- * whoever runs out of chunks packs panels of the next. What beats a row's threshold goes to {@link
- * TopKBuffer}. Every pre-activation is one chain over d_in with b_enc added last (numerics rule 1),
- * so rounds, chunks and tiles leave no trace in the bits.
+ * threads that run out of chunks pack panels of the next. Values above a row's threshold go to
+ * {@link TopKBuffer}. Every pre-activation is one chain over d_in with b_enc added last (numerics
+ * rule 1), so rounds, chunks and tiles do not affect the bits.
  */
 public final class TopKEncoding {
   /**
@@ -42,7 +42,7 @@ public final class TopKEncoding {
   private static final FloatVector ZERO = FloatVector.zero(SPECIES);
 
   /**
-   * An encoder's operands in the form the kernel wants.
+   * An encoder's operands in the form that the kernel needs.
    *
    * @param wEnc {@code [n, depth]}; or null if they are packed already
    * @param panels the weights in packed panels, one after the other; or null
@@ -88,7 +88,7 @@ public final class TopKEncoding {
   private static final class Worker {
     final float[] tile = new float[TILE * PANEL];
 
-    /** Latents of a tile that beat their rows' thresholds. */
+    /** Latents of a tile that exceed their rows' thresholds. */
     final long[] masks = new long[TILE];
 
     float[] rows = {};
@@ -103,7 +103,7 @@ public final class TopKEncoding {
     }
   }
 
-  /** Packed panels of a round, and what belongs to their latents. */
+  /** Packed panels of a round, with the bias and rank scale of their latents. */
   private static final class Round {
     float[] panels = {};
     float[] bias = {};
@@ -141,7 +141,7 @@ public final class TopKEncoding {
    * @param k how many are chosen
    * @param rows rows of the batch
    * @param threads threads that share the work
-   * @param scaled whether ranks are other than the values
+   * @param scaled whether ranks differ from values
    */
   public static long bytes(int depth, int latents, int k, long rows, int threads, boolean scaled) {
     long panel = 4L * depth * PANEL;
@@ -162,20 +162,20 @@ public final class TopKEncoding {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
   }
 
-  /** Packs rows that are not multiplied. */
+  /** Packs rows whose input factor is 1. */
   public void packRows(
       Matrix x, int from, int rows, float[] bDec, float[] kept, int stride, float[] packed) {
     packRows(x, from, rows, 1f, bDec, kept, stride, packed);
   }
 
   /**
-   * Reads rows of a batch, multiplies them, subtracts b_dec and packs them into tiles.
+   * Prepares rows of a batch for the kernel: input factor, b_dec, packing into tiles.
    *
    * @param x the batch
    * @param from first row
    * @param rows number of rows
-   * @param factor what elements are multiplied by; 1 leaves them
-   * @param bDec what is subtracted, or null
+   * @param factor input factor of the elements
+   * @param bDec subtracted from each row, or null
    * @param kept receives the rows before packing, {@code stride} floats apart; or null
    * @param stride distance of kept rows
    * @param packed receives {@code tiles * TILE * depth} floats
@@ -314,7 +314,7 @@ public final class TopKEncoding {
       this.panels = Packing.panels(spec.count());
       this.panelsPerRound = panelsPerRound(depth, panels);
       int tiles = lastTile - firstTile;
-      // A few chunks per thread, so that all find work.
+      // A few chunks per thread, to balance the load.
       this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, CHUNK);
       this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
     }
@@ -443,7 +443,7 @@ public final class TopKEncoding {
   }
 
   /**
-   * Hands over what beats the threshold of its row. Nearly every vector is rejected here by one
+   * Passes on values that exceed their row's threshold. Nearly every vector is rejected here by one
    * comparison; ReLU needs none of its own, since a threshold is −∞ or, with ReLU, at least 0.
    *
    * @return false if some rank is NaN or infinite
@@ -477,7 +477,7 @@ public final class TopKEncoding {
         low = low.mul(lowScale);
         high = high.mul(highScale);
       }
-      // One sum, so that the rows' checks are a short chain; if it overflows, a closer look
+      // One sum keeps the dependency chain of the checks short; if it overflows, an exact check
       // follows.
       check = low.add(high).fma(ZERO, check);
       FloatVector threshold = FloatVector.broadcast(SPECIES, thresholds[row + r]);
@@ -488,7 +488,7 @@ public final class TopKEncoding {
       masks[r] = mask;
       hits |= (mask | -mask) >>> 63 << r;
     }
-    // Not in the loop above, where each hit would be a branch that is guessed wrong.
+    // Not in the loop above, where each hit would be a mispredicted branch.
     for (; hits != 0; hits &= hits - 1) {
       int r = Long.numberOfTrailingZeros(hits);
       selector.append(
@@ -497,7 +497,7 @@ public final class TopKEncoding {
     return !check.compare(VectorOperators.NE, ZERO).anyTrue();
   }
 
-  /** Names the first bad latent of a row by encoding it once more, slowly. */
+  /** Finds the first bad latent of a row by encoding it again, one latent at a time. */
   private static NonFiniteException nonFinite(Spec spec, float[] packed, int row) {
     int depth = spec.depth();
     float[] weights = new float[depth];

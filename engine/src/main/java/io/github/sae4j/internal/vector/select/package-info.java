@@ -1,5 +1,5 @@
 /**
- * TopK: encoders that select as they multiply, and the codes they find, by row and by latent.
+ * TopK: encoders that select while they multiply, and their codes by row and by latent.
  *
  * <p>Internal: not part of the API.
  */

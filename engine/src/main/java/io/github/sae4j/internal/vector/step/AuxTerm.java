@@ -14,17 +14,17 @@ import java.util.stream.LongStream;
 
 /**
  * The AuxK term of a step: codes of the dead latents, ê, the error q = ê + e, its gradient h and
- * what h sends back. Where a row takes a good part of the dead latents the work is matrix products
- * over all of them ({@link DenseAux}), otherwise it follows the selected pairs ({@link SparseAux});
- * both give the same bits.
+ * what follows from h. Where a row selects a large part of the dead latents, this is matrix
+ * products over all of them ({@link DenseAux}), otherwise sums over the selected pairs ({@link
+ * SparseAux}); both give the same bits.
  */
 final class AuxTerm {
   /**
-   * When products run over all dead latents, and over how many rows at a time.
+   * When products over all dead latents are used, and on how many rows at a time.
    *
-   * @param denseRatio dead latents per selected one up to which they do
-   * @param blockFloats floats of a block of rows: codes and h; a product's packed operand takes no
-   *     more
+   * @param denseRatio dead latents per selected one up to which they are used
+   * @param blockFloats floats of a block of rows: codes and h; also bounds a product's packed
+   *     operand
    */
   record Limits(int denseRatio, int blockFloats) {
     /**
@@ -40,7 +40,7 @@ final class AuxTerm {
   /** Bytes of a code: index, value, gradient; place and row in the codes by latent. */
   static final long CODE_BYTES = 20;
 
-  /** A way to compute the term. */
+  /** A method to compute the term. */
   sealed interface Method extends LatentTerm permits DenseAux, SparseAux {
     /**
      * Forms the term's gradients, and with them those of the main term, which needs h where the
@@ -50,7 +50,7 @@ final class AuxTerm {
   }
 
   /**
-   * What a method works on.
+   * The operands of a method.
    *
    * @param rows rows of the batch
    * @param dead the dead latents, ascending, at least one
@@ -114,7 +114,7 @@ final class AuxTerm {
    * @param bEnc encoder bias
    * @param norms decoder norms that codes are ranked by, or null
    * @param normalizers what the sum of squares is divided by, per micro-batch
-   * @param main the main codes; the residuals lie where their gradients go
+   * @param main the main codes; residuals are where their gradients will be
    * @param mainFactors what turns e into g, per micro-batch
    * @return the loss, without its coefficient
    */
@@ -137,7 +137,7 @@ final class AuxTerm {
     int k = aux.k(dead.length);
     boolean dense = isDense(spec, limits, rows, dead.length, k);
     if (method == null || dense != method instanceof DenseAux) {
-      // The other way's memory is let go: it may be all that there is.
+      // The other method's memory is released first: there may be none left.
       method = null;
       method = dense ? newDense.get() : newSparse.get();
     }
@@ -153,16 +153,16 @@ final class AuxTerm {
   }
 
   private static boolean isDense(FusedSpec spec, Limits limits, int rows, int dead, int k) {
-    // The second line: an array of so many floats must exist.
+    // The second condition: an array of that many floats must be possible.
     if (dead > (long) limits.denseRatio() * k
         || (OrderedSums.BLOCK + (long) spec.dIn()) * (dead + 64L) > Integer.MAX_VALUE) {
       return false;
     }
-    // Clipping keeps the gradient rows of all latents anyhow.
+    // Clipping keeps the gradient rows of all latents anyway.
     return spec.clips() || 8L * dead * spec.dIn() <= ROW_BYTES + CODE_BYTES * rows * k;
   }
 
-  /** Bytes of the term at the number of dead latents where it needs most. */
+  /** Bytes of the term at the number of dead latents that needs most. */
   static long bytes(FusedSpec spec, int threads) {
     return LongStream.concat(
             LongStream.of(1, spec.aux().kAux(), spec.dSae()),
@@ -172,7 +172,7 @@ final class AuxTerm {
         .getAsLong();
   }
 
-  /** Bytes of the term with so many dead latents. */
+  /** Bytes of the term with this many dead latents. */
   static long bytes(FusedSpec spec, int threads, int dead) {
     int rows = spec.maxRows();
     int k = spec.aux().k(dead);

@@ -10,9 +10,11 @@ import java.util.Arrays;
  *
  * @param codes codes, their gradients, and both by latent
  * @param gradient gradient at the codes' reconstruction, {@code [rows, padded]}
+ * @param levels the gradients of latents that are part of narrower reconstructions; or null
  * @param memory holds the encoder's input
  */
-record CodeTerm(HeapCodes codes, float[] gradient, StepScratch memory) implements LatentTerm {
+record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScratch memory)
+    implements LatentTerm {
   @Override
   public boolean touches(int latent) {
     return codes.byLatent.from(latent) < codes.byLatent.to(latent);
@@ -35,14 +37,18 @@ record CodeTerm(HeapCodes codes, float[] gradient, StepScratch memory) implement
     RowArithmetic.add(scratch.gradient, 0, scratch.term, 0, memory.padded);
   }
 
-  /** Chains over ascending samples that go on from what a row holds. */
+  private float[] gradientOf(int latent) {
+    return levels == null ? gradient : levels.gradient(levels.levelOf(latent), gradient);
+  }
+
+  /** Chains over ascending samples that continue from a row's content. */
   void accumulate(Side side, int latent, StepScratch.Worker scratch, float[] row) {
     int from = codes.byLatent.from(latent);
     int count = codes.byLatent.to(latent) - from;
     int padded = memory.padded;
     scratch.samples(count);
     float[] weights = side == Side.DECODER ? codes.values : codes.deltas;
-    float[] rows = side == Side.DECODER ? gradient : memory.input;
+    float[] rows = side == Side.DECODER ? gradientOf(latent) : memory.input;
     for (int p = 0; p < count; p++) {
       int place = codes.byLatent.place(from + p);
       scratch.weights[p] = weights[place];

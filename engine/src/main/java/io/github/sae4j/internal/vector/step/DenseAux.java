@@ -22,21 +22,21 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * AuxK as matrix products over all dead latents, for a block of rows at a time: {@code Z = X W_encᵀ
  * + b_enc}, {@code Ê = Z W_dec}, the gradient rows {@code Zᵀ H} and {@code Δᵀ X}, each one chain
- * per element, and {@code Δ = H W_decᵀ} by lanes. Chains over rows of the batch go on from block to
- * block. A latent that a row does not take has code 0 there, which leaves every sum as it is
- * (numerics rule 3).
+ * per element, and {@code Δ = H W_decᵀ} by lanes. Chains over rows of the batch continue from block
+ * to block. A latent that a row does not select has code 0 there, which changes no sum (numerics
+ * rule 3).
  *
- * <p>Gradient rows lie in the rows that clipping keeps, or else in rows of their own; the codes of
- * a block are overwritten by their gradients and then forgotten.
+ * <p>Gradient rows are stored where clipping keeps them, or else in memory of their own; the codes
+ * of a block are overwritten by their gradients.
  */
 final class DenseAux implements AuxTerm.Method {
   /** Samples whose code gradients are formed together. */
   private static final int SAMPLES = 4;
 
-  /** Dead latents of a task that adds up bias gradients. */
+  /** Dead latents per task that sums bias gradients. */
   private static final int STRIPE = 256;
 
-  /** Marks a latent that a row does not take where codes keep their sign: −0. */
+  /** Marks a latent that a row does not select where codes keep their sign: −0. */
   private static final int NOT_TAKEN = Float.floatToRawIntBits(-0f);
 
   private final WorkerPool pool;
@@ -88,21 +88,21 @@ final class DenseAux implements AuxTerm.Method {
     this.positions = new int[spec.dSae()];
   }
 
-  /** Floats of a row of codes: rows a power of two apart would share the sets of the caches. */
+  /** Floats of a row of codes: rows a power of two apart would share cache sets. */
   private static int stride(int dead) {
     return Vectors.padded(dead) + OrderedSums.LANES;
   }
 
-  /** Rows of a block: whole blocks of batch-wide sums, so that column sums may go on. */
+  /** Rows of a block: whole blocks of batch-wide sums, so that column sums can continue. */
   private static int blockRows(int rows, int dead, int padded, int blockFloats) {
     long blocks = Math.max(1, blockFloats / ((long) stride(dead) + padded) / OrderedSums.BLOCK);
     return (int) Math.min(rows, blocks * OrderedSums.BLOCK);
   }
 
-  /** Numbers of dead latents among which the one that needs most memory is. */
+  /** Candidate dead counts, one of which maximises memory. */
   static LongStream worstDead(FusedSpec spec, AuxTerm.Limits limits) {
     int padded = Vectors.padded(spec.dIn());
-    // Where a block loses 256 rows it was at its largest.
+    // Memory is largest just before a block loses 256 rows.
     LongStream steps =
         LongStream.rangeClosed(1, spec.maxRows() / OrderedSums.BLOCK + 1)
             .map(blocks -> limits.blockFloats() / (blocks * OrderedSums.BLOCK) - padded - 32);
@@ -113,7 +113,7 @@ final class DenseAux implements AuxTerm.Method {
     return LongStream.concat(steps, LongStream.of(most, Math.min(most, rowsFit)));
   }
 
-  /** Bytes of the term with so many dead latents. */
+  /** Bytes of the term with this many dead latents. */
   static long bytes(FusedSpec spec, int threads, int dead, int blockFloats) {
     int d = spec.dIn();
     int padded = Vectors.padded(d);
@@ -224,7 +224,7 @@ final class DenseAux implements AuxTerm.Method {
   private void finishCodes(int b) {
     int dead = work.dead().length;
     int at = b * stride;
-    // Whole vectors: rows of codes are padded, and so is the bias.
+    // Whole vectors: rows of codes and the bias are padded.
     FloatVector zero = FloatVector.zero(SPECIES);
     boolean relu = spec.aux().relu();
     for (int j = 0; j < dead; j += LENGTH) {
@@ -238,7 +238,7 @@ final class DenseAux implements AuxTerm.Method {
     }
   }
 
-  /** Leaves the best k codes of a row, in the total order of numerics rule 10. */
+  /** Keeps the best k codes of a row, in the total order of numerics rule 10. */
   private void select(int b, float[] ranks) {
     int dead = work.dead().length;
     int at = b * stride;

@@ -7,11 +7,13 @@ import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
 import java.util.List;
 
-/** The memory of {@link FusedTrainingStep}, as formulas; a test holds the real arrays to them. */
+/**
+ * The memory of {@link FusedTrainingStep}, as formulas; a test compares them with the real arrays.
+ */
 public final class FusedMemoryPlan {
   private FusedMemoryPlan() {}
 
-  /** The plan of a step on so many threads. */
+  /** The plan of a step on this many threads. */
   public static MemoryPlan of(FusedSpec spec, int threads) {
     long rows = spec.maxRows();
     long n = spec.dSae();
@@ -29,6 +31,16 @@ public final class FusedMemoryPlan {
                 new Part(
                     "20 B k + 8 n: codes and their gradients, by row and by latent",
                     HeapCodes.bytes(rows, spec.k(), n),
+                    true),
+                new Part(
+                    "48 B k + 32 B k: candidates of BatchTopK; more if rows differ much",
+                    spec.batch() ? HeapCodes.bytes(rows, encoded, 0) + 8L * rows * encoded : 0,
+                    true),
+                new Part(
+                    "4 B d each: gradients of nested reconstructions",
+                    spec.nested() == null
+                        ? 0
+                        : NestedLevels.bytes(spec.nested().widths().size(), rows, padded),
                     true),
                 new Part(
                     "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",

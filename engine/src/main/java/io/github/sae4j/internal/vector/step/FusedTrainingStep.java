@@ -5,6 +5,7 @@ import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.rows.RowArithmetic;
 import io.github.sae4j.internal.vector.rows.Rows;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.kernels.Adam;
@@ -13,6 +14,9 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Matryoshka;
+import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.DecoderNormRule;
@@ -38,6 +42,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final Parameter bEncState;
   private final Parameter bDecState;
   private final TopKEncoding encoding;
+  private final BatchTopKEncoding batchEncoding;
   private final BatchSums sums;
   private final StepScratch memory;
   private final SamplePass samples;
@@ -48,6 +53,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final CodeTerm main;
   private final HeapCodes multiCodes = new HeapCodes();
   private final CodeTerm multi;
+  private final NestedLevels nested;
   private final float[] rowScalars;
   private final float[] columns;
   private final float[] bDecGradient;
@@ -73,6 +79,8 @@ public final class FusedTrainingStep implements TrainingStep {
     this.bEncState = state.parameter(TrainingState.B_ENC);
     this.bDecState = state.parameter(TrainingState.B_DEC);
     this.encoding = new TopKEncoding(pool);
+    this.batchEncoding =
+        spec.batch() ? new BatchTopKEncoding(encoding, spec.k(), spec.dSae()) : null;
     this.sums = new BatchSums(pool);
     this.memory = new StepScratch(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
@@ -81,9 +89,15 @@ public final class FusedTrainingStep implements TrainingStep {
         spec.aux() != null
             ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
             : null;
-    this.main = new CodeTerm(codes, memory.gradients(), memory);
+    this.nested =
+        spec.nested() == null
+            ? null
+            : new NestedLevels(spec.nested(), spec.maxRows(), memory.padded);
+    this.main = new CodeTerm(codes, memory.gradients(), nested, memory);
     this.multi =
-        spec.multiTopK() ? new CodeTerm(multiCodes, new float[memory.input.length], memory) : null;
+        spec.multiTopK()
+            ? new CodeTerm(multiCodes, new float[memory.input.length], null, memory)
+            : null;
     this.rowScalars = new float[spec.maxRows()];
     this.columns = new float[memory.padded];
     this.bDecGradient = new float[memory.padded];
@@ -111,7 +125,7 @@ public final class FusedTrainingStep implements TrainingStep {
     }
     prepareInput(x);
     encode(rows);
-    long active = countFired(rows);
+    long active = countFired(rows, number);
     int[] dead = counter.step(fired, rows);
     Losses losses = reconstruct(x, dead, withVariance);
     double norm = update(rows, learningRate, number, losses.auxActive);
@@ -165,23 +179,33 @@ public final class FusedTrainingStep implements TrainingStep {
       norms = latents.decoderNorms();
     }
     TopKEncoding.Spec encoder = new TopKEncoding.Spec(state.wEnc(), null, bEnc, norms, spec.relu());
-    if (spec.multiTopK()) {
+    if (spec.batch()) {
+      long places = (long) spec.k() * rows;
+      batchEncoding.run(encoder, memory.packedInput(), rows, places, codes);
+    } else if (spec.multiTopK()) {
       encoding.run(encoder, memory.packedInput(), rows, spec.multiK(), multiCodes, spec.k(), codes);
     } else {
       encoding.run(encoder, memory.packedInput(), rows, spec.k(), codes, 0, null);
     }
   }
 
-  private long countFired(int rows) {
+  private long countFired(int rows, long number) {
     java.util.Arrays.fill(fired, false);
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     long active = 0;
+    float least = Float.POSITIVE_INFINITY;
     for (int i = 0; i < codes.size(); i++) {
       int latent = codes.indices[i];
       float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
       active += activation > 0 ? 1 : 0;
+      least = activation > 0 ? Math.min(least, activation) : least;
       fired[latent] |= rule.by(activation);
     }
+    float smallest = least;
+    spec.step()
+        .forward()
+        .threshold()
+        .ifPresent(threshold -> state.keepThreshold(threshold, number, smallest));
     if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
       for (int i = 0; i < multiCodes.size(); i++) {
         fired[multiCodes.indices[i]] = true;
@@ -195,16 +219,23 @@ public final class FusedTrainingStep implements TrainingStep {
     double main;
     double auxValue;
     double multi;
+    double nested;
     double variance = Double.NaN;
     double rowExplained = Double.NaN;
     boolean auxActive;
 
     /** In the objective's order. */
     double[] values(FusedSpec spec) {
-      if (spec.multi() == null) {
-        return spec.aux() == null ? new double[] {main} : new double[] {main, auxValue};
-      }
-      return spec.aux() == null ? new double[] {main, multi} : new double[] {main, multi, auxValue};
+      return spec.step().objective().terms().stream()
+          .mapToDouble(
+              term ->
+                  switch (term) {
+                    case Reconstruction reconstruction -> main;
+                    case MultiTopK multiTopK -> multi;
+                    case Matryoshka matryoshka -> nested;
+                    case AuxK auxK -> auxValue;
+                  })
+          .toArray();
     }
   }
 
@@ -223,6 +254,14 @@ public final class FusedTrainingStep implements TrainingStep {
     float[] factors = new float[micros];
     for (int micro = 0; micro < micros; micro++) {
       factors[micro] = StepSums.factor(2, divisor(rows, micro, variances), micros);
+    }
+    if (nested != null) {
+      float[] nestedFactors = new float[micros];
+      for (int micro = 0; micro < micros; micro++) {
+        nestedFactors[micro] =
+            StepSums.factor(2 * spec.nested().weight(), microRows(rows, micro), micros);
+      }
+      samples.nest(nested, nestedFactors);
     }
     if (auxActive) {
       samples.residual(x, codes, memory.residuals(), memory.errorSquares);
@@ -251,6 +290,12 @@ public final class FusedTrainingStep implements TrainingStep {
         losses.multi += StepSums.ratio(microSum(rowScalars, rows, micro), variances[micro]);
       }
       losses.multi /= micros;
+    }
+    if (nested != null) {
+      for (int micro = 0; micro < micros; micro++) {
+        losses.nested += nested.value(microFrom(micro), microRows(rows, micro));
+      }
+      losses.nested /= micros;
     }
     for (int micro = 0; micro < micros; micro++) {
       losses.main +=
@@ -342,7 +387,10 @@ public final class FusedTrainingStep implements TrainingStep {
   private void decoderBiasGradient(int rows, boolean auxActive) {
     int d = spec.dIn();
     java.util.Arrays.fill(bDecGradient, 0f);
-    sums.addColumnSums(Rows.of(memory.gradients(), 0, memory.padded), rows, d, bDecGradient);
+    // b_dec is part of every nested reconstruction, as the first latents are.
+    float[] gradients =
+        nested == null ? memory.gradients() : nested.gradient(0, memory.gradients());
+    sums.addColumnSums(Rows.of(gradients, 0, memory.padded), rows, d, bDecGradient);
     if (multi != null) {
       java.util.Arrays.fill(columns, 0f);
       sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);
@@ -363,7 +411,7 @@ public final class FusedTrainingStep implements TrainingStep {
 
   @Override
   public void synchronize() {
-    // The state is worked on in place.
+    // The state is updated in place.
   }
 
   @Override

@@ -24,9 +24,9 @@ import jdk.incubator.vector.FloatVector;
  * thread, so no atomics are needed; blocks of latents are claimed one by one, which evens out
  * latents that fire very often.
  *
- * <p>Gradients are formed for one matrix at a time: the rows of the batch that one of them sums up
- * stay in the cache (12 MiB at B = 4096, d = 768, with 32 MiB of L3: on two threads a seventh less
- * time than both at once).
+ * <p>Gradients are formed for one matrix at a time: the rows of the batch that it sums stay in the
+ * cache (12 MiB at B = 4096, d = 768, with 32 MiB of L3: on two threads a seventh faster than both
+ * at once).
  */
 final class LatentPass {
   /** Latents of one task. */
@@ -96,8 +96,8 @@ final class LatentPass {
   }
 
   /**
-   * Norms of decoder rows. Formed anew by the first call; from then on every update leaves those of
-   * the rows it has just written.
+   * Norms of decoder rows. The first call computes them; from then on every update refreshes those
+   * of the rows it writes.
    */
   float[] decoderNorms() {
     if (normsCurrent) {
@@ -179,7 +179,7 @@ final class LatentPass {
     }
   }
 
-  /** When the recipe clips: forms and keeps the rows and their norms. */
+  /** When the recipe clips: forms the rows and keeps them with their norms. */
   void formGradients() {
     formGradients(decoder);
     formGradients(encoder);
@@ -198,13 +198,13 @@ final class LatentPass {
         });
   }
 
-  /** Squared norm of both weight gradients formed. */
+  /** Squared norm of both weight gradients. */
   double squaredNorm() {
     return BatchSums.sum(encoder.squares, 0, spec.dSae())
         + BatchSums.sum(decoder.squares, 0, spec.dSae());
   }
 
-  /** Applies what was kept. */
+  /** Applies the kept rows. */
   void applyGradients(Adam adam) {
     forEach(
         (i, scratch) -> {

@@ -1,11 +1,11 @@
 package io.github.sae4j.internal.vector.step;
 
 /**
- * A term of the loss as the pass over latents sees it: its share of each latent's gradient, three
- * chains from +0 that are added in the order main, Multi-TopK, AuxK (numerics rule 4).
+ * A term's share of each latent's gradient, as the pass over latents needs it. The shares of the
+ * terms are chains from +0, added in the order main, Multi-TopK, AuxK (numerics rule 4).
  */
 interface LatentTerm {
-  /** Whether the term has a share in a latent's gradient; if not, that share is 0. */
+  /** Whether the term contributes to a latent's gradient; if not, its share is 0. */
   boolean touches(int latent);
 
   /** The share in the gradient of b_enc. */
@@ -16,7 +16,7 @@ interface LatentTerm {
    *
    * @param side whose row
    * @param latent a latent that the term touches
-   * @param scratch scratch of the calling worker, whose gradient is added to
+   * @param scratch scratch of the calling worker, to whose gradient the share is added
    */
   void addTo(Side side, int latent, StepScratch.Worker scratch);
 }

@@ -12,16 +12,16 @@ import io.github.sae4j.step.TrainingState;
 
 /**
  * The passes over samples: decode, residual, gradient at the output and gradients of the codes. The
- * rows of W_dec that a sample selects are copied to scratch once and serve all of it.
+ * rows of W_dec that a sample selects are copied to scratch once for all of these.
  */
 final class SamplePass {
   /** Samples of one task. */
   private static final int TASK = 16;
 
-  /** Rows of W_dec that are summed up right after they were copied, while they are in L1. */
+  /** Rows of W_dec that are summed right after they were copied, while they are in L1. */
   private static final int IN_L1 = 8;
 
-  /** What is done for a sample. */
+  /** The work for one sample. */
   interface Sample {
     void run(int row, StepScratch.Worker scratch);
   }
@@ -34,6 +34,11 @@ final class SamplePass {
   private final float factor;
   private float[] scales;
   private float[] shifts;
+
+  /** The prefixes that the main codes are decoded by; or null. */
+  private NestedLevels nested;
+
+  private float[] nestedFactors;
 
   SamplePass(WorkerPool pool, FusedSpec spec, TrainingState state, StepScratch memory) {
     this.pool = pool;
@@ -48,6 +53,17 @@ final class SamplePass {
   void undoNormalization(float[] scales, float[] shifts) {
     this.scales = scales;
     this.shifts = shifts;
+  }
+
+  /**
+   * Makes the main codes those of a Matryoshka step.
+   *
+   * @param levels receive what the prefixes give
+   * @param factors what turns e of a prefix into its gradient, per micro-batch
+   */
+  void nest(NestedLevels levels, float[] factors) {
+    nested = levels;
+    nestedFactors = factors;
   }
 
   /**
@@ -68,7 +84,10 @@ final class SamplePass {
           residual(x, codes, b, scratch, squares);
           int at = b * padded;
           toGradient(scratch.error, 0, b, factors, null, 0, gradient, at);
-          codeGradients(codes, b, gradient, true, scratch, length(codes, b) <= CHUNK);
+          if (nested != null) {
+            nested.sum(b, gradient);
+          }
+          codeGradients(codes, b, gradient, nested, true, scratch, length(codes, b) <= CHUNK);
         });
   }
 
@@ -101,13 +120,16 @@ final class SamplePass {
         (i, scratch) -> {
           int b = first + i;
           toGradient(residuals, b * padded, b, factors, addend, i * padded, gradient, b * padded);
-          codeGradients(codes, b, gradient, true, scratch, false);
+          if (nested != null) {
+            nested.sum(b, gradient);
+          }
+          codeGradients(codes, b, gradient, nested, true, scratch, false);
         });
   }
 
   /** Code gradients alone. */
   void codeGradients(int rows, HeapCodes codes, float[] gradient, boolean gated) {
-    forEach(rows, (b, scratch) -> codeGradients(codes, b, gradient, gated, scratch, false));
+    forEach(rows, (b, scratch) -> codeGradients(codes, b, gradient, null, gated, scratch, false));
   }
 
   /** Reconstruction from AuxK codes, b_dec left out: {@code out} receives Σ z W_dec per row. */
@@ -150,13 +172,17 @@ final class SamplePass {
   private void residual(
       Matrix x, HeapCodes codes, int b, StepScratch.Worker scratch, float[] squares) {
     int padded = memory.padded;
-    decode(codes, b, scratch, true);
-    if (scales != null) {
-      RowArithmetic.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
-    }
     Rows.copy(x, b, 0, spec.dIn(), scratch.x, 0);
     if (factor != 1f) {
       RowArithmetic.scale(scratch.x, 0, factor, scratch.x, 0, padded);
+    }
+    if (nested == null) {
+      decode(codes, b, scratch, true);
+    } else {
+      decodeNested(codes, b, scratch);
+    }
+    if (scales != null) {
+      RowArithmetic.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
     }
     RowArithmetic.subtract(scratch.out, 0, scratch.x, 0, scratch.error, 0, padded);
     squares[b] = RowArithmetic.dot(scratch.error, 0, scratch.error, 0, padded);
@@ -185,14 +211,47 @@ final class SamplePass {
     return factors[row / spec.microBatchRows()];
   }
 
-  private void decode(HeapCodes codes, int b, StepScratch.Worker scratch, boolean withBias) {
+  /** Decodes, and on the way takes the error and the gradient of every prefix. */
+  private void decodeNested(HeapCodes codes, int b, StepScratch.Worker scratch) {
     int padded = memory.padded;
     java.util.Arrays.fill(scratch.out, 0f);
-    int at = codes.starts[b];
-    int length = length(codes, b);
-    for (int slot = 0; slot < length; slot += IN_L1) {
-      int count = Math.min(IN_L1, length - slot);
+    int first = codes.starts[b];
+    int last = codes.starts[b + 1];
+    int from = first;
+    for (int level = 0; level < nested.count(); level++) {
+      int to = nested.end(level, codes.indices, from, last);
+      addDecoded(codes, first, from, to, scratch);
+      from = to;
+      float[] out = scratch.term;
+      System.arraycopy(scratch.out, 0, out, 0, padded);
+      RowArithmetic.add(out, 0, bDec, 0, padded);
+      if (scales != null) {
+        RowArithmetic.affine(out, 0, scales[b], shifts[b], spec.dIn());
+      }
+      RowArithmetic.subtract(out, 0, scratch.x, 0, out, 0, padded);
+      nested.squares(level)[b] = RowArithmetic.dot(out, 0, out, 0, padded);
+      toGradient(out, 0, b, nestedFactors, null, 0, nested.gradient(level), b * padded);
+    }
+    addDecoded(codes, first, from, last, scratch);
+    RowArithmetic.add(scratch.out, 0, bDec, 0, padded);
+  }
+
+  private void decode(HeapCodes codes, int b, StepScratch.Worker scratch, boolean withBias) {
+    java.util.Arrays.fill(scratch.out, 0f);
+    addDecoded(codes, codes.starts[b], codes.starts[b], codes.starts[b + 1], scratch);
+    if (withBias) {
+      RowArithmetic.add(scratch.out, 0, bDec, 0, memory.padded);
+    }
+  }
+
+  /** Goes on with the chain of a row: codes from {@code from} to {@code to}. */
+  private void addDecoded(
+      HeapCodes codes, int first, int from, int to, StepScratch.Worker scratch) {
+    int padded = memory.padded;
+    int at = first;
+    for (int slot = from - first; slot < to - first; ) {
       int place = slot % CHUNK;
+      int count = Math.min(Math.min(IN_L1, CHUNK - place), to - first - slot);
       loadDecoderRows(codes, at + slot, count, scratch, place);
       RowArithmetic.combine(
           codes.values,
@@ -204,9 +263,7 @@ final class SamplePass {
           padded,
           scratch.out,
           0);
-    }
-    if (withBias) {
-      RowArithmetic.add(scratch.out, 0, bDec, 0, padded);
+      slot += count;
     }
   }
 
@@ -214,6 +271,7 @@ final class SamplePass {
       HeapCodes codes,
       int b,
       float[] gradient,
+      NestedLevels levels,
       boolean gated,
       StepScratch.Worker scratch,
       boolean loaded) {
@@ -225,8 +283,24 @@ final class SamplePass {
       if (!loaded) {
         loadDecoderRows(codes, at + slot, count, scratch, 0);
       }
-      RowArithmetic.dots(
-          gradient, b * padded, scratch.decoderRows, count, padded, codes.deltas, at + slot);
+      for (int i = 0; i < count; ) {
+        int level = levels == null ? 0 : levels.levelOf(codes.indices[at + slot + i]);
+        boolean rest = levels == null || level == levels.count();
+        int to =
+            rest
+                ? count
+                : levels.end(level, codes.indices, at + slot + i, at + slot + count) - at - slot;
+        RowArithmetic.dots(
+            rest ? gradient : levels.gradient(level),
+            b * padded,
+            scratch.decoderRows,
+            i * padded,
+            to - i,
+            padded,
+            codes.deltas,
+            at + slot + i);
+        i = to;
+      }
     }
     if (gated) {
       for (int i = at; i < at + length; i++) {
@@ -256,7 +330,7 @@ final class SamplePass {
     state.bDec().read(0, 1, bDec, 0);
   }
 
-  /** Runs something for every sample of a block, numbered from 0. */
+  /** Runs the work for every sample of a block, numbered from 0. */
   void forEach(int rows, Sample sample) {
     pool.run(
         (rows + TASK - 1) / TASK,

@@ -6,7 +6,7 @@ import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.step.TrainingState;
 
-/** AuxK along the selected pairs: a small part of many dead latents. */
+/** AuxK over the selected pairs, for a small selection of many dead latents. */
 final class SparseAux implements AuxTerm.Method {
   private final FusedSpec spec;
   private final TrainingState state;
@@ -16,7 +16,7 @@ final class SparseAux implements AuxTerm.Method {
   private final BatchSums sums;
   private final HeapCodes codes = new HeapCodes();
 
-  /** One array for the packed inputs while encoding and for h, {@code [rows, padded]}, then. */
+  /** One array: the packed inputs while encoding, then h {@code [rows, padded]}. */
   private float[] reused = {};
 
   private CodeTerm byLatent;
@@ -36,11 +36,11 @@ final class SparseAux implements AuxTerm.Method {
     this.sums = sums;
   }
 
-  /** Bytes of the term with so many dead latents: h, codes, and the running selection. */
+  /** Bytes of the term with this many dead latents: h, codes, and the running selection. */
   static long bytes(FusedSpec spec, int dead) {
     int rows = spec.maxRows();
     int k = spec.aux().k(dead);
-    // Panels and the state of the running selection are the main codes'; the latter may grow.
+    // Panels and the running selection's state are shared with the main codes; the latter may grow.
     int mainK = spec.encodedK();
     boolean scaled = spec.rescaleByDecoderNorm();
     long there = TopKEncoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
@@ -52,7 +52,7 @@ final class SparseAux implements AuxTerm.Method {
   public void run(AuxTerm.Work work) {
     if (reused.length == 0) {
       reused = new float[memory.packedInput().length];
-      byLatent = new CodeTerm(codes, reused, memory);
+      byLatent = new CodeTerm(codes, reused, null, memory);
     }
     encode(work, reused);
     float[] h = reused;

@@ -10,7 +10,7 @@ import io.github.sae4j.memory.OffHeap;
 
 /** Memory of a fused step, allocated once. */
 final class StepScratch {
-  /** Rows of W_dec that a sample's pass holds in scratch at a time. */
+  /** Rows of W_dec held in scratch at a time. */
   static final int CHUNK = 64;
 
   /** Scratch of one worker. */
@@ -65,7 +65,10 @@ final class StepScratch {
   /** Encoder inputs, {@code [rows, padded]}. */
   final float[] input;
 
-  /** One array for what a step needs one after the other: two more would take 8 B d bytes. */
+  /**
+   * One array for values that a step needs one after the other; separate arrays would take 8 B d
+   * bytes more.
+   */
   private final float[] reused;
 
   /**
@@ -74,7 +77,7 @@ final class StepScratch {
    */
   final Matrix keptEncoderGradients;
 
-  /** The same of the decoder. */
+  /** The same for the decoder. */
   final Matrix keptDecoderGradients;
 
   /** ‖e‖² per row. */
@@ -83,7 +86,7 @@ final class StepScratch {
   /** ‖x − x̄‖² per row. */
   final float[] distances;
 
-  /** Floats of the array that is reused. */
+  /** Floats of the reused array. */
   static long reusedFloats(FusedSpec spec) {
     long packed = (long) Packing.tiles(spec.maxRows()) * TILE * spec.dIn();
     return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
@@ -110,20 +113,22 @@ final class StepScratch {
     distances = new float[rows];
   }
 
-  /** The encoder's inputs packed into tiles: until codes are found. */
+  /** The encoder's inputs packed into tiles; valid until codes are found. */
   float[] packedInput() {
     return reused;
   }
 
   /**
-   * The residual e per row, {@code [rows, padded]}: from when it is formed, in the place of the
-   * packed inputs, until the row's gradient takes its place.
+   * The residual e per row, {@code [rows, padded]}: replaces the packed inputs and is valid until
+   * the row's gradient replaces it.
    */
   float[] residuals() {
     return reused;
   }
 
-  /** The gradient g at the output per row, {@code [rows, padded]}: until the step's end. */
+  /**
+   * The gradient g at the output per row, {@code [rows, padded]}; valid until the end of the step.
+   */
   float[] gradients() {
     return reused;
   }

@@ -32,7 +32,7 @@ class GemmTest {
       Matrix expected = memory.matrix(M, N);
       Matrix actual = memory.matrix(M, N);
       oracle.product(a, transposeA, b, transposeB, expected);
-      // Twice, so that what the first run left in scratch is there.
+      // Twice, so that scratch holds the first run's values.
       for (int run = 0; run < 2; run++) {
         actual.fill(Float.NaN);
         device.product(a, transposeA, b, transposeB, actual);

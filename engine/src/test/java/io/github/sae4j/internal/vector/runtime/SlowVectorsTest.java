@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** In which JVMs the automatic choice leaves the vector device alone. */
+/** JVMs in which the automatic choice avoids the vector device. */
 class SlowVectorsTest {
   private static final Map<String, String> HOTSPOT =
       Map.of(

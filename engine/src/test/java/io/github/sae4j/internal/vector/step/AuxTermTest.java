@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Every way to compute AuxK against the oracle, bit by bit, over several blocks of rows. */
+/** Every method to compute AuxK against the oracle, bit by bit, over several blocks of rows. */
 @Tag("kernel")
 class AuxTermTest {
   private static final long SEED = Long.getLong("aux.seed", 7L);
@@ -35,7 +35,7 @@ class AuxTermTest {
   private static final int DEAD = 75;
   private static final int ROWS = 600;
 
-  /** Blocks of 256 rows, so that chains go on over three. */
+  /** Blocks of 256 rows, so that chains continue over three. */
   private static final Limits DENSE = new Limits(Integer.MAX_VALUE, 1);
 
   private static final Limits SPARSE = new Limits(0, 1);

@@ -10,10 +10,12 @@ import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Objective;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -24,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Which steps the device has passes of its own for. */
+/** Which steps the device fuses. */
 class FusedSpecTest {
   private static StepSpec spec(Recipe recipe) {
     return TrainingConfig.of(recipe)
@@ -49,7 +51,8 @@ class FusedSpecTest {
   void otherActivationsAreComposedAndTheReasonNamesThem() {
     for (Activation activation :
         List.of(
-            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+            new Ranked(Ranked.Scope.BATCH, 4, Ranked.Order.VALUE, Ranked.Relu.NONE),
             new Ranked(Ranked.Scope.ROW, 4, Ranked.Order.MAGNITUDE, Ranked.Relu.NONE),
             Ranked.topK(4, Ranked.Relu.NONE),
             Activation.Threshold.RELU)) {
@@ -60,6 +63,41 @@ class FusedSpecTest {
         StepExecution execution = device.execution(spec);
         assertFalse(execution.fused());
         assertTrue(execution.reason().contains(activation.toString()), execution.reason());
+        assertInstanceOf(ComposedTrainingStep.class, step);
+      }
+    }
+  }
+
+  /** With moments, because a tensor without gradient then moves too, and enters the norm. */
+  @Test
+  void aStateWithMoreTensorsIsComposed() {
+    StepSpec spec = spec(Recipe.SAELENS);
+    try (VectorDevice device = new VectorDevice(1);
+        OffHeap memory = device.openMemory()) {
+      TrainingState state =
+          TrainingState.allocate(memory, 16, 64)
+              .plus(Parameter.allocate(memory, "threshold", 1, 64));
+      state.wEnc().fill(0.1f);
+      state.wDec().fill(0.1f);
+      state.parameter("threshold").m().fill(1f);
+      Matrix x = memory.matrix(8, 16);
+      x.fill(0.5f);
+      try (TrainingStep step = device.compile(spec, state)) {
+        assertInstanceOf(ComposedTrainingStep.class, step);
+        step.run(x, 0.1, 1, false);
+        assertTrue(state.parameter("threshold").value().get(0, 5) < 0, "Adam moved it");
+      }
+    }
+  }
+
+  /** The order of the tensors is that of the sum that clipping takes (numerics rule 7). */
+  @Test
+  void aStateInAnotherOrderIsComposed() {
+    try (VectorDevice device = new VectorDevice(1);
+        OffHeap memory = device.openMemory()) {
+      TrainingState state = TrainingState.allocate(memory, 16, 64);
+      TrainingState reversed = new TrainingState(state.parameters().reversed(), state.sinceFired());
+      try (TrainingStep step = device.compile(spec(Recipe.SAELENS), reversed)) {
         assertInstanceOf(ComposedTrainingStep.class, step);
       }
     }

@@ -1,4 +1,4 @@
-package io.github.sae4j.checkpoint;
+package io.github.sae4j.internal.files;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -15,13 +15,14 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * One writer for each run's folder: a lock of the operating system on {@code .lock}, which dies
- * with the process, however it dies. The file stays.
+ * One writer for each folder of a run or of a job: a lock of the operating system on {@code .lock},
+ * which dies with the process, however it dies. The file stays.
  */
-final class RunLock implements AutoCloseable {
-  static final String NAME = ".lock";
+public final class FolderLock implements AutoCloseable {
+  /** The file that is locked. */
+  public static final String NAME = ".lock";
 
-  /** How the file begins, so that it is known for ours. */
+  /** The start of the file, by which we recognise it. */
   private static final String MARK = "sae4j pid ";
 
   private static final int MOST_BYTES = 64;
@@ -35,7 +36,7 @@ final class RunLock implements AutoCloseable {
   private final FileChannel channel;
   private final Object identity;
 
-  private RunLock(Path folder, Path file, FileChannel channel) throws IOException {
+  private FolderLock(Path folder, Path file, FileChannel channel) throws IOException {
     this.folder = folder;
     this.file = file;
     this.channel = channel;
@@ -45,10 +46,10 @@ final class RunLock implements AutoCloseable {
   /**
    * Takes the lock.
    *
-   * @param run the run's folder, which exists
+   * @param run the folder, which exists
    * @throws IOException if another writer holds it
    */
-  static RunLock acquire(Path run) throws IOException {
+  public static FolderLock acquire(Path run) throws IOException {
     Path folder = run.toRealPath();
     synchronized (HELD) {
       if (!HELD.add(folder)) {
@@ -76,7 +77,7 @@ final class RunLock implements AutoCloseable {
   }
 
   /** The channel is touched no more once it has the lock, or an interrupt would drop it. */
-  private static RunLock lock(Path run, Path folder) throws IOException {
+  private static FolderLock lock(Path run, Path folder) throws IOException {
     FileChannel channel = null;
     try {
       Path file = folder.resolve(NAME);
@@ -86,7 +87,7 @@ final class RunLock implements AutoCloseable {
               StandardOpenOption.CREATE,
               StandardOpenOption.READ,
               StandardOpenOption.WRITE,
-              // Nobody else's file is written to, whatever lies in a folder that somebody gave.
+              // Never overwrite a file that is not ours, whatever the user's folder holds.
               LinkOption.NOFOLLOW_LINKS);
       FileLock lock = channel.tryLock();
       if (lock == null) {
@@ -96,7 +97,7 @@ final class RunLock implements AutoCloseable {
       String text = MARK + ProcessHandle.current().pid() + "\n";
       channel.truncate(0);
       channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)), 0);
-      return new RunLock(folder, file, channel);
+      return new FolderLock(folder, file, channel);
     } catch (Throwable e) {
       if (channel != null) {
         channel.close();
@@ -109,7 +110,7 @@ final class RunLock implements AutoCloseable {
    * Whether a writer of ours has been in a folder. An empty file counts: a writer may be about to
    * fill it.
    */
-  static boolean isIn(Path run) throws IOException {
+  public static boolean isIn(Path run) throws IOException {
     Path file = run.resolve(NAME);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       return false;
@@ -119,7 +120,7 @@ final class RunLock implements AutoCloseable {
       held = HELD.contains(run.toRealPath());
     }
     if (held) {
-      return true; // opened here, it would lose its lock
+      return true; // opening it here would drop its lock
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return channel.size() == 0 || read(channel).startsWith(MARK);
@@ -132,7 +133,7 @@ final class RunLock implements AutoCloseable {
     return new String(buffer.array(), 0, buffer.position(), StandardCharsets.UTF_8);
   }
 
-  /** What the holder wrote of itself, for people; it need not be true. */
+  /** The PID that the holder recorded; informational only. */
   private static String holder(FileChannel channel) {
     try {
       String text = read(channel).strip();
@@ -148,19 +149,19 @@ final class RunLock implements AutoCloseable {
    *
    * @throws IOException if it has vanished or was replaced
    */
-  void check() throws IOException {
+  public void check() throws IOException {
     if (!Files.exists(folder)) {
       throw new IOException("the run's folder " + folder + " has vanished");
     }
     if (!Files.exists(file)) {
       throw new IOException(
           file
-              + " was removed: without it another process could write to this run too; the run can"
+              + " was removed: without it another process could also write to this run; the run can"
               + " be resumed");
     }
     Object now = identity();
     if (identity != null && !identity.equals(now)) {
-      throw new IOException("the run's folder " + folder + " was replaced by another");
+      throw new IOException("the run's folder " + folder + " was replaced by another folder");
     }
   }
 

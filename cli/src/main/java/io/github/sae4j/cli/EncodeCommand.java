@@ -1,0 +1,134 @@
+package io.github.sae4j.cli;
+
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.cli.options.DeviceChoice;
+import io.github.sae4j.cli.options.RowFiles;
+import io.github.sae4j.cli.options.SaeOptions;
+import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.jobs.CodeFormat;
+import io.github.sae4j.internal.jobs.Jobs;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.sae.SaeMetadata;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code sae4j encode}. */
+@Command(
+    name = "encode",
+    description = {
+      "Activations to sparse codes.",
+      "safetensors: indices I32 and values F32 [rows, k] where every row has k latents, else"
+          + " compressed rows with indptr I64 [rows + 1]. jsonl: a line for each row. delphi: the"
+          + " latent cache that delphi reads."
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    abbreviateSynopsis = true)
+final class EncodeCommand implements Callable<Integer> {
+  /** Forms of codes. */
+  enum Format {
+    SAFETENSORS,
+    JSONL,
+    DELPHI
+  }
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--sae",
+      required = true,
+      paramLabel = "DIR",
+      description = "The SAE: a run, an SAE's folder or file in any layout that inspect knows.")
+  private Path sae;
+
+  @Mixin private RowFiles input = new RowFiles();
+
+  @Mixin private JobOptions job = new JobOptions();
+
+  @Option(
+      names = "--format",
+      paramLabel = "NAME",
+      description = "safetensors, jsonl or delphi (default: safetensors).")
+  private Format format = Format.SAFETENSORS;
+
+  @Option(
+      names = "--context-size",
+      paramLabel = "N",
+      description = "delphi: rows of a sequence (default: ctx of activations [seq, ctx, d_in]).")
+  private Integer context;
+
+  @Option(
+      names = "--n-splits",
+      paramLabel = "N",
+      description = "delphi: ranges of latents, each a file of its own (default: 5).")
+  private Integer splits;
+
+  @Option(
+      names = "--hook-name",
+      paramLabel = "NAME",
+      description = "delphi: name of the module's folder (default: the SAE's hook, else 'sae').")
+  private String hook;
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "FILE",
+      description = "delphi: token ids [seq, ctx], to be kept beside the codes.")
+  private Path tokens;
+
+  @Mixin private SaeOptions open = new SaeOptions();
+
+  @Mixin private DeviceChoice choice = new DeviceChoice();
+
+  @Override
+  public Integer call() throws IOException {
+    if (job.quiet) {
+      CommandLineApp.quiet();
+    }
+    boolean forDelphi = context != null || splits != null || hook != null || tokens != null;
+    if (forDelphi && format != Format.DELPHI) {
+      throw new ConfigException(
+          "format", "expected delphi with --context-size, --n-splits, --hook-name or --tokens");
+    }
+    MachineMemory.now().expectRoomFor(sae, 1);
+    try (Device device = choice.open();
+        SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
+        ActivationFiles source = input.open(job.quiet)) {
+      ActivationOptions.expectWidth(sae, trained, source);
+      CodeFormat written =
+          switch (format) {
+            case SAFETENSORS -> new CodeFormat.Safetensors();
+            case JSONL -> new CodeFormat.JsonLines();
+            case DELPHI -> delphi(trained, source);
+          };
+      return job.run(spec, settings -> Jobs.encode(trained, source, written, settings));
+    }
+  }
+
+  private CodeFormat delphi(SparseAutoencoder trained, ActivationFiles source) {
+    OptionalInt found = source.contextSize();
+    if (context == null && found.isEmpty()) {
+      throw new ConfigException(
+          "context_size", "expected rows of a sequence, which the activations do not define");
+    }
+    SaeMetadata metadata = trained.config().metadata();
+    return new CodeFormat.Delphi(
+        hook != null ? hook : metadata.hook().orElse("sae"),
+        context != null ? context : found.getAsInt(),
+        splits == null ? 5 : splits,
+        metadata.model(),
+        metadata.dataset(),
+        Optional.ofNullable(tokens));
+  }
+}

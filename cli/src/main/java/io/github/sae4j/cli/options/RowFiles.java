@@ -1,0 +1,45 @@
+package io.github.sae4j.cli.options;
+
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.options.ConfigException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** All rows of a job: results are matched to rows by number, so none may be left out. */
+public final class RowFiles {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--activations",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
+  public List<String> activations = new ArrayList<>();
+
+  @Option(
+      names = "--tensor",
+      paramLabel = "NAME",
+      description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
+  private String tensor;
+
+  /** Opens them, and reports which tensors were taken. */
+  public ActivationFiles open(boolean quiet) throws IOException {
+    if (activations.isEmpty()) {
+      throw new ConfigException("activations", "expected a path, got none");
+    }
+    ActivationOptions.expectPaths(activations, spec);
+    ActivationFiles files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
+    if (!quiet) {
+      Terminal.say("activations: " + files.tensorTaken());
+    }
+    return files;
+  }
+}

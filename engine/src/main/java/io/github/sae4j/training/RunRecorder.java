@@ -1,0 +1,193 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** What a run writes while it trains: checkpoints, and the finished SAE. */
+final class RunRecorder {
+  /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
+  static final String SHORT_ROWS = "short_rows";
+
+  /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
+  private static final String INHERITED = "inherited_metadata";
+
+  private final TrainingRun.Settings settings;
+  private final TrainingConfig config;
+  private final TrainingData data;
+  private final TrainingListener listener;
+  private final CheckpointStore store;
+  private final Map<String, Object> inherited;
+  private final RowRecord rowRecord;
+
+  /** The step of the newest checkpoint, or of the one that this process started from. */
+  private long kept;
+
+  /**
+   * A recorder of a run that is about to train.
+   *
+   * @param inherited metadata of the SAE that the run started from
+   * @param rowRecord which rows are left out, and from which step
+   */
+  RunRecorder(
+      TrainingRun.Settings settings,
+      TrainingConfig config,
+      TrainingData data,
+      TrainingListener listener,
+      CheckpointStore store,
+      Map<String, Object> inherited,
+      RowRecord rowRecord) {
+    this.settings = settings;
+    this.config = config;
+    this.data = data;
+    this.listener = listener;
+    this.store = store;
+    this.inherited = inherited;
+    this.rowRecord = rowRecord;
+  }
+
+  /** Takes a trainer that stands where the newest checkpoint does, or at the start. */
+  void begin(Trainer trainer) {
+    kept = trainer.stepsDone();
+  }
+
+  /** Whether steps have run since the newest checkpoint. */
+  boolean behind(Trainer trainer) {
+    return trainer.stepsDone() > kept;
+  }
+
+  /**
+   * Metadata of an SAE to start from. Values that JSON cannot express, such as NaN from Python in
+   * free members, become null here.
+   */
+  static Map<String, Object> inherited(Optional<SparseAutoencoder> pretrained) {
+    Map<String, Object> inherited = new LinkedHashMap<>();
+    pretrained.ifPresent(
+        sae ->
+            sae.config()
+                .metadata()
+                .toMap()
+                .forEach((key, value) -> inherited.put(key, Json.finite(value, number -> null))));
+    return inherited;
+  }
+
+  /** The same, from a checkpoint. */
+  static Map<String, Object> inherited(TrainerState saved) {
+    Map<String, Object> copy = new LinkedHashMap<>();
+    if (saved.extra().get(INHERITED) instanceof Map<?, ?> members) {
+      members.forEach((key, value) -> copy.put((String) key, value));
+    }
+    return copy;
+  }
+
+  /** State before SAE: a run that dies between them is resumed and writes the SAE. */
+  void writeFinal(Trainer trainer, MetricsLog log) throws IOException {
+    expectFinite(trainer);
+    IOException failure = null;
+    try {
+      write(trainer, log);
+    } catch (IOException e) {
+      failure = e; // the SAE is smaller and may still fit
+    }
+    store.writeFinal(folder -> writeSae(folder, trainer));
+    if (failure != null && !settings.goOnWithoutCheckpoints()) {
+      throw failure;
+    }
+    if (failure != null) {
+      listener.warning(failure.getMessage());
+    }
+  }
+
+  /**
+   * Writes a checkpoint.
+   *
+   * @param last whether the run stops after it, so that it must not be missing
+   */
+  void checkpoint(Trainer trainer, MetricsLog log, boolean last) throws IOException {
+    expectFinite(trainer);
+    try {
+      write(trainer, log);
+    } catch (IOException e) {
+      if (last || !settings.goOnWithoutCheckpoints()) {
+        throw e;
+      }
+      listener.warning(e.getMessage());
+    }
+  }
+
+  private void write(Trainer trainer, MetricsLog log) throws IOException {
+    log.force(); // a checkpoint guarantees the lines of its steps
+    Trainer.Done done = trainer.progress();
+    Map<String, Object> extra = new LinkedHashMap<>();
+    RowRecord rows =
+        new RowRecord(
+            rowRecord.onBadRows(), rowRecord.removals(), done.leftOut(), done.passedOver());
+    extra.put(RowRecord.NAME, rows.toMap());
+    extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
+    extra.put(INHERITED, inherited);
+    extra.put(SHORT_ROWS, done.shortRows());
+    TrainerState saved =
+        new TrainerState(
+            trainer.stepsDone(),
+            trainer.samplesDone(),
+            trainer.position(),
+            trainer.measured().normalizationFactor(),
+            trainer.measured().mseScale().orElse(1),
+            log.size(),
+            config.toMap(),
+            data.identity().toMap(),
+            extra);
+    Path written =
+        store.write(
+            trainer.samplesDone(),
+            folder -> {
+              writeSae(folder, trainer);
+              saved.write(folder, trainer.state(), Map.of());
+            });
+    kept = trainer.stepsDone();
+    listener.checkpoint(written);
+    store.keepNewest(settings.checkpoints().keep());
+  }
+
+  /** Weights that are not finite must never replace good ones on disk. */
+  private static void expectFinite(Trainer trainer) {
+    Optional<String> found = trainer.nonFiniteWeights();
+    if (found.isPresent()) {
+      throw new DivergenceException("after step " + trainer.stepsDone() + ": " + found.get(), null);
+    }
+  }
+
+  /** The SAE as a user would load it: everything folded into the weights. */
+  private void writeSae(Path folder, Trainer trainer) throws IOException {
+    Map<String, Object> metadata = new LinkedHashMap<>(inherited);
+    metadata.putAll(settings.metadata());
+    metadata.put("n_training_samples", trainer.samplesDone());
+    SaeWeights weights = trainer.weights();
+    SaeConfig sae =
+        SaeConfig.of(
+                weights.dIn(),
+                weights.dSae(),
+                config.inferenceActivation(trainer.state().statistics()))
+            .withBDecApplied(config.sae().applyBDecToInput())
+            .with(config.data().normalizeActivations().inputNormalization())
+            .with(SaeMetadata.of(metadata));
+    Folding folding =
+        Folding.of(
+            weights.wDec(),
+            trainer.measured().normalizationFactor(),
+            config.sae().rescaleActsByDecoderNorm());
+    SaeLensWriter.write(folder, sae, weights, folding);
+  }
+}

@@ -1,0 +1,72 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.BDecInit;
+import io.github.sae4j.config.ConfigWarnings;
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.RowRules;
+import java.io.IOException;
+import java.util.Locale;
+
+/** What is allowed and probably not meant, said before the first step. */
+final class RunWarnings {
+  /** Ratio of the mean's squared length to the variance from which users are warned. */
+  private static final double MOST_OFFSET = 10;
+
+  private final TrainingConfig config;
+  private final TrainingData data;
+  private final TrainingListener listener;
+
+  RunWarnings(TrainingConfig config, TrainingData data, TrainingListener listener) {
+    this.config = config;
+    this.data = data;
+    this.listener = listener;
+  }
+
+  /**
+   * If the mean is far larger than the spread and b_dec starts at 0, latents learn the mean first.
+   */
+  void ofOffset() throws IOException {
+    if (config.start().bDecInitMethod() != BDecInit.ZEROS
+        || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
+      return;
+    }
+    RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
+    DataStatistics.Offset offset =
+        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+    if (offset.ratio() > MOST_OFFSET) {
+      listener.warning(
+          String.format(
+              Locale.ROOT,
+              "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
+                  + " with b_dec at zeros the latents learn the mean first and most of them may"
+                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
+              Math.sqrt(offset.ratio()),
+              offset.share() > 0.5
+                  ? String.format(
+                      Locale.ROOT,
+                      ", %.0f%% of that column %d alone",
+                      100 * offset.share(),
+                      offset.column())
+                  : ""));
+    }
+  }
+
+  /** Of held-out rows that are left out, and of options that do not fit the length of the run. */
+  void ofOptions() {
+    LeftOut heldOut = data.heldOutLeftOut();
+    heldOut.named().forEach(row -> listener.warning("held out, and left out: " + row));
+    if (heldOut.rows() > 0) {
+      listener.warning(
+          heldOut.rows()
+              + " of the rows held out are left out: "
+              + heldOut.bad()
+              + " are not finite, "
+              + heldOut.masked()
+              + " are masked");
+    }
+    ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
+  }
+}

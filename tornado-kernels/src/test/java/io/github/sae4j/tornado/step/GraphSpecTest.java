@@ -1,0 +1,59 @@
+package io.github.sae4j.tornado.step;
+
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.RunningThreshold;
+import io.github.sae4j.step.StepExecution;
+import io.github.sae4j.step.StepSpec;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Which steps are one task graph. No device is needed. */
+class GraphSpecTest {
+  private static StepSpec spec(Recipe recipe) {
+    return TrainingConfig.of(recipe)
+        .with("d_sae", 64)
+        .with("k", 4)
+        .with("train_batch_size", 8)
+        .stepSpec(16, OptionalDouble.of(1));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void everyRecipeIsFusedWhereDoublesAreExact(Recipe recipe) {
+    assertTrue(GraphSpec.execution(spec(recipe), true).fused());
+    assertFalse(GraphSpec.execution(spec(recipe), false).fused());
+  }
+
+  /** The graph does not see the smallest activation, and would leave the threshold as it was. */
+  @Test
+  void aThresholdIsNotFusedAway() {
+    StepSpec step = spec(Recipe.SAELENS);
+    Forward forward = step.forward();
+    RunningThreshold threshold = new RunningThreshold(RunningThreshold.Kind.SAELENS, 0.1, 0);
+    StepSpec keeping =
+        new StepSpec(
+            step.shape(),
+            new Forward(
+                forward.activation(),
+                forward.rescaleByDecoderNorm(),
+                forward.subtractBDec(),
+                forward.normalization(),
+                forward.inputFactor(),
+                Optional.of(threshold)),
+            step.objective(),
+            step.optimizer(),
+            step.deadLatents(),
+            step.decoderNorm());
+    StepExecution execution = GraphSpec.execution(keeping, true);
+    assertFalse(execution.fused(), execution::toString);
+    assertTrue(execution.reason().contains("threshold"), execution::reason);
+  }
+}
