@@ -13,8 +13,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * {@linkplain DeviceProvider#challengers() challenger} that is exact and was measured to be faster.
  *
  * <p>{@link System.Logger} gets a line at level {@code DEBUG} for each device opened, with the
- * reason, at {@code INFO} where devices were measured for it, and at {@code WARNING} for a faster
- * kind passed over; each line once per process.
+ * reason, at {@code INFO} if devices were measured for it, and at {@code WARNING} for a faster kind
+ * passed over; each line once per process.
  */
 public final class Devices {
   private static final System.Logger LOG = System.getLogger("io.github.sae4j.device");
