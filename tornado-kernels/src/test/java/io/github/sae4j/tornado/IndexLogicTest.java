@@ -23,6 +23,7 @@ import io.github.sae4j.tornado.kernels.RowKernels;
 import io.github.sae4j.tornado.kernels.ScalarKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.VectorProductKernels;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -84,6 +85,26 @@ class IndexLogicTest {
         assertEquals(sum, out.get(i * q + j), "(" + i + ", " + j + ")");
       }
     }
+  }
+
+  /** Fewer rows than a stage, whole stages, and one row more; columns beyond the last one. */
+  @ParameterizedTest
+  @CsvSource({"1,1", "63,33", "64,32", "128,3", "129,40"})
+  void everyRowOfAMatrixIsAddedOnce(int n, int d) {
+    FloatArray v = integers(n);
+    FloatArray w = integers(n * d);
+    FloatArray out = integers(d);
+    float[] expected = out.toHeapArray();
+    for (int row = 0; row < n; row++) {
+      for (int col = 0; col < d; col++) {
+        expected[col] -= v.get(row) * w.get(row * d + col);
+      }
+    }
+    WorkItems.line(
+        (d + VectorProductKernels.COLUMNS - 1) / VectorProductKernels.COLUMNS,
+        VectorProductKernels.GROUP,
+        context -> VectorProductKernels.subtractVectorProduct(context, v, w, out, n, d));
+    assertArrayEquals(expected, out.toHeapArray());
   }
 
   @Test
