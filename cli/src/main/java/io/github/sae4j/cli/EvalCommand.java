@@ -143,7 +143,7 @@ final class EvalCommand implements Callable<Integer> {
     }
     Durable.write(density.resolve("density.csv"), csv.toString());
     if (!quiet) {
-      System.err.println(Terminal.harmless("densities: " + density));
+      Terminal.say("densities: " + density);
     }
   }
 
