@@ -125,6 +125,17 @@ class CasesTest {
     assertTrue(((Map<?, ?>) removals.getFirst()).get("from_step") instanceof Long, "" + removals);
   }
 
+  /** The hint is copied into a shell. */
+  @Test
+  void theWayOnIsOneWordOfAShell() throws IOException {
+    Path run = folder.resolve("run of 'today'");
+    assertRefused(train(run, CASES.resolve("2-inf-row-700.npy"), "--epochs", 2), "row 700 holds");
+    String quoted = "'" + run.toString().replace("'", "'\\''") + "'";
+    assertTrue(
+        console.err().contains("--resume-from-checkpoint " + quoted + " with --on-bad-rows"),
+        console::err);
+  }
+
   @Test
   void aRunWithoutAFiniteRowIsRefused() throws IOException {
     byte[] rows = Files.readAllBytes(CASES.resolve("x.npy"));

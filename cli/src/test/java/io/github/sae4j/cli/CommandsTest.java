@@ -228,6 +228,18 @@ class CommandsTest {
     code = console.run("eval", "--sae", transcoder, "--activations", rows, "--targets", rows);
     assertEquals(ExitCode.USAGE, code);
     assertTrue(console.err().contains("targets: expected [30, 20], got [30, 24]"), console::err);
+    code =
+        console.run(
+            "eval",
+            "--sae",
+            transcoder,
+            "--activations",
+            rows,
+            "--targets",
+            targets,
+            "--on-bad-rows=skip");
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains("a mask leaves out both rows of a pair"), console::err);
     code = console.run("eval", "--sae", run, "--activations", file, "--targets", file);
     assertEquals(ExitCode.USAGE, code);
   }
