@@ -47,13 +47,22 @@ final class ResultNotes {
     if (last.isPresent()) {
       boolean inSteps = config.dead().window().isPresent();
       long window = (inSteps ? config.dead().window() : config.dead().tokens()).orElse(0);
+      String unit = inSteps ? "steps" : "rows";
+      boolean tooShort = (inSteps ? last.get().number() : last.get().samples()) <= window;
       lines.add(
-          String.format(
-              Locale.ROOT,
-              "Dead: %d latents had not fired on any row of the last %d %s of training.",
-              last.get().report().dead(),
-              window,
-              inSteps ? "steps" : "rows"));
+          tooShort
+              ? String.format(
+                  Locale.ROOT,
+                  "Dead: none yet; a latent counts as dead after %d %s without firing, and the run"
+                      + " had no more.",
+                  window,
+                  unit)
+              : String.format(
+                  Locale.ROOT,
+                  "Dead: %d latents had not fired on any row of the last %d %s of training.",
+                  last.get().report().dead(),
+                  window,
+                  unit));
     }
     if (metrics.isPresent() && metrics.get().get("never_fired") instanceof Number never) {
       lines.add(

@@ -814,6 +814,17 @@ class TrainCommandTest {
     assertEquals("blocks.3.hook_resid_post", metadata.get("hook_name"));
   }
 
+  @Test
+  void aShortRunSaysThatNoneCanBeDeadYet() {
+    assertEquals(ExitCode.DONE, train("--dead-feature-window", 1000), console::err);
+    assertTrue(
+        console
+            .out()
+            .replaceAll("\\s+", " ")
+            .contains("Dead: none yet; a latent counts as dead after 1000 steps without firing"),
+        console::out);
+  }
+
   /** The demo must produce a healthy SAE and explain its numbers. */
   @Test
   void theSampleTrainsToAHealthySae() throws IOException {
