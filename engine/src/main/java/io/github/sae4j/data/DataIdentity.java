@@ -1,5 +1,6 @@
 package io.github.sae4j.data;
 
+import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -8,9 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -138,11 +137,11 @@ public record DataIdentity(
   static DataIdentity sample(
       ActivationSource source, String types, List<String> layouts, long[] edges)
       throws IOException {
-    MessageDigest shapes = sha256();
+    MessageDigest shapes = Sha256.digest();
     for (String layout : layouts) {
       shapes.update((layout + "\n").getBytes(StandardCharsets.UTF_8));
     }
-    MessageDigest content = sha256();
+    MessageDigest content = Sha256.digest();
     int blockRows = (int) Math.min(BLOCK_ROWS, source.rows());
     try (OffHeap memory = new OffHeap()) {
       Matrix block = memory.matrix(blockRows, source.width());
@@ -156,20 +155,13 @@ public record DataIdentity(
       }
     }
     return new DataIdentity(
-        source.rows(), source.width(), layouts.size(), types, hex(shapes), hex(content), "");
-  }
-
-  /** SHA-256, which every Java runtime has. */
-  static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  static String hex(MessageDigest digest) {
-    return HexFormat.of().formatHex(digest.digest());
+        source.rows(),
+        source.width(),
+        layouts.size(),
+        types,
+        Sha256.hex(shapes),
+        Sha256.hex(content),
+        "");
   }
 
   private static List<Long> blockStarts(long last) {

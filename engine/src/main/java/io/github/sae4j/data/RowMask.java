@@ -1,6 +1,7 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.internal.tensors.UnreadableTensor;
@@ -214,7 +215,7 @@ public final class RowMask {
    * @return SHA-256 in hex of its length and bits
    */
   public String sha256() {
-    MessageDigest digest = DataIdentity.sha256();
+    MessageDigest digest = Sha256.digest();
     digest.update((rows + "\n").getBytes(StandardCharsets.US_ASCII));
     byte[] bytes = new byte[Long.BYTES];
     for (long word : kept) {
@@ -223,7 +224,7 @@ public final class RowMask {
       }
       digest.update(bytes);
     }
-    return DataIdentity.hex(digest);
+    return Sha256.hex(digest);
   }
 
   private static TensorInfo choose(TensorFile file, long rows) throws IOException {

@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.internal.files.DiskFile;
+import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SparseAutoencoder;
@@ -12,8 +13,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 
 /** Hashes by which a run recognises its inputs and its own log. */
@@ -24,7 +23,7 @@ final class RecordHashes {
 
   /** SHA-256 in hex of an SAE's configuration and the bits of all its weights. */
   static String of(SparseAutoencoder sae) {
-    MessageDigest digest = sha256();
+    MessageDigest digest = Sha256.digest();
     SaeConfig config = sae.config();
     digest.update(
         (config.dIn()
@@ -55,7 +54,7 @@ final class RecordHashes {
         update(digest, values);
       }
     }
-    return HexFormat.of().formatHex(digest.digest());
+    return Sha256.hex(digest);
   }
 
   private static void update(MessageDigest digest, float[] values) {
@@ -71,7 +70,7 @@ final class RecordHashes {
    * @return the hash; empty if the file is missing or shorter
    */
   static String of(Path file, long bytes) throws IOException {
-    MessageDigest digest = sha256();
+    MessageDigest digest = Sha256.digest();
     try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
       ByteBuffer buffer = ByteBuffer.allocate(BUFFER);
       long done = 0;
@@ -84,17 +83,9 @@ final class RecordHashes {
         digest.update(buffer.flip());
         done += got;
       }
-      return HexFormat.of().formatHex(digest.digest());
+      return Sha256.hex(digest);
     } catch (NoSuchFileException e) {
       return "";
-    }
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java runtime has SHA-256", e);
     }
   }
 }

@@ -1,13 +1,12 @@
 package io.github.sae4j.internal.folders;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.files.Sha256;
 import io.github.sae4j.internal.json.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -72,12 +71,8 @@ public final class SealedJson {
   }
 
   private static String seal(Map<String, Object> members) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update(Json.line(members).getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java runtime has SHA-256", e);
-    }
+    MessageDigest digest = Sha256.digest();
+    digest.update(Json.line(members).getBytes(StandardCharsets.UTF_8));
+    return Sha256.hex(digest);
   }
 }
