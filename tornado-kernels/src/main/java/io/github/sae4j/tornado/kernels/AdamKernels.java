@@ -42,7 +42,7 @@ public final class AdamKernels {
   }
 
   /**
-   * One Adam update as {@code io.github.sae4j.step.Adam} writes it out.
+   * One Adam update as {@code io.github.sae4j.kernels.Adam} writes it out.
    *
    * @param clip [0] multiplies the gradient, if {@code clipped} is 1
    * @param constants as positioned above

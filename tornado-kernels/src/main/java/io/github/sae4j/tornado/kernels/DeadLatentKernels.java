@@ -7,7 +7,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
 
 /**
- * Dead latents: who fired in a batch, for how long the others have not, and who of them is dead.
+ * Dead latents: which latents fired in a batch, how long the others have not, and which are dead.
  */
 public final class DeadLatentKernels {
   /** Work-items of the kernel that lists the dead, one group. */

@@ -41,8 +41,7 @@ public final class StartUp {
           "device tornado: -Dtornado.enable.fma is switched off, and the kernels are written for"
               + " it; leave it out");
     }
-    // TornadoVM reads the following when it loads, which is not before this. Its own limit of
-    // memory
+    // TornadoVM reads the following when it loads, which is not before this. Its own memory limit
     // is 4 GB, whatever the device has; we compare with the device's memory instead.
     setUnlessSet(MEMORY, "1024TB");
     // A training step has more tasks and arrays than the default of 4096 bytes can list.
