@@ -31,7 +31,9 @@ public record StepRecord(
    * <ul>
    *   <li>{@code losses/overall_loss}: what was minimised; {@code losses/mse_loss}: the main loss;
    *       {@code losses/auxiliary_reconstruction_loss}: the AuxK term with its coefficient; {@code
-   *       losses/multi_topk_loss} before its weight; terms that the objective lacks are 0
+   *       losses/multi_topk_loss} before its weight; terms that the objective lacks are 0. {@code
+   *       losses/inner_mse_loss}, of Matryoshka SAEs alone: the nested reconstructions' errors,
+   *       summed
    *   <li>{@code metrics/fvu}: Σ‖e‖² / Σ‖x − x̄‖² of the batch, x̄ its mean; {@code
    *       metrics/explained_variance}: 1 − that; {@code metrics/explained_variance_legacy}: mean
    *       over rows of 1 − ‖e‖²/‖x − x̄‖²
