@@ -10,6 +10,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
@@ -136,7 +137,13 @@ final class GoldenCase implements AutoCloseable {
                 settings.config().optimizer().clipGradNorm().isEmpty()
                     ? theirs
                     : report.gradientNorm();
-            case "n_dead", "l0", "k" -> theirs; // held by the dead mask and the codes themselves
+            // Where selection alone counts as firing, the peer breaks ties among zeros arbitrarily.
+            case "n_dead" ->
+                settings.config().dead().fired() == DeadLatentRule.Fired.SELECTED
+                    ? theirs
+                    : report.dead();
+            case "l0" -> report.l0();
+            case "k" -> settings.config().sae().k();
             // We report the sum over all widths.
             case String inner when inner.startsWith("inner_mse_loss_") -> {
               theirs = inner(losses);
