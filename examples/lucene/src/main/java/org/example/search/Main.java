@@ -49,14 +49,16 @@ public final class Main {
     String command = args.length == 0 ? "help" : args[0];
     switch (command) {
       case "search" -> search(rest(args), N, STEPS);
-      case "measure" -> measure(args.length > 1 && args[1].equals("--long"));
+      case "measure" -> measure();
+      case "measure-million" -> measureMillion(List.of(args).contains("--graph"));
       case "collect" -> MakeCollection.run(collectionFolder);
       case "embed" -> MakeCollection.embed(collectionFolder);
       default ->
           out.println(
               """
               search TEXT      trains and indexes once, then searches, explains, filters, steers
-              measure          the tables of RESULTS.md up to 100,000 documents; --long: a million
+              measure          the tables of RESULTS.md up to 100,000 documents
+              measure-million  the rows of a million; --graph: HNSW's too (an hour on two cores)
               embed            computes the collection's vectors again (the model is in a jar)
               collect          chooses the collection's texts again, from WordNet in a jar\
               """);
@@ -156,20 +158,28 @@ public final class Main {
     }
   }
 
-  private void measure(boolean million) throws IOException {
+  private static List<Autoencoders.Recipe> recipes() {
+    return KS.stream().map(k -> new Autoencoders.Recipe(N, k, STEPS)).toList();
+  }
+
+  private void measure() throws IOException {
     JudgedCollection collection = JudgedCollection.read(collectionFolder);
-    List<Autoencoders.Recipe> recipes =
-        KS.stream().map(k -> new Autoencoders.Recipe(N, k, STEPS)).toList();
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
       Measure measure = new Measure(collection, work, device, out);
-      measure.quality(recipes);
+      measure.quality(recipes());
       out.println();
       measure.costHead();
-      measure.cost(recipes, 10_000, true);
-      measure.cost(recipes, 100_000, true);
-      if (million) {
-        measure.cost(recipes, 1_000_000, true);
-      }
+      measure.cost(recipes(), 10_000, true);
+      measure.cost(recipes(), 100_000, true);
+    }
+  }
+
+  private void measureMillion(boolean graph) throws IOException {
+    JudgedCollection collection = JudgedCollection.read(collectionFolder);
+    try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
+      Measure measure = new Measure(collection, work, device, out);
+      measure.costHead();
+      measure.cost(recipes(), 1_000_000, graph);
     }
   }
 }

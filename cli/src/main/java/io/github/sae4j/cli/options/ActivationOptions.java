@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -35,7 +36,9 @@ public final class ActivationOptions {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
+      description =
+          "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz, torch, Parquet,"
+              + " Arrow or JSON lines.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -43,6 +46,12 @@ public final class ActivationOptions {
       paramLabel = "NAME",
       description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
   public String tensor;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "bf16",
+      description = "What unsigned 16-bit integers of npy, npz and safetensors are: bf16.")
+  private String dtype;
 
   @Option(
       names = "--mask",
@@ -66,8 +75,18 @@ public final class ActivationOptions {
    */
   public ActivationSource open(boolean quiet) throws IOException {
     expectPaths(activations, spec);
-    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    files =
+        ActivationFiles.open(
+            activations, Optional.ofNullable(tensor), ActivationOptions.wordsAreBf16(dtype));
     return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /** The only type that integers are given. */
+  static boolean wordsAreBf16(String dtype) {
+    if (dtype != null && !List.of("bf16", "bfloat16").contains(dtype.toLowerCase(Locale.ROOT))) {
+      throw new ConfigException("dtype", "expected bf16, got '" + dtype + "'");
+    }
+    return dtype != null;
   }
 
   /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
