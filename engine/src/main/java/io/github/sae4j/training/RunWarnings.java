@@ -19,8 +19,11 @@ final class RunWarnings {
   private final TrainingConfig config;
   private final TrainingData data;
   private final TrainingListener listener;
+  private final BatchSupply batches;
 
-  RunWarnings(TrainingConfig config, TrainingData data, TrainingListener listener) {
+  RunWarnings(
+      TrainingConfig config, TrainingData data, TrainingListener listener, BatchSupply batches) {
+    this.batches = batches;
     this.config = config;
     this.data = data;
     this.listener = listener;
@@ -36,7 +39,10 @@ final class RunWarnings {
     }
     RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
     DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+        batches.once(
+            "offset",
+            DataStatistics.Offset.class,
+            () -> new DataStatistics(data.training(), finite, config.rowsPerStep()).offset());
     if (offset.ratio() > MOST_OFFSET) {
       listener.warning(
           String.format(

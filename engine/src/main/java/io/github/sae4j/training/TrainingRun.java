@@ -158,7 +158,7 @@ public final class TrainingRun {
     this.device = device;
     this.listener = listener;
     this.continuation = new Continuation(settings.folder(), this.config, data, listener);
-    this.warnings = new RunWarnings(this.config, data, listener);
+    this.warnings = new RunWarnings(this.config, data, listener, batches);
   }
 
   /**

@@ -3,10 +3,16 @@ package io.github.sae4j.cli.console;
 import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.TrainingListener;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 
 /** Shows a sweep as one run: the figures are those of its first run that is still going. */
 public final class SweepProgress {
   private final Progress progress;
+
+  /** What one run said of the data, others would say again. */
+  private final Set<String> said = new HashSet<>();
+
   private boolean started;
   private long shown;
 
@@ -41,12 +47,16 @@ public final class SweepProgress {
 
       @Override
       public void note(String message) {
-        progress.note(run + ": " + message);
+        if (said.add(message)) {
+          progress.note(run + ": " + message);
+        }
       }
 
       @Override
       public void warning(String message) {
-        progress.warning(run + ": " + message);
+        if (said.add(message)) {
+          progress.warning(run + ": " + message);
+        }
       }
     };
   }
