@@ -59,7 +59,8 @@ class ArchitectureTest {
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("codes", Set.of("tensors")),
           Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
-          Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
+          Map.entry("health", Set.of("config")),
+          Map.entry("training", Set.of("evaluation", "checkpoint", "health")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

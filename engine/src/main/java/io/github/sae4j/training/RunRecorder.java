@@ -31,6 +31,7 @@ final class RunRecorder {
   private final CheckpointStore store;
   private final Map<String, Object> inherited;
   private final RowRecord rowRecord;
+  private final RunHealth health;
 
   /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
@@ -40,6 +41,7 @@ final class RunRecorder {
    *
    * @param inherited metadata of the SAE that the run started from
    * @param rowRecord which rows are left out, and from which step
+   * @param health what it has warned of
    */
   RunRecorder(
       TrainingRun.Settings settings,
@@ -48,7 +50,8 @@ final class RunRecorder {
       TrainingListener listener,
       CheckpointStore store,
       Map<String, Object> inherited,
-      RowRecord rowRecord) {
+      RowRecord rowRecord,
+      RunHealth health) {
     this.settings = settings;
     this.config = config;
     this.data = data;
@@ -56,6 +59,7 @@ final class RunRecorder {
     this.store = store;
     this.inherited = inherited;
     this.rowRecord = rowRecord;
+    this.health = health;
   }
 
   /** Takes a trainer that stands where the newest checkpoint does, or at the start. */
@@ -138,6 +142,7 @@ final class RunRecorder {
     extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
     extra.put(INHERITED, inherited);
     extra.put(SHORT_ROWS, done.shortRows());
+    extra.put(RunHealth.NAME, health.memory());
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),

@@ -77,6 +77,7 @@ public final class TrainingRun {
   private final Device device;
   private final TrainingListener listener;
   private final Continuation continuation;
+  private final RunHealth health;
   private final RunWarnings warnings;
   private Optional<Metrics> evaluation = Optional.empty();
 
@@ -110,7 +111,8 @@ public final class TrainingRun {
     this.device = device;
     this.listener = listener;
     this.continuation = new Continuation(settings.folder(), this.config, data, listener);
-    this.warnings = new RunWarnings(this.config, data, listener);
+    this.health = new RunHealth(settings.folder().warnings(), listener);
+    this.warnings = new RunWarnings(this.config, data, listener, health);
   }
 
   /**
@@ -154,7 +156,7 @@ public final class TrainingRun {
         record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
         pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
         settings.folder().writeConfig(record);
-        return train(store, trainer, 0, stop);
+        return train(store, trainer, Map.of(), 0, stop);
       }
     }
   }
@@ -196,12 +198,13 @@ public final class TrainingRun {
         return finish();
       }
       rowRecord = continuation.rows(from);
+      health.recallSaid();
       warnings.ofOptions();
       if (from.isEmpty()) {
         continuation.expectSamePretrained(pretrained);
         inherited = RunRecorder.inherited(pretrained);
         try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-          return train(store, trainer, 0, stop);
+          return train(store, trainer, Map.of(), 0, stop);
         }
       }
       return goOn(store, from.get(), stop);
@@ -255,6 +258,7 @@ public final class TrainingRun {
       Continuation.expectNone(folder.differences(sameLength, last));
       continuation.expectSameData(last);
       rowRecord = continuation.rows(last);
+      health.recallSaid();
       warnings.ofOptions();
       Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
       List<Object> extensions = new ArrayList<>();
@@ -329,7 +333,7 @@ public final class TrainingRun {
                         + shortRows
                         + " rows, for which there is one step more"));
       }
-      return train(store, trainer, saved.metricsBytes(), stop);
+      return train(store, trainer, saved.extra().get(RunHealth.NAME), saved.metricsBytes(), stop);
     }
   }
 
@@ -339,12 +343,15 @@ public final class TrainingRun {
     return search.newest();
   }
 
-  private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
+  private Outcome train(
+      CheckpointStore store, Trainer trainer, Object remembered, long logged, BooleanSupplier stop)
       throws IOException {
     RunRecorder recorder =
-        new RunRecorder(settings, config, data, listener, store, inherited, rowRecord);
-    try (MetricsLog log =
-        MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
+        new RunRecorder(settings, config, data, listener, store, inherited, rowRecord, health);
+    health.begin(config, trainer.state().dSae(), trainer.steps(), remembered);
+    try (health;
+        MetricsLog log =
+            MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
       listener.started(trainer.stepsDone(), trainer.steps());
       StepTimes times = new StepTimes();
       long lastCheckpoint = System.nanoTime();
@@ -358,6 +365,7 @@ public final class TrainingRun {
           times = new StepTimes();
         }
         if (step.report().rows() > 0) {
+          health.step(step);
           listener.step(step);
         }
         expectRows(trainer);
