@@ -5,6 +5,7 @@ import io.github.sae4j.internal.health.HealthMonitor;
 import io.github.sae4j.internal.health.Step;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.records.MetricsLog;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
