@@ -43,6 +43,7 @@ final class RunRecorder {
   private final CheckpointStore store;
   private final Map<String, Object> inherited;
   private final RowRecord rowRecord;
+  private final RunHealth health;
 
   private HeldOutProgress heldOut;
 
@@ -54,6 +55,7 @@ final class RunRecorder {
    *
    * @param inherited metadata of the SAE that the run started from
    * @param rowRecord which rows are left out, and from which step
+   * @param health what it warns of
    * @param heldOut the evaluations so far
    */
   RunRecorder(
@@ -65,6 +67,7 @@ final class RunRecorder {
       CheckpointStore store,
       Map<String, Object> inherited,
       RowRecord rowRecord,
+      RunHealth health,
       HeldOutProgress heldOut) {
     this.settings = settings;
     this.config = config;
@@ -74,6 +77,7 @@ final class RunRecorder {
     this.store = store;
     this.inherited = inherited;
     this.rowRecord = rowRecord;
+    this.health = health;
     this.heldOut = heldOut;
   }
 
@@ -201,6 +205,7 @@ final class RunRecorder {
     extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
     extra.put(INHERITED, inherited);
     extra.put(SHORT_ROWS, done.shortRows());
+    extra.put(RunHealth.NAME, health.memory());
     if (settings.heldOut().every() > 0) {
       extra.put(HELD_OUT, heldOut.toMap());
     }
