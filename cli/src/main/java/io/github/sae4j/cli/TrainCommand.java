@@ -12,6 +12,7 @@ import io.github.sae4j.cli.options.ConfigFile;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.SampleData;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
@@ -23,6 +24,7 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.RunReport;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
@@ -161,6 +163,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--dry-run",
       description = "Print configuration, memory and a time estimate without training.")
   private boolean dryRun;
+
+  @Option(
+      names = "--no-report",
+      description = "Do not write report.html, the page of the run, at its end.")
+  private boolean noReport;
 
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
@@ -377,6 +384,7 @@ final class TrainCommand implements Callable<Integer> {
     Optional<StepRecord> last;
     double fvu;
     int signal;
+    List<String> warnings;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
       TrainingRun run =
@@ -392,6 +400,7 @@ final class TrainCommand implements Callable<Integer> {
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
+      warnings = progress.warnings();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
@@ -404,6 +413,9 @@ final class TrainCommand implements Callable<Integer> {
         CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
       }
       return signal;
+    }
+    if (!noReport) {
+      RunPage.atTheEnd(folder, device, warnings);
     }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
@@ -421,6 +433,10 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (Files.exists(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
+    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
