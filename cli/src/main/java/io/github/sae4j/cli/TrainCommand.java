@@ -13,6 +13,7 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -25,6 +26,7 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.RunReport;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
@@ -144,6 +146,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--dry-run",
       description = "Print configuration, memory and a time estimate without training.")
   private boolean dryRun;
+
+  @Option(
+      names = "--no-report",
+      description = "Do not write report.html, the page of the run, at its end.")
+  private boolean noReport;
 
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
@@ -412,6 +419,7 @@ final class TrainCommand implements Callable<Integer> {
     Optional<StepRecord> last;
     double fvu;
     int signal;
+    List<String> warnings;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
       TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, progress);
@@ -420,6 +428,7 @@ final class TrainCommand implements Callable<Integer> {
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
+      warnings = progress.warnings();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
@@ -432,6 +441,9 @@ final class TrainCommand implements Callable<Integer> {
         CommandLineApp.print(spec, Json.line(result(folder, false, Optional.empty())));
       }
       return signal;
+    }
+    if (!noReport) {
+      RunPage.atTheEnd(folder, device, warnings);
     }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
@@ -460,6 +472,10 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (Files.exists(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
+    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
