@@ -88,12 +88,16 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
   /** Floats of a byte are mostly kept with a scale beside them, without which they mean nothing. */
   private static ActivationTensor unscaled(TensorFile file, ActivationTensor chosen)
       throws BadFileException {
-    if (chosen.info.type().bytes() > 1) {
+    if (chosen.info.type().bytes() > 1 || chosen.rows == 0) {
       return chosen;
     }
     for (TensorInfo other : file.tensors()) {
-      boolean single = other.elements() == 1 || other.elements() == chosen.rows;
-      if (isFloat(other) && single && !other.equals(chosen.info)) {
+      // One for all, for each row or group of a row's values, or for each column.
+      boolean scale =
+          other.elements() == 1
+              || other.elements() % chosen.rows == 0
+              || other.elements() == chosen.width;
+      if (isFloat(other) && scale && !other.equals(chosen.info)) {
         throw new BadFileException(
             file.path(),
             layout(chosen.info)

@@ -23,6 +23,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -64,6 +65,8 @@ public final class ActivationOptions {
       paramLabel = "error|skip",
       description = "Rows that hold NaN, infinity or what f32 cannot: stop, or leave them out.")
   public String onBadRows;
+
+  @Mixin private RowExclusions exclusions = new RowExclusions();
 
   private ActivationFiles files;
   private RowMask rowMask;
@@ -158,7 +161,8 @@ public final class ActivationOptions {
     if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
       return data(source, evalFraction);
     }
-    Optional<RowMask> given = readMask(source);
+    exclusions.expectAs(options);
+    Optional<RowMask> given = readFile(source);
     Optional<RowMask> first =
         options.get("mask") instanceof String file
             ? Optional.of(RowMask.read(Path.of(file), source.rows()))
@@ -182,7 +186,7 @@ public final class ActivationOptions {
             .noneMatch(mask -> mask.sha256().equals(given.get().sha256()))) {
       removals.add(given.get());
     }
-    return TrainingData.of(source, first, evalFraction, policy, removals);
+    return TrainingData.of(source, withExclusions(first, source), evalFraction, policy, removals);
   }
 
   /** A mask that was added by an earlier resumption. */
@@ -222,7 +226,34 @@ public final class ActivationOptions {
     }
   }
 
+  /** The rows that a mask or an exclusion leaves out. */
   public Optional<RowMask> readMask(ActivationSource source) throws IOException {
+    return withExclusions(readFile(source), source);
+  }
+
+  private Optional<RowMask> withExclusions(Optional<RowMask> mask, ActivationSource source)
+      throws IOException {
+    Optional<RowMask> excluded = exclusions.mask(source, files);
+    if (excluded.isEmpty() || mask.isEmpty()) {
+      return mask.isEmpty() ? excluded : mask;
+    }
+    try {
+      return Optional.of(mask.get().and(excluded.get()));
+    } catch (IllegalArgumentException e) {
+      throw new ConfigException("mask", "leaves out, with what is excluded besides, all rows");
+    }
+  }
+
+  /** What else the user said of the rows, by option, for the record of a run. */
+  public Map<String, Object> others() {
+    Map<String, Object> others = exclusions.given();
+    if (dtype != null) {
+      others.put("dtype", dtype);
+    }
+    return others;
+  }
+
+  private Optional<RowMask> readFile(ActivationSource source) throws IOException {
     rowMask = mask == null ? null : RowMask.read(mask, source.rows());
     return Optional.ofNullable(rowMask);
   }
