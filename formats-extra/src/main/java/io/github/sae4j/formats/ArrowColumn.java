@@ -179,6 +179,9 @@ final class ArrowColumn {
   }
 
   private void setWidth(int level, long width) {
+    if (obstacle != null) {
+      return; // what was found first
+    }
     if (width < 0) {
       obstacle = "expected lists of one length, got lists of several";
     } else if (widths[level] < 0) {
