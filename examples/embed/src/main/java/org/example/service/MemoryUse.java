@@ -21,7 +21,9 @@ import javax.management.ObjectName;
 record MemoryUse(long resident, long heap, long outside) {
   static MemoryUse now() throws IOException {
     return new MemoryUse(
-        resident(), ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed(), outside());
+        residentNow(),
+        ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed(),
+        outsideNow());
   }
 
   String json() {
@@ -49,7 +51,7 @@ record MemoryUse(long resident, long heap, long outside) {
     return new MemoryUse(values[0], values[1], values[2]);
   }
 
-  private static long resident() throws IOException {
+  private static long residentNow() throws IOException {
     Path status = Path.of("/proc/self/status");
     return Files.isReadable(status)
         ? kilobytes(Files.readString(status), "VmRSS:\\s+([0-9]+) kB")
@@ -57,7 +59,7 @@ record MemoryUse(long resident, long heap, long outside) {
   }
 
   /** What the JVM tracks as "Other": memory of the foreign-memory API and of direct buffers. */
-  private static long outside() {
+  private static long outsideNow() {
     try {
       String summary =
           (String)
