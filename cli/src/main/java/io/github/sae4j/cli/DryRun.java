@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.cli.console.Durations;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.EncoderSpeed;
 import io.github.sae4j.cli.machine.MachineMemory;
