@@ -7,6 +7,7 @@ import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -38,6 +39,7 @@ final class SweepJob {
   private final boolean json;
   private final boolean quiet;
   private final Progress.Style style;
+  private final boolean page;
 
   SweepJob(
       CommandSpec spec,
@@ -46,7 +48,8 @@ final class SweepJob {
       Device device,
       boolean json,
       boolean quiet,
-      Progress.Style style) {
+      Progress.Style style,
+      boolean page) {
     this.spec = spec;
     this.members = members;
     this.data = data;
@@ -54,6 +57,7 @@ final class SweepJob {
     this.json = json;
     this.quiet = quiet;
     this.style = style;
+    this.page = page;
   }
 
   /** One map of the options of several sources, later ones winning, under the options' names. */
@@ -164,6 +168,11 @@ final class SweepJob {
                   + TrainCommand.RESUME
                   + " "
                   + Shell.word(folder.path())));
+    }
+    List<RunFolder> finished =
+        results.stream().filter(end -> end.failure().isEmpty()).map(Sweep.Result::folder).toList();
+    if (!stopped && page && !finished.isEmpty()) {
+      RunPage.ofSweep(folder, finished, device);
     }
     if (json) {
       Map<String, Object> printed = new LinkedHashMap<>();

@@ -384,7 +384,7 @@ final class TrainCommand implements Callable<Integer> {
               ? input.resumedData(source, evalFraction, before.get().readConfig())
               : input.data(source, evalFraction);
       input.report(quiet);
-      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style());
+      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style(), !noReport);
       if (dryRun) {
         return job.printPlan();
       }

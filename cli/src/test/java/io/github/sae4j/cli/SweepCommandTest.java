@@ -69,6 +69,8 @@ class SweepCommandTest {
       assertTrue(done.out().contains("\n" + name + " "), done::toString);
     }
     assertTrue(done.out().contains("Pareto"), done::toString);
+    String page = Files.readString(folder.resolve("sweep/report.html"));
+    assertTrue(page.contains("k-2_lr-1e-2") && page.contains("k-4_lr-1e-3"));
     assertEquals(0, run(arguments("alone", "--lr=1e-2")).exit());
     assertArrayEquals(weights("alone"), weights("sweep/k-4_lr-1e-2"));
   }

@@ -6,6 +6,7 @@ import io.github.sae4j.report.ReportOptions;
 import io.github.sae4j.report.RunReport;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /** The page that {@code train} leaves in a run's folder. */
@@ -21,11 +22,23 @@ public final class RunPage {
    * @param warnings what the run warned of
    */
   public static void atTheEnd(RunFolder folder, Device device, List<String> warnings) {
+    write(folder, List.of(folder.path()), ReportOptions.DEFAULT.on(device).warned(warnings));
+  }
+
+  /**
+   * Writes the page of a sweep that is done, all its runs beside each other.
+   *
+   * @param folder the sweep
+   * @param runs its runs
+   * @param device reads their SAEs
+   */
+  public static void ofSweep(RunFolder folder, List<RunFolder> runs, Device device) {
+    write(folder, runs.stream().map(RunFolder::path).toList(), ReportOptions.DEFAULT.on(device));
+  }
+
+  private static void write(RunFolder folder, List<Path> runs, ReportOptions options) {
     try {
-      RunReport.write(
-          List.of(folder.path()),
-          ReportOptions.DEFAULT.on(device).warned(warnings),
-          folder.path().resolve(RunReport.FILE));
+      RunReport.write(runs, options, folder.path().resolve(RunReport.FILE));
     } catch (IOException | RuntimeException | OutOfMemoryError e) {
       Terminal.say(
           "sae4j: warning: "
