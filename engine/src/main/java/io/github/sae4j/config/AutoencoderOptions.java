@@ -11,6 +11,8 @@ import java.util.OptionalInt;
  * @param dSae number of latents
  * @param expansionFactor number of latents over d_in; given where {@code dSae} is not
  * @param k latents per row, with BatchTopK on average
+ * @param kAnnealSteps optimizer steps over which k falls to its value; 0 for none
+ * @param kAnnealFrom the k from which it falls; empty for the width of the activations
  * @param reluBeforeTopk rank max(v, 0) instead of v
  * @param topkThresholdLr weight of the newest step in the threshold that BatchTopK leaves
  * @param thresholdStartStep steps before dictionary_learning estimates that threshold
@@ -22,6 +24,8 @@ public record AutoencoderOptions(
     OptionalInt dSae,
     OptionalDouble expansionFactor,
     int k,
+    long kAnnealSteps,
+    OptionalInt kAnnealFrom,
     boolean reluBeforeTopk,
     double topkThresholdLr,
     long thresholdStartStep,
@@ -34,6 +38,8 @@ public record AutoencoderOptions(
         values.get(TrainingOptions.D_SAE),
         values.get(TrainingOptions.EXPANSION_FACTOR),
         values.get(TrainingOptions.K),
+        values.get(TrainingOptions.K_ANNEAL_STEPS),
+        values.get(TrainingOptions.K_ANNEAL_FROM),
         values.get(TrainingOptions.RELU_BEFORE_TOPK),
         values.get(TrainingOptions.TOPK_THRESHOLD_LR),
         values.get(TrainingOptions.THRESHOLD_START_STEP),

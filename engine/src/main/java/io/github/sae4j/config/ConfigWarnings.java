@@ -33,6 +33,17 @@ public final class ConfigWarnings {
               + " steps together, overlap in a run of "
               + steps);
     }
+    if (config.sae().kAnnealSteps() >= steps) {
+      lines.add(
+          "k_anneal_steps: k falls over "
+              + config.sae().kAnnealSteps()
+              + " steps, the run has "
+              + steps
+              + ": it ends with a k above "
+              + config.sae().k());
+    } else if (config.sae().kAnnealSteps() == 0 && config.sae().kAnnealFrom().isPresent()) {
+      lines.add("k_anneal_from: without effect unless k_anneal_steps is given");
+    }
     DeadLatentRule.Counting counting = config.counting();
     boolean inSteps = counting.unit() == DeadLatentRule.Counting.Unit.STEPS;
     double longest = inSteps ? steps : (double) steps * config.rowsPerStep();

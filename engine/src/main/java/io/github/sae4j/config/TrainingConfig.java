@@ -15,6 +15,7 @@ import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.KAnnealing;
 import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
@@ -466,7 +467,8 @@ public final class TrainingConfig {
             sae.applyBDecToInput(),
             data.normalizeActivations().inputNormalization(),
             1f,
-            threshold()),
+            threshold(),
+            annealing(dIn, latents)),
         new Objective(terms),
         new Optimizer(
             optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
@@ -495,6 +497,21 @@ public final class TrainingConfig {
               Activation.Ranked.Order.VALUE,
               Activation.Ranked.Relu.BEFORE);
     };
+  }
+
+  /** How k falls: dictionary_learning sets it after a step, so its first step has k itself. */
+  private Optional<KAnnealing> annealing(int dIn, int dSae) {
+    if (sae.kAnnealSteps() == 0) {
+      return Optional.empty();
+    }
+    int from = sae.kAnnealFrom().orElse(Math.min(dIn, dSae));
+    expect(
+        from >= sae.k() && from <= dSae,
+        TrainingOptions.K_ANNEAL_FROM,
+        "k = " + sae.k() + " to d_sae = " + dSae,
+        from);
+    return Optional.of(
+        new KAnnealing(from, sae.kAnnealSteps(), run.recipe() == Recipe.DICTIONARY_LEARNING));
   }
 
   private Optional<RunningThreshold> threshold() {

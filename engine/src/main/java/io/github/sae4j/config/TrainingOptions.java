@@ -94,6 +94,25 @@ public final class TrainingOptions {
               "32",
               "latents per row; of batchtopk, on average"));
 
+  static final Option<Long> K_ANNEAL_STEPS =
+      TABLE.add(
+          new Option<>(
+                  "k_anneal_steps",
+                  Concern.SAE,
+                  longInteger(atLeast(0)),
+                  "0",
+                  "optimizer steps over which k falls to its value; 0: none")
+              .alias("k_decay_steps"));
+
+  static final Option<OptionalInt> K_ANNEAL_FROM =
+      TABLE.add(
+          new Option<>(
+              "k_anneal_from",
+              Concern.SAE,
+              optionalInteger(atLeast(1)),
+              "auto",
+              "the k from which it falls; auto: the width of the activations, at most d-sae"));
+
   static final Option<Integer> TRAIN_BATCH_SIZE =
       TABLE.add(
           new Option<>(

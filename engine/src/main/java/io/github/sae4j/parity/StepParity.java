@@ -129,6 +129,18 @@ final class StepParity {
             Recipe.SAELENS,
             " matryoshka levels",
             List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
+    for (String architecture : List.of("topk", "batchtopk")) {
+      all.add(
+          new Variant(
+              Recipe.DICTIONARY_LEARNING,
+              " " + architecture + " annealed",
+              List.of("architecture", architecture, "k_anneal_steps", 2)));
+    }
+    all.add(
+        new Variant(
+            Recipe.ELEUTHER,
+            " multi annealed",
+            List.of("multi_topk", true, "k_anneal_steps", 2, "k_anneal_from", 9)));
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {

@@ -4,6 +4,7 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -143,7 +144,15 @@ final class GoldenCase implements AutoCloseable {
                     ? theirs
                     : report.dead();
             case "l0" -> report.l0();
-            case "k" -> settings.config().sae().k();
+            case "k" ->
+                ((Activation.Ranked)
+                        settings
+                            .config()
+                            .stepSpec(dIn(), OptionalDouble.empty())
+                            .at(step + 1)
+                            .forward()
+                            .activation())
+                    .k();
             // We report the sum over all widths.
             case String inner when inner.startsWith("inner_mse_loss_") -> {
               theirs = inner(losses);

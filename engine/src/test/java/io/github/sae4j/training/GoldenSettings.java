@@ -98,7 +98,13 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
               "from step > threshold_start_step, in float32, before the loss: first value"
                   + " min(positive acts), then t = beta*t + (1-beta)*min");
       case "threshold_beta" -> options.put("topk_threshold_lr", 1 - number(key, value));
-      case "threshold_start_step" -> options.put(key, value);
+      case "threshold_start_step", "k_anneal_steps" -> options.put(key, value);
+      case "k_anneal" ->
+          expect(
+              key,
+              value,
+              "k of step s+1 = int(d_in*(1-r) + k*r), r = min(s, k_anneal_steps)/k_anneal_steps,"
+                  + " set after step s; the first step uses k");
       case "first_step" -> expect(key, value, "0");
       case "d_sae", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
           options.put(key, value);

@@ -69,6 +69,7 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
       all.add(of(recipe + " batchtopk", alone.with("architecture", "batchtopk")));
       all.add(of(recipe + " matryoshka", alone.with("architecture", "matryoshka")));
     }
+    all.add(of("annealed", small(Recipe.DICTIONARY_LEARNING).with("k_anneal_steps", 9)));
     all.add(
         new WholeRun(
             "decay",

@@ -24,11 +24,12 @@ public final class ComposedMemory {
   /**
    * The plan of a step, without the memory that the device's kernels take for themselves.
    *
-   * @param spec what a step computes
+   * @param step what a step computes
    * @return sizes by part; where the activation does not fix the length of code rows, a usual
    *     length is assumed
    */
-  public static MemoryPlan of(StepSpec spec) {
+  public static MemoryPlan of(StepSpec step) {
+    StepSpec spec = step.widest();
     List<Part> parts = new ArrayList<>();
     long n = spec.shape().dSae();
     long d = spec.shape().dIn();
