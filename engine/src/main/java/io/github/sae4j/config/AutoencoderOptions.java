@@ -1,6 +1,7 @@
 package io.github.sae4j.config;
 
 import io.github.sae4j.options.OptionValues;
+import io.github.sae4j.step.Pairs;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 
@@ -8,6 +9,8 @@ import java.util.OptionalInt;
  * Size of the autoencoder, and which of its latents become active.
  *
  * @param architecture what is trained
+ * @param pairs what stands beside the input in the rows
+ * @param skipConnection whether W_skip x is added to the output
  * @param dSae number of latents
  * @param expansionFactor number of latents over d_in; given where {@code dSae} is not
  * @param k latents per row, with BatchTopK on average
@@ -21,6 +24,8 @@ import java.util.OptionalInt;
  */
 public record AutoencoderOptions(
     Architecture architecture,
+    Pairs pairs,
+    boolean skipConnection,
     OptionalInt dSae,
     OptionalDouble expansionFactor,
     int k,
@@ -35,6 +40,8 @@ public record AutoencoderOptions(
   static AutoencoderOptions of(OptionValues values) {
     return new AutoencoderOptions(
         values.get(TrainingOptions.ARCHITECTURE),
+        values.get(TrainingOptions.PAIRS),
+        values.get(TrainingOptions.SKIP_CONNECTION),
         values.get(TrainingOptions.D_SAE),
         values.get(TrainingOptions.EXPANSION_FACTOR),
         values.get(TrainingOptions.K),

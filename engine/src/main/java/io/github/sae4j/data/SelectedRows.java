@@ -31,6 +31,11 @@ final class SelectedRows implements ActivationSource {
   }
 
   @Override
+  public int inputWidth() {
+    return source.inputWidth();
+  }
+
+  @Override
   public void read(long[] rowIds, int count, Matrix target) throws IOException {
     RowChecks.target(count, target, width());
     RowChecks.ids(rowIds, count, rows);
@@ -67,6 +72,12 @@ final class SelectedRows implements ActivationSource {
   public RowOrigin origin(long row) {
     RowChecks.row(row, rows);
     return source.origin(sourceRow.applyAsLong(row));
+  }
+
+  @Override
+  public ValueOrigin origin(long row, int column) {
+    RowChecks.row(row, rows);
+    return source.origin(sourceRow.applyAsLong(row), column);
   }
 
   @Override

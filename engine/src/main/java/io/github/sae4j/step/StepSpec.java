@@ -41,11 +41,23 @@ public record StepSpec(
 
   /** Checks combinations. */
   public StepSpec {
-    Shapes.expect(
-        shape.dOut() == shape.dIn(),
-        "d_out",
-        "d_in = " + shape.dIn() + ": a step reconstructs its input",
-        shape.dOut());
+    if (shape.pairs() == Pairs.TARGETS) {
+      Shapes.expect(
+          !forward.subtractBDec(),
+          "apply_b_dec_to_input",
+          "false with targets: b_dec belongs to the output",
+          true);
+      Shapes.expect(
+          forward.normalization() == InputNormalization.NONE && forward.inputFactor() == 1f,
+          "normalize_activations",
+          "none with targets, whose rows are of another space",
+          forward.normalization());
+      Shapes.expect(
+          objective.find(Matryoshka.class).isEmpty(),
+          "matryoshka widths",
+          "none with targets",
+          objective);
+    }
     forward.activation().checkLatents(shape.dSae());
     forward.widest().activation().checkLatents(shape.dSae());
     Shapes.expect(

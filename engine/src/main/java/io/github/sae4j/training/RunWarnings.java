@@ -6,7 +6,9 @@ import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -30,12 +32,14 @@ final class RunWarnings {
    */
   void ofOffset() throws IOException {
     if (config.start().bDecInitMethod() != BDecInit.ZEROS
+        || config.sae().pairs() == Pairs.TARGETS
         || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
       return;
     }
     RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
     DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+        new DataStatistics(PairedRows.inputs(data.training()), finite, config.rowsPerStep())
+            .offset();
     if (offset.ratio() > MOST_OFFSET) {
       listener.warning(
           String.format(

@@ -6,6 +6,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
@@ -13,6 +14,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -66,7 +68,7 @@ public final class Trainer implements AutoCloseable {
       Done done,
       Start start)
       throws IOException {
-    int dIn = data.training().width();
+    expectPairs(config, data);
     long samples = config.samples(data.training().rows());
     this.config = config;
     this.measured = measured;
@@ -74,7 +76,9 @@ public final class Trainer implements AutoCloseable {
     passedOver = done.passedOver();
     leftOut = done.leftOut();
     spec =
-        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
+        config
+            .stepSpec(data.dIn(), data.dOut(), measured.mseScale())
+            .withInputFactor(measured.normalizationFactor());
     steps = Math.ceilDiv(samples + done.shortRows(), (long) spec.shape().rows());
     learningRate = config.learningRate(spec.shape().dSae(), steps);
     long position =
@@ -83,7 +87,7 @@ public final class Trainer implements AutoCloseable {
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
+      state = TrainingState.allocate(memory, spec.shape());
       start.fill(state);
       int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
@@ -93,8 +97,8 @@ public final class Trainer implements AutoCloseable {
               position,
               samples,
               data.rules().withFactor(measured.normalizationFactor()),
-              memory.matrix(rows, dIn),
-              memory.matrix(rows, dIn));
+              memory.matrix(rows, spec.shape().batchWidth()),
+              memory.matrix(rows, spec.shape().batchWidth()));
       step = device.compile(spec, state);
     } catch (Throwable e) {
       close();
@@ -155,6 +159,7 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Optional<SparseAutoencoder> pretrained)
       throws IOException {
+    expectPairs(config, data);
     Measured measured = measure(config, data);
     return new Trainer(
         config,
@@ -195,9 +200,20 @@ public final class Trainer implements AutoCloseable {
     return new Trainer(config, data, device, measured, done, saved);
   }
 
+  private static void expectPairs(TrainingConfig config, TrainingData data) {
+    boolean wanted = config.sae().pairs() != Pairs.NONE;
+    if (wanted != data.paired()) {
+      throw new ConfigException(
+          "pairs",
+          wanted
+              ? "expected pairs of rows, got rows of width " + data.dIn() + " alone"
+              : "expected targets, as the rows are pairs, got none");
+    }
+  }
+
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
     DataStatistics statistics =
-        new DataStatistics(data.training(), data.rules(), config.rowsPerStep());
+        new DataStatistics(PairedRows.inputs(data.training()), data.rules(), config.rowsPerStep());
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? statistics.normalizationFactor()
@@ -206,7 +222,11 @@ public final class Trainer implements AutoCloseable {
         config.needsMseScale()
             ? OptionalDouble.of(
                 new DataStatistics(
-                        data.training(), data.rules().withFactor(factor), config.rowsPerStep())
+                        config.sae().pairs() == Pairs.TARGETS
+                            ? PairedRows.others(data.training())
+                            : PairedRows.inputs(data.training()),
+                        data.rules().withFactor(factor),
+                        config.rowsPerStep())
                     .mseScale(factor))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
@@ -400,7 +420,7 @@ public final class Trainer implements AutoCloseable {
    */
   public SaeWeights weights() {
     TrainingState now = state();
-    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
+    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec(), now.wSkip());
   }
 
   /** {@return what a step computes} */

@@ -4,10 +4,12 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
@@ -15,6 +17,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -105,7 +108,7 @@ public final class TrainingRun {
       Device device,
       TrainingListener listener) {
     this.settings = settings;
-    this.config = config.resolved(data.training().width());
+    this.config = config.resolved(data.dIn());
     this.data = data;
     this.device = device;
     this.listener = listener;
@@ -467,7 +470,13 @@ public final class TrainingRun {
   private Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
-        Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+        Evaluator evaluator = new Evaluator(trained);
+        ActivationSource rows = data.heldOut().get();
+        ActivationSource inputs = PairedRows.inputs(rows);
+        Metrics metrics =
+            config.sae().pairs() == Pairs.TARGETS
+                ? evaluator.evaluate(inputs, PairedRows.others(rows))
+                : evaluator.evaluate(inputs);
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
       }

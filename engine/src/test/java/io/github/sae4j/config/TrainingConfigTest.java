@@ -48,7 +48,9 @@ class TrainingConfigTest {
           "matryoshka_widths",
           "use_matryoshka_aux_loss",
           "k_anneal_steps",
-          "k_anneal_from");
+          "k_anneal_from",
+          "pairs",
+          "skip_connection");
 
   private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
 

@@ -3,6 +3,7 @@ package io.github.sae4j.cli.console;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.RowOrigin;
+import io.github.sae4j.data.ValueOrigin;
 import io.github.sae4j.memory.Matrix;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -84,6 +85,11 @@ public final class Reading {
     }
 
     @Override
+    public int inputWidth() {
+      return source.inputWidth();
+    }
+
+    @Override
     public void read(long[] rowIds, int count, Matrix target) throws IOException {
       source.read(rowIds, count, target);
     }
@@ -107,6 +113,11 @@ public final class Reading {
     @Override
     public RowOrigin origin(long row) {
       return source.origin(row);
+    }
+
+    @Override
+    public ValueOrigin origin(long row, int column) {
+      return source.origin(row, column);
     }
 
     @Override

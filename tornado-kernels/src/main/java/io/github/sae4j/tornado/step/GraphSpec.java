@@ -12,6 +12,7 @@ import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
@@ -66,6 +67,9 @@ public record GraphSpec(
     }
     if (threshold.isPresent()) {
       return StepExecution.composed("no task graph that keeps a threshold for inference");
+    }
+    if (step.shape().pairs() != Pairs.NONE) {
+      return StepExecution.composed("no task graph for pairs of rows");
     }
     if (annealing.isPresent()) {
       return StepExecution.composed("no task graph for a k that changes");

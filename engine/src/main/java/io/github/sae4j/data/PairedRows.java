@@ -1,0 +1,235 @@
+package io.github.sae4j.data;
+
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Two sources as one: row i is row i of the first, the input, followed by row i of the second. So
+ * whatever is done to rows is done to both: they are shuffled, masked, held out and left out
+ * together.
+ */
+public final class PairedRows implements ActivationSource {
+  private final ActivationSource inputs;
+  private final ActivationSource others;
+
+  private PairedRows(ActivationSource inputs, ActivationSource others) {
+    this.inputs = inputs;
+    this.others = others;
+  }
+
+  /**
+   * Pairs rows.
+   *
+   * @param inputs the inputs
+   * @param others as many rows, of any width
+   * @return the pairs; closing them closes both
+   * @throws IllegalArgumentException if the numbers of rows differ, or rows are too wide together
+   */
+  public static PairedRows of(ActivationSource inputs, ActivationSource others) {
+    if (inputs.rows() != others.rows()) {
+      throw new IllegalArgumentException(
+          "pairs: expected as many rows as the "
+              + inputs.rows()
+              + " activations, one for each, got "
+              + others.rows());
+    }
+    if ((long) inputs.width() + others.width() > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "pairs: expected less than 2^31 values in both rows, got "
+              + inputs.width()
+              + " and "
+              + others.width());
+    }
+    return new PairedRows(inputs, others);
+  }
+
+  /**
+   * The inputs of rows that may be pairs.
+   *
+   * @param rows a source, or a view of some of its rows
+   * @return a view of the leading {@code inputWidth()} values; closing it leaves the rows open
+   */
+  public static ActivationSource inputs(ActivationSource rows) {
+    return rows.inputWidth() == rows.width() ? rows : new Columns(rows, 0, rows.inputWidth());
+  }
+
+  /**
+   * The other rows of pairs.
+   *
+   * @param rows pairs, or a view of some of them
+   * @return a view of the values after the first {@code inputWidth()}; closing it leaves the rows
+   *     open
+   * @throws IllegalArgumentException if the rows are not pairs
+   */
+  public static ActivationSource others(ActivationSource rows) {
+    if (rows.inputWidth() == rows.width()) {
+      throw new IllegalArgumentException("rows: expected pairs, got rows that are inputs alone");
+    }
+    return new Columns(rows, rows.inputWidth(), rows.width());
+  }
+
+  @Override
+  public long rows() {
+    return inputs.rows();
+  }
+
+  @Override
+  public int width() {
+    return inputs.width() + others.width();
+  }
+
+  @Override
+  public int inputWidth() {
+    return inputs.width();
+  }
+
+  @Override
+  public void read(long[] rowIds, int count, Matrix target) throws IOException {
+    RowChecks.target(count, target, width());
+    try (OffHeap memory = new OffHeap()) {
+      int at = 0;
+      for (ActivationSource source : List.of(inputs, others)) {
+        Matrix part = memory.matrix(count, source.width());
+        source.read(rowIds, count, part);
+        copy(part, 0, target, at, count, source.width());
+        at += source.width();
+      }
+    }
+  }
+
+  @Override
+  public void readRange(long first, int count, Matrix target) throws IOException {
+    RowChecks.target(count, target, width());
+    try (OffHeap memory = new OffHeap()) {
+      int at = 0;
+      for (ActivationSource source : List.of(inputs, others)) {
+        Matrix part = memory.matrix(count, source.width());
+        source.readRange(first, count, part);
+        copy(part, 0, target, at, count, source.width());
+        at += source.width();
+      }
+    }
+  }
+
+  /** Copies columns of the first rows. */
+  private static void copy(
+      Matrix from, int fromColumn, Matrix to, int toColumn, int rows, int columns) {
+    for (int b = 0; b < rows; b++) {
+      MemorySegment.copy(
+          from.segment(),
+          from.rowOffset(b) + (long) fromColumn * Float.BYTES,
+          to.segment(),
+          to.rowOffset(b) + (long) toColumn * Float.BYTES,
+          (long) columns * Float.BYTES);
+    }
+  }
+
+  @Override
+  public void expectAnyOrder() throws IOException {
+    inputs.expectAnyOrder();
+    others.expectAnyOrder();
+  }
+
+  @Override
+  public double stored(long row, int column) throws IOException {
+    return column < inputs.width()
+        ? inputs.stored(row, column)
+        : others.stored(row, column - inputs.width());
+  }
+
+  @Override
+  public RowOrigin origin(long row) {
+    return inputs.origin(row);
+  }
+
+  @Override
+  public ValueOrigin origin(long row, int column) {
+    return column < inputs.width()
+        ? inputs.origin(row, column)
+        : others.origin(row, column - inputs.width());
+  }
+
+  @Override
+  public DataIdentity identity() throws IOException {
+    DataIdentity first = inputs.identity();
+    DataIdentity second = others.identity();
+    return DataIdentity.sample(
+        this,
+        first.types() + " and " + second.types(),
+        List.of(first.shapes() + " " + first.content(), second.shapes() + " " + second.content()),
+        new long[0]);
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (others) {
+      inputs.close();
+    }
+  }
+
+  /** Some values of every row. */
+  private record Columns(ActivationSource source, int from, int to) implements ActivationSource {
+    @Override
+    public long rows() {
+      return source.rows();
+    }
+
+    @Override
+    public int width() {
+      return to - from;
+    }
+
+    @Override
+    public void read(long[] rowIds, int count, Matrix target) throws IOException {
+      RowChecks.target(count, target, width());
+      try (OffHeap memory = new OffHeap()) {
+        Matrix whole = memory.matrix(count, source.width());
+        source.read(rowIds, count, whole);
+        copy(whole, from, target, 0, count, width());
+      }
+    }
+
+    @Override
+    public void readRange(long first, int count, Matrix target) throws IOException {
+      RowChecks.target(count, target, width());
+      try (OffHeap memory = new OffHeap()) {
+        Matrix whole = memory.matrix(count, source.width());
+        source.readRange(first, count, whole);
+        copy(whole, from, target, 0, count, width());
+      }
+    }
+
+    @Override
+    public void expectAnyOrder() throws IOException {
+      source.expectAnyOrder();
+    }
+
+    @Override
+    public double stored(long row, int column) throws IOException {
+      return source.stored(row, from + column);
+    }
+
+    @Override
+    public RowOrigin origin(long row) {
+      return origin(row, 0).row();
+    }
+
+    @Override
+    public ValueOrigin origin(long row, int column) {
+      return source.origin(row, from + column);
+    }
+
+    @Override
+    public DataIdentity identity() throws IOException {
+      DataIdentity whole = source.identity();
+      String layout = "columns " + from + " to " + to + " of " + whole.shapes();
+      return DataIdentity.sample(this, whole.types(), List.of(layout), new long[0]);
+    }
+
+    @Override
+    public void close() {}
+  }
+}
