@@ -95,8 +95,8 @@ public interface ActivationSource extends AutoCloseable {
    * @return the file, the row within it and the column within that
    * @throws IllegalArgumentException if row or column is out of range
    */
-  default ValueOrigin origin(long row, int column) {
-    return new ValueOrigin(origin(row), column);
+  default RowOrigin.Value origin(long row, int column) {
+    return new RowOrigin.Value(origin(row), column);
   }
 
   /**

@@ -19,7 +19,7 @@ public record BadRow(RowOrigin origin, int column, double value) {
 
   /** The bad row of a source, given the column where a value is not finite. */
   static BadRow of(ActivationSource source, long row, int column) throws IOException {
-    ValueOrigin origin = source.origin(row, column);
+    RowOrigin.Value origin = source.origin(row, column);
     return new BadRow(origin.row(), origin.column(), source.stored(row, column));
   }
 

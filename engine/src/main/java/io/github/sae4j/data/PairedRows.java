@@ -146,7 +146,7 @@ public final class PairedRows implements ActivationSource {
   }
 
   @Override
-  public ValueOrigin origin(long row, int column) {
+  public RowOrigin.Value origin(long row, int column) {
     return column < inputs.width()
         ? inputs.origin(row, column)
         : others.origin(row, column - inputs.width());
@@ -218,7 +218,7 @@ public final class PairedRows implements ActivationSource {
     }
 
     @Override
-    public ValueOrigin origin(long row, int column) {
+    public RowOrigin.Value origin(long row, int column) {
       return source.origin(row, from + column);
     }
 

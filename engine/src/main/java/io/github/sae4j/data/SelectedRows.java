@@ -75,7 +75,7 @@ final class SelectedRows implements ActivationSource {
   }
 
   @Override
-  public ValueOrigin origin(long row, int column) {
+  public RowOrigin.Value origin(long row, int column) {
     RowChecks.row(row, rows);
     return source.origin(sourceRow.applyAsLong(row), column);
   }

@@ -3,7 +3,6 @@ package io.github.sae4j.cli.console;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.DataIdentity;
 import io.github.sae4j.data.RowOrigin;
-import io.github.sae4j.data.ValueOrigin;
 import io.github.sae4j.memory.Matrix;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -116,7 +115,7 @@ public final class Reading {
     }
 
     @Override
-    public ValueOrigin origin(long row, int column) {
+    public RowOrigin.Value origin(long row, int column) {
       return source.origin(row, column);
     }
 
