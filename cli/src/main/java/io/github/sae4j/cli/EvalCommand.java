@@ -8,8 +8,8 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
-import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Density;
@@ -180,8 +180,8 @@ final class EvalCommand implements Callable<Integer> {
                 + "]");
       }
       // As pairs, so that a mask or a bad row leaves out both.
-      ActivationSource pairs = input.finite(rows(PairedRows.of(source, outputs)));
-      return evaluator.evaluate(PairedRows.inputs(pairs), PairedRows.others(pairs));
+      ActivationSource pairs = input.finite(rows(RowViews.pairs(source, outputs)));
+      return evaluator.evaluate(RowViews.inputs(pairs), RowViews.others(pairs));
     }
   }
 

@@ -20,7 +20,7 @@ public interface ActivationSource extends AutoCloseable {
   int width();
 
   /**
-   * Number of leading values of a row that are the input; where rows are pairs ({@link PairedRows})
+   * Number of leading values of a row that are the input; where rows are pairs ({@link RowViews})
    * those of the other row follow them.
    *
    * @return {@code width()}, unless rows are pairs

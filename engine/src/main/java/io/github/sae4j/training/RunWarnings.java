@@ -6,8 +6,9 @@ import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
-import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.data.RowViews;
+import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.util.Locale;
@@ -38,8 +39,7 @@ final class RunWarnings {
     }
     RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
     DataStatistics.Offset offset =
-        new DataStatistics(PairedRows.inputs(data.training()), finite, config.rowsPerStep())
-            .offset();
+        new DataStatistics(RowViews.inputs(data.training()), finite, config.rowsPerStep()).offset();
     if (offset.ratio() > MOST_OFFSET) {
       listener.warning(
           String.format(

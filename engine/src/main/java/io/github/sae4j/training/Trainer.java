@@ -4,10 +4,11 @@ import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.LearningRate;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
-import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.LeftOut;
-import io.github.sae4j.data.PairedRows;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -51,7 +52,7 @@ public final class Trainer implements AutoCloseable {
   private final OffHeap memory;
   private final TrainingState state;
   private final TrainingStep step;
-  private final BatchStream stream;
+  private final Batches stream;
   private long stepsDone;
   private long samplesDone;
   private long passedOver;
@@ -66,7 +67,8 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Measured measured,
       Done done,
-      Start start)
+      Start start,
+      BatchSupply supply)
       throws IOException {
     expectPairs(config, data);
     long samples = config.samples(data.training().rows());
@@ -89,16 +91,16 @@ public final class Trainer implements AutoCloseable {
     try {
       state = TrainingState.allocate(memory, spec.shape());
       start.fill(state);
-      int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
-          new BatchStream(
-              data.training(),
-              config.data().shuffleSeed().orElse(config.run().seed()),
-              position,
-              samples,
-              data.rules().withFactor(measured.normalizationFactor()),
-              memory.matrix(rows, spec.shape().batchWidth()),
-              memory.matrix(rows, spec.shape().batchWidth()));
+          supply.open(
+              new BatchSupply.Request(
+                  data.training(),
+                  config.data().shuffleSeed().orElse(config.run().seed()),
+                  spec.shape().rows(),
+                  position,
+                  samples,
+                  data.rules().withFactor(measured.normalizationFactor())),
+              memory);
       step = device.compile(spec, state);
     } catch (Throwable e) {
       close();
@@ -159,6 +161,17 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Optional<SparseAutoencoder> pretrained)
       throws IOException {
+    return start(config, data, device, pretrained, BatchSupply.OWN);
+  }
+
+  /** The same, with batches from elsewhere. */
+  static Trainer start(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Optional<SparseAutoencoder> pretrained,
+      BatchSupply supply)
+      throws IOException {
     expectPairs(config, data);
     Measured measured = measure(config, data);
     return new Trainer(
@@ -174,7 +187,8 @@ public final class Trainer implements AutoCloseable {
           } else {
             initial.draw(data, measured.normalizationFactor());
           }
-        });
+        },
+        supply);
   }
 
   /**
@@ -197,7 +211,20 @@ public final class Trainer implements AutoCloseable {
       Done done,
       Start saved)
       throws IOException {
-    return new Trainer(config, data, device, measured, done, saved);
+    return resume(config, data, device, measured, done, saved, BatchSupply.OWN);
+  }
+
+  /** The same, with batches from elsewhere. */
+  static Trainer resume(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Measured measured,
+      Done done,
+      Start saved,
+      BatchSupply supply)
+      throws IOException {
+    return new Trainer(config, data, device, measured, done, saved, supply);
   }
 
   private static void expectPairs(TrainingConfig config, TrainingData data) {
@@ -213,7 +240,7 @@ public final class Trainer implements AutoCloseable {
 
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
     DataStatistics statistics =
-        new DataStatistics(PairedRows.inputs(data.training()), data.rules(), config.rowsPerStep());
+        new DataStatistics(RowViews.inputs(data.training()), data.rules(), config.rowsPerStep());
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? statistics.normalizationFactor()
@@ -223,8 +250,8 @@ public final class Trainer implements AutoCloseable {
             ? OptionalDouble.of(
                 new DataStatistics(
                         config.sae().pairs() == Pairs.TARGETS
-                            ? PairedRows.others(data.training())
-                            : PairedRows.inputs(data.training()),
+                            ? RowViews.others(data.training())
+                            : RowViews.inputs(data.training()),
                         data.rules().withFactor(factor),
                         config.rowsPerStep())
                     .mseScale(factor))

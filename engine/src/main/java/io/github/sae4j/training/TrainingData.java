@@ -46,7 +46,7 @@ public record TrainingData(
   }
 
   /**
-   * Whether rows are pairs ({@link io.github.sae4j.data.PairedRows}).
+   * Whether rows are pairs ({@link io.github.sae4j.data.RowViews}).
    *
    * @return true if another row follows each input
    */

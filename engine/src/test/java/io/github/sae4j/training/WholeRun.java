@@ -3,7 +3,7 @@ package io.github.sae4j.training;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.MatrixSource;
-import io.github.sae4j.data.PairedRows;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
@@ -123,7 +123,7 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
       ActivationSource rows = new MatrixSource(rows(memory, dIn), "rows");
       if (config.sae().pairs() != Pairs.NONE) {
         int width = config.sae().pairs() == Pairs.TARGETS ? TARGET_WIDTH : dIn;
-        rows = PairedRows.of(rows, new MatrixSource(rows(memory, width), "others"));
+        rows = RowViews.pairs(rows, new MatrixSource(rows(memory, width), "others"));
       }
       TrainingData data = TrainingData.of(rows, Optional.empty(), config.data().evalFraction());
       try (Trainer trainer = Trainer.start(config, data, device, Optional.empty())) {

@@ -7,8 +7,8 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
-import io.github.sae4j.data.PairedRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionTable;
@@ -96,7 +96,7 @@ public final class ActivationOptions {
                 + " activations, one for each, got "
                 + others.rows());
       }
-      return PairedRows.of(inputs, others);
+      return RowViews.pairs(inputs, others);
     } catch (Throwable e) {
       if (others != null) {
         others.close();
