@@ -68,7 +68,8 @@ class TranscoderCommandTest {
                 40,
                 "--recipe",
                 "eleuther",
-                "--lr", 5e-3));
+                "--lr",
+                5e-3));
     line.addAll(List.of(more));
     return console.run(line.toArray());
   }
@@ -97,7 +98,12 @@ class TranscoderCommandTest {
       recipe,
       "--steps",
       150,
-      "--topk-threshold-lr", 0.2, "--lr-warm-up-steps", 0, "--lr-scheduler", "constant"
+      "--topk-threshold-lr",
+      0.2,
+      "--lr-warm-up-steps",
+      0,
+      "--lr-scheduler",
+      "constant"
     };
     List<Object> line =
         new ArrayList<>(
@@ -226,7 +232,7 @@ class TranscoderCommandTest {
     Activations.write(targets, y, ElementType.F32);
     Object[] all = {"--targets", targets, "--epochs", 1, "--eval-fraction", 0};
     assertEquals(ExitCode.BAD_INPUT, train(folder.resolve("stops"), all));
-    assertTrue(console.err().contains("y.safetensors row 12 holds NaN at column 5"), console::err);
+    assertTrue(console.err().contains("y.safetensors: row 12 holds NaN at column 5"), console::err);
     Object[] skip = {
       "--targets", targets, "--epochs", 1, "--eval-fraction", 0, "--on-bad-rows", "skip"
     };

@@ -46,6 +46,7 @@ final class RunRecorder {
   private final CheckpointStore store;
   private final Map<String, Object> inherited;
   private final RowRecord rowRecord;
+  private final RunHealth health;
 
   private HeldOutProgress heldOut;
 
@@ -57,6 +58,7 @@ final class RunRecorder {
    *
    * @param inherited metadata of the SAE that the run started from
    * @param rowRecord which rows are left out, and from which step
+   * @param health what it warns of
    * @param heldOut the evaluations so far
    */
   RunRecorder(
@@ -68,6 +70,7 @@ final class RunRecorder {
       CheckpointStore store,
       Map<String, Object> inherited,
       RowRecord rowRecord,
+      RunHealth health,
       HeldOutProgress heldOut) {
     this.settings = settings;
     this.config = config;
@@ -77,6 +80,7 @@ final class RunRecorder {
     this.store = store;
     this.inherited = inherited;
     this.rowRecord = rowRecord;
+    this.health = health;
     this.heldOut = heldOut;
   }
 
@@ -204,6 +208,7 @@ final class RunRecorder {
     extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
     extra.put(INHERITED, inherited);
     extra.put(SHORT_ROWS, done.shortRows());
+    extra.put(RunHealth.NAME, health.memory());
     if (settings.heldOut().every() > 0) {
       extra.put(HELD_OUT, heldOut.toMap());
     }

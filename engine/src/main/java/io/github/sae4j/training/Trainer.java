@@ -173,7 +173,7 @@ public final class Trainer implements AutoCloseable {
       BatchSupply supply)
       throws IOException {
     expectPairs(config, data);
-    Measured measured = measure(config, data);
+    Measured measured = measure(config, data, supply);
     return new Trainer(
         config,
         data,
@@ -238,23 +238,32 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
-    DataStatistics statistics =
-        new DataStatistics(RowViews.inputs(data.training()), data.rules(), config.rowsPerStep());
+  private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
+      throws IOException {
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
-            ? statistics.normalizationFactor()
+            ? supply.once(
+                "normalization factor",
+                Float.class,
+                () ->
+                    new DataStatistics(
+                            RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
+                        .normalizationFactor())
             : 1f;
     OptionalDouble mseScale =
         config.needsMseScale()
             ? OptionalDouble.of(
-                new DataStatistics(
-                        config.sae().pairs() == Pairs.TARGETS
-                            ? RowViews.others(data.training())
-                            : RowViews.inputs(data.training()),
-                        data.rules().withFactor(factor),
-                        config.rowsPerStep())
-                    .mseScale(factor))
+                supply.once(
+                    "mse scale",
+                    Double.class,
+                    () ->
+                        new DataStatistics(
+                                config.sae().pairs() == Pairs.TARGETS
+                                    ? RowViews.others(data.training())
+                                    : RowViews.inputs(data.training()),
+                                data.rules().withFactor(factor),
+                                config.rowsPerStep())
+                            .mseScale(factor)))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
   }
