@@ -72,7 +72,8 @@ final class SweepJob {
 
   /** Refuses runs that need more memory together than there is. */
   void expectMemory() {
-    Optional<String> tooLarge = MachineMemory.now().complaint(configs(), width(), device);
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(configs(), width(), data.dOut(), device);
     if (tooLarge.isPresent()) {
       throw new ConfigException("memory", tooLarge.get());
     }
@@ -83,13 +84,14 @@ final class SweepJob {
   }
 
   private int width() {
-    return data.training().width();
+    return data.dIn();
   }
 
   /** Prints the runs and the memory that they need, for {@code --dry-run}. */
   int printPlan() {
-    long needed = MachineMemory.needed(configs(), width(), device);
-    Optional<String> tooLarge = MachineMemory.now().complaint(configs(), width(), device);
+    long needed = MachineMemory.needed(configs(), width(), data.dOut(), device);
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(configs(), width(), data.dOut(), device);
     if (json) {
       Map<String, Object> plan = new LinkedHashMap<>();
       Map<String, Object> runs = new LinkedHashMap<>();
