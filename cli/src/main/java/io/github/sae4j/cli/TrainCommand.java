@@ -476,7 +476,8 @@ final class TrainCommand implements Callable<Integer> {
       return signal;
     }
     if (!noReport) {
-      RunPage.atTheEnd(folder, device, warnings);
+      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
+      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
     }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {

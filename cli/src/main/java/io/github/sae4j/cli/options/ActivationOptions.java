@@ -106,6 +106,11 @@ public final class ActivationOptions {
     }
   }
 
+  /** All rows, once they are open, without the progress of reading. */
+  public ActivationSource files() {
+    return files;
+  }
+
   /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
   static void expectPaths(List<String> paths, CommandSpec spec) {
     for (String path : paths) {
