@@ -24,9 +24,15 @@ final class RunWarnings {
   private final TrainingData data;
   private final TrainingListener listener;
   private final RunHealth health;
+  private final BatchSupply batches;
 
   RunWarnings(
-      TrainingConfig config, TrainingData data, TrainingListener listener, RunHealth health) {
+      TrainingConfig config,
+      TrainingData data,
+      TrainingListener listener,
+      RunHealth health,
+      BatchSupply batches) {
+    this.batches = batches;
     this.config = config;
     this.data = data;
     this.listener = listener;
@@ -43,7 +49,10 @@ final class RunWarnings {
     }
     RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
     DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+        batches.once(
+            "offset",
+            DataStatistics.Offset.class,
+            () -> new DataStatistics(data.training(), finite, config.rowsPerStep()).offset());
     if (offset.ratio() > MOST_OFFSET) {
       health.warn(
           new Warning(

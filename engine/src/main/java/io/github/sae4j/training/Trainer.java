@@ -170,7 +170,7 @@ public final class Trainer implements AutoCloseable {
       Optional<SparseAutoencoder> pretrained,
       BatchSupply supply)
       throws IOException {
-    Measured measured = measure(config, data);
+    Measured measured = measure(config, data, supply);
     return new Trainer(
         config,
         data,
@@ -224,19 +224,29 @@ public final class Trainer implements AutoCloseable {
     return new Trainer(config, data, device, measured, done, saved, supply);
   }
 
-  private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
-    DataStatistics statistics =
-        new DataStatistics(data.training(), data.rules(), config.rowsPerStep());
+  private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
+      throws IOException {
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
-            ? statistics.normalizationFactor()
+            ? supply.once(
+                "normalization factor",
+                Float.class,
+                () ->
+                    new DataStatistics(data.training(), data.rules(), config.rowsPerStep())
+                        .normalizationFactor())
             : 1f;
     OptionalDouble mseScale =
         config.needsMseScale()
             ? OptionalDouble.of(
-                new DataStatistics(
-                        data.training(), data.rules().withFactor(factor), config.rowsPerStep())
-                    .mseScale(factor))
+                supply.once(
+                    "mse scale",
+                    Double.class,
+                    () ->
+                        new DataStatistics(
+                                data.training(),
+                                data.rules().withFactor(factor),
+                                config.rowsPerStep())
+                            .mseScale(factor)))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
   }

@@ -160,7 +160,7 @@ public final class TrainingRun {
     this.listener = listener;
     this.continuation = new Continuation(settings.folder(), this.config, data, listener);
     this.health = new RunHealth(settings.folder().warnings(), listener);
-    this.warnings = new RunWarnings(this.config, data, listener, health);
+    this.warnings = new RunWarnings(this.config, data, listener, health, batches);
   }
 
   /**
