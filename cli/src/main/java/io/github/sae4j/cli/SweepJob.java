@@ -5,6 +5,7 @@ import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -36,6 +37,7 @@ final class SweepJob {
   private final boolean json;
   private final boolean quiet;
   private final Progress.Style style;
+  private final boolean tensorboard;
 
   SweepJob(
       CommandSpec spec,
@@ -44,7 +46,8 @@ final class SweepJob {
       Device device,
       boolean json,
       boolean quiet,
-      Progress.Style style) {
+      Progress.Style style,
+      boolean tensorboard) {
     this.spec = spec;
     this.members = members;
     this.data = data;
@@ -52,6 +55,7 @@ final class SweepJob {
     this.json = json;
     this.quiet = quiet;
     this.style = style;
+    this.tensorboard = tensorboard;
   }
 
   /** One map of the options of several sources, later ones winning, under the options' names. */
@@ -138,9 +142,12 @@ final class SweepJob {
     Sweep sweep;
     int signal;
     try (Progress progress = new Progress(style, err);
+        TensorBoardLogs logs = new TensorBoardLogs(tensorboard, progress::warning);
         Interrupts interrupts = Interrupts.install(name -> TrainCommand.announce(err, name))) {
       SweepProgress shown = new SweepProgress(progress);
-      sweep = sweeps.apply(member -> shown.of(member.name()));
+      sweep =
+          sweeps.apply(
+              member -> logs.beside(shown.of(member.name()), folder.path().resolve(member.name())));
       if (!quiet) {
         progress.note(
             String.format(
@@ -150,6 +157,9 @@ final class SweepJob {
                 data.heldOut().map(ActivationSource::rows).orElse(0L)));
       }
       results = again ? sweep.resume(interrupts::raised) : sweep.start(interrupts::raised);
+      results.forEach(
+          result ->
+              logs.finished(folder.path().resolve(result.member().name()), result.evaluation()));
       signal = interrupts.exitCode();
     }
     boolean stopped =
