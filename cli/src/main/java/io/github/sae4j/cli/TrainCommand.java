@@ -11,8 +11,11 @@ import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.ConfigFile;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.OptionFlags;
+import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -23,10 +26,11 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.RunReport;
 import io.github.sae4j.sae.SparseAutoencoder;
-import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
+import io.github.sae4j.training.Sweep;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
@@ -116,34 +120,15 @@ final class TrainCommand implements Callable<Integer> {
   private Path fromPretrained;
 
   @Option(
-      names = "--n-checkpoints",
-      paramLabel = "N",
-      description = "Write N checkpoints at even distances over the run.")
-  private Long nCheckpoints;
+      names = "--sweep",
+      paramLabel = "OPTION=V,V",
+      description = {
+        "Train one SAE for every value, all on one pass over the activations; may be repeated, for"
+            + " every combination: --sweep k=16,32 --sweep lr=1e-4,3e-4."
+      })
+  private List<String> sweep = new ArrayList<>();
 
-  @Option(
-      names = "--checkpoint-every",
-      paramLabel = "STEPS",
-      description = "Write a checkpoint every N steps (default: every ten minutes).")
-  private Long checkpointEvery;
-
-  @Option(
-      names = "--keep-checkpoints",
-      paramLabel = "N",
-      description = "How many of the newest to keep (default: all; 1 if no schedule is given).")
-  private Integer keepCheckpoints;
-
-  @Option(
-      names = "--go-on-without-checkpoints",
-      description =
-          "Warn if a checkpoint or a line of metrics cannot be written, instead of stopping.")
-  private boolean goOn;
-
-  @Option(
-      names = "--log-every",
-      paramLabel = "STEPS",
-      description = "Write a line to metrics.jsonl every N steps (default: 10).")
-  private int logEvery = 10;
+  @Mixin private RunKeeping keeping = new RunKeeping();
 
   @Option(
       names = "--model-name",
@@ -161,6 +146,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--dry-run",
       description = "Print configuration, memory and a time estimate without training.")
   private boolean dryRun;
+
+  @Option(
+      names = "--no-report",
+      description = "Do not write report.html, the page of the run, at its end.")
+  private boolean noReport;
 
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
@@ -206,6 +196,9 @@ final class TrainCommand implements Callable<Integer> {
       layers.add(SampleData.defaults());
     }
     addGiven(layers);
+    if (!sweep.isEmpty()) {
+      return sweep(layers, sweep.stream().map(SweepAxis::parse).toList(), Optional.empty());
+    }
     if (fromPretrained == null) {
       TrainingConfig.fromLayers(layers); // fails before anything is opened
     }
@@ -256,6 +249,13 @@ final class TrainCommand implements Callable<Integer> {
                     new BadFileException(
                         folder.path(), "holds neither config.json nor a valid checkpoint")));
     addGiven(layers);
+    List<SweepAxis> axes = Sweep.axesOf(folder);
+    if (!axes.isEmpty()) {
+      return sweep(layers, axes, Optional.of(folder));
+    }
+    if (!sweep.isEmpty()) {
+      throw new ConfigException("sweep", folder.path() + " is one run, not a sweep");
+    }
     TrainingConfig config = TrainingConfig.fromLayers(layers);
     if (!extend && folder.finished()) {
       expectAsFinished(folder, config, newest);
@@ -355,6 +355,48 @@ final class TrainCommand implements Callable<Integer> {
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));
   }
 
+  /**
+   * Starts or resumes a sweep.
+   *
+   * @param layers options of all its runs
+   * @param axes what varies
+   * @param before its folder, to resume it
+   */
+  private int sweep(List<Map<String, ?>> layers, List<SweepAxis> axes, Optional<RunFolder> before)
+      throws IOException {
+    if (fromPretrained != null || extend) {
+      throw new ConfigException(
+          "sweep", "cannot be given with " + (extend ? "extend" : "from_pretrained"));
+    }
+    Map<String, Object> given = SweepJob.merged(layers);
+    List<Sweep.Member> members = Sweep.members(axes, given); // fails before anything is opened
+    if (input.activations.isEmpty()) {
+      throw new ConfigException("activations", "expected a path; the sweep's config.json has none");
+    }
+    try (Device device = choice.open();
+        ActivationSource source = input.open(quiet)) {
+      double evalFraction = members.getFirst().config().data().evalFraction();
+      TrainingData data =
+          before.isPresent()
+              ? input.resumedData(source, evalFraction, before.get().readConfig())
+              : input.data(source, evalFraction);
+      input.report(quiet);
+      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style());
+      if (dryRun) {
+        return job.printPlan();
+      }
+      job.expectMemory();
+      RunFolder folder =
+          before.isPresent()
+              ? before.get()
+              : new RunFolder(outputPath == null ? defaultPath() : outputPath);
+      return job.run(
+          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+          folder,
+          before.isPresent());
+    }
+  }
+
   /** Starts or resumes a run. */
   private interface Launch {
     TrainingRun.Outcome go(TrainingRun run, BooleanSupplier stop) throws IOException;
@@ -377,21 +419,16 @@ final class TrainCommand implements Callable<Integer> {
     Optional<StepRecord> last;
     double fvu;
     int signal;
+    List<String> warnings;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
-      TrainingRun run =
-          new TrainingRun(
-              new TrainingRun.Settings(
-                  folder, schedule(), goOn, logEvery, record(device), metadata()),
-              config,
-              data,
-              device,
-              progress);
+      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, progress);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
+      warnings = progress.warnings();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
@@ -405,12 +442,26 @@ final class TrainCommand implements Callable<Integer> {
       }
       return signal;
     }
+    if (!noReport) {
+      RunPage.atTheEnd(folder, device, warnings);
+    }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
           .forEach(line -> CommandLineApp.printWrapped(spec, line));
     }
     return ExitCode.DONE;
+  }
+
+  private TrainingRun.Settings settings(RunFolder folder, Device device) {
+    return new TrainingRun.Settings(
+        folder,
+        keeping.checkpoints(),
+        keeping.goesOn(),
+        keeping.logEvery(),
+        record(device),
+        metadata(),
+        keeping.heldOut());
   }
 
   private void report(RunFolder folder, Optional<Map<String, Object>> metrics, String outcome) {
@@ -421,6 +472,10 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (Files.exists(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
+    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
@@ -452,7 +507,7 @@ final class TrainCommand implements Callable<Integer> {
         data.heldOut().map(ActivationSource::rows).orElse(0L));
   }
 
-  private static void announce(PrintStream err, String signal) {
+  static void announce(PrintStream err, String signal) {
     err.println();
     err.println(
         "sae4j: "
@@ -466,15 +521,6 @@ final class TrainCommand implements Callable<Integer> {
       return Progress.Style.SILENT;
     }
     return Progress.toTerminal() ? Progress.Style.BAR : Progress.Style.LINES;
-  }
-
-  private CheckpointSchedule schedule() {
-    boolean asked = nCheckpoints != null || checkpointEvery != null;
-    return new CheckpointSchedule(
-        checkpointEvery == null ? 0 : checkpointEvery,
-        nCheckpoints == null ? 0 : nCheckpoints,
-        asked ? 0 : CheckpointSchedule.DEFAULT.minutes(),
-        keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 
   /** A new folder for a run without --output-path; runs started in the same second get numbers. */
@@ -519,10 +565,7 @@ final class TrainCommand implements Callable<Integer> {
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);
     putIfGiven(options, "vector_bits", choice.vectorBits);
-    putIfGiven(options, "n_checkpoints", nCheckpoints);
-    putIfGiven(options, "checkpoint_every", checkpointEvery);
-    putIfGiven(options, "keep_checkpoints", keepCheckpoints);
-    options.put("log_every", logEvery);
+    keeping.record(options);
     options.putAll(metadata());
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("versions", versions);

@@ -353,7 +353,7 @@ class TrainingConfigTest {
     assertEquals(
         List.of(
             "dead_feature_window: no latent is dead before 1000 steps, the run has 1000: AuxK never"
-                + " acts"),
+                + " acts; --dead-feature-window 100, a tenth of the run, lets it"),
         ConfigWarnings.of(SAELENS, 1000));
     assertEquals(2, ConfigWarnings.of(TrainingConfig.of(Recipe.ELEUTHER), 999).size());
     assertEquals(List.of(), ConfigWarnings.of(SAELENS.with("aux_loss_coefficient", 0), 10));

@@ -76,6 +76,38 @@ public record MachineMemory(long bytes, long heapBytes) {
             + (ways.isEmpty() ? "" : "; what fits: " + String.join(", or ", ways)));
   }
 
+  /**
+   * Why runs do not fit together.
+   *
+   * @param configs their configurations
+   * @param dIn width of their rows
+   * @param device where they would run
+   * @return what they need and what is available; empty if they fit
+   */
+  public Optional<String> complaint(List<TrainingConfig> configs, int dIn, Device device) {
+    long needed = needed(configs, dIn, device);
+    long heap = configs.stream().mapToLong(config -> plan(config, dIn, device).heapBytes()).sum();
+    if (needed <= bytes && heap <= heapBytes) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        configs.size()
+            + " runs at a time need "
+            + text(needed)
+            + " of memory, "
+            + text(heap)
+            + " of it on the Java heap; there are "
+            + text(bytes)
+            + ", and the heap may grow to "
+            + text(heapBytes)
+            + "; sweep fewer values at a time");
+  }
+
+  /** Bytes of several runs together. */
+  public static long needed(List<TrainingConfig> configs, int dIn, Device device) {
+    return configs.stream().mapToLong(config -> plan(config, dIn, device).bytes()).sum();
+  }
+
   private boolean fits(TrainingConfig config, int dIn, Device device) {
     MemoryPlan plan = plan(config, dIn, device);
     return plan.bytes() <= bytes && plan.heapBytes() <= heapBytes;
