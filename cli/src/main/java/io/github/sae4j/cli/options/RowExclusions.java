@@ -144,7 +144,7 @@ public final class RowExclusions {
       all = either(all, byPosition(files, rows));
     }
     if (mostNorm != null) {
-      all = either(all, byNorm(source));
+      all = either(all, byNorm(files)); // of pairs the inputs alone
     }
     return all;
   }
@@ -267,7 +267,7 @@ public final class RowExclusions {
     }
   }
 
-  private RowMask byNorm(ActivationSource source) throws IOException {
+  private RowMask byNorm(ActivationFiles source) throws IOException {
     if (!(mostNorm > 1)) {
       throw new ConfigException("max_norm_ratio", "expected above 1, got " + mostNorm);
     }
