@@ -239,7 +239,7 @@ class ActivationFilesTest {
     refused("which tensor", file);
     refused("'u' F32 [4, 5]; 'v' F16 [4, 5]", file);
     new Dump().add("x", ElementType.I32, 0, 4, 5).write(file);
-    refused("expected activations of type F64, F32, F16 or BF16, got 'x' I32", file);
+    refused("expected activations of type F64, F32, F16, BF16 or F8, got 'x' I32", file);
     new Dump().add("x", ElementType.F32, 0, 4).write(file);
     refused("expected activations [rows, d_in] or [seq, ctx, d_in], got 'x' F32 [4]", file);
     new Dump().add("x", ElementType.F32, new byte[0], 4, 0).write(file);
