@@ -1,10 +1,13 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
@@ -37,6 +40,7 @@ final class SweepJob {
   private final boolean json;
   private final boolean quiet;
   private final Progress.Style style;
+  private final boolean page;
   private final boolean tensorboard;
 
   SweepJob(
@@ -47,6 +51,7 @@ final class SweepJob {
       boolean json,
       boolean quiet,
       Progress.Style style,
+      boolean page,
       boolean tensorboard) {
     this.spec = spec;
     this.members = members;
@@ -55,6 +60,7 @@ final class SweepJob {
     this.json = json;
     this.quiet = quiet;
     this.style = style;
+    this.page = page;
     this.tensorboard = tensorboard;
   }
 
@@ -70,7 +76,8 @@ final class SweepJob {
 
   /** Refuses runs that need more memory together than there is. */
   void expectMemory() {
-    Optional<String> tooLarge = MachineMemory.now().complaint(configs(), width(), device);
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(configs(), width(), data.dOut(), device);
     if (tooLarge.isPresent()) {
       throw new ConfigException("memory", tooLarge.get());
     }
@@ -81,13 +88,14 @@ final class SweepJob {
   }
 
   private int width() {
-    return data.training().width();
+    return data.dIn();
   }
 
   /** Prints the runs and the memory that they need, for {@code --dry-run}. */
   int printPlan() {
-    long needed = MachineMemory.needed(configs(), width(), device);
-    Optional<String> tooLarge = MachineMemory.now().complaint(configs(), width(), device);
+    long needed = MachineMemory.needed(configs(), width(), data.dOut(), device);
+    Optional<String> tooLarge =
+        MachineMemory.now().complaint(configs(), width(), data.dOut(), device);
     if (json) {
       Map<String, Object> plan = new LinkedHashMap<>();
       Map<String, Object> runs = new LinkedHashMap<>();
@@ -172,6 +180,11 @@ final class SweepJob {
                   + TrainCommand.RESUME
                   + " "
                   + Shell.word(folder.path())));
+    }
+    List<RunFolder> finished =
+        results.stream().filter(end -> end.failure().isEmpty()).map(Sweep.Result::folder).toList();
+    if (!stopped && page && !finished.isEmpty()) {
+      RunPage.ofSweep(folder, finished, device);
     }
     if (json) {
       Map<String, Object> printed = new LinkedHashMap<>();

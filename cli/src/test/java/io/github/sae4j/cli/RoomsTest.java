@@ -61,7 +61,7 @@ class RoomsTest {
         .that()
         .doNotHaveFullyQualifiedName(BASE + ".Main")
         .and()
-        .haveNameNotMatching(Pattern.quote(BASE + ".Interrupts") + "(\\$.*)?")
+        .haveNameNotMatching(Pattern.quote(BASE + ".console.Interrupts") + "(\\$.*)?")
         .should()
         .callMethod(System.class, "exit", int.class)
         .orShould()

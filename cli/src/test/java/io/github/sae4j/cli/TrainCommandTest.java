@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.internal.json.Json;

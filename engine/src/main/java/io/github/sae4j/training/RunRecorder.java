@@ -12,14 +12,17 @@ import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SparsifyWriter;
 import io.github.sae4j.internal.records.MetricsLog;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.internal.records.RowRecord;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -105,7 +108,7 @@ final class RunRecorder {
           folder -> writeSae(folder, trainer),
           folder -> {
             try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
-              Metrics metrics = new Evaluator(sae).evaluate(data.heldOut().orElseThrow());
+              Metrics metrics = new Evaluator(sae).evaluateAsTrained(data.heldOut().orElseThrow());
               metrics
                   .toMap()
                   .forEach(
@@ -255,18 +258,25 @@ final class RunRecorder {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(
-                weights.dIn(),
-                weights.dSae(),
-                config.inferenceActivation(trainer.state().statistics()))
-            .withBDecApplied(config.sae().applyBDecToInput())
-            .with(config.data().normalizeActivations().inputNormalization())
-            .with(SaeMetadata.of(metadata));
+        new SaeConfig(
+            weights.dIn(),
+            weights.dOut(),
+            weights.dSae(),
+            config.inferenceActivation(trainer.state().statistics()),
+            config.sae().pairs() == Pairs.TARGETS,
+            config.sae().applyBDecToInput(),
+            config.data().normalizeActivations().inputNormalization(),
+            SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    SaeLensWriter.write(folder, sae, weights, folding);
+    // SAELens has no TopK transcoders, sparsify no others.
+    if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
+      SparsifyWriter.write(folder, sae, weights, folding);
+    } else {
+      SaeLensWriter.write(folder, sae, weights, folding);
+    }
   }
 }

@@ -82,7 +82,7 @@ public final class ComposedTrainingStep implements TrainingStep {
     try (OffHeap scratch = device.openMemory()) {
       encoding.begin();
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
-      Pass pass = new Pass(device, spec, state, x, scratch);
+      Pass pass = new Pass(device, spec.at(number), state, x, scratch);
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
       pass.dead = firing.dead();
