@@ -20,6 +20,7 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.evaluation.SparseProbing;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Durable;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensLayout;

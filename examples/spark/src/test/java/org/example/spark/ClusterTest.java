@@ -49,7 +49,7 @@ class ClusterTest {
   @BeforeAll
   void runAndKillAnExecutor() throws IOException, InterruptedException {
     work = folder.resolve("work");
-    driver = driver("driver.log");
+    driver = driver("driver.log", "local-cluster[2,1,1024]");
     long end = System.nanoTime() + TimeUnit.MINUTES.toNanos(8);
     while (driver.isAlive() && System.nanoTime() < end) {
       if (killed == 0 && hasCheckpoint("k8") && hasCheckpoint("k16")) {
@@ -67,7 +67,7 @@ class ClusterTest {
     driver.destroyForcibly();
   }
 
-  private Process driver(String log) throws IOException {
+  private Process driver(String log, String master) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(ProcessHandle.current().info().command().orElseThrow());
     command.add("--add-modules=jdk.incubator.vector");
@@ -75,7 +75,7 @@ class ClusterTest {
     command.addAll(Files.readAllLines(Path.of("java.flags")));
     command.add("-Dexample.home=" + Path.of("").toAbsolutePath());
     command.addAll(List.of("-cp", "target/classes:target/home/jars/*", Main.class.getName()));
-    command.addAll(List.of(work.toString(), Integer.toString(STEPS)));
+    command.addAll(List.of(work.toString(), Integer.toString(STEPS), master));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));
     builder.environment().put("SPARK_HOME", Path.of("target/home").toAbsolutePath().toString());
@@ -224,7 +224,7 @@ class ClusterTest {
     String before = Files.readString(manifest);
     Files.delete(manifest); // as if the job had been killed before it
     List<String> untouched = stamps();
-    Process again = driver("again.log");
+    Process again = driver("again.log", "local[2]"); // what is left needs no cluster
     assertTrue(again.waitFor(5, TimeUnit.MINUTES));
     assertEquals(0, again.exitValue(), again());
     assertTrue(again().contains("encoded now: shards [2]"), again());
