@@ -13,6 +13,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.Inputs.Kind;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -203,8 +204,8 @@ final class StepParity {
     Comparison comparison = new Comparison();
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, dIn, dSae);
-      TrainingState actual = start(actualMemory, dIn, dSae);
+      TrainingState expected = start(expectedMemory, spec);
+      TrainingState actual = start(actualMemory, spec);
       Matrix x = new Inputs(seed + 2, expectedMemory).matrix(rows, dIn, Kind.UNIFORM);
       Matrix y = new Inputs(seed + 2, actualMemory).matrix(rows, dIn, Kind.UNIFORM);
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
@@ -261,8 +262,8 @@ final class StepParity {
     StepSpec spec = change.apply(variant.config().stepSpec(D_IN, OptionalDouble.of(2.5)));
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, D_IN, D_SAE);
-      TrainingState actual = start(actualMemory, D_IN, D_SAE);
+      TrainingState expected = start(expectedMemory, spec);
+      TrainingState actual = start(actualMemory, spec);
       Comparison comparison = new Comparison();
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
           TrainingStep deviceStep =
@@ -310,14 +311,24 @@ final class StepParity {
     }
   }
 
-  private TrainingState start(OffHeap memory, int dIn, int dSae) {
-    TrainingState state = TrainingState.allocate(memory, dIn, dSae);
+  private TrainingState start(OffHeap memory, StepSpec spec) {
+    int dIn = spec.shape().dIn();
+    int dSae = spec.shape().dSae();
+    TrainingState state = TrainingState.allocate(memory, spec);
     Inputs inputs = new Inputs(seed, memory);
     state.wEnc().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
     state.wDec().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
     // Half the latents start out of reach, so that some stay dead while others fire.
     for (int i = 0; i < dSae; i++) {
       state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);
+    }
+    // Vectors of gates: some 0, some of either sign.
+    for (Parameter vector : state.parameters()) {
+      if (vector.value().rows() == 1 && state.bEnc() != vector.value()) {
+        for (int i = 0; i < vector.value().cols() && vector.value() != state.bDec(); i++) {
+          vector.value().set(0, i, (i % 7 - 1) / 8f);
+        }
+      }
     }
     return state;
   }

@@ -17,6 +17,8 @@ import java.util.Optional;
  *     product is also the target of the reconstruction. 1 leaves the batch unchanged
  * @param threshold the running threshold that training keeps for inference, if the activation needs
  *     one
+ * @param gate what decides which latents are active, where that is trained; {@code activation} then
+ *     is ReLU, which it takes the place of
  */
 public record Forward(
     Activation activation,
@@ -24,7 +26,8 @@ public record Forward(
     boolean subtractBDec,
     InputNormalization normalization,
     float inputFactor,
-    Optional<RunningThreshold> threshold) {
+    Optional<RunningThreshold> threshold,
+    Optional<TrainedGate> gate) {
   /** Checks the range. */
   public Forward {
     Shapes.expect(
@@ -55,7 +58,25 @@ public record Forward(
         subtractBDec,
         normalization,
         inputFactor,
+        Optional.empty(),
         Optional.empty());
+  }
+
+  /**
+   * The same with a gate that is trained.
+   *
+   * @param trained the gate
+   * @return the changed forward pass
+   */
+  public Forward withGate(Optional<TrainedGate> trained) {
+    return new Forward(
+        activation,
+        rescaleByDecoderNorm,
+        subtractBDec,
+        normalization,
+        inputFactor,
+        threshold,
+        trained);
   }
 
   /**
@@ -66,7 +87,7 @@ public record Forward(
    */
   public Forward withActivation(Activation other) {
     return new Forward(
-        other, rescaleByDecoderNorm, subtractBDec, normalization, inputFactor, threshold);
+        other, rescaleByDecoderNorm, subtractBDec, normalization, inputFactor, threshold, gate);
   }
 
   /**
@@ -77,6 +98,6 @@ public record Forward(
    */
   public Forward withInputFactor(float factor) {
     return new Forward(
-        activation, rescaleByDecoderNorm, subtractBDec, normalization, factor, threshold);
+        activation, rescaleByDecoderNorm, subtractBDec, normalization, factor, threshold, gate);
   }
 }

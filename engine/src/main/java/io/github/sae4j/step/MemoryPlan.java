@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Memory of training, itemised. No buffer is rows × d_sae, and there is no gradient matrix except
- * the rows that clipping keeps.
+ * Memory of training, itemised. No buffer grows with rows × d_sae, and there is no gradient matrix
+ * except the rows that clipping keeps.
  *
  * @param parts the parts, in order of importance
  */
@@ -40,12 +40,15 @@ public record MemoryPlan(List<Part> parts) {
   public static MemoryPlan ofState(StepSpec spec) {
     long n = spec.shape().dSae();
     long d = spec.shape().dIn();
-    return new MemoryPlan(
-        List.of(
-            new Part("24 n d: weights and moments", 24 * n * d, false),
-            new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
-            new Part("8 n: steps or rows since latents fired", 8 * n, true),
-            new Part("8 B d: batch and next batch", 8 * spec.shape().rows() * d, false)));
+    long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    return new MemoryPlan(List.of())
+        .plus(
+            List.of(
+                new Part("24 n d: weights and moments", 24 * n * d, false),
+                new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
+                new Part("12 n a vector: gates and moments", 12 * n * vectors, false),
+                new Part("8 n: steps or rows since latents fired", 8 * n, true),
+                new Part("8 B d: batch and next batch", 8 * spec.shape().rows() * d, false)));
   }
 
   /**

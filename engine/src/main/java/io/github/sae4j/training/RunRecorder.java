@@ -176,10 +176,7 @@ final class RunRecorder {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(
-                weights.dIn(),
-                weights.dSae(),
-                config.inferenceActivation(trainer.state().statistics()))
+        SaeConfig.of(weights.dIn(), weights.dSae(), config.inferenceActivation(trainer.state()))
             .withBDecApplied(config.sae().applyBDecToInput())
             .with(config.data().normalizeActivations().inputNormalization())
             .with(SaeMetadata.of(metadata));

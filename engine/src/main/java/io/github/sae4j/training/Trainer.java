@@ -83,7 +83,7 @@ public final class Trainer implements AutoCloseable {
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
+      state = TrainingState.allocate(memory, spec);
       start.fill(state);
       int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
