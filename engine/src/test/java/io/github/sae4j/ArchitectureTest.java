@@ -59,7 +59,9 @@ class ArchitectureTest {
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("codes", Set.of("tensors")),
           Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
-          Map.entry("training", Set.of("evaluation", "checkpoint", "config")),
+          Map.entry("start", Set.of("data", "config")),
+          Map.entry("records", Set.of("data", "sae", "folders")),
+          Map.entry("training", Set.of("evaluation", "checkpoint", "start", "records")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
@@ -38,6 +39,12 @@ public final class CheckpointStore implements AutoCloseable {
 
   /** Name of the trained SAE's folder. */
   public static final String FINAL = "final";
+
+  /** Name of the folder of the SAE with the best held-out metrics so far. */
+  public static final String BEST = "best";
+
+  /** An SAE that is being evaluated; it never outlives that. */
+  private static final String EVALUATED = "evaluated";
 
   /** Name of the file that describes a run. */
   public static final String CONFIG = "config.json";
@@ -68,7 +75,8 @@ public final class CheckpointStore implements AutoCloseable {
     Durable.createFolders(run);
     FolderLock lock = FolderLock.acquire(run);
     try {
-      AtomicFolder.recoverAll(run, FINAL::equals);
+      AtomicFolder.recoverAll(run, Set.of(FINAL, BEST, EVALUATED)::contains);
+      discardEvaluated(run);
       AtomicFolder.recoverAll(run.resolve(CHECKPOINTS), CheckpointStore::isCheckpoint);
       return new CheckpointStore(run, lock);
     } catch (Throwable e) {
@@ -147,6 +155,54 @@ public final class CheckpointStore implements AutoCloseable {
    */
   public Path writeFinal(Content content) throws CheckpointException {
     return write(run.resolve(FINAL), content);
+  }
+
+  /**
+   * Writes the best SAE so far, replacing an earlier one.
+   *
+   * @param content its files
+   * @return its folder
+   * @throws CheckpointException if it cannot be written; an existing one is intact
+   */
+  public Path writeBest(Content content) throws CheckpointException {
+    return write(run.resolve(BEST), content);
+  }
+
+  /** Uses an SAE that lies on the disk. */
+  @FunctionalInterface
+  public interface Use {
+    /**
+     * Uses it.
+     *
+     * @param folder the SAE; removed afterwards
+     * @throws IOException if reading fails
+     */
+    void accept(Path folder) throws IOException;
+  }
+
+  /**
+   * Writes an SAE, lets it be used, and removes it: for evaluations while a run goes on, which see
+   * what a user would load.
+   *
+   * @param content its files
+   * @param use what to do with it
+   * @throws CheckpointException if it cannot be written
+   * @throws IOException if using it fails
+   */
+  public void writeBriefly(Content content, Use use) throws IOException {
+    Path folder = write(run.resolve(EVALUATED), content);
+    try {
+      use.accept(folder);
+    } finally {
+      discardEvaluated(run);
+    }
+  }
+
+  private static void discardEvaluated(Path run) throws IOException {
+    Path folder = run.resolve(EVALUATED);
+    if (Manifest.isIn(folder)) {
+      AtomicFolder.delete(folder);
+    }
   }
 
   private Path write(Path folder, Content content) throws CheckpointException {

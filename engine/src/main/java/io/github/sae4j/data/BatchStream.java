@@ -2,6 +2,7 @@ package io.github.sae4j.data;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.RowOrder;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
@@ -30,7 +31,7 @@ import java.util.function.IntFunction;
  * alternate. The source must not change and must stay open until the stream is closed. Not
  * thread-safe.
  */
-public final class BatchStream implements AutoCloseable {
+public final class BatchStream implements Batches {
   private final ActivationSource source;
   private final long seed;
   private final int batchRows;
@@ -176,6 +177,7 @@ public final class BatchStream implements AutoCloseable {
    *     further call
    * @throws IOException if reading the batch failed, now and at every further call
    */
+  @Override
   public Batch next() throws IOException {
     if (reader.isShutdown()) {
       throw new IllegalStateException("the batch stream is closed");
@@ -205,6 +207,7 @@ public final class BatchStream implements AutoCloseable {
    *
    * @return seconds
    */
+  @Override
   public double secondsWaited() {
     return nanosWaited * 1e-9;
   }

@@ -130,6 +130,7 @@ final class StepParity {
             Recipe.SAELENS,
             " matryoshka levels",
             List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
+    all.addAll(penalised());
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
@@ -141,6 +142,56 @@ final class StepParity {
               List.of("rescale_acts_by_decoder_norm", true, "clip_grad_norm", 0.5)));
     }
     return all;
+  }
+
+  /** Thresholds, penalties of activity and gates. */
+  private static List<Variant> penalised() {
+    List<Variant> all = new ArrayList<>();
+    Map<String, List<Object>> forms = new LinkedHashMap<>();
+    // Wide rectangles, so that thresholds move; penalties that grow over the steps.
+    forms.put("jumprelu", List.of("jumprelu_bandwidth", 0.75, "sparsity_warm_up_steps", 3));
+    forms.put("standard", List.of("sparsity_warm_up_steps", 3));
+    forms.put("gated", List.of("sparsity_warm_up_steps", 3));
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      forms.forEach((form, options) -> all.add(penalised(recipe, form, "", options)));
+    }
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " tanh",
+            List.of(
+                "jumprelu_bandwidth", 0.75,
+                "jumprelu_sparsity_loss_mode", "tanh",
+                "pre_act_loss_coefficient", 0.05)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " log quadratic",
+            List.of(
+                "jumprelu_bandwidth", 0.75,
+                "jumprelu_sparsity_loss_mode", "quadratic",
+                "log_threshold", true,
+                "normalize_activations", "layer_norm")));
+    all.add(penalised(Recipe.SAELENS, "standard", " p=2", List.of("lp_norm", 2)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "standard",
+            " p=1.5",
+            List.of("lp_norm", 1.5, "apply_b_dec_to_input", false)));
+    all.add(
+        penalised(
+            Recipe.DICTIONARY_LEARNING, "standard", " april", List.of("april_update", true)));
+    return all;
+  }
+
+  private static Variant penalised(
+      Recipe recipe, String architecture, String name, List<Object> options) {
+    List<Object> all = new ArrayList<>(List.of("architecture", architecture));
+    all.addAll(options);
+    return new Variant(recipe, " " + architecture + name, all);
   }
 
   /** Every recipe, and every term and normalisation at least once. */

@@ -7,6 +7,8 @@ import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.records.RecordHashes;
+import io.github.sae4j.internal.records.RowRecord;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;

@@ -6,6 +6,8 @@ import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.internal.start.Centers;
+import io.github.sae4j.internal.start.InitialWeights;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;

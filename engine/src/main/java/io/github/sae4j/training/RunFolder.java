@@ -9,6 +9,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;

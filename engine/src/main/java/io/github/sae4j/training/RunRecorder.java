@@ -1,10 +1,18 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.checkpoint.CheckpointException;
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.records.MetricsLog;
+import io.github.sae4j.internal.records.RecordHashes;
+import io.github.sae4j.internal.records.RowRecord;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
@@ -21,16 +29,22 @@ final class RunRecorder {
   /** Member of a checkpoint's state: that of {@link Trainer.Done}. */
   static final String SHORT_ROWS = "short_rows";
 
+  /** Member of a checkpoint's state: the evaluations on held-out rows so far. */
+  static final String HELD_OUT = "held_out";
+
   /** Member of a checkpoint's state: metadata of the SAE that the run started from. */
   private static final String INHERITED = "inherited_metadata";
 
   private final TrainingRun.Settings settings;
   private final TrainingConfig config;
   private final TrainingData data;
+  private final Device device;
   private final TrainingListener listener;
   private final CheckpointStore store;
   private final Map<String, Object> inherited;
   private final RowRecord rowRecord;
+
+  private HeldOutProgress heldOut;
 
   /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
@@ -40,22 +54,71 @@ final class RunRecorder {
    *
    * @param inherited metadata of the SAE that the run started from
    * @param rowRecord which rows are left out, and from which step
+   * @param heldOut the evaluations so far
    */
   RunRecorder(
       TrainingRun.Settings settings,
       TrainingConfig config,
       TrainingData data,
+      Device device,
       TrainingListener listener,
       CheckpointStore store,
       Map<String, Object> inherited,
-      RowRecord rowRecord) {
+      RowRecord rowRecord,
+      HeldOutProgress heldOut) {
     this.settings = settings;
     this.config = config;
     this.data = data;
+    this.device = device;
     this.listener = listener;
     this.store = store;
     this.inherited = inherited;
     this.rowRecord = rowRecord;
+    this.heldOut = heldOut;
+  }
+
+  /** The evaluations on held-out rows so far. */
+  HeldOutProgress heldOut() {
+    return heldOut;
+  }
+
+  /**
+   * Evaluates the SAE as it is now on the held-out rows, as a user would load it, and keeps it if
+   * it is the best so far and the best is to be kept.
+   *
+   * @return metrics by name, single numbers only; none if the disk has no room for the SAE and the
+   *     run goes on without
+   */
+  Map<String, Object> evaluate(Trainer trainer) throws IOException {
+    expectFinite(trainer);
+    Map<String, Object> numbers = new LinkedHashMap<>();
+    try {
+      store.writeBriefly(
+          folder -> writeSae(folder, trainer),
+          folder -> {
+            try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
+              Metrics metrics = new Evaluator(sae).evaluate(data.heldOut().orElseThrow());
+              metrics
+                  .toMap()
+                  .forEach(
+                      (name, value) -> {
+                        if (value == null || value instanceof Number) {
+                          numbers.put(name, value);
+                        }
+                      });
+              heldOut = heldOut.and(trainer.stepsDone(), metrics.fvu());
+            }
+          });
+      if (settings.heldOut().keepBest() && heldOut.bestStep() == trainer.stepsDone()) {
+        store.writeBest(folder -> writeSae(folder, trainer));
+      }
+    } catch (CheckpointException e) {
+      if (!settings.goOnWithoutCheckpoints()) {
+        throw e;
+      }
+      listener.warning(e.getMessage());
+    }
+    return numbers;
   }
 
   /** Takes a trainer that stands where the newest checkpoint does, or at the start. */
@@ -138,6 +201,9 @@ final class RunRecorder {
     extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
     extra.put(INHERITED, inherited);
     extra.put(SHORT_ROWS, done.shortRows());
+    if (settings.heldOut().every() > 0) {
+      extra.put(HELD_OUT, heldOut.toMap());
+    }
     TrainerState saved =
         new TrainerState(
             trainer.stepsDone(),

@@ -7,6 +7,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.internal.start.DataStatistics;
 import java.io.IOException;
 import java.util.Locale;
 

@@ -4,9 +4,10 @@ import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.LearningRate;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
-import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -49,7 +50,7 @@ public final class Trainer implements AutoCloseable {
   private final OffHeap memory;
   private final TrainingState state;
   private final TrainingStep step;
-  private final BatchStream stream;
+  private final Batches stream;
   private long stepsDone;
   private long samplesDone;
   private long passedOver;
@@ -64,7 +65,8 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Measured measured,
       Done done,
-      Start start)
+      Start start,
+      BatchSupply supply)
       throws IOException {
     int dIn = data.training().width();
     long samples = config.samples(data.training().rows());
@@ -85,16 +87,16 @@ public final class Trainer implements AutoCloseable {
     try {
       state = TrainingState.allocate(memory, spec);
       start.fill(state);
-      int rows = (int) Math.min(spec.shape().rows(), samples);
       stream =
-          new BatchStream(
-              data.training(),
-              config.data().shuffleSeed().orElse(config.run().seed()),
-              position,
-              samples,
-              data.rules().withFactor(measured.normalizationFactor()),
-              memory.matrix(rows, dIn),
-              memory.matrix(rows, dIn));
+          supply.open(
+              new BatchSupply.Request(
+                  data.training(),
+                  config.data().shuffleSeed().orElse(config.run().seed()),
+                  spec.shape().rows(),
+                  position,
+                  samples,
+                  data.rules().withFactor(measured.normalizationFactor())),
+              memory);
       step = device.compile(spec, state);
     } catch (Throwable e) {
       close();
@@ -155,6 +157,17 @@ public final class Trainer implements AutoCloseable {
       Device device,
       Optional<SparseAutoencoder> pretrained)
       throws IOException {
+    return start(config, data, device, pretrained, BatchSupply.OWN);
+  }
+
+  /** The same, with batches from elsewhere. */
+  static Trainer start(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Optional<SparseAutoencoder> pretrained,
+      BatchSupply supply)
+      throws IOException {
     Measured measured = measure(config, data);
     return new Trainer(
         config,
@@ -169,7 +182,8 @@ public final class Trainer implements AutoCloseable {
           } else {
             initial.draw(data, measured.normalizationFactor());
           }
-        });
+        },
+        supply);
   }
 
   /**
@@ -192,7 +206,20 @@ public final class Trainer implements AutoCloseable {
       Done done,
       Start saved)
       throws IOException {
-    return new Trainer(config, data, device, measured, done, saved);
+    return resume(config, data, device, measured, done, saved, BatchSupply.OWN);
+  }
+
+  /** The same, with batches from elsewhere. */
+  static Trainer resume(
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      Measured measured,
+      Done done,
+      Start saved,
+      BatchSupply supply)
+      throws IOException {
+    return new Trainer(config, data, device, measured, done, saved, supply);
   }
 
   private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {

@@ -13,6 +13,8 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
+import io.github.sae4j.internal.records.RecordHashes;
+import io.github.sae4j.internal.records.RowRecord;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -52,6 +54,8 @@ public final class TrainingRun {
    * @param record further members of {@code config.json}: versions, command line, options
    * @param metadata where the SAE belongs (model, hook), for its checkpoint; metadata of the SAE
    *     that a run starts from is kept unless replaced here
+   * @param heldOut when the run is evaluated on its held-out rows before its end, and whether it
+   *     may end early
    */
   public record Settings(
       RunFolder folder,
@@ -59,12 +63,46 @@ public final class TrainingRun {
       boolean goOnWithoutCheckpoints,
       int logEvery,
       Map<String, Object> record,
-      Map<String, Object> metadata) {
+      Map<String, Object> metadata,
+      HeldOutSchedule heldOut) {
     /** Checks the range. */
     public Settings {
       if (logEvery < 1) {
         throw new ConfigException("log_every", "expected at least 1, got " + logEvery);
       }
+    }
+
+    /**
+     * Settings of a run that is evaluated at its end only.
+     *
+     * @param folder the run's folder
+     * @param checkpoints when checkpoints are written and how many are kept
+     * @param goOnWithoutCheckpoints whether what cannot be written is a warning
+     * @param logEvery steps between lines of metrics
+     * @param record further members of {@code config.json}
+     * @param metadata where the SAE belongs
+     */
+    public Settings(
+        RunFolder folder,
+        CheckpointSchedule checkpoints,
+        boolean goOnWithoutCheckpoints,
+        int logEvery,
+        Map<String, Object> record,
+        Map<String, Object> metadata) {
+      this(
+          folder,
+          checkpoints,
+          goOnWithoutCheckpoints,
+          logEvery,
+          record,
+          metadata,
+          HeldOutSchedule.NONE);
+    }
+
+    /** The same for a run in another folder. */
+    Settings in(RunFolder other) {
+      return new Settings(
+          other, checkpoints, goOnWithoutCheckpoints, logEvery, record, metadata, heldOut);
     }
   }
 
@@ -78,6 +116,7 @@ public final class TrainingRun {
   private final TrainingListener listener;
   private final Continuation continuation;
   private final RunWarnings warnings;
+  private final BatchSupply batches;
   private Optional<Metrics> evaluation = Optional.empty();
 
   /** Metadata of the SAE that the run started from. */
@@ -85,9 +124,6 @@ public final class TrainingRun {
 
   /** Which rows are left out, and from which step. */
   private RowRecord rowRecord = RowRecord.NONE;
-
-  /** Whether a line of metrics could not be written. */
-  private boolean lineLost;
 
   /**
    * A run that has not started.
@@ -104,7 +140,19 @@ public final class TrainingRun {
       TrainingData data,
       Device device,
       TrainingListener listener) {
+    this(settings, config, data, device, listener, BatchSupply.OWN);
+  }
+
+  /** The same, with batches from elsewhere. */
+  TrainingRun(
+      Settings settings,
+      TrainingConfig config,
+      TrainingData data,
+      Device device,
+      TrainingListener listener,
+      BatchSupply batches) {
     this.settings = settings;
+    this.batches = batches;
     this.config = config.resolved(data.training().width());
     this.data = data;
     this.device = device;
@@ -129,33 +177,49 @@ public final class TrainingRun {
    */
   public Outcome start(Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
+    try (CheckpointStore store = openNew()) {
+      return toEnd(begin(store, pretrained), stop);
+    }
+  }
+
+  /** Opens the folder of a new run. */
+  CheckpointStore openNew() throws IOException {
     settings.folder().expectNotForeign();
-    try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
-      if (settings.folder().used()) {
-        throw new ConfigException(
-            "output_path",
-            settings.folder().path()
-                + " holds a run already; choose another folder or resume that run");
-      }
-      inherited = RunRecorder.inherited(pretrained);
-      warnings.ofOptions();
-      if (pretrained.isEmpty()) {
-        warnings.ofOffset();
-      }
-      // Check held-out rows first; finding a bad one later wastes the run.
-      if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
-        FiniteRows.expect(data.heldOut().get());
-      }
-      rowRecord = new RowRecord(data.rules().onBadRows(), List.of(), LeftOut.NONE, 0);
-      try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-        Map<String, Object> record = new LinkedHashMap<>(settings.record());
-        record.put(RunFolder.TRAINING, config.toMap());
-        record.put(RunFolder.DATA, data.identity().toMap());
-        record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
-        pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
-        settings.folder().writeConfig(record);
-        return train(store, trainer, 0, stop);
-      }
+    return CheckpointStore.open(settings.folder().path());
+  }
+
+  /** Starts, up to the first step. The caller closes what it gets. */
+  ActiveRun begin(CheckpointStore store, Optional<SparseAutoencoder> pretrained)
+      throws IOException {
+    if (settings.folder().used()) {
+      throw new ConfigException(
+          "output_path",
+          settings.folder().path()
+              + " holds a run already; choose another folder or resume that run");
+    }
+    inherited = RunRecorder.inherited(pretrained);
+    warnings.ofOptions();
+    if (pretrained.isEmpty()) {
+      warnings.ofOffset();
+    }
+    // Check held-out rows first; finding a bad one later wastes the run.
+    if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
+      FiniteRows.expect(data.heldOut().get());
+    }
+    expectHeldOut();
+    rowRecord = new RowRecord(data.rules().onBadRows(), List.of(), LeftOut.NONE, 0);
+    Trainer trainer = Trainer.start(config, data, device, pretrained, batches);
+    try {
+      Map<String, Object> record = new LinkedHashMap<>(settings.record());
+      record.put(RunFolder.TRAINING, config.toMap());
+      record.put(RunFolder.DATA, data.identity().toMap());
+      record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
+      pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
+      settings.folder().writeConfig(record);
+      return active(store, trainer, HeldOutProgress.NONE, 0);
+    } catch (Throwable e) {
+      trainer.close();
+      throw e;
     }
   }
 
@@ -177,34 +241,54 @@ public final class TrainingRun {
   public Outcome resume(
       Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
-    try (CheckpointStore store = CheckpointStore.open(settings.folder().path())) {
-      if (checkpoint.isPresent()) {
-        Manifest.verify(checkpoint.get());
-      }
-      Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
-      if (from.isPresent() && extendedAfter(from.get())) {
-        throw new ConfigException(
-            "resume_from_checkpoint",
-            from.get()
-                + " is from before the run was extended; expected "
-                + settings.folder().path()
-                + " or a later checkpoint");
-      }
-      continuation.expectSameConfig(from);
-      continuation.expectSameData(from);
-      if (settings.folder().finished()) {
-        return finish();
-      }
-      rowRecord = continuation.rows(from);
-      warnings.ofOptions();
-      if (from.isEmpty()) {
-        continuation.expectSamePretrained(pretrained);
-        inherited = RunRecorder.inherited(pretrained);
-        try (Trainer trainer = Trainer.start(config, data, device, pretrained)) {
-          return train(store, trainer, 0, stop);
-        }
-      }
-      return goOn(store, from.get(), stop);
+    try (CheckpointStore store = openAgain()) {
+      Optional<ActiveRun> run = again(store, checkpoint, pretrained);
+      return run.isPresent() ? toEnd(run.get(), stop) : finish();
+    }
+  }
+
+  /** Opens the folder of a run that exists. */
+  CheckpointStore openAgain() throws IOException {
+    return CheckpointStore.open(settings.folder().path());
+  }
+
+  /** Resumes, up to the next step. The caller closes what it gets, which is none at the end. */
+  Optional<ActiveRun> again(
+      CheckpointStore store, Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained)
+      throws IOException {
+    if (checkpoint.isPresent()) {
+      Manifest.verify(checkpoint.get());
+    }
+    Optional<Path> from = checkpoint.isPresent() ? checkpoint : newest();
+    if (from.isPresent() && extendedAfter(from.get())) {
+      throw new ConfigException(
+          "resume_from_checkpoint",
+          from.get()
+              + " is from before the run was extended; expected "
+              + settings.folder().path()
+              + " or a later checkpoint");
+    }
+    continuation.expectSameConfig(from);
+    continuation.expectSameData(from);
+    if (settings.folder().finished()) {
+      return Optional.empty();
+    }
+    expectHeldOut();
+    rowRecord = continuation.rows(from);
+    warnings.ofOptions();
+    if (from.isEmpty()) {
+      continuation.expectSamePretrained(pretrained);
+      inherited = RunRecorder.inherited(pretrained);
+      Trainer trainer = Trainer.start(config, data, device, pretrained, batches);
+      return Optional.of(active(store, trainer, HeldOutProgress.NONE, 0));
+    }
+    return Optional.of(goOn(store, from.get(), false));
+  }
+
+  private void expectHeldOut() {
+    if (settings.heldOut().every() > 0 && data.heldOut().isEmpty()) {
+      throw new ConfigException(
+          "eval_every", "expected held-out rows (eval_fraction above 0), got none");
     }
   }
 
@@ -271,7 +355,7 @@ public final class TrainingRun {
       record.remove(RunFolder.LOG); // the log will grow
       folder.writeConfig(record);
       Files.deleteIfExists(folder.evaluation()); // it is that of the SAE to be replaced
-      return goOn(store, last.get(), stop);
+      return toEnd(goOn(store, last.get(), true), stop);
     }
   }
 
@@ -282,7 +366,7 @@ public final class TrainingRun {
     return options;
   }
 
-  private Outcome goOn(CheckpointStore store, Path from, BooleanSupplier stop) throws IOException {
+  private ActiveRun goOn(CheckpointStore store, Path from, boolean longer) throws IOException {
     TrainerState saved = TrainerState.read(from);
     inherited = RunRecorder.inherited(saved);
     continuation.expectSameLog(saved);
@@ -302,14 +386,16 @@ public final class TrainingRun {
         new Trainer.Measured(
             saved.normalizationFactor(),
             config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty());
-    try (Trainer trainer =
+    Trainer trainer =
         Trainer.resume(
             config,
             data,
             device,
             measured,
             new Trainer.Done(saved.step(), rowRecord.passedOver(), rowRecord.leftOut(), shortRows),
-            state -> TrainerState.readTensors(from, state, Map.of()))) {
+            state -> TrainerState.readTensors(from, state, Map.of()),
+            batches);
+    try {
       Continuation.expectPosition(from, saved, trainer);
       if (saved.samples() == settings.folder().extendedFrom()) {
         listener.note(
@@ -329,8 +415,13 @@ public final class TrainingRun {
                         + shortRows
                         + " rows, for which there is one step more"));
       }
-      return train(store, trainer, saved.metricsBytes(), stop);
+    } catch (Throwable e) {
+      trainer.close();
+      throw e;
     }
+    // A longer run gets its patience anew.
+    HeldOutProgress heldOut = HeldOutProgress.fromMap(saved.extra().get(RunRecorder.HELD_OUT));
+    return active(store, trainer, longer ? heldOut.anew() : heldOut, saved.metricsBytes());
   }
 
   private Optional<Path> newest() throws IOException {
@@ -339,132 +430,34 @@ public final class TrainingRun {
     return search.newest();
   }
 
-  private Outcome train(CheckpointStore store, Trainer trainer, long logged, BooleanSupplier stop)
+  private ActiveRun active(
+      CheckpointStore store, Trainer trainer, HeldOutProgress heldOut, long logged)
       throws IOException {
-    RunRecorder recorder =
-        new RunRecorder(settings, config, data, listener, store, inherited, rowRecord);
-    try (MetricsLog log =
-        MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged)) {
-      listener.started(trainer.stepsDone(), trainer.steps());
-      StepTimes times = new StepTimes();
-      long lastCheckpoint = System.nanoTime();
-      recorder.begin(trainer);
-      while (!trainer.done()) {
-        boolean logs = logs(trainer.stepsDone() + 1, trainer.steps());
-        StepRecord step = step(recorder, trainer, log, logs);
-        times.add(step);
-        if (logs) {
-          append(log, metrics(step, times, trainer));
-          times = new StepTimes();
-        }
-        if (step.report().rows() > 0) {
-          listener.step(step);
-        }
-        expectRows(trainer);
-        boolean stopping = !trainer.done() && stop.getAsBoolean();
-        double seconds = (System.nanoTime() - lastCheckpoint) * 1e-9;
-        if (stopping || settings.checkpoints().due(trainer.stepsDone(), trainer.steps(), seconds)) {
-          recorder.checkpoint(trainer, log, stopping);
-          lastCheckpoint = System.nanoTime();
-        }
-        if (stopping) {
+    try {
+      RunRecorder recorder =
+          new RunRecorder(
+              settings, config, data, device, listener, store, inherited, rowRecord, heldOut);
+      return new ActiveRun(settings, data, listener, trainer, recorder, logged);
+    } catch (Throwable e) {
+      trainer.close();
+      throw e;
+    }
+  }
+
+  private Outcome toEnd(ActiveRun active, BooleanSupplier stop) throws IOException {
+    try (ActiveRun run = active) {
+      while (!run.done()) {
+        if (run.advance(stop)) {
           return Outcome.STOPPED;
         }
       }
-      recorder.writeFinal(trainer, log);
-      log.force();
-      settings.folder().recordLog(log.size());
-      LeftOut leftOut = trainer.progress().leftOut();
-      if (leftOut.rows() > 0) {
-        listener.warning(
-            String.format(
-                "rows left out of training: %d that are not finite, %d masked since the run was"
-                    + " resumed; %d batches had no other",
-                leftOut.bad(), leftOut.masked(), trainer.progress().passedOver()));
-      }
-      return finish();
-    } catch (DivergenceException e) {
-      throw new DivergenceException(e.getMessage() + "; " + lastCheckpoint(), e);
+      run.end();
     }
-  }
-
-  /** A run that leaves out every row trains nothing, and its SAE would be none. */
-  private void expectRows(Trainer trainer) throws BadFileException {
-    if (trainer.samplesDone() == 0
-        && (trainer.done() || trainer.position() >= data.training().rows())) {
-      LeftOut leftOut = trainer.progress().leftOut();
-      String source = data.training().origin(0).source();
-      throw new BadFileException(
-          Path.of(source),
-          "no row is left to train on: "
-              + leftOut.bad()
-              + " are not finite or too large, "
-              + leftOut.masked()
-              + " are masked");
-    }
-  }
-
-  /** Runs one step. If its rows cannot be read, a checkpoint is written before the run ends. */
-  private StepRecord step(RunRecorder recorder, Trainer trainer, MetricsLog log, boolean logs)
-      throws IOException {
-    int named = trainer.progress().leftOut().named().size();
-    StepRecord step;
-    try {
-      step = trainer.step(logs);
-    } catch (IOException e) {
-      keep(recorder, trainer, log, e);
-      throw e;
-    }
-    List<String> names = trainer.progress().leftOut().named();
-    for (String row : names.subList(named, names.size())) {
-      listener.warning("left out: " + row);
-    }
-    if (named < LeftOut.NAMED && names.size() == LeftOut.NAMED) {
-      listener.warning("further rows that are left out are counted but not named");
-    }
-    return step;
-  }
-
-  private void keep(RunRecorder recorder, Trainer trainer, MetricsLog log, IOException failure) {
-    try {
-      if (recorder.behind(trainer)) {
-        recorder.checkpoint(trainer, log, true);
-      }
-      listener.warning(
-          (trainer.stepsDone() == 0
-                  ? "stopped before the first step"
-                  : "stopped after step " + trainer.stepsDone() + ", up to which all is kept")
-              + "; to go on: --resume-from-checkpoint "
-              + word(settings.folder().path())
-              + (failure instanceof BadRowException
-                  ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
-                  : ""));
-    } catch (IOException | DivergenceException e) {
-      failure.addSuppressed(e);
-      listener.warning("no checkpoint could be written before stopping: " + e.getMessage());
-    }
-  }
-
-  /** A path as one word of a shell: hints are copied. */
-  private static String word(Path path) {
-    String text = path.toString();
-    boolean plain =
-        text.codePoints()
-            .allMatch(c -> Character.isLetterOrDigit(c) || "/._-+:@%,".indexOf(c) >= 0);
-    return plain ? text : "'" + text.replace("'", "'\\''") + "'";
-  }
-
-  private static Map<String, Object> metrics(StepRecord step, StepTimes times, Trainer trainer) {
-    Map<String, Object> line = step.metrics(times.meanStepSeconds(), times.meanDataSeconds());
-    LeftOut leftOut = trainer.progress().leftOut();
-    if (leftOut.rows() > 0) {
-      line.put("details/rows_left_out", leftOut.rows());
-    }
-    return line;
+    return finish();
   }
 
   /** Evaluates the SAE as a user would load it, on rows that training never saw. */
-  private Outcome finish() throws IOException {
+  Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
         Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
@@ -483,38 +476,5 @@ public final class TrainingRun {
    */
   public Optional<Metrics> evaluation() {
     return evaluation;
-  }
-
-  private boolean logs(long step, long steps) {
-    return step % settings.logEvery() == 0 || step == steps;
-  }
-
-  /**
-   * Appends a line to the log. On a full disk a short line may still find room, and the next not:
-   * only the first that does not is complained of.
-   */
-  private void append(MetricsLog log, Map<String, Object> line) throws IOException {
-    try {
-      log.append(line);
-    } catch (IOException e) {
-      if (!settings.goOnWithoutCheckpoints()) {
-        throw e;
-      }
-      if (!lineLost) {
-        listener.warning(e.getMessage() + "; lines are missing there from now on");
-      }
-      lineLost = true;
-    }
-  }
-
-  private String lastCheckpoint() {
-    try {
-      return CheckpointStore.newestValid(settings.folder().path())
-          .newest()
-          .map(path -> "the last checkpoint is " + path)
-          .orElse("there is no checkpoint");
-    } catch (IOException e) {
-      return "checkpoints cannot be listed: " + e.getMessage();
-    }
   }
 }

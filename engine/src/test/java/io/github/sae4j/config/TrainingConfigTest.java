@@ -46,7 +46,19 @@ class TrainingConfigTest {
           "topk_threshold_lr",
           "threshold_start_step",
           "matryoshka_widths",
-          "use_matryoshka_aux_loss");
+          "use_matryoshka_aux_loss",
+          "sparsity_coefficient",
+          "sparsity_warm_up_steps",
+          "jumprelu_sparsity_loss_mode",
+          "target_l0",
+          "jumprelu_tanh_scale",
+          "pre_act_loss_coefficient",
+          "jumprelu_bandwidth",
+          "jumprelu_init_threshold",
+          "log_threshold",
+          "lp_norm",
+          "l1_decoder_norm_power",
+          "april_update");
 
   private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
 

@@ -9,6 +9,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.RowOrder;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;

@@ -2,6 +2,7 @@ package io.github.sae4j.data;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.numerics.RowOrder;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.file.Path;

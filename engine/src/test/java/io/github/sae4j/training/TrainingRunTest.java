@@ -21,6 +21,7 @@ import io.github.sae4j.internal.folders.AtomicFolder;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.start.Centers;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.start;
 
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
@@ -14,7 +14,7 @@ import java.io.IOException;
  * (numerics rule 9). Rows are read independently of the stream, in ascending order: blocks of a
  * batch's size spread evenly over all rows, or every row if they are few.
  */
-final class DataStatistics {
+public final class DataStatistics {
   /** Batches that SAELens's {@code expected_average_only_in} measures. */
   private static final long NORM_BATCHES = 1000;
 
@@ -38,7 +38,7 @@ final class DataStatistics {
    * @param rules which of them are left out
    * @param batchRows rows of a training batch
    */
-  DataStatistics(ActivationSource rows, RowRules rules, int batchRows) {
+  public DataStatistics(ActivationSource rows, RowRules rules, int batchRows) {
     this.rows = rows;
     this.rules = rules;
     this.batchRows = batchRows;
@@ -51,7 +51,7 @@ final class DataStatistics {
    * @return the factor
    * @throws IOException if reading fails
    */
-  float normalizationFactor() throws IOException {
+  public float normalizationFactor() throws IOException {
     OrderedSums.Blocks norms = new OrderedSums.Blocks();
     long[] count = {0};
     forEachRow(
@@ -76,7 +76,7 @@ final class DataStatistics {
    * @param column the column of largest mean
    * @param share its share of ‖x̄‖²
    */
-  record Offset(double ratio, int column, double share) {}
+  public record Offset(double ratio, int column, double share) {}
 
   /**
    * Measures how far the mean of the rows is from 0.
@@ -84,7 +84,7 @@ final class DataStatistics {
    * @return the offset
    * @throws IOException if reading fails
    */
-  Offset offset() throws IOException {
+  public Offset offset() throws IOException {
     double[] sums = new double[rows.width()];
     double[] norms = {0, 0};
     forEachRow(
@@ -118,7 +118,7 @@ final class DataStatistics {
    * @return the scale
    * @throws IOException if reading fails
    */
-  double mseScale(float factor) throws IOException {
+  public double mseScale(float factor) throws IOException {
     double[] mean = new double[rows.width()];
     long[] count = {0};
     forEachRow(

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.records;
 
 import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.files.Sha256;
@@ -16,13 +16,13 @@ import java.security.MessageDigest;
 import java.util.List;
 
 /** Hashes by which a run recognises its inputs and its own log. */
-final class RecordHashes {
+public final class RecordHashes {
   private static final int BUFFER = 1 << 16;
 
   private RecordHashes() {}
 
   /** SHA-256 in hex of an SAE's configuration and the bits of all its weights. */
-  static String of(SparseAutoencoder sae) {
+  public static String of(SparseAutoencoder sae) {
     MessageDigest digest = Sha256.digest();
     SaeConfig config = sae.config();
     digest.update(
@@ -69,7 +69,7 @@ final class RecordHashes {
    *
    * @return the hash; empty if the file is missing or shorter
    */
-  static String of(Path file, long bytes) throws IOException {
+  public static String of(Path file, long bytes) throws IOException {
     MessageDigest digest = Sha256.digest();
     try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
       ByteBuffer buffer = ByteBuffer.allocate(BUFFER);

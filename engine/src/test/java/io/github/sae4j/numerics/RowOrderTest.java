@@ -1,4 +1,4 @@
-package io.github.sae4j.data;
+package io.github.sae4j.numerics;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.records;
 
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
@@ -18,11 +18,12 @@ import java.util.Map;
  * @param leftOut rows left out so far
  * @param passedOver batches that lost all their rows
  */
-record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, long passedOver) {
-  static final String NAME = "rows";
+public record RowRecord(
+    OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, long passedOver) {
+  public static final String NAME = "rows";
 
   /** No row was left out. */
-  static final RowRecord NONE = new RowRecord(OnBadRows.ERROR, List.of(), LeftOut.NONE, 0);
+  public static final RowRecord NONE = new RowRecord(OnBadRows.ERROR, List.of(), LeftOut.NONE, 0);
 
   /**
    * A rule that was added to a run.
@@ -31,7 +32,7 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
    * @param onBadRows what to do with bad rows from then on
    * @param masks hashes of all masks that remove rows from then on
    */
-  record Removal(long fromStep, OnBadRows onBadRows, List<String> masks) {
+  public record Removal(long fromStep, OnBadRows onBadRows, List<String> masks) {
     Map<String, Object> toMap() {
       Map<String, Object> map = new LinkedHashMap<>();
       map.put("from_step", fromStep);
@@ -41,16 +42,16 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
     }
   }
 
-  RowRecord {
+  public RowRecord {
     removals = List.copyOf(removals);
   }
 
   /** Hashes of the masks that apply now. */
-  List<String> masks() {
+  public List<String> masks() {
     return removals.isEmpty() ? List.of() : removals.getLast().masks();
   }
 
-  Map<String, Object> toMap() {
+  public Map<String, Object> toMap() {
     Map<String, Object> map = new LinkedHashMap<>();
     map.put("on_bad_rows", onBadRows.toString());
     map.put("removals", new ArrayList<Object>(removals.stream().map(Removal::toMap).toList()));
@@ -67,7 +68,7 @@ record RowRecord(OnBadRows onBadRows, List<Removal> removals, LeftOut leftOut, l
    * @param file where it comes from, for messages
    * @param value the member of that name, or null in a checkpoint older than that member
    */
-  static RowRecord fromMap(Path file, Object value) throws BadFileException {
+  public static RowRecord fromMap(Path file, Object value) throws BadFileException {
     if (value == null) {
       return NONE;
     }

@@ -1,7 +1,4 @@
-package io.github.sae4j.data;
-
-import io.github.sae4j.numerics.CounterRandom;
-import io.github.sae4j.numerics.RandomPurpose;
+package io.github.sae4j.numerics;
 
 /**
  * The order of the rows in one epoch: a permutation of {@code [0, rows)} that depends on (seed,

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.start;
 
 import io.github.sae4j.config.WeightInit;
 import io.github.sae4j.memory.Matrix;

@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.start;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.numerics.OrderedSums;
@@ -10,7 +10,7 @@ import java.util.stream.IntStream;
  * rule 9): rows are added in blocks of 256, ascending inside a block, blocks in order, so the
  * result does not depend on threads.
  */
-final class Centers {
+public final class Centers {
   /** Iterations and tolerances of Weiszfeld's algorithm, with SAELens's values. */
   private static final int MAX_ITERATIONS = 100;
 
@@ -25,7 +25,7 @@ final class Centers {
    * @param x {@code [rows, d_in]}, at least one row
    * @return {@code d_in} values
    */
-  static double[] mean(Matrix x) {
+  public static double[] mean(Matrix x) {
     double[] weights = new double[x.rows()];
     Arrays.fill(weights, 1);
     return weightedMean(x, weights);
@@ -39,7 +39,7 @@ final class Centers {
    * @param x {@code [rows, d_in]}, at least one row
    * @return {@code d_in} values
    */
-  static double[] geometricMedian(Matrix x) {
+  public static double[] geometricMedian(Matrix x) {
     double[] median = mean(x);
     double[] distances = distances(x, median);
     double objective = sum(distances);

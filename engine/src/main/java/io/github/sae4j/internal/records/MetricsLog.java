@@ -1,4 +1,4 @@
-package io.github.sae4j.training;
+package io.github.sae4j.internal.records;
 
 import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.json.Json;
@@ -17,7 +17,7 @@ import java.util.Map;
  * a checkpoint first truncates the file to it, so that the file ends up with the lines of an
  * uninterrupted run.
  */
-final class MetricsLog implements AutoCloseable {
+public final class MetricsLog implements AutoCloseable {
   /** Far above the length of any line that is written. */
   private static final int MOST_LINE_BYTES = 1 << 16;
 
@@ -41,7 +41,7 @@ final class MetricsLog implements AutoCloseable {
    *     kept unread, so that resuming takes the same time after any number of steps
    * @return the open log
    */
-  static MetricsLog open(Path file, long step, long size) throws IOException {
+  public static MetricsLog open(Path file, long step, long size) throws IOException {
     long keep = Files.exists(file) ? lengthUpTo(file, step, size) : 0;
     DiskFile log =
         DiskFile.open(
@@ -118,7 +118,7 @@ final class MetricsLog implements AutoCloseable {
    *
    * @throws IOException if it cannot be written, naming the file
    */
-  void append(Map<String, Object> line) throws IOException {
+  public void append(Map<String, Object> line) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap((Json.line(line) + "\n").getBytes(StandardCharsets.UTF_8));
     try {
       int length = bytes.remaining();
@@ -136,7 +136,7 @@ final class MetricsLog implements AutoCloseable {
   }
 
   /** Syncs all lines so far to disk. */
-  void force() throws IOException {
+  public void force() throws IOException {
     try {
       log.force();
     } catch (IOException e) {
@@ -149,7 +149,7 @@ final class MetricsLog implements AutoCloseable {
   }
 
   /** Size of the log in bytes. */
-  long size() {
+  public long size() {
     return end;
   }
 

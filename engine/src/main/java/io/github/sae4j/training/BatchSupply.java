@@ -1,0 +1,54 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.data.Batches;
+import io.github.sae4j.data.RowRules;
+import io.github.sae4j.memory.OffHeap;
+
+/** Where a trainer's batches come from: a stream of its own, or one that several share. */
+@FunctionalInterface
+interface BatchSupply {
+  /**
+   * What decides which rows a trainer gets.
+   *
+   * @param source the training rows
+   * @param seed the shuffle's seed
+   * @param rows rows of a batch
+   * @param position position of the first row
+   * @param end position after the last row
+   * @param rules which rows are left out
+   */
+  record Request(
+      ActivationSource source, long seed, int rows, long position, long end, RowRules rules) {
+    /** The same rows from another position on. */
+    Request from(long start) {
+      return new Request(source, seed, rows, start, end, rules);
+    }
+
+    /** A stream of these rows, in memory of a device. */
+    BatchStream open(OffHeap memory) {
+      int most = (int) Math.min(rows, end);
+      return new BatchStream(
+          source,
+          seed,
+          position,
+          end,
+          rules,
+          memory.matrix(most, source.width()),
+          memory.matrix(most, source.width()));
+    }
+  }
+
+  /** A stream for each trainer. */
+  BatchSupply OWN = Request::open;
+
+  /**
+   * Opens a trainer's batches.
+   *
+   * @param request which rows
+   * @param memory the trainer's memory, in which a stream may allocate
+   * @return the batches
+   */
+  Batches open(Request request, OffHeap memory);
+}

@@ -1,0 +1,102 @@
+package io.github.sae4j.training;
+
+import io.github.sae4j.data.Batch;
+import io.github.sae4j.data.Batches;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One stream of batches for several trainers, read and shuffled once. They take turns: the next
+ * batch is read when every one of them that is not ahead of it has taken the present one. A trainer
+ * that resumes further on takes part from its own position.
+ */
+final class SharedBatches implements BatchSupply, AutoCloseable {
+  private final OffHeap memory;
+  private final List<View> views = new ArrayList<>();
+  private Request shared;
+  private Batches stream;
+  private Batch present;
+
+  /**
+   * A supply without a stream; that is opened with the first batch.
+   *
+   * @param memory where its two batches are allocated; the caller's
+   */
+  SharedBatches(OffHeap memory) {
+    this.memory = memory;
+  }
+
+  @Override
+  public Batches open(Request request, OffHeap own) {
+    if (shared != null && !shared.from(0).equals(request.from(0))) {
+      throw new ConfigException(
+          "sweep",
+          "expected runs of the same rows in the same order: equal shuffle_seed, batch size, length"
+              + " and normalize_activations");
+    }
+    shared = request;
+    View view = new View(request.position());
+    views.add(view);
+    return view;
+  }
+
+  private Batch take(View taker) throws IOException {
+    long position = taker.position;
+    if (present == null || present.position() != position) {
+      for (View view : views) {
+        if (view.position < position) {
+          throw new IllegalStateException(
+              "shared batches: another trainer has not taken its batch at " + view.position);
+        }
+      }
+      if (stream == null) {
+        stream = shared.from(position).open(memory);
+      }
+      present = stream.next();
+    }
+    if (present.position() != position) {
+      throw new IllegalStateException(
+          "shared batches: expected position " + position + ", got " + present.position());
+    }
+    return present;
+  }
+
+  /** Ends reading. */
+  @Override
+  public void close() {
+    if (stream != null) {
+      stream.close();
+    }
+  }
+
+  private final class View implements Batches {
+    private long position;
+    private double waited;
+
+    View(long position) {
+      this.position = position;
+    }
+
+    @Override
+    public Batch next() throws IOException {
+      double before = stream == null ? 0 : stream.secondsWaited();
+      Batch batch = take(this);
+      waited += stream.secondsWaited() - before;
+      position += batch.places();
+      return batch;
+    }
+
+    @Override
+    public double secondsWaited() {
+      return waited;
+    }
+
+    @Override
+    public void close() {
+      views.remove(this);
+    }
+  }
+}
