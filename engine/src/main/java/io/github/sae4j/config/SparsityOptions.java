@@ -9,8 +9,8 @@ import java.util.OptionalDouble;
  * @param coefficient weight of the penalty
  * @param warmUpSteps optimizer steps over which the coefficient grows from 0
  * @param loss what is penalised with jumprelu
- * @param targetL0 active latents wanted, with {@link SparsityLoss#QUADRATIC}
- * @param tanhScale how fast an activation counts as one, with {@link SparsityLoss#TANH}
+ * @param targetL0 active latents wanted, with {@link Loss#QUADRATIC}
+ * @param tanhScale how fast an activation counts as one, with {@link Loss#TANH}
  * @param lpNorm which norm of the activations is penalised with standard
  * @param decoderNormPower by which power of decoder norms activations are multiplied in that norm
  * @param preActCoefficient weight of the loss that revives dead latents of jumprelu; empty for none
@@ -22,7 +22,7 @@ import java.util.OptionalDouble;
 public record SparsityOptions(
     double coefficient,
     long warmUpSteps,
-    SparsityLoss loss,
+    Loss loss,
     double targetL0,
     double tanhScale,
     double lpNorm,
@@ -32,6 +32,16 @@ public record SparsityOptions(
     double initThreshold,
     boolean logThreshold,
     boolean aprilUpdate) {
+
+  /** What is penalised in a JumpReLU SAE, by SAELens's names. */
+  public enum Loss {
+    /** The number of active latents, L0. */
+    STEP,
+    /** Σ tanh(scale · activation · decoder norm), a smooth L0. */
+    TANH,
+    /** (L0 / target − 1)². */
+    QUADRATIC
+  }
 
   static SparsityOptions of(OptionValues values) {
     return new SparsityOptions(

@@ -144,7 +144,7 @@ public final class TrainingConfig {
           "more than 0 with log_threshold",
           sparsity.initThreshold());
       expect(
-          run.recipe() == Recipe.SAELENS || sparsity.loss() == SparsityLoss.QUADRATIC,
+          run.recipe() == Recipe.SAELENS || sparsity.loss() == SparsityOptions.Loss.QUADRATIC,
           TrainingOptions.JUMPRELU_SPARSITY_LOSS_MODE,
           "quadratic with recipe " + run.recipe(),
           sparsity.loss());
@@ -230,10 +230,8 @@ public final class TrainingConfig {
     List<Map<String, ?>> all = new ArrayList<>();
     all.add(Map.of(TrainingOptions.RECIPE.name(), recipe.toString()));
     all.add(
-        ArchitectureDefaults.of(
-            last(layers, TrainingOptions.ARCHITECTURE, Architecture.TOPK),
-            recipe,
-            last(layers, TrainingOptions.APRIL_UPDATE, false)));
+        last(layers, TrainingOptions.ARCHITECTURE, Architecture.TOPK)
+            .defaults(recipe, last(layers, TrainingOptions.APRIL_UPDATE, false)));
     all.addAll(layers);
     return new TrainingConfig(TrainingOptions.TABLE.read(recipe, all));
   }
@@ -270,7 +268,8 @@ public final class TrainingConfig {
     Option<?> changed = TrainingOptions.TABLE.expect(option);
     if (changed.equals(TrainingOptions.ARCHITECTURE)
         || changed.equals(TrainingOptions.APRIL_UPDATE)) {
-      ArchitectureDefaults.of(sae.architecture(), run.recipe(), sparsity.aprilUpdate())
+      sae.architecture()
+          .defaults(run.recipe(), sparsity.aprilUpdate())
           .forEach(
               (name, text) -> {
                 Option<?> other = TrainingOptions.TABLE.expect(name);

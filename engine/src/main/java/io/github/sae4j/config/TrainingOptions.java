@@ -360,12 +360,12 @@ public final class TrainingOptions {
               .alias("l0_warm_up_steps", "l1_warm_up_steps", "sparsity_warmup_steps")
               .in("2000", DICTIONARY_LEARNING));
 
-  static final Option<SparsityLoss> JUMPRELU_SPARSITY_LOSS_MODE =
+  static final Option<SparsityOptions.Loss> JUMPRELU_SPARSITY_LOSS_MODE =
       TABLE.add(
           new Option<>(
                   "jumprelu_sparsity_loss_mode",
                   Concern.SPARSITY,
-                  choice(SparsityLoss.class),
+                  choice(SparsityOptions.Loss.class),
                   "step",
                   "what jumprelu penalises: L0, a smooth L0, or (L0 / target-l0 - 1)^2")
               .in("quadratic", DICTIONARY_LEARNING));

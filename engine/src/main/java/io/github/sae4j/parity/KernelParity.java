@@ -220,8 +220,7 @@ final class KernelParity {
               (dev, in, s, kind) -> accumulate(dev, in, s, kind, ragged)));
       all.add(
           new Named(
-              "continueByLatent" + suffix,
-              (dev, in, s, kind) -> goOn(dev, in, s, kind, ragged)));
+              "continueByLatent" + suffix, (dev, in, s, kind) -> goOn(dev, in, s, kind, ragged)));
       all.add(
           new Named(
               "sumByLatent" + suffix, (dev, in, s, kind) -> sumByLatent(dev, in, s, kind, ragged)));

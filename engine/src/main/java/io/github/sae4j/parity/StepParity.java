@@ -170,10 +170,14 @@ final class StepParity {
             "jumprelu",
             " log quadratic",
             List.of(
-                "jumprelu_bandwidth", 0.75,
-                "jumprelu_sparsity_loss_mode", "quadratic",
-                "log_threshold", true,
-                "normalize_activations", "layer_norm")));
+                "jumprelu_bandwidth",
+                0.75,
+                "jumprelu_sparsity_loss_mode",
+                "quadratic",
+                "log_threshold",
+                true,
+                "normalize_activations",
+                "layer_norm")));
     all.add(penalised(Recipe.SAELENS, "standard", " p=2", List.of("lp_norm", 2)));
     all.add(
         penalised(
@@ -182,8 +186,7 @@ final class StepParity {
             " p=1.5",
             List.of("lp_norm", 1.5, "apply_b_dec_to_input", false)));
     all.add(
-        penalised(
-            Recipe.DICTIONARY_LEARNING, "standard", " april", List.of("april_update", true)));
+        penalised(Recipe.DICTIONARY_LEARNING, "standard", " april", List.of("april_update", true)));
     return all;
   }
 

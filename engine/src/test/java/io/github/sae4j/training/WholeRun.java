@@ -74,8 +74,10 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
               alone
                   .with("architecture", "jumprelu")
                   .with("jumprelu_bandwidth", 0.5)
+                  .with("jumprelu_init_threshold", 0.5)
                   .with("sparsity_warm_up_steps", 4)));
-      TrainingConfig few = alone.with("sparsity_coefficient", 0.5).with("sparsity_warm_up_steps", 4);
+      TrainingConfig few =
+          alone.with("sparsity_coefficient", 0.5).with("sparsity_warm_up_steps", 4);
       all.add(of(recipe + " standard", few.with("architecture", "standard")));
       all.add(of(recipe + " gated", few.with("architecture", "gated")));
     }
@@ -86,7 +88,7 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
             alone
                 .with("architecture", "jumprelu")
                 .with("jumprelu_bandwidth", 0.5)
-                .with("jumprelu_init_threshold", 0.3)
+                .with("jumprelu_init_threshold", 0.5)
                 .with("jumprelu_sparsity_loss_mode", "tanh")
                 .with("pre_act_loss_coefficient", 0.05)));
     all.add(
