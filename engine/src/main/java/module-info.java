@@ -21,17 +21,22 @@ module io.github.sae4j.engine {
   exports io.github.sae4j.step;
   exports io.github.sae4j.training;
   exports io.github.sae4j.internal.codes to
-      io.github.sae4j.cli;
+      io.github.sae4j.cli,
+      io.github.sae4j.report;
   exports io.github.sae4j.internal.files to
-      io.github.sae4j.cli;
+      io.github.sae4j.cli,
+      io.github.sae4j.report;
   exports io.github.sae4j.internal.folders to
-      io.github.sae4j.cli;
+      io.github.sae4j.cli,
+      io.github.sae4j.report;
   exports io.github.sae4j.internal.jobs to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.json to
-      io.github.sae4j.cli;
+      io.github.sae4j.cli,
+      io.github.sae4j.report;
   exports io.github.sae4j.internal.tensors to
-      io.github.sae4j.cli;
+      io.github.sae4j.cli,
+      io.github.sae4j.report;
   exports io.github.sae4j.internal.layout to
       io.github.sae4j.cli;
   exports io.github.sae4j.internal.scalar to

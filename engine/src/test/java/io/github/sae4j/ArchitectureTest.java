@@ -41,7 +41,8 @@ class ArchitectureTest {
           Map.entry("config", Set.of("options", "step")),
           Map.entry("objective", Set.of("kernels")),
           Map.entry("step", Set.of("objective")),
-          Map.entry("composed", Set.of("step")),
+          Map.entry("activity", Set.of("step")),
+          Map.entry("composed", Set.of("activity")),
           Map.entry("device", Set.of("composed")),
           Map.entry("scalar", Set.of("device")),
           Map.entry("vector.runtime", Set.of("numerics")),
@@ -60,8 +61,9 @@ class ArchitectureTest {
           Map.entry("codes", Set.of("tensors")),
           Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
           Map.entry("start", Set.of("data", "config")),
+          Map.entry("health", Set.of("config")),
           Map.entry("records", Set.of("data", "sae", "folders")),
-          Map.entry("training", Set.of("evaluation", "checkpoint", "start", "records")),
+          Map.entry("training", Set.of("evaluation", "checkpoint", "start", "records", "health")),
           Map.entry("parity", Set.of("training", "scalar")));
 
   private static final JavaClasses ENGINE =

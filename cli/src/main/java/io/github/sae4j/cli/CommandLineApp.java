@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.LocaleEncoding;
 import io.github.sae4j.cli.console.StandardOutput;
 import io.github.sae4j.cli.console.Terminal;
@@ -79,6 +80,7 @@ public final class CommandLineApp {
     app.addSubcommand(new EditCommand());
     app.addSubcommand(new ConvertCommand());
     app.addSubcommand(new InspectCommand());
+    app.addSubcommand(new ReportCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
     app.registerConverter(Path.class, CommandLineApp::path);

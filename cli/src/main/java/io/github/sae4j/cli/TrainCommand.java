@@ -3,7 +3,10 @@ package io.github.sae4j.cli;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.ResultNotes;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
@@ -11,8 +14,11 @@ import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.ConfigFile;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.OptionFlags;
+import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -23,10 +29,12 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.RunReport;
 import io.github.sae4j.sae.SparseAutoencoder;
-import io.github.sae4j.training.CheckpointSchedule;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
+import io.github.sae4j.training.Sweep;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
@@ -55,8 +63,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "train",
     description = {
-      "Trains a TopK sparse autoencoder on activations; without --activations on the built-in"
-          + " sample.",
+      "Trains a sparse autoencoder or transcoder on activations; without --activations on the"
+          + " built-in sample.",
       "Underscores and dashes in options are the same: --d_sae is --d-sae.%n"
     },
     mixinStandardHelpOptions = true,
@@ -65,7 +73,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%n",
     footer = {
       "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
-          + " EMA, k annealing, signum and muon, end-to-end losses."
+          + " EMA, signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
@@ -80,6 +88,15 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private ActivationOptions input = new ActivationOptions();
+
+  @Option(
+      names = "--targets",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description =
+          "Train a transcoder: what its outputs approximate, row by row [rows, d_out], for instance"
+              + " what a layer of a model makes of the activations.")
+  private List<String> targets = new ArrayList<>();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
 
@@ -116,34 +133,15 @@ final class TrainCommand implements Callable<Integer> {
   private Path fromPretrained;
 
   @Option(
-      names = "--n-checkpoints",
-      paramLabel = "N",
-      description = "Write N checkpoints at even distances over the run.")
-  private Long nCheckpoints;
+      names = "--sweep",
+      paramLabel = "OPTION=V,V",
+      description = {
+        "Train one SAE for every value, all on one pass over the activations; may be repeated, for"
+            + " every combination: --sweep k=16,32 --sweep lr=1e-4,3e-4."
+      })
+  private List<String> sweep = new ArrayList<>();
 
-  @Option(
-      names = "--checkpoint-every",
-      paramLabel = "STEPS",
-      description = "Write a checkpoint every N steps (default: every ten minutes).")
-  private Long checkpointEvery;
-
-  @Option(
-      names = "--keep-checkpoints",
-      paramLabel = "N",
-      description = "How many of the newest to keep (default: all; 1 if no schedule is given).")
-  private Integer keepCheckpoints;
-
-  @Option(
-      names = "--go-on-without-checkpoints",
-      description =
-          "Warn if a checkpoint or a line of metrics cannot be written, instead of stopping.")
-  private boolean goOn;
-
-  @Option(
-      names = "--log-every",
-      paramLabel = "STEPS",
-      description = "Write a line to metrics.jsonl every N steps (default: 10).")
-  private int logEvery = 10;
+  @Mixin private RunKeeping keeping = new RunKeeping();
 
   @Option(
       names = "--model-name",
@@ -161,6 +159,11 @@ final class TrainCommand implements Callable<Integer> {
       names = "--dry-run",
       description = "Print configuration, memory and a time estimate without training.")
   private boolean dryRun;
+
+  @Option(
+      names = "--no-report",
+      description = "Do not write report.html, the page of the run, at its end.")
+  private boolean noReport;
 
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
@@ -195,6 +198,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
     }
     List<Map<String, ?>> layers = new ArrayList<>();
+    if (input.activations.isEmpty() && !targets.isEmpty()) {
+      throw new ConfigException("activations", "expected the inputs of the targets, got none");
+    }
     if (input.activations.isEmpty()) {
       Path sample =
           SampleData.find()
@@ -206,26 +212,31 @@ final class TrainCommand implements Callable<Integer> {
       layers.add(SampleData.defaults());
     }
     addGiven(layers);
+    if (!sweep.isEmpty()) {
+      return sweep(layers, sweep.stream().map(SweepAxis::parse).toList(), Optional.empty());
+    }
     if (fromPretrained == null) {
-      TrainingConfig.fromLayers(layers); // fails before anything is opened
+      expectPairs(TrainingConfig.fromLayers(layers)); // fails before anything is opened
     }
     if (fromPretrained != null) {
       MachineMemory.now().expectRoomFor(fromPretrained, 0);
     }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open(quiet)) {
+        ActivationSource source = input.open(quiet, targets, "targets")) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
+      expectPairs(config);
       TrainingData data = input.data(source, config.data().evalFraction());
       input.report(quiet);
       if (dryRun) {
         return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
       }
-      Optional<String> tooLarge = MachineMemory.now().complaint(config, source.width(), device);
+      Optional<String> tooLarge =
+          MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
       if (tooLarge.isPresent()) {
         throw new ConfigException("memory", tooLarge.get());
       }
@@ -256,6 +267,13 @@ final class TrainCommand implements Callable<Integer> {
                     new BadFileException(
                         folder.path(), "holds neither config.json nor a valid checkpoint")));
     addGiven(layers);
+    List<SweepAxis> axes = Sweep.axesOf(folder);
+    if (!axes.isEmpty()) {
+      return sweep(layers, axes, Optional.of(folder));
+    }
+    if (!sweep.isEmpty()) {
+      throw new ConfigException("sweep", folder.path() + " is one run, not a sweep");
+    }
     TrainingConfig config = TrainingConfig.fromLayers(layers);
     if (!extend && folder.finished()) {
       expectAsFinished(folder, config, newest);
@@ -270,7 +288,8 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open(quiet)) {
+        ActivationSource source = input.open(quiet, targets, "targets")) {
+      expectPairs(config);
       TrainingData data =
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
       input.report(quiet);
@@ -315,7 +334,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, Object> now = inputs();
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "tensor", "mask", "on_bad_rows")
+        && Stream.of("activations", "targets", "tensor", "mask", "on_bad_rows")
             .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
@@ -346,13 +365,69 @@ final class TrainCommand implements Callable<Integer> {
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
+  /** Targets on the command line are what makes a transcoder; files of options say it too. */
+  private void expectPairs(TrainingConfig config) {
+    if (config.sae().pairs() == Pairs.TARGETS && targets.isEmpty()) {
+      throw new ConfigException("pairs", "expected --targets with pairs targets, got none");
+    }
+    if (config.sae().pairs() == Pairs.NONE && !targets.isEmpty()) {
+      throw new ConfigException("pairs", "expected targets with --targets, got none");
+    }
+  }
+
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
+    if (!targets.isEmpty()) {
+      layers.add(Map.of("pairs", "targets"));
+    }
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
       file.warnings().forEach(line -> Terminal.say("sae4j: warning: " + line));
       layers.add(file.training());
     }
     layers.add(FLAGS.given(spec.commandLine().getParseResult()));
+  }
+
+  /**
+   * Starts or resumes a sweep.
+   *
+   * @param layers options of all its runs
+   * @param axes what varies
+   * @param before its folder, to resume it
+   */
+  private int sweep(List<Map<String, ?>> layers, List<SweepAxis> axes, Optional<RunFolder> before)
+      throws IOException {
+    if (fromPretrained != null || extend) {
+      throw new ConfigException(
+          "sweep", "cannot be given with " + (extend ? "extend" : "from_pretrained"));
+    }
+    Map<String, Object> given = SweepJob.merged(layers);
+    List<Sweep.Member> members = Sweep.members(axes, given); // fails before anything is opened
+    if (input.activations.isEmpty()) {
+      throw new ConfigException("activations", "expected a path; the sweep's config.json has none");
+    }
+    members.forEach(member -> expectPairs(member.config()));
+    try (Device device = choice.open();
+        ActivationSource source = input.open(quiet, targets, "targets")) {
+      double evalFraction = members.getFirst().config().data().evalFraction();
+      TrainingData data =
+          before.isPresent()
+              ? input.resumedData(source, evalFraction, before.get().readConfig())
+              : input.data(source, evalFraction);
+      input.report(quiet);
+      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style(), !noReport);
+      if (dryRun) {
+        return job.printPlan();
+      }
+      job.expectMemory();
+      RunFolder folder =
+          before.isPresent()
+              ? before.get()
+              : new RunFolder(outputPath == null ? defaultPath() : outputPath);
+      return job.run(
+          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+          folder,
+          before.isPresent());
+    }
   }
 
   /** Starts or resumes a run. */
@@ -368,7 +443,7 @@ final class TrainCommand implements Callable<Integer> {
       err.println(summary(config, data));
     }
     Optional<String> tooLarge =
-        MachineMemory.now().complaint(config, data.training().width(), device);
+        MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
     if (tooLarge.isPresent()) {
       throw new ConfigException("memory", tooLarge.get());
     }
@@ -377,21 +452,16 @@ final class TrainCommand implements Callable<Integer> {
     Optional<StepRecord> last;
     double fvu;
     int signal;
+    List<String> warnings;
     try (Progress progress = new Progress(style(), err);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
-      TrainingRun run =
-          new TrainingRun(
-              new TrainingRun.Settings(
-                  folder, schedule(), goOn, logEvery, record(device), metadata()),
-              config,
-              data,
-              device,
-              progress);
+      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, progress);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
+      warnings = progress.warnings();
     }
     if (outcome == TrainingRun.Outcome.STOPPED) {
       err.println(
@@ -405,12 +475,26 @@ final class TrainCommand implements Callable<Integer> {
       }
       return signal;
     }
+    if (!noReport) {
+      RunPage.atTheEnd(folder, device, warnings);
+    }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
           .forEach(line -> CommandLineApp.printWrapped(spec, line));
     }
     return ExitCode.DONE;
+  }
+
+  private TrainingRun.Settings settings(RunFolder folder, Device device) {
+    return new TrainingRun.Settings(
+        folder,
+        keeping.checkpoints(),
+        keeping.goesOn(),
+        keeping.logEvery(),
+        record(device),
+        metadata(),
+        keeping.heldOut());
   }
 
   private void report(RunFolder folder, Optional<Map<String, Object>> metrics, String outcome) {
@@ -421,6 +505,10 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (Files.exists(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
+    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
@@ -438,21 +526,21 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {
-    int dIn = data.training().width();
+    int dIn = data.dIn();
     return String.format(
-        "recipe %s: %d latents, k %d, on rows of width %d: %d steps of %d rows;"
+        "recipe %s: %d latents, k %d, on rows of width %s: %d steps of %d rows;"
             + " %d rows to train on, %d held out",
         config.run().recipe(),
         config.dSae(dIn),
         config.sae().k(),
-        dIn,
+        data.paired() ? dIn + " with targets of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),
         data.training().rows(),
         data.heldOut().map(ActivationSource::rows).orElse(0L));
   }
 
-  private static void announce(PrintStream err, String signal) {
+  static void announce(PrintStream err, String signal) {
     err.println();
     err.println(
         "sae4j: "
@@ -466,15 +554,6 @@ final class TrainCommand implements Callable<Integer> {
       return Progress.Style.SILENT;
     }
     return Progress.toTerminal() ? Progress.Style.BAR : Progress.Style.LINES;
-  }
-
-  private CheckpointSchedule schedule() {
-    boolean asked = nCheckpoints != null || checkpointEvery != null;
-    return new CheckpointSchedule(
-        checkpointEvery == null ? 0 : checkpointEvery,
-        nCheckpoints == null ? 0 : nCheckpoints,
-        asked ? 0 : CheckpointSchedule.DEFAULT.minutes(),
-        keepCheckpoints != null ? keepCheckpoints : asked ? Integer.MAX_VALUE : 1);
   }
 
   /** A new folder for a run without --output-path; runs started in the same second get numbers. */
@@ -519,10 +598,7 @@ final class TrainCommand implements Callable<Integer> {
     options.put("device", choice.device);
     putIfGiven(options, "threads", choice.threads);
     putIfGiven(options, "vector_bits", choice.vectorBits);
-    putIfGiven(options, "n_checkpoints", nCheckpoints);
-    putIfGiven(options, "checkpoint_every", checkpointEvery);
-    putIfGiven(options, "keep_checkpoints", keepCheckpoints);
-    options.put("log_every", logEvery);
+    keeping.record(options);
     options.putAll(metadata());
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("versions", versions);
@@ -538,6 +614,11 @@ final class TrainCommand implements Callable<Integer> {
     options.put(
         "activations",
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    if (!targets.isEmpty()) {
+      options.put(
+          "targets",
+          targets.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    }
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
@@ -567,6 +648,10 @@ final class TrainCommand implements Callable<Integer> {
           trained -> {
             options.put("d_sae", trained.config().dSae());
             trained.config().activation().fixedLength().ifPresent(k -> options.put("k", k));
+            if (trained.config().transcoder()) {
+              options.put("pairs", "targets");
+              options.put("skip_connection", trained.weights().wSkip() != null);
+            }
             options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
             options.put(
                 "normalize_activations",

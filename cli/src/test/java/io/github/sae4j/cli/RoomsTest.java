@@ -30,6 +30,8 @@ class RoomsTest {
         .consideringOnlyDependenciesInLayers()
         .layer("commands")
         .definedBy(BASE)
+        .layer("pages")
+        .definedBy(BASE + ".pages")
         .layer("options")
         .definedBy(BASE + ".options")
         .layer("machine")
@@ -38,12 +40,14 @@ class RoomsTest {
         .definedBy(BASE + ".console")
         .whereLayer("commands")
         .mayNotBeAccessedByAnyLayer()
-        .whereLayer("options")
+        .whereLayer("pages")
         .mayOnlyBeAccessedByLayers("commands")
+        .whereLayer("options")
+        .mayOnlyBeAccessedByLayers("commands", "pages")
         .whereLayer("machine")
         .mayOnlyBeAccessedByLayers("commands")
         .whereLayer("console")
-        .mayOnlyBeAccessedByLayers("commands", "options", "machine")
+        .mayOnlyBeAccessedByLayers("commands", "pages", "options", "machine")
         .check(CLI);
   }
 
@@ -53,7 +57,7 @@ class RoomsTest {
         .that()
         .doNotHaveFullyQualifiedName(BASE + ".Main")
         .and()
-        .haveNameNotMatching(Pattern.quote(BASE + ".Interrupts") + "(\\$.*)?")
+        .haveNameNotMatching(Pattern.quote(BASE + ".console.Interrupts") + "(\\$.*)?")
         .should()
         .callMethod(System.class, "exit", int.class)
         .orShould()
@@ -73,7 +77,8 @@ class RoomsTest {
                 Collectors.groupingBy(
                     JavaClass::getPackageName, TreeMap::new, Collectors.counting()));
     assertEquals(
-        Set.of(BASE, BASE + ".console", BASE + ".machine", BASE + ".options"), types.keySet());
+        Set.of(BASE, BASE + ".console", BASE + ".machine", BASE + ".options", BASE + ".pages"),
+        types.keySet());
     types.values().removeIf(count -> count <= 22);
     assertEquals(Map.of(), types);
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.internal.json.Json;
@@ -837,6 +838,13 @@ class TrainCommandTest {
     Map<?, ?> last = (Map<?, ?>) Json.parse(run, lines.getLast().getBytes(StandardCharsets.UTF_8));
     long dead = ((Number) last.get("sparsity/dead_features")).longValue();
     assertTrue(dead <= 0.01 * (long) trainingSection().get("d_sae"), dead + " dead");
+    Path warnings = run.resolve("warnings.jsonl");
+    if (Files.exists(warnings)) {
+      // A healthy run is warned of nothing; only throughput depends on the machine.
+      for (String line : Files.readAllLines(warnings)) {
+        assertTrue(line.contains("\"kind\":\"throughput_drop\""), line);
+      }
+    }
     for (String said :
         List.of(
             "the share of the variance of rows that training never saw",

@@ -19,7 +19,9 @@ import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.KAnnealing;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
@@ -79,6 +81,7 @@ public final class TrainingConfig {
             + ", for which AuxK is not defined",
         auxK.coefficient());
     Architecture architecture = sae.architecture();
+    expectPairs(architecture);
     expect(
         architecture.recipes().contains(run.recipe()),
         TrainingOptions.ARCHITECTURE,
@@ -180,6 +183,45 @@ public final class TrainingConfig {
         true);
   }
 
+  private void expectPairs(Architecture architecture) {
+    expect(
+        !sae.skipConnection() || sae.pairs() == Pairs.TARGETS,
+        TrainingOptions.SKIP_CONNECTION,
+        "false without targets",
+        sae.skipConnection());
+    boolean zero = start.weightInit() == WeightInit.ZERO_DECODER;
+    expect(
+        !zero || !sae.rescaleActsByDecoderNorm(),
+        TrainingOptions.RESCALE_ACTS_BY_DECODER_NORM,
+        "false where the decoder starts at 0",
+        true);
+    if (sae.pairs() != Pairs.TARGETS) {
+      return;
+    }
+    expect(
+        architecture == Architecture.TOPK
+            || architecture == Architecture.BATCHTOPK
+            || architecture == Architecture.JUMPRELU,
+        TrainingOptions.ARCHITECTURE,
+        "topk, batchtopk or jumprelu with targets",
+        architecture);
+    expect(
+        !sae.applyBDecToInput(),
+        TrainingOptions.APPLY_B_DEC_TO_INPUT,
+        "false with targets: b_dec belongs to the output",
+        true);
+    expect(
+        data.normalizeActivations() == ActivationNormalization.NONE,
+        TrainingOptions.NORMALIZE_ACTIVATIONS,
+        "none with targets",
+        data.normalizeActivations());
+    expect(
+        zero || start.weightInit() == WeightInit.INDEPENDENT,
+        TrainingOptions.WEIGHT_INIT,
+        "zero_decoder or independent with targets, where encoder and decoder differ in width",
+        start.weightInit());
+  }
+
   private static String trainedBy(Recipe recipe) {
     return Arrays.stream(Architecture.values())
         .filter(architecture -> architecture.recipes().contains(recipe))
@@ -225,33 +267,38 @@ public final class TrainingConfig {
    * @throws ConfigException if an option is unknown, given twice in one layer, or out of range
    */
   public static TrainingConfig fromLayers(List<? extends Map<String, ?>> layers) {
-    layers.forEach(layer -> TrainingOptions.TABLE.expectAll(layer.keySet()));
-    Recipe recipe = last(layers, TrainingOptions.RECIPE, Recipe.SAELENS);
+    Recipe recipe = last(layers, TrainingOptions.RECIPE).orElse(Recipe.SAELENS);
     List<Map<String, ?>> all = new ArrayList<>();
     all.add(Map.of(TrainingOptions.RECIPE.name(), recipe.toString()));
     all.add(
-        last(layers, TrainingOptions.ARCHITECTURE, Architecture.TOPK)
-            .defaults(recipe, last(layers, TrainingOptions.APRIL_UPDATE, false)));
+        last(layers, TrainingOptions.ARCHITECTURE)
+            .orElse(Architecture.TOPK)
+            .defaults(recipe, last(layers, TrainingOptions.APRIL_UPDATE).orElse(false)));
+    if (last(layers, TrainingOptions.PAIRS).orElse(Pairs.NONE) == Pairs.TARGETS) {
+      all.add(TrainingOptions.WITH_TARGETS);
+    }
     all.addAll(layers);
     return new TrainingConfig(TrainingOptions.TABLE.read(recipe, all));
   }
 
-  /** The last value that is given for an option. */
-  private static <T> T last(List<? extends Map<String, ?>> layers, Option<T> option, T otherwise) {
-    T value = otherwise;
+  /** The last value of an option that decides on other options' defaults. */
+  private static <T> Optional<T> last(List<? extends Map<String, ?>> layers, Option<T> option) {
+    Optional<T> found = Optional.empty();
     for (Map<String, ?> layer : layers) {
+      TrainingOptions.TABLE.expectAll(layer.keySet());
       for (Map.Entry<String, ?> entry : layer.entrySet()) {
         if (TrainingOptions.TABLE.expect(entry.getKey()).equals(option)) {
-          value = option.type().parse(entry.getKey(), entry.getValue());
+          found = Optional.of(option.type().parse(entry.getKey(), entry.getValue()));
         }
       }
     }
-    return value;
+    return found;
   }
 
   /**
    * This configuration with one option changed. Changing the recipe starts again from that recipe's
-   * defaults; changing the architecture gives options that have their default that of the new one.
+   * defaults; changing the architecture gives options that have their default that of the new one,
+   * and a change of {@code pairs} sets those that depend on it.
    *
    * @param option its name, as {@code d_sae}, {@code d-sae} or {@code dSae}
    * @param value number, boolean or text; null, {@code auto} or {@code none} for an empty optional
@@ -280,6 +327,9 @@ public final class TrainingConfig {
           .filter(other -> !other.equals(TrainingOptions.RECIPE))
           .forEach(
               other -> kept.remove(other.name(), OptionType.plain(other.startIn(run.recipe()))));
+    }
+    if (changed.equals(TrainingOptions.PAIRS)) {
+      TrainingOptions.WITH_TARGETS.keySet().forEach(kept::remove);
     }
     return fromLayers(List.of(kept, change));
   }
@@ -556,6 +606,19 @@ public final class TrainingConfig {
    *     positive and finite (activations without variance)
    */
   public StepSpec stepSpec(int dIn, OptionalDouble measuredMseScale) {
+    return stepSpec(dIn, dIn, measuredMseScale);
+  }
+
+  /**
+   * What a device computes in one optimizer step, where outputs may be of another width.
+   *
+   * @param dIn width of the input
+   * @param dOut width of the output: d_in, except with targets
+   * @param measuredMseScale as above
+   * @return the step
+   * @throws ConfigException as above
+   */
+  public StepSpec stepSpec(int dIn, int dOut, OptionalDouble measuredMseScale) {
     int latents = dSae(dIn);
     double scale = 1;
     if (loss.mainLoss() == Reconstruction.Measure.SCALED_MSE) {
@@ -580,7 +643,14 @@ public final class TrainingConfig {
     addActivityTerms(terms);
     aux(dIn).ifPresent(terms::add);
     return new StepSpec(
-        new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
+        new StepShape(
+            dIn,
+            dOut,
+            latents,
+            rowsPerStep(),
+            data.trainBatchSize(),
+            sae.pairs(),
+            sae.skipConnection()),
         new Forward(
             activation(),
             sae.rescaleActsByDecoderNorm(),
@@ -588,6 +658,7 @@ public final class TrainingConfig {
             data.normalizeActivations().inputNormalization(),
             1f,
             threshold(),
+            annealing(dIn, latents),
             gate()),
         new Objective(terms),
         new Optimizer(
@@ -662,6 +733,21 @@ public final class TrainingConfig {
               Activation.Ranked.Relu.BEFORE);
       case JUMPRELU, STANDARD, GATED -> Activation.Threshold.RELU;
     };
+  }
+
+  /** How k falls: dictionary_learning sets it after a step, so its first step has k itself. */
+  private Optional<KAnnealing> annealing(int dIn, int dSae) {
+    if (sae.kAnnealSteps() == 0) {
+      return Optional.empty();
+    }
+    int from = sae.kAnnealFrom().orElse(Math.min(dIn, dSae));
+    expect(
+        from >= sae.k() && from <= dSae,
+        TrainingOptions.K_ANNEAL_FROM,
+        "k = " + sae.k() + " to d_sae = " + dSae,
+        from);
+    return Optional.of(
+        new KAnnealing(from, sae.kAnnealSteps(), run.recipe() == Recipe.DICTIONARY_LEARNING));
   }
 
   private Optional<RunningThreshold> threshold() {

@@ -13,8 +13,10 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.Inputs.Kind;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -32,6 +34,7 @@ import java.util.function.UnaryOperator;
  */
 final class StepParity {
   private static final int D_IN = 33;
+  private static final int D_OUT = 21;
   private static final int D_SAE = 150;
   private static final int K = 5;
   private static final int BATCH = 70;
@@ -130,6 +133,37 @@ final class StepParity {
             Recipe.SAELENS,
             " matryoshka levels",
             List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
+    for (String architecture : List.of("topk", "batchtopk")) {
+      all.add(
+          new Variant(
+              Recipe.DICTIONARY_LEARNING,
+              " " + architecture + " annealed",
+              List.of("architecture", architecture, "k_anneal_steps", 2)));
+    }
+    all.add(
+        new Variant(
+            Recipe.ELEUTHER,
+            " multi annealed",
+            List.of("multi_topk", true, "k_anneal_steps", 2, "k_anneal_from", 9)));
+    all.add(new Variant(Recipe.ELEUTHER, " transcoder", List.of("pairs", "targets")));
+    all.add(
+        new Variant(
+            Recipe.ELEUTHER,
+            " skip transcoder multi accumulation=3",
+            List.of(
+                "pairs",
+                "targets",
+                "skip_connection",
+                true,
+                "multi_topk",
+                true,
+                "gradient_accumulation",
+                3)));
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " skip transcoder batchtopk",
+            List.of("pairs", "targets", "skip_connection", true, "architecture", "batchtopk")));
     all.addAll(penalised());
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
@@ -187,6 +221,12 @@ final class StepParity {
             List.of("lp_norm", 1.5, "apply_b_dec_to_input", false)));
     all.add(
         penalised(Recipe.DICTIONARY_LEARNING, "standard", " april", List.of("april_update", true)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " skip transcoder",
+            List.of("jumprelu_bandwidth", 0.75, "pairs", "targets", "skip_connection", true)));
     return all;
   }
 
@@ -313,7 +353,9 @@ final class StepParity {
   }
 
   private ParityResult compare(Variant variant, UnaryOperator<StepSpec> change, Mode mode) {
-    StepSpec spec = change.apply(variant.config().stepSpec(D_IN, OptionalDouble.of(2.5)));
+    TrainingConfig config = variant.config();
+    int dOut = config.sae().pairs() == Pairs.TARGETS ? D_OUT : D_IN;
+    StepSpec spec = change.apply(config.stepSpec(D_IN, dOut, OptionalDouble.of(2.5)));
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
       TrainingState expected = start(expectedMemory, spec);
@@ -329,8 +371,8 @@ final class StepParity {
         for (int step = 1; step <= steps; step++) {
           // The last batch is short.
           int rows = step == steps ? spec.shape().rows() - 13 : spec.shape().rows();
-          Matrix x = expectedInputs.matrix(rows, D_IN, Kind.UNIFORM);
-          Matrix y = actualInputs.matrix(rows, D_IN, Kind.UNIFORM);
+          Matrix x = expectedInputs.matrix(rows, spec.shape().batchWidth(), Kind.UNIFORM);
+          Matrix y = actualInputs.matrix(rows, spec.shape().batchWidth(), Kind.UNIFORM);
           double lr = 1e-3 / step;
           reports(
               comparison,
@@ -366,12 +408,15 @@ final class StepParity {
   }
 
   private TrainingState start(OffHeap memory, StepSpec spec) {
-    int dIn = spec.shape().dIn();
-    int dSae = spec.shape().dSae();
+    StepShape shape = spec.shape();
+    int dSae = shape.dSae();
     TrainingState state = TrainingState.allocate(memory, spec);
     Inputs inputs = new Inputs(seed, memory);
-    state.wEnc().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
-    state.wDec().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
+    state.wEnc().copyFrom(inputs.matrix(dSae, shape.dIn(), Kind.UNIFORM));
+    state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    if (shape.skip()) {
+      state.wSkip().copyFrom(inputs.matrix(shape.dOut(), shape.dIn(), Kind.UNIFORM));
+    }
     // Half the latents start out of reach, so that some stay dead while others fire.
     for (int i = 0; i < dSae; i++) {
       state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);

@@ -25,6 +25,9 @@ public final class TrainingState {
   /** Name of the decoder's bias, {@code [1, d_out]}. */
   public static final String B_DEC = "b_dec";
 
+  /** Name of the skip connection, {@code [d_out, d_in]}. */
+  public static final String W_SKIP = "W_skip";
+
   private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
 
   private final List<Parameter> parameters;
@@ -77,11 +80,31 @@ public final class TrainingState {
    * @return zero weights, moments and counters
    */
   public static TrainingState allocate(OffHeap memory, StepSpec spec) {
-    TrainingState state = allocate(memory, spec.shape().dIn(), spec.shape().dSae());
+    TrainingState state = allocate(memory, spec.shape());
     for (String name : spec.forward().gate().map(TrainedGate::parameters).orElse(List.of())) {
       state = state.plus(Parameter.allocate(memory, name, 1, spec.shape().dSae()));
     }
     return state;
+  }
+
+  /**
+   * Allocates a zeroed state for a step.
+   *
+   * @param memory where
+   * @param shape its sizes
+   * @return zero weights, moments and counters; with {@link #W_SKIP} as the last tensor where the
+   *     input is mapped to the output as well
+   */
+  public static TrainingState allocate(OffHeap memory, StepShape shape) {
+    List<Parameter> parameters = new ArrayList<>();
+    parameters.add(Parameter.allocate(memory, W_ENC, shape.dSae(), shape.dIn()));
+    parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    parameters.add(Parameter.allocate(memory, B_ENC, 1, shape.dSae()));
+    parameters.add(Parameter.allocate(memory, B_DEC, 1, shape.dOut()));
+    if (shape.skip()) {
+      parameters.add(Parameter.allocate(memory, W_SKIP, shape.dOut(), shape.dIn()));
+    }
+    return new TrainingState(parameters, new long[shape.dSae()]);
   }
 
   /**
@@ -189,6 +212,19 @@ public final class TrainingState {
    */
   public Matrix bDec() {
     return bDec;
+  }
+
+  /**
+   * The skip connection.
+   *
+   * @return {@code [d_out, d_in]}, or null where there is none
+   */
+  public Matrix wSkip() {
+    return parameters.stream()
+        .filter(parameter -> parameter.name().equals(W_SKIP))
+        .map(Parameter::value)
+        .findFirst()
+        .orElse(null);
   }
 
   /**

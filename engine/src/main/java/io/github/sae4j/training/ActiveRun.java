@@ -20,6 +20,7 @@ import java.util.function.BooleanSupplier;
 final class ActiveRun implements AutoCloseable {
   private final TrainingRun.Settings settings;
   private final TrainingListener listener;
+  private final RunHealth health;
   private final TrainingData data;
   private final Trainer trainer;
   private final RunRecorder recorder;
@@ -33,6 +34,7 @@ final class ActiveRun implements AutoCloseable {
   /**
    * A run before its next step.
    *
+   * @param health looks at each step; closed with the run
    * @param trainer closed with the run
    * @param recorder writes into the run's folder
    * @param logged bytes of the log at the checkpoint that the trainer comes from, 0 without one
@@ -41,6 +43,7 @@ final class ActiveRun implements AutoCloseable {
       TrainingRun.Settings settings,
       TrainingData data,
       TrainingListener listener,
+      RunHealth health,
       Trainer trainer,
       RunRecorder recorder,
       long logged)
@@ -48,6 +51,7 @@ final class ActiveRun implements AutoCloseable {
     this.settings = settings;
     this.data = data;
     this.listener = listener;
+    this.health = health;
     this.trainer = trainer;
     this.recorder = recorder;
     log = MetricsLog.open(settings.folder().metrics(), trainer.stepsDone(), logged);
@@ -84,6 +88,7 @@ final class ActiveRun implements AutoCloseable {
       times.add(step);
       Map<String, Object> line = logs ? metrics(step) : Map.of();
       if (step.report().rows() > 0) {
+        health.step(step);
         listener.step(step);
       }
       expectRows();
@@ -249,6 +254,7 @@ final class ActiveRun implements AutoCloseable {
   @Override
   public void close() throws IOException {
     trainer.close();
+    health.close();
     log.close();
   }
 }

@@ -5,6 +5,7 @@ import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.RowRules;
 import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
 
 /** Where a trainer's batches come from: a stream of its own, or one that several share. */
 @FunctionalInterface
@@ -40,6 +41,12 @@ interface BatchSupply {
     }
   }
 
+  /** Measures something on the data. */
+  @FunctionalInterface
+  interface Measurement<T> {
+    T get() throws IOException;
+  }
+
   /** A stream for each trainer. */
   BatchSupply OWN = Request::open;
 
@@ -51,4 +58,17 @@ interface BatchSupply {
    * @return the batches
    */
   Batches open(Request request, OffHeap memory);
+
+  /**
+   * Measures something that depends on the data and on nothing in which trainers of one stream
+   * differ. Those of a shared stream measure it once.
+   *
+   * @param what its name
+   * @param type its type
+   * @param measurement measures it
+   * @return what was measured
+   */
+  default <T> T once(String what, Class<T> type, Measurement<T> measurement) throws IOException {
+    return measurement.get();
+  }
 }

@@ -23,7 +23,8 @@ import java.util.Optional;
 
 /**
  * The layout of a run's folder: {@code config.json}, {@code metrics.jsonl}, {@code
- * checkpoints/<n_training_samples>/}, {@code final/} and {@code evaluation.json}.
+ * checkpoints/<n_training_samples>/}, {@code final/}, {@code evaluation.json} and, where something
+ * looked unhealthy, {@code warnings.jsonl}.
  *
  * @param path the folder
  */
@@ -90,6 +91,11 @@ public record RunFolder(Path path) {
   /** {@return the file of metrics, one JSON object per logged step} */
   public Path metrics() {
     return path.resolve("metrics.jsonl");
+  }
+
+  /** {@return the file of warnings, one JSON object each; missing if there are none} */
+  public Path warnings() {
+    return path.resolve("warnings.jsonl");
   }
 
   /** {@return the folder of the trained SAE} */

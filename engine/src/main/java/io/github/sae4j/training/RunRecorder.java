@@ -10,14 +10,17 @@ import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SparsifyWriter;
 import io.github.sae4j.internal.records.MetricsLog;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.internal.records.RowRecord;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -43,6 +46,7 @@ final class RunRecorder {
   private final CheckpointStore store;
   private final Map<String, Object> inherited;
   private final RowRecord rowRecord;
+  private final RunHealth health;
 
   private HeldOutProgress heldOut;
 
@@ -54,6 +58,7 @@ final class RunRecorder {
    *
    * @param inherited metadata of the SAE that the run started from
    * @param rowRecord which rows are left out, and from which step
+   * @param health what it warns of
    * @param heldOut the evaluations so far
    */
   RunRecorder(
@@ -65,6 +70,7 @@ final class RunRecorder {
       CheckpointStore store,
       Map<String, Object> inherited,
       RowRecord rowRecord,
+      RunHealth health,
       HeldOutProgress heldOut) {
     this.settings = settings;
     this.config = config;
@@ -74,6 +80,7 @@ final class RunRecorder {
     this.store = store;
     this.inherited = inherited;
     this.rowRecord = rowRecord;
+    this.health = health;
     this.heldOut = heldOut;
   }
 
@@ -97,7 +104,7 @@ final class RunRecorder {
           folder -> writeSae(folder, trainer),
           folder -> {
             try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
-              Metrics metrics = new Evaluator(sae).evaluate(data.heldOut().orElseThrow());
+              Metrics metrics = new Evaluator(sae).evaluateAsTrained(data.heldOut().orElseThrow());
               metrics
                   .toMap()
                   .forEach(
@@ -201,6 +208,7 @@ final class RunRecorder {
     extra.put(Continuation.LOG_HASH, RecordHashes.of(settings.folder().metrics(), log.size()));
     extra.put(INHERITED, inherited);
     extra.put(SHORT_ROWS, done.shortRows());
+    extra.put(RunHealth.NAME, health.memory());
     if (settings.heldOut().every() > 0) {
       extra.put(HELD_OUT, heldOut.toMap());
     }
@@ -242,15 +250,25 @@ final class RunRecorder {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(weights.dIn(), weights.dSae(), config.inferenceActivation(trainer.state()))
-            .withBDecApplied(config.sae().applyBDecToInput())
-            .with(config.data().normalizeActivations().inputNormalization())
-            .with(SaeMetadata.of(metadata));
+        new SaeConfig(
+            weights.dIn(),
+            weights.dOut(),
+            weights.dSae(),
+            config.inferenceActivation(trainer.state()),
+            config.sae().pairs() == Pairs.TARGETS,
+            config.sae().applyBDecToInput(),
+            config.data().normalizeActivations().inputNormalization(),
+            SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    SaeLensWriter.write(folder, sae, weights, folding);
+    // SAELens has no TopK transcoders, sparsify no others.
+    if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
+      SparsifyWriter.write(folder, sae, weights, folding);
+    } else {
+      SaeLensWriter.write(folder, sae, weights, folding);
+    }
   }
 }

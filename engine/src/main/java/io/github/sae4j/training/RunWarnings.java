@@ -7,23 +7,38 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.data.RowViews;
+import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.start.DataStatistics;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.util.Locale;
 
 /** What is allowed and probably not meant, said before the first step. */
 final class RunWarnings {
+  /** Kind of the warning of a mean that dominates. */
+  static final String OFFSET = "mean_dominates";
+
   /** Ratio of the mean's squared length to the variance from which users are warned. */
   private static final double MOST_OFFSET = 10;
 
   private final TrainingConfig config;
   private final TrainingData data;
   private final TrainingListener listener;
+  private final RunHealth health;
+  private final BatchSupply batches;
 
-  RunWarnings(TrainingConfig config, TrainingData data, TrainingListener listener) {
+  RunWarnings(
+      TrainingConfig config,
+      TrainingData data,
+      TrainingListener listener,
+      RunHealth health,
+      BatchSupply batches) {
+    this.batches = batches;
     this.config = config;
     this.data = data;
     this.listener = listener;
+    this.health = health;
   }
 
   /**
@@ -31,27 +46,37 @@ final class RunWarnings {
    */
   void ofOffset() throws IOException {
     if (config.start().bDecInitMethod() != BDecInit.ZEROS
+        || config.sae().pairs() == Pairs.TARGETS
         || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
       return;
     }
     RowRules finite = new RowRules(OnBadRows.SKIP, data.rules().removed());
     DataStatistics.Offset offset =
-        new DataStatistics(data.training(), finite, config.rowsPerStep()).offset();
+        batches.once(
+            "offset",
+            DataStatistics.Offset.class,
+            () ->
+                new DataStatistics(RowViews.inputs(data.training()), finite, config.rowsPerStep())
+                    .offset());
     if (offset.ratio() > MOST_OFFSET) {
-      listener.warning(
-          String.format(
-              Locale.ROOT,
-              "b_dec_init_method: the rows' mean is %.3g times as long as their spread around it%s;"
-                  + " with b_dec at zeros the latents learn the mean first and most of them may"
-                  + " die; --b-dec-init-method geometric_median (or mean) starts there",
-              Math.sqrt(offset.ratio()),
-              offset.share() > 0.5
-                  ? String.format(
-                      Locale.ROOT,
-                      ", %.0f%% of that column %d alone",
-                      100 * offset.share(),
-                      offset.column())
-                  : ""));
+      health.warn(
+          new Warning(
+              0,
+              OFFSET,
+              String.format(
+                  Locale.ROOT,
+                  "b_dec_init_method: the rows' mean is %.3g times as long as their spread around"
+                      + " it%s; with b_dec at zeros the latents learn the mean first and most of"
+                      + " them may die",
+                  Math.sqrt(offset.ratio()),
+                  offset.share() > 0.5
+                      ? String.format(
+                          Locale.ROOT,
+                          ", %.0f%% of that column %d alone",
+                          100 * offset.share(),
+                          offset.column())
+                      : ""),
+              "--b-dec-init-method geometric_median (or mean) starts there"));
     }
   }
 
@@ -68,6 +93,14 @@ final class RunWarnings {
               + heldOut.masked()
               + " are masked");
     }
-    ConfigWarnings.of(config, config.steps(data.training().rows())).forEach(listener::warning);
+    ConfigWarnings.all(config, config.steps(data.training().rows()))
+        .forEach(
+            warning ->
+                health.warn(
+                    new Warning(
+                        0,
+                        warning.option(),
+                        warning.option() + ": " + warning.message(),
+                        warning.advice())));
   }
 }

@@ -6,7 +6,9 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One stream of batches for several trainers, read and shuffled once. They take turns: the next
@@ -16,6 +18,7 @@ import java.util.List;
 final class SharedBatches implements BatchSupply, AutoCloseable {
   private final OffHeap memory;
   private final List<View> views = new ArrayList<>();
+  private final Map<String, Object> measured = new HashMap<>();
   private Request shared;
   private Batches stream;
   private Batch present;
@@ -41,6 +44,16 @@ final class SharedBatches implements BatchSupply, AutoCloseable {
     View view = new View(request.position());
     views.add(view);
     return view;
+  }
+
+  @Override
+  public <T> T once(String what, Class<T> type, Measurement<T> measurement) throws IOException {
+    Object known = measured.get(what);
+    if (known == null) {
+      known = measurement.get();
+      measured.put(what, known);
+    }
+    return type.cast(known);
   }
 
   private Batch take(View taker) throws IOException {

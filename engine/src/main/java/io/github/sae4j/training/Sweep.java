@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -103,6 +104,7 @@ public final class Sweep {
     this.device = device;
     this.listeners = listeners;
     this.members = members(axes, given);
+    members.forEach(member -> member.config().resolved(data.dIn()));
     expectOneStream();
   }
 
@@ -182,6 +184,11 @@ public final class Sweep {
                 + member.name());
       }
     }
+  }
+
+  /** {@return what varies} */
+  public List<SweepAxis> axes() {
+    return axes;
   }
 
   /** {@return the runs} */
@@ -404,6 +411,18 @@ public final class Sweep {
   }
 
   private void write(List<Result> results) throws IOException {
+    SealedJson.write(table(), toMap(axes, results));
+  }
+
+  /**
+   * What {@code sweep.json} holds: the axes, and of each run its folder's name, options, outcome,
+   * held-out metrics, and whether it is on the {@linkplain #pareto front}.
+   *
+   * @param axes what varied
+   * @param results how the runs ended
+   * @return values of JSON's kinds
+   */
+  public static Map<String, Object> toMap(List<SweepAxis> axes, List<Result> results) {
     List<Object> runs = new ArrayList<>();
     List<Boolean> pareto = pareto(results);
     for (int i = 0; i < results.size(); i++) {
@@ -411,7 +430,9 @@ public final class Sweep {
       Map<String, Object> run = new LinkedHashMap<>();
       run.put("run", result.member().name());
       run.put("options", new LinkedHashMap<String, Object>(result.member().options()));
-      run.put("outcome", result.failure().isPresent() ? "diverged" : "finished");
+      run.put(
+          "outcome",
+          result.outcome().map(end -> end.name().toLowerCase(Locale.ROOT)).orElse("diverged"));
       result.failure().ifPresent(failure -> run.put("failure", failure));
       run.put("pareto", pareto.get(i));
       run.put("metrics", result.evaluation().map(Metrics::toMap).orElse(null));
@@ -420,7 +441,7 @@ public final class Sweep {
     Map<String, Object> table = new LinkedHashMap<>();
     table.put("axes", toMap(axes));
     table.put("runs", runs);
-    SealedJson.write(table(), table);
+    return table;
   }
 
   /**

@@ -6,6 +6,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.kernels.NonFiniteException;
@@ -14,6 +15,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -68,7 +70,7 @@ public final class Trainer implements AutoCloseable {
       Start start,
       BatchSupply supply)
       throws IOException {
-    int dIn = data.training().width();
+    expectPairs(config, data);
     long samples = config.samples(data.training().rows());
     this.config = config;
     this.measured = measured;
@@ -76,7 +78,9 @@ public final class Trainer implements AutoCloseable {
     passedOver = done.passedOver();
     leftOut = done.leftOut();
     spec =
-        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
+        config
+            .stepSpec(data.dIn(), data.dOut(), measured.mseScale())
+            .withInputFactor(measured.normalizationFactor());
     steps = Math.ceilDiv(samples + done.shortRows(), (long) spec.shape().rows());
     learningRate = config.learningRate(spec.shape().dSae(), steps);
     long position =
@@ -168,7 +172,8 @@ public final class Trainer implements AutoCloseable {
       Optional<SparseAutoencoder> pretrained,
       BatchSupply supply)
       throws IOException {
-    Measured measured = measure(config, data);
+    expectPairs(config, data);
+    Measured measured = measure(config, data, supply);
     return new Trainer(
         config,
         data,
@@ -222,19 +227,43 @@ public final class Trainer implements AutoCloseable {
     return new Trainer(config, data, device, measured, done, saved, supply);
   }
 
-  private static Measured measure(TrainingConfig config, TrainingData data) throws IOException {
-    DataStatistics statistics =
-        new DataStatistics(data.training(), data.rules(), config.rowsPerStep());
+  private static void expectPairs(TrainingConfig config, TrainingData data) {
+    boolean wanted = config.sae().pairs() != Pairs.NONE;
+    if (wanted != data.paired()) {
+      throw new ConfigException(
+          "pairs",
+          wanted
+              ? "expected pairs of rows, got rows of width " + data.dIn() + " alone"
+              : "expected targets, as the rows are pairs, got none");
+    }
+  }
+
+  private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
+      throws IOException {
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
-            ? statistics.normalizationFactor()
+            ? supply.once(
+                "normalization factor",
+                Float.class,
+                () ->
+                    new DataStatistics(
+                            RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
+                        .normalizationFactor())
             : 1f;
     OptionalDouble mseScale =
         config.needsMseScale()
             ? OptionalDouble.of(
-                new DataStatistics(
-                        data.training(), data.rules().withFactor(factor), config.rowsPerStep())
-                    .mseScale(factor))
+                supply.once(
+                    "mse scale",
+                    Double.class,
+                    () ->
+                        new DataStatistics(
+                                config.sae().pairs() == Pairs.TARGETS
+                                    ? RowViews.others(data.training())
+                                    : RowViews.inputs(data.training()),
+                                data.rules().withFactor(factor),
+                                config.rowsPerStep())
+                            .mseScale(factor)))
             : OptionalDouble.empty();
     return new Measured(factor, mseScale);
   }
@@ -427,7 +456,7 @@ public final class Trainer implements AutoCloseable {
    */
   public SaeWeights weights() {
     TrainingState now = state();
-    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
+    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec(), now.wSkip());
   }
 
   /** {@return what a step computes} */

@@ -115,6 +115,7 @@ public final class TrainingRun {
   private final Device device;
   private final TrainingListener listener;
   private final Continuation continuation;
+  private final RunHealth health;
   private final RunWarnings warnings;
   private final BatchSupply batches;
   private Optional<Metrics> evaluation = Optional.empty();
@@ -153,12 +154,13 @@ public final class TrainingRun {
       BatchSupply batches) {
     this.settings = settings;
     this.batches = batches;
-    this.config = config.resolved(data.training().width());
+    this.config = config.resolved(data.dIn());
     this.data = data;
     this.device = device;
     this.listener = listener;
     this.continuation = new Continuation(settings.folder(), this.config, data, listener);
-    this.warnings = new RunWarnings(this.config, data, listener);
+    this.health = new RunHealth(settings.folder().warnings(), listener);
+    this.warnings = new RunWarnings(this.config, data, listener, health, batches);
   }
 
   /**
@@ -216,7 +218,7 @@ public final class TrainingRun {
       record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
       pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
       settings.folder().writeConfig(record);
-      return active(store, trainer, HeldOutProgress.NONE, 0);
+      return active(store, trainer, Map.of(), HeldOutProgress.NONE, 0);
     } catch (Throwable e) {
       trainer.close();
       throw e;
@@ -275,12 +277,13 @@ public final class TrainingRun {
     }
     expectHeldOut();
     rowRecord = continuation.rows(from);
+    health.recallSaid();
     warnings.ofOptions();
     if (from.isEmpty()) {
       continuation.expectSamePretrained(pretrained);
       inherited = RunRecorder.inherited(pretrained);
       Trainer trainer = Trainer.start(config, data, device, pretrained, batches);
-      return Optional.of(active(store, trainer, HeldOutProgress.NONE, 0));
+      return Optional.of(active(store, trainer, Map.of(), HeldOutProgress.NONE, 0));
     }
     return Optional.of(goOn(store, from.get(), false));
   }
@@ -339,6 +342,7 @@ public final class TrainingRun {
       Continuation.expectNone(folder.differences(sameLength, last));
       continuation.expectSameData(last);
       rowRecord = continuation.rows(last);
+      health.recallSaid();
       warnings.ofOptions();
       Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
       List<Object> extensions = new ArrayList<>();
@@ -421,7 +425,8 @@ public final class TrainingRun {
     }
     // A longer run gets its patience anew.
     HeldOutProgress heldOut = HeldOutProgress.fromMap(saved.extra().get(RunRecorder.HELD_OUT));
-    return active(store, trainer, longer ? heldOut.anew() : heldOut, saved.metricsBytes());
+    return active(
+        store, trainer, saved.extra(), longer ? heldOut.anew() : heldOut, saved.metricsBytes());
   }
 
   private Optional<Path> newest() throws IOException {
@@ -431,13 +436,19 @@ public final class TrainingRun {
   }
 
   private ActiveRun active(
-      CheckpointStore store, Trainer trainer, HeldOutProgress heldOut, long logged)
+      CheckpointStore store,
+      Trainer trainer,
+      Map<String, Object> remembered,
+      HeldOutProgress heldOut,
+      long logged)
       throws IOException {
     try {
+      health.begin(config, trainer.state().dSae(), trainer.steps(), remembered.get(RunHealth.NAME));
       RunRecorder recorder =
           new RunRecorder(
-              settings, config, data, device, listener, store, inherited, rowRecord, heldOut);
-      return new ActiveRun(settings, data, listener, trainer, recorder, logged);
+              settings, config, data, device, listener, store, inherited, rowRecord, health,
+              heldOut);
+      return new ActiveRun(settings, data, listener, health, trainer, recorder, logged);
     } catch (Throwable e) {
       trainer.close();
       throw e;
@@ -460,7 +471,7 @@ public final class TrainingRun {
   Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
-        Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+        Metrics metrics = new Evaluator(trained).evaluateAsTrained(data.heldOut().get());
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
       }

@@ -47,6 +47,10 @@ class TrainingConfigTest {
           "threshold_start_step",
           "matryoshka_widths",
           "use_matryoshka_aux_loss",
+          "k_anneal_steps",
+          "k_anneal_from",
+          "pairs",
+          "skip_connection",
           "sparsity_coefficient",
           "sparsity_warm_up_steps",
           "jumprelu_sparsity_loss_mode",
@@ -365,7 +369,7 @@ class TrainingConfigTest {
     assertEquals(
         List.of(
             "dead_feature_window: no latent is dead before 1000 steps, the run has 1000: AuxK never"
-                + " acts"),
+                + " acts; --dead-feature-window 100, a tenth of the run, lets it"),
         ConfigWarnings.of(SAELENS, 1000));
     assertEquals(2, ConfigWarnings.of(TrainingConfig.of(Recipe.ELEUTHER), 999).size());
     assertEquals(List.of(), ConfigWarnings.of(SAELENS.with("aux_loss_coefficient", 0), 10));

@@ -124,10 +124,21 @@ class ParityCheckTest {
       expected.add("step:" + recipe + " standard");
       expected.add("step:" + recipe + " gated");
     }
+    expected.add("step:dictionary-learning topk annealed");
+    expected.add("step:dictionary-learning batchtopk annealed");
+    expected.add("step:eleuther multi annealed");
+    expected.add("step:eleuther transcoder");
+    expected.add("step:eleuther skip transcoder multi accumulation=3");
+    expected.add("step:saelens skip transcoder batchtopk");
     expected.add("step:saelens batchtopk plain");
     expected.add("step:saelens matryoshka levels");
     for (String variant :
-        List.of("jumprelu tanh", "jumprelu log quadratic", "standard p=2", "standard p=1.5")) {
+        List.of(
+            "jumprelu tanh",
+            "jumprelu log quadratic",
+            "jumprelu skip transcoder",
+            "standard p=2",
+            "standard p=1.5")) {
       expected.add("step:saelens " + variant);
     }
     expected.add("step:dictionary-learning standard april");

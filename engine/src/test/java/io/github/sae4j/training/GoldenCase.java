@@ -5,6 +5,7 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -73,12 +74,29 @@ final class GoldenCase implements AutoCloseable {
     return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
   }
 
-  /** The batch of a step, {@code [batch, d_in]}. */
+  /** The batch of a step, {@code [batch, d_in]}; if rows are pairs, both rows of each. */
   Matrix batch(int step, OffHeap memory) throws IOException {
-    TensorInfo x = file.tensor("x");
-    Matrix batch = memory.matrix(Math.toIntExact(x.shape().get(1)), dIn());
-    file.readFloats(x, step * batch.size(), batch.size(), batch.segment(), 0);
-    return batch;
+    Matrix x = rows("x", step, memory);
+    if (!has("y")) {
+      return x;
+    }
+    Matrix y = rows("y", step, memory);
+    Matrix pairs = memory.matrix(x.rows(), x.cols() + y.cols());
+    for (int b = 0; b < x.rows(); b++) {
+      for (int j = 0; j < pairs.cols(); j++) {
+        pairs.set(b, j, j < x.cols() ? x.get(b, j) : y.get(b, j - x.cols()));
+      }
+    }
+    return pairs;
+  }
+
+  private Matrix rows(String name, int step, OffHeap memory) throws IOException {
+    TensorInfo tensor = file.tensor(name);
+    Matrix rows =
+        memory.matrix(
+            Math.toIntExact(tensor.shape().get(1)), Math.toIntExact(tensor.shape().get(2)));
+    file.readFloats(tensor, step * rows.size(), rows.size(), rows.segment(), 0);
+    return rows;
   }
 
   /** The state before the first step. */
@@ -106,7 +124,8 @@ final class GoldenCase implements AutoCloseable {
 
   /** What a step computes. */
   StepSpec spec() throws IOException {
-    StepSpec spec = settings.config().stepSpec(dIn(), OptionalDouble.empty());
+    int dOut = has("y") ? Math.toIntExact(file.tensor("y").shape().get(2)) : dIn();
+    StepSpec spec = settings.config().stepSpec(dIn(), dOut, OptionalDouble.empty());
     Sparsity sparsity = spec.objective().find(Sparsity.class).orElse(null);
     if (sparsity == null || settings.firstStep() == 0) {
       return spec;
@@ -199,7 +218,7 @@ final class GoldenCase implements AutoCloseable {
                     ? theirs
                     : report.dead();
             case "l0" -> report.l0();
-            case "k" -> settings.config().sae().k();
+            case "k" -> ((Activation.Ranked) spec().at(step + 1).forward().activation()).k();
             // We report the sum over all widths.
             case String inner when inner.startsWith("inner_mse_loss_") -> {
               theirs = inner(losses);

@@ -5,6 +5,8 @@ import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.TrainingListener;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.IntSupplier;
@@ -34,6 +36,7 @@ public final class Progress implements TrainingListener, AutoCloseable {
   private boolean firstLine = true;
   private double fvu = Double.NaN;
   private StepRecord last;
+  private final List<String> warnings = new ArrayList<>();
 
   public Progress(Style style, PrintStream err) {
     this(style, err, () -> TerminalWidth.now().orElse(USUAL_COLUMNS));
@@ -131,8 +134,14 @@ public final class Progress implements TrainingListener, AutoCloseable {
     }
   }
 
+  /** What was warned of. */
+  public List<String> warnings() {
+    return List.copyOf(warnings);
+  }
+
   @Override
   public void warning(String message) {
+    warnings.add(message);
     line.say("sae4j: warning: " + Terminal.harmless(message));
   }
 

@@ -12,6 +12,7 @@ import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,20 +29,29 @@ public final class ComposedMemory {
   /**
    * The plan of a step, without the memory that the device's kernels take for themselves.
    *
-   * @param spec what a step computes
+   * @param step what a step computes
    * @return sizes by part; where the activation does not fix the length of code rows, a usual
    *     length is assumed
    */
-  public static MemoryPlan of(StepSpec spec) {
+  public static MemoryPlan of(StepSpec step) {
+    StepSpec spec = step.widest();
     if (spec.penalisesActivity()) {
       return tiled(spec);
     }
     List<Part> parts = new ArrayList<>();
     long n = spec.shape().dSae();
-    long d = spec.shape().dIn();
+    long in = spec.shape().dIn();
+    long d = spec.shape().dOut();
+    boolean paired = spec.shape().pairs() != Pairs.NONE;
     long batch = 4L * spec.shape().rows() * d;
-    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, d)));
-    parts.add(part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
+    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, in, d)));
+    if (spec.shape().skip()) {
+      parts.add(part("4 d d_out + 4 B d_out: gradient of the skip connection", 4 * in * d + batch));
+    }
+    parts.add(
+        paired
+            ? part("4 B (d + d_out): inputs and targets", 4L * spec.shape().rows() * (in + d))
+            : part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
     OptionalInt length = spec.forward().activation().fixedLength();
     parts.add(
         part(
@@ -66,7 +76,7 @@ public final class ComposedMemory {
                             (int)
                                 Math.min(
                                     n, (long) multi.multiple() * length.orElse(Pass.USUAL_LENGTH)))
-                        + gradients(n, d));
+                        + gradients(n, in, d));
             case Matryoshka nested ->
                 part(
                     "8 B d + 12 B k a width: nested reconstructions",
@@ -82,8 +92,8 @@ public final class ComposedMemory {
                     batch
                         + scalars
                         + codes(spec, aux.k((int) n))
-                        + 8 * n * (d + 1)
-                        + gradients(n, d));
+                        + 4 * n * (in + d + 2)
+                        + gradients(n, in, d));
           });
     }
     return MemoryPlan.ofState(spec).plus(parts);
@@ -95,14 +105,20 @@ public final class ComposedMemory {
     int rows = spec.shape().rows();
     int latents = spec.shape().dSae();
     long n = latents;
-    long d = spec.shape().dIn();
+    long in = spec.shape().dIn();
+    long d = spec.shape().dOut();
     long batch = 4L * rows * d;
     long candidates = limits.capacity(rows, latents);
     Optional<GateReconstruction> gates = spec.objective().find(GateReconstruction.class);
     int vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
     List<Part> parts = new ArrayList<>();
-    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, d) + 4 * n * vectors));
-    parts.add(part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
+    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, in, d) + 4 * n * vectors));
+    parts.add(
+        spec.shape().pairs() == Pairs.NONE
+            ? part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch)
+            : part("4 B (d + d_out): inputs and targets", 4L * rows * (in + d)));
+    parts.add(
+        part("4 d d_out: gradient of the skip connection", spec.shape().skip() ? 4 * in * d : 0));
     parts.add(part("8 B d + 8 B: reconstruction, gradient", 2 * batch + 8L * rows + 8 * d));
     if (gates.isPresent()) {
       boolean detached = gates.get().detached();
@@ -131,7 +147,7 @@ public final class ComposedMemory {
       parts.add(
           part(
               "8 d + 4 B a latent of a run: pre-activations of dead latents",
-              run * (8 * d + 4L * rows)));
+              run * (8 * in + 4L * rows)));
     }
     return MemoryPlan.ofState(spec).plus(parts);
   }
@@ -140,8 +156,8 @@ public final class ComposedMemory {
     return new Part(name, bytes, false);
   }
 
-  private static long gradients(long n, long d) {
-    return 4 * (2 * n * d + n + d);
+  private static long gradients(long n, long in, long out) {
+    return 4 * (n * (in + out) + n + out);
   }
 
   private static long codes(StepSpec spec, int perRow) {

@@ -87,7 +87,7 @@ public final class ComposedTrainingStep implements TrainingStep {
     spec.shape().expectBatch(x);
     try (OffHeap scratch = device.openMemory()) {
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
-      Pass pass = new Pass(device, spec, state, x, scratch);
+      Pass pass = new Pass(device, spec.at(number), state, x, scratch);
       if (spec.penalisesActivity()) {
         return runTiled(pass, number, learningRate, withVariance);
       }

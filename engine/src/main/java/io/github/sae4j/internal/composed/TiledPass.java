@@ -1,5 +1,8 @@
 package io.github.sae4j.internal.composed;
 
+import io.github.sae4j.internal.activity.ActivityForm;
+import io.github.sae4j.internal.activity.ActivityTile;
+import io.github.sae4j.internal.activity.JumpReluForm;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -32,8 +35,9 @@ import java.util.List;
  * then {@link ActivityForm}. dW_dec is the chain of activations and g, dW_enc that of the gradients
  * of products and the encoder's input (rule 4). Added to dW_dec, in this order: the chain of the
  * reconstruction from gates; fl(W_dec[i] · fl(dν_i/ν_i)), where a term has a gradient dν_i by the
- * norm. b_dec gets column sums of g, then of the gate's, then minus the product of the sums by
- * latent and W_enc.
+ * norm. With a skip connection fl(x̂ + x W_skipᵀ) takes the place of x̂, and W_skip gets the
+ * product of g and x, one chain over all rows. b_dec gets column sums of g, then of the gate's,
+ * then minus the product of the sums by latent and W_enc.
  */
 final class TiledPass {
   /** Bounds of what a tile holds; they do not change a bit. */
@@ -101,7 +105,7 @@ final class TiledPass {
     this.scratch = pass.scratch;
     this.total = total;
     this.limits = limits;
-    this.form = ActivityForm.of(pass, number);
+    this.form = ActivityForm.of(new ActivityForm.Step(spec, state, pass.rows(), number, norms()));
     int n = state.dSae();
     this.tile = new ActivityTile(pass.rows(), limits.capacity(pass.rows(), n));
     this.out = scratch.matrix(pass.rows(), spec.shape().dOut());
@@ -114,6 +118,20 @@ final class TiledPass {
     GateReconstruction gates = spec.objective().find(GateReconstruction.class).orElse(null);
     this.gateGradient = gates == null ? null : scratch.matrix(out.rows(), out.cols());
     this.gateDecoder = gates == null || gates.detached() ? null : scratch.matrix(n, out.cols());
+  }
+
+  /** Norms of decoder rows, in f32, widened; or null where no term depends on them. */
+  private double[] norms() {
+    if (!ActivityForm.needsNorms(spec)) {
+      return null;
+    }
+    Matrix norms = scratch.vector(state.dSae());
+    device.rowNorms(state.wDec(), norms);
+    double[] wide = new double[norms.cols()];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = norms.get(0, i);
+    }
+    return wide;
   }
 
   /** Forms all gradients, and counts which latents fired. */
@@ -162,7 +180,11 @@ final class TiledPass {
     Matrix g = gradient.rows(tile.from, tile.rows);
     Matrix rowsOut = out.rows(tile.from, tile.rows);
     pass.decode(some, rowsOut, tile.from);
-    device.subtract(rowsOut, pass.x.rows(tile.from, tile.rows), g);
+    if (state.wSkip() != null) {
+      device.product(pass.x.rows(tile.from, tile.rows), false, state.wSkip(), true, g);
+      device.add(rowsOut, g);
+    }
+    device.subtract(rowsOut, pass.target.rows(tile.from, tile.rows), g);
     System.arraycopy(squares(g, squaredError), 0, rowSquares, tile.from, tile.rows);
     device.scale(g, factor);
     pass.throughNormalization(g, tile.from);
@@ -206,7 +228,7 @@ final class TiledPass {
     SparseCodes some = fill(gateCodes, tile.gates);
     Matrix g = gateGradient.rows(tile.from, tile.rows);
     device.decode(some, state.wDec(), state.bDec(), g);
-    device.subtract(g, pass.x.rows(tile.from, tile.rows), g);
+    device.subtract(g, pass.target.rows(tile.from, tile.rows), g);
     squares(g, gateError);
     device.scale(g, factor);
     differentiate(some, g, tile.gateDeltas);
@@ -307,8 +329,11 @@ final class TiledPass {
       device.product(sums, false, state.wEnc(), false, throughInput);
       device.subtract(columns, throughInput, columns);
     }
-    form.finish(total);
-    form.finishBias(total);
+    if (state.wSkip() != null) {
+      device.product(gradient, true, pass.x, false, total.of(TrainingState.W_SKIP));
+    }
+    form.finish(total::of);
+    form.finishBias(total.bEnc());
     if (form.norms != null) {
       addNormGradients();
     }
@@ -374,7 +399,7 @@ final class TiledPass {
     double variance = Double.NaN;
     OrderedSums.Blocks explained = new OrderedSums.Blocks();
     if (withVariance) {
-      Matrix distances = pass.centeredSquares(pass.x);
+      Matrix distances = pass.centeredSquares(pass.target);
       variance = Pass.sum(distances);
       for (int b = 0; b < pass.rows(); b++) {
         explained.add(StepSums.explained(rowSquares[b], distances.get(0, b)));

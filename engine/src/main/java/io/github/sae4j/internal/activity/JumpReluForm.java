@@ -1,11 +1,10 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.objective.PreActivation;
-import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Sparsity.Penalty;
 import io.github.sae4j.step.TrainedGate.JumpRelu;
+import java.util.function.Function;
 
 /**
  * JumpReLU: a = pre where pre &gt; θ, and the rectangle of {@link JumpRelu}. Candidates are the
@@ -19,7 +18,7 @@ import io.github.sae4j.step.TrainedGate.JumpRelu;
  *
  * <p>and the vector that is trained what follows by the form of θ.
  */
-final class JumpReluForm extends ActivityForm {
+public final class JumpReluForm extends ActivityForm {
   /** A little more than rounding takes from the edge of the rectangle. */
   private static final double EDGE = 1e-5;
 
@@ -43,8 +42,8 @@ final class JumpReluForm extends ActivityForm {
   private final double[] perLatent;
   private final OrderedSums.Blocks rowPenalties = new OrderedSums.Blocks();
 
-  JumpReluForm(Pass pass, long number, JumpRelu gate) {
-    super(pass, number, needsNorms(pass) ? norms(pass) : null);
+  JumpReluForm(Step step, JumpRelu gate) {
+    super(step);
     this.gate = gate;
     this.penalty = sparsity == null ? null : sparsity.penalty();
     theta = gate.theta(state);
@@ -65,21 +64,18 @@ final class JumpReluForm extends ActivityForm {
     }
   }
 
-  private static boolean needsNorms(Pass pass) {
-    return pass.spec.objective().terms().stream()
-        .anyMatch(
-            term ->
-                term instanceof PreActivation
-                    || term instanceof Sparsity sparsity
-                        && sparsity.penalty() instanceof Penalty.Tanh);
-  }
-
-  float theta(int latent) {
+  /**
+   * A threshold.
+   *
+   * @param latent the latent
+   * @return θ
+   */
+  public float theta(int latent) {
     return theta[latent];
   }
 
   @Override
-  float[] floors() {
+  public float[] floors() {
     return floors;
   }
 
@@ -89,7 +85,7 @@ final class JumpReluForm extends ActivityForm {
   }
 
   @Override
-  void activate(ActivityTile tile) {
+  public void activate(ActivityTile tile) {
     for (int at = 0; at < tile.size(); at++) {
       int i = tile.latents[at];
       boolean above = tile.kept[at] > theta[i];
@@ -102,7 +98,7 @@ final class JumpReluForm extends ActivityForm {
   }
 
   @Override
-  void backward(ActivityTile tile) {
+  public void backward(ActivityTile tile) {
     for (int b = 0; b < tile.rows; b++) {
       double slopeOfCount = slopeOfCount(tile, b);
       for (int at = tile.starts[b]; at < tile.starts[b + 1]; at++) {
@@ -161,7 +157,7 @@ final class JumpReluForm extends ActivityForm {
   }
 
   @Override
-  double penalty() {
+  public double penalty() {
     return switch (penalty) {
       case null -> 0;
       case Penalty.L0 _ -> countAbove() / batch;
@@ -190,13 +186,13 @@ final class JumpReluForm extends ActivityForm {
   }
 
   @Override
-  void finish(Gradients total) {
+  public void finish(Function<String, Matrix> gradients) {
     double slope = 0;
     if (ofActivations()) {
       double target = ((Penalty.Quadratic) penalty).target();
       slope = coefficient / batch * 2 * (countAbove() / batch / target - 1) / target;
     }
-    Matrix out = total.of(gate.parameters().getFirst());
+    Matrix out = gradients.apply(gate.parameters().getFirst());
     Matrix trained = state.parameter(gate.parameters().getFirst()).value();
     for (int i = 0; i < n; i++) {
       double counts = countGradients[i];
@@ -224,7 +220,7 @@ final class JumpReluForm extends ActivityForm {
   }
 
   /** Adds to the gradient of θ what does not come from the rectangle. */
-  void addDirect(int latent, double gradient) {
+  public void addDirect(int latent, double gradient) {
     if (direct == null) {
       direct = new double[n];
     }

@@ -1,8 +1,9 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.numerics.OrderedSums;
-import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Sparsity.Penalty.Norm;
+import java.util.function.Function;
 
 /**
  * The standard SAE: a = relu(pre), penalised by a p-norm of u = a · ν^q. With c the coefficient
@@ -23,10 +24,10 @@ final class ReluForm extends ActivityForm {
   private final float[] floors;
   private final OrderedSums.Blocks rowNorms = new OrderedSums.Blocks();
 
-  ReluForm(Pass pass, long number) {
-    super(pass, number, power(pass) == 0 ? null : norms(pass));
+  ReluForm(Step step) {
+    super(step);
     norm = sparsity == null ? null : (Norm) sparsity.penalty();
-    scales = powers(power(pass));
+    scales = powers(norm == null ? 0 : norm.normPower());
     perLatent = new float[n];
     for (int i = 0; i < n; i++) {
       perLatent[i] = (float) (coefficient / batch * scales[i]);
@@ -35,21 +36,13 @@ final class ReluForm extends ActivityForm {
     floors = new float[n];
   }
 
-  private static int power(Pass pass) {
-    return pass.spec
-        .objective()
-        .find(Sparsity.class)
-        .map(term -> ((Norm) term.penalty()).normPower())
-        .orElse(0);
-  }
-
   @Override
-  float[] floors() {
+  public float[] floors() {
     return floors;
   }
 
   @Override
-  void activate(ActivityTile tile) {
+  public void activate(ActivityTile tile) {
     for (int at = 0; at < tile.size(); at++) {
       tile.acts[at] = tile.kept[at];
       count(tile.latents[at], tile.acts[at]);
@@ -57,7 +50,7 @@ final class ReluForm extends ActivityForm {
   }
 
   @Override
-  void backward(ActivityTile tile) {
+  public void backward(ActivityTile tile) {
     for (int b = 0; b < tile.rows; b++) {
       if (norm == null || norm.p() == 1) {
         plain(tile, tile.starts[b], tile.starts[b + 1]);
@@ -105,7 +98,7 @@ final class ReluForm extends ActivityForm {
   }
 
   @Override
-  double penalty() {
+  public double penalty() {
     if (norm == null) {
       return 0;
     }
@@ -120,7 +113,7 @@ final class ReluForm extends ActivityForm {
   }
 
   @Override
-  void finish(Gradients total) {
+  public void finish(Function<String, Matrix> gradients) {
     for (int i = 0; norm != null && norm.p() == 1 && norm.normPower() > 0 && i < n; i++) {
       normGradients[i] = coefficient / batch * sums[i] * slopeOfScale(i);
     }

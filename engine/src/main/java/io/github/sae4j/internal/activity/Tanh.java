@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
 /**
  * The hyperbolic tangent and its derivative in double, by the same operations on every machine

@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
 import java.util.Arrays;
 
@@ -7,37 +7,34 @@ import java.util.Arrays;
  * activation is not 0 and those that a gradient reaches all the same. Arrays are as long as a tile
  * ever was, so that all tiles of a step share them.
  */
-final class ActivityTile {
-  /** Bytes of a candidate on the heap. */
-  static final int HEAP_BYTES = 6 * 4;
-
+public final class ActivityTile {
   private final int capacity;
 
   /** First row in the batch. */
-  int from;
+  public int from;
 
   /** Number of rows. */
-  int rows;
+  public int rows;
 
   /** Where each row begins, and the end of the last. */
-  final int[] starts;
+  public final int[] starts;
 
-  int[] latents = {};
+  public int[] latents = {};
 
   /** What the gate keeps of each: the pre-activation, or the product without the gate's bias. */
-  float[] kept = {};
+  public float[] kept = {};
 
   /** Activations. */
-  float[] acts = {};
+  public float[] acts = {};
 
   /** Positive gate pre-activations of gated SAEs. */
-  float[] gates = {};
+  public float[] gates = {};
 
   /** ⟨g, W_dec⟩; then the gradient of the product with the encoder's row. */
-  float[] deltas = {};
+  public float[] deltas = {};
 
   /** The same of the reconstruction from gates. */
-  float[] gateDeltas = {};
+  public float[] gateDeltas = {};
 
   /**
    * An empty tile.
@@ -45,17 +42,17 @@ final class ActivityTile {
    * @param batchRows most rows
    * @param capacity most candidates
    */
-  ActivityTile(int batchRows, int capacity) {
+  public ActivityTile(int batchRows, int capacity) {
     this.capacity = capacity;
     this.starts = new int[batchRows + 1];
   }
 
-  int size() {
+  public int size() {
     return starts[rows];
   }
 
   /** Whether a row of so many candidates may not fit. */
-  boolean full(int more) {
+  public boolean full(int more) {
     return size() > capacity - more;
   }
 
@@ -70,7 +67,7 @@ final class ActivityTile {
   }
 
   /** Makes the arrays of results as long as those of candidates. */
-  void reserveResults(boolean withGates) {
+  public void reserveResults(boolean withGates) {
     if (acts.length < latents.length) {
       acts = new float[latents.length];
       deltas = new float[latents.length];
@@ -80,7 +77,7 @@ final class ActivityTile {
   }
 
   /** Begins the next tile after the last row of this one. */
-  void next() {
+  public void next() {
     from += rows;
     rows = 0;
   }

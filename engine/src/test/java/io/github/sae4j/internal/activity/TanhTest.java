@@ -1,4 +1,4 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;

@@ -1,11 +1,15 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Sparsity;
+import io.github.sae4j.objective.Sparsity.Penalty;
+import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainedGate;
 import io.github.sae4j.step.TrainingState;
 import java.util.Arrays;
+import java.util.function.Function;
 
 /**
  * How latents become active by a threshold, what that costs and how it is differentiated: on the
@@ -13,7 +17,7 @@ import java.util.Arrays;
  * is multiplied by them are f32; sums by latent and the values of penalties are in double, rounded
  * once at the end.
  */
-abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
+public abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
   final TrainingState state;
   final int n;
 
@@ -27,30 +31,31 @@ abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
   final Sparsity sparsity;
 
   /** Norms of decoder rows, or null where they are not needed. */
-  final double[] norms;
+  public final double[] norms;
 
   /** By latent, the gradient of the norm of its decoder row. */
-  final double[] normGradients;
+  public final double[] normGradients;
 
   /** By latent, the sum of the gradients of its products with the encoder's row. */
-  final double[] productSums;
+  public final double[] productSums;
 
   /** Latents that fired. */
-  final boolean[] fired;
+  public final boolean[] fired;
 
   /** Number of positive activations. */
-  long active;
+  public long active;
 
   private final float[] bias;
   private final float[] pre;
 
-  ActivityForm(Pass pass, long number, double[] norms) {
-    state = pass.state;
+  ActivityForm(Step step) {
+    state = step.state();
     n = state.dSae();
-    batch = pass.rows();
-    sparsity = pass.spec.objective().find(Sparsity.class).orElse(null);
+    batch = step.rows();
+    sparsity = step.spec().objective().find(Sparsity.class).orElse(null);
+    norms = step.norms();
+    final long number = step.number();
     coefficient = sparsity == null ? 0 : sparsity.weight() * sparsity.warmUp().at(number);
-    this.norms = norms;
     normGradients = norms == null ? null : new double[n];
     productSums = new double[n];
     fired = new boolean[n];
@@ -58,31 +63,55 @@ abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
     pre = new float[n];
   }
 
-  static ActivityForm of(Pass pass, long number) {
-    TrainedGate gate = pass.spec.forward().gate().orElse(null);
+  /**
+   * The form of a step.
+   *
+   * @param step the step
+   * @return what its gate asks for
+   */
+  public static ActivityForm of(Step step) {
+    TrainedGate gate = step.spec().forward().gate().orElse(null);
     return switch (gate) {
-      case null -> new ReluForm(pass, number);
-      case TrainedGate.JumpRelu jump -> new JumpReluForm(pass, number, jump);
-      case TrainedGate.Gated gated -> new GatedForm(pass, number, gated);
+      case null -> new ReluForm(step);
+      case TrainedGate.JumpRelu jump -> new JumpReluForm(step, jump);
+      case TrainedGate.Gated gated -> new GatedForm(step, gated);
     };
   }
 
-  /** Norms of decoder rows, in f32, widened. */
-  static double[] norms(Pass pass) {
-    Matrix norms = pass.scratch.vector(pass.state.dSae());
-    pass.device.rowNorms(pass.state.wDec(), norms);
-    double[] wide = new double[norms.cols()];
-    for (int i = 0; i < wide.length; i++) {
-      wide[i] = norms.get(0, i);
-    }
-    return wide;
+  /**
+   * Whether a step's terms depend on the norms of decoder rows.
+   *
+   * @param spec the step
+   * @return true if {@link Step#norms} is needed
+   */
+  public static boolean needsNorms(StepSpec spec) {
+    return spec.objective().terms().stream()
+        .anyMatch(
+            term ->
+                switch (term) {
+                  case PreActivation _ -> true;
+                  case Sparsity(Penalty.Norm norm, _, _) -> norm.normPower() > 0;
+                  case Sparsity(Penalty.Tanh _, _, _) -> true;
+                  default -> false;
+                });
   }
 
+  /**
+   * A step under way.
+   *
+   * @param spec what it computes
+   * @param state its weights, before it
+   * @param rows rows of its batch
+   * @param number its number, from 1
+   * @param norms norms of decoder rows, widened from f32, where they are needed; or null
+   */
+  public record Step(StepSpec spec, TrainingState state, int rows, long number, double[] norms) {}
+
   /** By latent, what a pre-activation must exceed to be a candidate. */
-  abstract float[] floors();
+  public abstract float[] floors();
 
   /** Adds the candidates of a row of products. */
-  final void collect(float[] products, int row, ActivityTile tile) {
+  public final void collect(float[] products, int row, ActivityTile tile) {
     int worst = 0;
     for (int i = 0; i < n; i++) {
       float value = products[i] + bias[i];
@@ -116,12 +145,12 @@ abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
   }
 
   /** Whether the reconstruction from gates is formed too. */
-  boolean hasGates() {
+  public boolean hasGates() {
     return false;
   }
 
   /** Forms activations of a tile, and counts them. */
-  abstract void activate(ActivityTile tile);
+  public abstract void activate(ActivityTile tile);
 
   final void count(int latent, float activation) {
     if (activation > 0) {
@@ -134,20 +163,20 @@ abstract sealed class ActivityForm permits ReluForm, JumpReluForm, GatedForm {
    * Turns the gradients of activations into those of products with the encoder's rows, in {@code
    * deltas}, and adds up those of vectors.
    */
-  abstract void backward(ActivityTile tile);
+  public abstract void backward(ActivityTile tile);
 
   /** Value of the penalty before its coefficient, from the sums of all tiles. */
-  abstract double penalty();
+  public abstract double penalty();
 
   /** Writes the gradients of the vectors that the form has beside b_enc. */
-  abstract void finish(Gradients total);
+  public abstract void finish(Function<String, Matrix> gradients);
 
   /** Writes the gradient of b_enc. */
-  void finishBias(Gradients total) {
-    write(productSums, total.bEnc());
+  public void finishBias(Matrix gradient) {
+    write(productSums, gradient);
   }
 
-  static void write(double[] sums, Matrix vector) {
+  public static void write(double[] sums, Matrix vector) {
     for (int i = 0; i < sums.length; i++) {
       vector.set(0, i, (float) sums[i]);
     }

@@ -1,9 +1,10 @@
-package io.github.sae4j.internal.composed;
+package io.github.sae4j.internal.activity;
 
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.objective.GateReconstruction;
-import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Sparsity.Penalty.Norm;
 import io.github.sae4j.step.TrainedGate.Gated;
+import java.util.function.Function;
 
 /**
  * The gated form: candidates are the latents whose gate is open, π = fl(z + b_gate) &gt; 0; a =
@@ -33,9 +34,9 @@ final class GatedForm extends ActivityForm {
   private final int power;
   private final boolean reconstructs;
 
-  GatedForm(Pass pass, long number, Gated gate) {
-    super(pass, number, power(pass) == 0 ? null : norms(pass));
-    power = power(pass);
+  GatedForm(Step step, Gated gate) {
+    super(step);
+    power = sparsity == null ? 0 : ((Norm) sparsity.penalty()).normPower();
     scales = powers(power);
     perLatent = new float[n];
     for (int i = 0; i < n; i++) {
@@ -49,19 +50,11 @@ final class GatedForm extends ActivityForm {
     gateGradients = new double[n];
     biasGradients = new double[n];
     gainGradients = new double[n];
-    reconstructs = pass.spec.objective().find(GateReconstruction.class).isPresent();
-  }
-
-  private static int power(Pass pass) {
-    return pass.spec
-        .objective()
-        .find(Sparsity.class)
-        .map(term -> ((Norm) term.penalty()).normPower())
-        .orElse(0);
+    reconstructs = step.spec().objective().find(GateReconstruction.class).isPresent();
   }
 
   @Override
-  float[] floors() {
+  public float[] floors() {
     return floors;
   }
 
@@ -71,12 +64,12 @@ final class GatedForm extends ActivityForm {
   }
 
   @Override
-  boolean hasGates() {
+  public boolean hasGates() {
     return reconstructs;
   }
 
   @Override
-  void activate(ActivityTile tile) {
+  public void activate(ActivityTile tile) {
     for (int at = 0; at < tile.size(); at++) {
       int i = tile.latents[at];
       float z = tile.kept[at];
@@ -92,7 +85,7 @@ final class GatedForm extends ActivityForm {
   }
 
   @Override
-  void backward(ActivityTile tile) {
+  public void backward(ActivityTile tile) {
     for (int at = 0; at < tile.size(); at++) {
       int i = tile.latents[at];
       float open = (reconstructs ? tile.gateDeltas[at] : 0f) + perLatent[i];
@@ -106,7 +99,7 @@ final class GatedForm extends ActivityForm {
   }
 
   @Override
-  double penalty() {
+  public double penalty() {
     double total = 0;
     for (int i = 0; i < n; i++) {
       total += scales[i] * gateSums[i];
@@ -115,12 +108,12 @@ final class GatedForm extends ActivityForm {
   }
 
   @Override
-  void finishBias(Gradients total) {
-    write(gateGradients, total.bEnc());
+  public void finishBias(Matrix gradient) {
+    write(gateGradients, gradient);
   }
 
   @Override
-  void finish(Gradients total) {
+  public void finish(Function<String, Matrix> gradients) {
     for (int i = 0; i < n; i++) {
       gainGradients[i] *= gain[i];
       if (power > 0) {
@@ -128,7 +121,7 @@ final class GatedForm extends ActivityForm {
         normGradients[i] = coefficient / batch * gateSums[i] * slope;
       }
     }
-    write(biasGradients, total.of(Gated.B_MAG));
-    write(gainGradients, total.of(Gated.R_MAG));
+    write(biasGradients, gradients.apply(Gated.B_MAG));
+    write(gainGradients, gradients.apply(Gated.R_MAG));
   }
 }

@@ -1,0 +1,165 @@
+package io.github.sae4j.report;
+
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.report.page.Packed;
+import io.github.sae4j.report.page.Page;
+import io.github.sae4j.report.runs.RunData;
+import io.github.sae4j.report.runs.WeightShapes;
+import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.training.RunFolder;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Writes one self-contained HTML page of a run, or of several that are compared: curves, densities,
+ * weights, configuration and warnings; and of the features, where rows and texts are given. The
+ * page needs no network, now or later. Everything on it is computed from the runs' files and the
+ * rows.
+ *
+ * <pre>{@code
+ * RunReport.write(List.of(run), ReportOptions.DEFAULT.on(device), run.resolve("report.html"));
+ * }</pre>
+ */
+public final class RunReport {
+  /** Name of the page in a run's folder. */
+  public static final String FILE = "report.html";
+
+  /** What a live page asks its server for, beside itself. */
+  public static final String LIVE = "data.json";
+
+  private RunReport() {}
+
+  /**
+   * Writes a page into a file, which appears whole or not at all.
+   *
+   * @param runs folders of runs, or their checkpoints, at least one unless features are given; with
+   *     more than one they are compared
+   * @param options what the page shows besides
+   * @param out the file; an existing one is replaced
+   * @throws io.github.sae4j.format.BadFileException if a folder is no run, or a file of rows, texts
+   *     or labels is malformed
+   * @throws IOException if reading or writing fails
+   */
+  public static void write(List<Path> runs, ReportOptions options, Path out) throws IOException {
+    Path whole = out.toAbsolutePath();
+    Path fresh = whole.resolveSibling("." + whole.getFileName() + ".new");
+    try {
+      try (OutputStream page = new BufferedOutputStream(Files.newOutputStream(fresh), 1 << 16)) {
+        write(runs, options, page);
+      }
+      Files.move(fresh, whole, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(fresh);
+    }
+  }
+
+  /**
+   * Writes a page.
+   *
+   * @param runs folders of runs, or their checkpoints, at least one unless features are given
+   * @param options what the page shows besides
+   * @param out receives UTF-8; stays open
+   * @throws io.github.sae4j.format.BadFileException if a folder is no run, or a file of rows, texts
+   *     or labels is malformed
+   * @throws IOException if reading or writing fails
+   */
+  public static void write(List<Path> runs, ReportOptions options, OutputStream out)
+      throws IOException {
+    if (runs.isEmpty() && options.features().isEmpty()) {
+      throw new IllegalArgumentException("runs: expected at least one, got none");
+    }
+    if (runs.size() > 1 && options.features().isPresent()) {
+      throw new IllegalArgumentException(
+          "features: expected one run with them, got " + runs.size());
+    }
+    Map<String, Object> data = new LinkedHashMap<>();
+    List<Object> all = runs(runs, options);
+    String title = options.title().orElseGet(() -> title(all));
+    data.put("title", title);
+    data.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    data.put("version", version());
+    data.put(
+        "live_seconds",
+        options.liveSeconds().isPresent() ? options.liveSeconds().getAsInt() : null);
+    data.put("live", LIVE);
+    data.put("runs", all);
+    Optional<Packed> packed = Optional.empty();
+    Page.write(title, data, packed, options.liveSeconds().isPresent(), out);
+  }
+
+  /**
+   * What a page of runs shows, for one that is served while they go on: the answer to its request
+   * for {@value #LIVE}.
+   *
+   * @param runs folders of runs
+   * @return a JSON object
+   * @throws IOException if reading fails
+   */
+  public static String liveData(List<Path> runs) throws IOException {
+    return Json.line(Map.of("runs", runs(runs, ReportOptions.DEFAULT)));
+  }
+
+  private static List<Object> runs(List<Path> runs, ReportOptions options) throws IOException {
+    List<Object> all = new ArrayList<>();
+    Set<String> names = new HashSet<>();
+    for (Path path : runs) {
+      RunFolder folder = RunFolder.of(path);
+      String plain = folder.path().toAbsolutePath().normalize().getFileName().toString();
+      String name = plain;
+      for (int number = 2; !names.add(name); number++) {
+        name = plain + " (" + number + ")";
+      }
+      Map<String, Object> run = new LinkedHashMap<>(RunData.read(folder, name).members());
+      if (runs.size() == 1 && run.get("warnings") instanceof List<?> found && found.isEmpty()) {
+        run.put("warnings", new ArrayList<Object>(options.warnings()));
+      }
+      if (options.device().isPresent() && Boolean.TRUE.equals(run.get("finished"))) {
+        run.put("weights", weights(folder, options.device().get(), run));
+      }
+      all.add(run);
+    }
+    return all;
+  }
+
+  /** Histograms of the weights; a trained SAE that cannot be read is a line on the page. */
+  private static Map<String, Object> weights(
+      RunFolder folder, Device device, Map<String, Object> run) {
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.trained(), device)) {
+      return WeightShapes.of(sae).toMap();
+    } catch (IOException e) {
+      List<Object> notes = new ArrayList<>((List<?>) run.get("notes"));
+      notes.add("the trained SAE cannot be read: " + e.getMessage());
+      run.put("notes", notes);
+      return null;
+    }
+  }
+
+  private static String title(List<Object> runs) {
+    if (runs.isEmpty()) {
+      return "Features";
+    }
+    return runs.size() == 1
+        ? (String) ((Map<?, ?>) runs.getFirst()).get("name")
+        : runs.size() + " runs";
+  }
+
+  private static String version() {
+    String version = RunReport.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+}

@@ -1,0 +1,92 @@
+package io.github.sae4j.report.runs;
+
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.training.RunFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the page shows of one run: its log, configuration, evaluation and warnings. A record that is
+ * damaged or missing is left out, and the page says so.
+ *
+ * @param folder the run
+ * @param members plain JSON objects
+ * @param metrics its log
+ */
+public record RunData(RunFolder folder, Map<String, Object> members, MetricsTable metrics) {
+  private static final int MOST_BYTES = 1 << 24;
+  private static final String SEAL = "sha256";
+
+  /** Where warnings of a run are kept, if they are: an object a line, or one array. */
+  private static final List<String> WARNINGS = List.of("warnings.jsonl", "warnings.json");
+
+  /**
+   * Reads a run.
+   *
+   * @param folder its folder
+   * @param name how the page calls it
+   * @return what was found
+   * @throws IOException if a file that is there cannot be read
+   */
+  public static RunData read(RunFolder folder, String name) throws IOException {
+    List<Object> notes = new ArrayList<>();
+    MetricsTable metrics = MetricsTable.read(folder.metrics());
+    Map<String, Object> run = new LinkedHashMap<>();
+    run.put("name", name);
+    run.put("finished", Files.isRegularFile(folder.trained().resolve("cfg.json")));
+    run.put("metrics", metrics.toMap());
+    run.put("config", record(folder.config(), notes));
+    Map<String, Object> evaluation = record(folder.evaluation(), notes);
+    run.put("evaluation", evaluation.isEmpty() ? null : evaluation);
+    run.put("warnings", warnings(folder.path(), notes));
+    run.put("notes", notes);
+    return new RunData(folder, run, metrics);
+  }
+
+  /** A JSON object of the run without its seal; empty where there is none. */
+  private static Map<String, Object> record(Path file, List<Object> notes) {
+    if (!Files.exists(file)) {
+      return Map.of();
+    }
+    try {
+      Map<String, Object> members = Json.readObject(file, MOST_BYTES);
+      members.remove(SEAL);
+      return members;
+    } catch (IOException e) {
+      notes.add(file.getFileName() + " cannot be read: " + e.getMessage());
+      return Map.of();
+    }
+  }
+
+  /** Each warning as it was written: a text, or an object whose members the page goes through. */
+  private static List<Object> warnings(Path run, List<Object> notes) throws IOException {
+    List<Object> found = new ArrayList<>();
+    for (String name : WARNINGS) {
+      Path file = run.resolve(name);
+      if (!Files.isRegularFile(file)) {
+        continue;
+      }
+      try {
+        if (name.endsWith(".json")) {
+          if (Json.read(file, MOST_BYTES) instanceof List<?> all) {
+            found.addAll(all);
+          }
+          continue;
+        }
+        for (String line : Files.readAllLines(file)) {
+          if (!line.isBlank()) {
+            found.add(Json.parse(file, line.getBytes(java.nio.charset.StandardCharsets.UTF_8)));
+          }
+        }
+      } catch (IOException e) {
+        notes.add(name + " cannot be read: " + e.getMessage());
+      }
+    }
+    return found;
+  }
+}
