@@ -8,6 +8,7 @@ import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -40,6 +41,7 @@ final class SweepJob {
   private final boolean quiet;
   private final Progress.Style style;
   private final boolean page;
+  private final boolean tensorboard;
 
   SweepJob(
       CommandSpec spec,
@@ -49,7 +51,8 @@ final class SweepJob {
       boolean json,
       boolean quiet,
       Progress.Style style,
-      boolean page) {
+      boolean page,
+      boolean tensorboard) {
     this.spec = spec;
     this.members = members;
     this.data = data;
@@ -58,6 +61,7 @@ final class SweepJob {
     this.quiet = quiet;
     this.style = style;
     this.page = page;
+    this.tensorboard = tensorboard;
   }
 
   /** One map of the options of several sources, later ones winning, under the options' names. */
@@ -146,9 +150,12 @@ final class SweepJob {
     Sweep sweep;
     int signal;
     try (Progress progress = new Progress(style, err);
+        TensorBoardLogs logs = new TensorBoardLogs(tensorboard, progress::warning);
         Interrupts interrupts = Interrupts.install(name -> TrainCommand.announce(err, name))) {
       SweepProgress shown = new SweepProgress(progress);
-      sweep = sweeps.apply(member -> shown.of(member.name()));
+      sweep =
+          sweeps.apply(
+              member -> logs.beside(shown.of(member.name()), folder.path().resolve(member.name())));
       if (!quiet) {
         progress.note(
             String.format(
@@ -158,6 +165,9 @@ final class SweepJob {
                 data.heldOut().map(ActivationSource::rows).orElse(0L)));
       }
       results = again ? sweep.resume(interrupts::raised) : sweep.start(interrupts::raised);
+      results.forEach(
+          result ->
+              logs.finished(folder.path().resolve(result.member().name()), result.evaluation()));
       signal = interrupts.exitCode();
     }
     boolean stopped =

@@ -857,6 +857,25 @@ class TrainCommandTest {
   }
 
   @Test
+  void aPipeGetsASummaryThatCanBeSearchedFor() {
+    assertEquals(ExitCode.DONE, train("--dead-feature-window", 1000), console::err);
+    List<String> lines =
+        console.out().lines().filter(line -> line.startsWith("summary: ")).toList();
+    assertEquals(6, lines.size(), console::out);
+    assertTrue(lines.get(0).matches("summary: steps 4, rows 32, seconds [0-9.]+"), lines::toString);
+    assertTrue(
+        lines.get(1).matches("summary: held out: FVU .*, EV .*, L0 .*, never fired \\d+ of 24"),
+        lines::toString);
+    assertTrue(
+        lines.get(2).matches("summary: last step: loss .*, L0 .*, dead 0 of 24"), lines::toString);
+    assertEquals("summary: warnings 1: dead_feature_window", lines.get(3));
+    assertEquals("summary: run " + run, lines.get(4));
+    assertEquals("summary: SAE " + run.resolve("final"), lines.get(5));
+    assertEquals(ExitCode.DONE, train("--output-path", folder.resolve("quiet"), "--quiet", true));
+    assertTrue(!console.out().contains("summary"), console::out);
+  }
+
+  @Test
   void aMaskLeavesRowsOut() throws IOException {
     boolean[] excluded = new boolean[200];
     excluded[7] = true;

@@ -8,6 +8,8 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.internal.layout.writing.SparsifyWriter;
@@ -49,6 +51,8 @@ final class RunRecorder {
   private final RunHealth health;
 
   private HeldOutProgress heldOut;
+
+  private final Flight.Span writing = Flight.phase(Phase.CHECKPOINT);
 
   /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
@@ -171,7 +175,9 @@ final class RunRecorder {
     } catch (IOException e) {
       failure = e; // the SAE is smaller and may still fit
     }
+    writing.begin();
     store.writeFinal(folder -> writeSae(folder, trainer));
+    writing.end(trainer.stepsDone(), 0);
     if (failure != null && !settings.goOnWithoutCheckpoints()) {
       throw failure;
     }
@@ -223,6 +229,7 @@ final class RunRecorder {
             config.toMap(),
             data.identity().toMap(),
             extra);
+    writing.begin();
     Path written =
         store.write(
             trainer.samplesDone(),
@@ -231,6 +238,7 @@ final class RunRecorder {
               saved.write(folder, trainer.state(), Map.of());
             });
     kept = trainer.stepsDone();
+    writing.end(kept, 0);
     listener.checkpoint(written);
     store.keepNewest(settings.checkpoints().keep());
   }
