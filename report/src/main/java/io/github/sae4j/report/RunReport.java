@@ -99,6 +99,10 @@ public final class RunReport {
     data.put("live", LIVE);
     data.put("runs", all);
     Optional<Packed> packed = Optional.empty();
+    if (options.features().isPresent()) {
+      packed = Optional.of(new Packed());
+      data.put("features", FeatureData.of(options.features().get(), packed.get()));
+    }
     Page.write(title, data, packed, options.liveSeconds().isPresent(), out);
   }
 
