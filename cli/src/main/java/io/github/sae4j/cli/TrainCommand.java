@@ -4,6 +4,7 @@ import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
 import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.ResultNotes;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
@@ -390,10 +391,18 @@ final class TrainCommand implements Callable<Integer> {
           before.isPresent()
               ? before.get()
               : new RunFolder(outputPath == null ? defaultPath() : outputPath);
-      return job.run(
-          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
-          folder,
-          before.isPresent());
+      int code =
+          job.run(
+              listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+              folder,
+              before.isPresent());
+      if (code == ExitCode.DONE && !noReport) {
+        Optional<Path> page = RunPage.ofSweep(folder, device);
+        if (page.isPresent() && !json) {
+          CommandLineApp.print(spec, "Its page is " + page.get());
+        }
+      }
+      return code;
     }
   }
 

@@ -65,6 +65,28 @@ public final class RunPage {
     }
   }
 
+  /**
+   * Writes the pages of a sweep: one for each of its runs, and one that compares them.
+   *
+   * @param folder the sweep
+   * @param device reads the SAEs
+   * @return the page that compares them, if it was written
+   */
+  public static Optional<Path> ofSweep(RunFolder folder, Device device) {
+    ReportOptions options = ReportOptions.DEFAULT.on(device);
+    try {
+      for (Path run : RunReport.runsOf(folder.path())) {
+        RunReport.write(List.of(run), options, run.resolve(RunReport.FILE));
+      }
+      Path page = folder.path().resolve(RunReport.FILE);
+      RunReport.write(List.of(folder.path()), options, page);
+      return Optional.of(page);
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      warn("the sweep's pages were not written", e);
+      return Optional.empty();
+    }
+  }
+
   private static void warn(String what, Throwable e) {
     Terminal.say("sae4j: warning: " + what + ": " + Terminal.harmless(String.valueOf(e.getMessage())));
   }

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.training.StepRecord;
@@ -11,7 +11,7 @@ import java.util.Optional;
 /**
  * Explains the final numbers of a run in a few lines, for users who see them for the first time.
  */
-final class ResultNotes {
+public final class ResultNotes {
   private ResultNotes() {}
 
   /**
@@ -22,7 +22,7 @@ final class ResultNotes {
    * @param last the last step, if this process ran one
    * @param trainingFvu FVU of the last batch for which it was measured, or NaN
    */
-  static List<String> of(
+  public static List<String> of(
       TrainingConfig config,
       Optional<Map<String, Object>> metrics,
       Optional<StepRecord> last,
