@@ -3,6 +3,7 @@
 module io.github.sae4j.engine {
   requires com.fasterxml.jackson.core;
   requires java.management;
+  requires static jdk.jfr;
   requires jdk.incubator.vector;
 
   exports io.github.sae4j.checkpoint;

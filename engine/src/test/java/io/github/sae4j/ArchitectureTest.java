@@ -32,6 +32,7 @@ class ArchitectureTest {
           Map.entry("memory", Set.of()),
           Map.entry("numerics", Set.of()),
           Map.entry("format", Set.of()),
+          Map.entry("flight", Set.of()),
           Map.entry("files", Set.of("format", "memory")),
           Map.entry("json", Set.of("files")),
           Map.entry("folders", Set.of("json")),
@@ -40,7 +41,7 @@ class ArchitectureTest {
           Map.entry("options", Set.of()),
           Map.entry("config", Set.of("options", "step")),
           Map.entry("objective", Set.of("kernels")),
-          Map.entry("step", Set.of("objective")),
+          Map.entry("step", Set.of("objective", "flight")),
           Map.entry("composed", Set.of("step")),
           Map.entry("device", Set.of("composed")),
           Map.entry("scalar", Set.of("device")),
@@ -55,7 +56,7 @@ class ArchitectureTest {
           Map.entry("layout", Set.of("layout.reading")),
           Map.entry("layout.writing", Set.of("layout")),
           Map.entry("checkpoint", Set.of("layout.writing", "folders")),
-          Map.entry("data", Set.of("tensors", "numerics")),
+          Map.entry("data", Set.of("tensors", "numerics", "flight")),
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("codes", Set.of("tensors")),
           Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
@@ -114,6 +115,7 @@ class ArchitectureTest {
   @CsvSource({
     "jdk.incubator.vector.., vector..",
     "com.fasterxml..,        json tensors",
+    "jdk.jfr..,              flight",
   })
   void aLibraryStaysInItsRoom(String library, String rooms) {
     noClasses()

@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.cli.console.Durations;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.EncoderSpeed;
 import io.github.sae4j.cli.machine.MachineMemory;
@@ -60,7 +61,7 @@ final class DryRun {
     this.data = data;
     this.device = device;
     OptionalDouble anyScale = OptionalDouble.of(1);
-    step = config.stepSpec(data.training().width(), anyScale);
+    step = config.stepSpec(data.dIn(), data.dOut(), anyScale);
     steps = config.steps(data.training().rows());
   }
 
@@ -71,8 +72,9 @@ final class DryRun {
    */
   int print(CommandSpec spec, boolean json) {
     Map<String, Object> found = new LinkedHashMap<>();
-    found.put("training", config.resolved(data.training().width()).toMap());
+    found.put("training", config.resolved(data.dIn()).toMap());
     found.put("d_in", step.shape().dIn());
+    found.put("d_out", step.shape().dOut());
     found.put("training_rows", data.training().rows());
     found.put("held_out_rows", data.heldOut().map(rows -> rows.rows()).orElse(0L));
     found.put("steps", steps);
@@ -82,7 +84,8 @@ final class DryRun {
     Map<String, Long> memory = memory(device.memoryPlan(step));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
     MachineMemory machine = MachineMemory.now();
-    Optional<String> tooLarge = machine.complaint(config, step.shape().dIn(), device);
+    Optional<String> tooLarge =
+        machine.complaint(config, step.shape().dIn(), step.shape().dOut(), device);
     found.put("machine_bytes", machine.bytes());
     found.put("fits", tooLarge.isEmpty());
     EncoderSpeed speed = EncoderSpeed.measure(this::probe, parallelism);
@@ -102,8 +105,11 @@ final class DryRun {
     CommandLineApp.print(
         spec,
         String.format(
-            "data     %d rows of width %d to train on, %s held out",
-            data.training().rows(), step.shape().dIn(), found.get("held_out_rows")));
+            "data     %d rows of width %d%s to train on, %s held out",
+            data.training().rows(),
+            step.shape().dIn(),
+            data.paired() ? " with targets of width " + step.shape().dOut() : "",
+            found.get("held_out_rows")));
     CommandLineApp.print(
         spec,
         String.format(
@@ -111,7 +117,9 @@ final class DryRun {
             steps, step.shape().rows(), step.shape().dSae()));
     CommandLineApp.print(spec, "steps    " + execution + " on " + device.name());
     CommandLineApp.print(
-        spec, "memory   (n latents, d width, B rows of a step, k latents per row):");
+        spec,
+        "memory   (n latents, d width, d_out that of targets, B rows of a step, k latents per"
+            + " row):");
     memory.forEach(
         (what, bytes) ->
             CommandLineApp.print(

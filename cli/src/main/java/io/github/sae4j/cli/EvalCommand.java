@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
@@ -8,8 +9,8 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
-import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Density;
@@ -160,10 +161,6 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    if (input.onBadRows() == OnBadRows.SKIP) {
-      throw new ConfigException(
-          "on_bad_rows", "expected error with targets: a mask leaves out both rows of a pair");
-    }
     input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
@@ -183,7 +180,9 @@ final class EvalCommand implements Callable<Integer> {
                 + outputs.width()
                 + "]");
       }
-      return evaluator.evaluate(rows(source), rows(outputs));
+      // As pairs, so that a mask or a bad row leaves out both.
+      ActivationSource pairs = input.finite(rows(RowViews.pairs(source, outputs)));
+      return evaluator.evaluate(RowViews.inputs(pairs), RowViews.others(pairs));
     }
   }
 

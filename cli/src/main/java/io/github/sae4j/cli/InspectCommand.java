@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Reading;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.options.ActivationOptions;

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;

@@ -3,10 +3,14 @@ package io.github.sae4j.cli;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.ResultNotes;
+import io.github.sae4j.cli.console.RunSummary;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.console.Version;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.ConfigFile;
@@ -15,6 +19,7 @@ import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
 import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -29,10 +34,12 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.RunReport;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.Sweep;
 import io.github.sae4j.training.TrainingData;
+import io.github.sae4j.training.TrainingListener;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -60,8 +67,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "train",
     description = {
-      "Trains a TopK sparse autoencoder on activations; without --activations on the built-in"
-          + " sample.",
+      "Trains a sparse autoencoder or transcoder on activations; without --activations on the"
+          + " built-in sample.",
       "Underscores and dashes in options are the same: --d_sae is --d-sae.%n"
     },
     mixinStandardHelpOptions = true,
@@ -70,7 +77,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%n",
     footer = {
       "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
-          + " EMA, k annealing, signum and muon, end-to-end losses."
+          + " EMA, signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
@@ -85,6 +92,15 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private ActivationOptions input = new ActivationOptions();
+
+  @Option(
+      names = "--targets",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description =
+          "Train a transcoder: what its outputs approximate, row by row [rows, d_out], for instance"
+              + " what a layer of a model makes of the activations.")
+  private List<String> targets = new ArrayList<>();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
 
@@ -186,6 +202,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
     }
     List<Map<String, ?>> layers = new ArrayList<>();
+    if (input.activations.isEmpty() && !targets.isEmpty()) {
+      throw new ConfigException("activations", "expected the inputs of the targets, got none");
+    }
     if (input.activations.isEmpty()) {
       Path sample =
           SampleData.find()
@@ -201,25 +220,27 @@ final class TrainCommand implements Callable<Integer> {
       return sweep(layers, sweep.stream().map(SweepAxis::parse).toList(), Optional.empty());
     }
     if (fromPretrained == null) {
-      TrainingConfig.fromLayers(layers); // fails before anything is opened
+      expectPairs(TrainingConfig.fromLayers(layers)); // fails before anything is opened
     }
     if (fromPretrained != null) {
       MachineMemory.now().expectRoomFor(fromPretrained, 0);
     }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open(quiet)) {
+        ActivationSource source = input.open(quiet, targets, "targets")) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
       layers.addFirst(pretrained.options());
       TrainingConfig config = TrainingConfig.fromLayers(layers);
+      expectPairs(config);
       TrainingData data = input.data(source, config.data().evalFraction());
       input.report(quiet);
       if (dryRun) {
         return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
       }
-      Optional<String> tooLarge = MachineMemory.now().complaint(config, source.width(), device);
+      Optional<String> tooLarge =
+          MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
       if (tooLarge.isPresent()) {
         throw new ConfigException("memory", tooLarge.get());
       }
@@ -271,7 +292,8 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open(quiet)) {
+        ActivationSource source = input.open(quiet, targets, "targets")) {
+      expectPairs(config);
       TrainingData data =
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
       input.report(quiet);
@@ -316,7 +338,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, Object> now = inputs();
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "tensor", "mask", "on_bad_rows")
+        && Stream.of("activations", "targets", "tensor", "mask", "on_bad_rows")
             .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
@@ -347,7 +369,20 @@ final class TrainCommand implements Callable<Integer> {
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
+  /** Targets on the command line are what makes a transcoder; files of options say it too. */
+  private void expectPairs(TrainingConfig config) {
+    if (config.sae().pairs() == Pairs.TARGETS && targets.isEmpty()) {
+      throw new ConfigException("pairs", "expected --targets with pairs targets, got none");
+    }
+    if (config.sae().pairs() == Pairs.NONE && !targets.isEmpty()) {
+      throw new ConfigException("pairs", "expected targets with --targets, got none");
+    }
+  }
+
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
+    if (!targets.isEmpty()) {
+      layers.add(Map.of("pairs", "targets"));
+    }
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
       file.warnings().forEach(line -> Terminal.say("sae4j: warning: " + line));
@@ -374,15 +409,18 @@ final class TrainCommand implements Callable<Integer> {
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path; the sweep's config.json has none");
     }
+    members.forEach(member -> expectPairs(member.config()));
     try (Device device = choice.open();
-        ActivationSource source = input.open(quiet)) {
+        ActivationSource source = input.open(quiet, targets, "targets")) {
       double evalFraction = members.getFirst().config().data().evalFraction();
       TrainingData data =
           before.isPresent()
               ? input.resumedData(source, evalFraction, before.get().readConfig())
               : input.data(source, evalFraction);
       input.report(quiet);
-      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style());
+      SweepJob job =
+          new SweepJob(
+              spec, members, data, device, json, quiet, style(), !noReport, keeping.tensorboard());
       if (dryRun) {
         return job.printPlan();
       }
@@ -391,18 +429,10 @@ final class TrainCommand implements Callable<Integer> {
           before.isPresent()
               ? before.get()
               : new RunFolder(outputPath == null ? defaultPath() : outputPath);
-      int code =
-          job.run(
-              listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
-              folder,
-              before.isPresent());
-      if (code == ExitCode.DONE && !noReport) {
-        Optional<Path> page = RunPage.ofSweep(folder, device);
-        if (page.isPresent() && !json) {
-          CommandLineApp.print(spec, "Its page is " + page.get());
-        }
-      }
-      return code;
+      return job.run(
+          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+          folder,
+          before.isPresent());
     }
   }
 
@@ -419,7 +449,7 @@ final class TrainCommand implements Callable<Integer> {
       err.println(summary(config, data));
     }
     Optional<String> tooLarge =
-        MachineMemory.now().complaint(config, data.training().width(), device);
+        MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
     if (tooLarge.isPresent()) {
       throw new ConfigException("memory", tooLarge.get());
     }
@@ -429,11 +459,15 @@ final class TrainCommand implements Callable<Integer> {
     double fvu;
     int signal;
     List<String> warnings;
+    long began = System.nanoTime();
     try (Progress progress = new Progress(style(), err);
+        TensorBoardLogs logs = new TensorBoardLogs(keeping.tensorboard(), progress::warning);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
-      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, progress);
+      TrainingListener listener = logs.beside(progress, folder.path());
+      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, listener);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
+      logs.finished(folder.path(), evaluation);
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
@@ -459,6 +493,12 @@ final class TrainCommand implements Callable<Integer> {
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
           .forEach(line -> CommandLineApp.printWrapped(spec, line));
+    }
+    if (!json && !quiet && !Terminal.isStdout()) {
+      double seconds = (System.nanoTime() - began) * 1e-9;
+      new RunSummary(folder, config.dSae(data.training().width()), last, evaluation, seconds)
+          .lines()
+          .forEach(line -> CommandLineApp.print(spec, line));
     }
     return ExitCode.DONE;
   }
@@ -503,14 +543,14 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   private static String summary(TrainingConfig config, TrainingData data) {
-    int dIn = data.training().width();
+    int dIn = data.dIn();
     return String.format(
-        "recipe %s: %d latents, k %d, on rows of width %d: %d steps of %d rows;"
+        "recipe %s: %d latents, k %d, on rows of width %s: %d steps of %d rows;"
             + " %d rows to train on, %d held out",
         config.run().recipe(),
         config.dSae(dIn),
         config.sae().k(),
-        dIn,
+        data.paired() ? dIn + " with targets of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),
         data.training().rows(),
@@ -591,6 +631,11 @@ final class TrainCommand implements Callable<Integer> {
     options.put(
         "activations",
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    if (!targets.isEmpty()) {
+      options.put(
+          "targets",
+          targets.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    }
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
@@ -620,6 +665,10 @@ final class TrainCommand implements Callable<Integer> {
           trained -> {
             options.put("d_sae", trained.config().dSae());
             trained.config().activation().fixedLength().ifPresent(k -> options.put("k", k));
+            if (trained.config().transcoder()) {
+              options.put("pairs", "targets");
+              options.put("skip_connection", trained.weights().wSkip() != null);
+            }
             options.put("apply_b_dec_to_input", trained.config().applyBDecToInput());
             options.put(
                 "normalize_activations",

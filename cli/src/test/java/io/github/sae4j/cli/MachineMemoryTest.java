@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
@@ -52,15 +53,15 @@ class MachineMemoryTest {
       TrainingConfig config = config(4096, 8192);
       long needed = bytes(config, device);
       MachineMemory enough = new MachineMemory(needed, Long.MAX_VALUE);
-      assertEquals(Optional.empty(), enough.complaint(config, D_IN, device));
+      assertEquals(Optional.empty(), enough.complaint(config, D_IN, D_IN, device));
       MachineMemory small = new MachineMemory(needed - 1_000_000, Long.MAX_VALUE);
-      String complaint = small.complaint(config, D_IN, device).orElseThrow();
+      String complaint = small.complaint(config, D_IN, D_IN, device).orElseThrow();
       int dSae = named("--d-sae", complaint);
-      assertEquals(Optional.empty(), small.complaint(config(dSae, 8192), D_IN, device));
-      assertTrue(small.complaint(config(dSae + 1, 8192), D_IN, device).isPresent());
+      assertEquals(Optional.empty(), small.complaint(config(dSae, 8192), D_IN, D_IN, device));
+      assertTrue(small.complaint(config(dSae + 1, 8192), D_IN, D_IN, device).isPresent());
       int batch = named("--train-batch-size", complaint);
-      assertEquals(Optional.empty(), small.complaint(config(4096, batch), D_IN, device));
-      assertTrue(small.complaint(config(4096, batch + 1), D_IN, device).isPresent());
+      assertEquals(Optional.empty(), small.complaint(config(4096, batch), D_IN, D_IN, device));
+      assertTrue(small.complaint(config(4096, batch + 1), D_IN, D_IN, device).isPresent());
     }
   }
 
@@ -68,7 +69,7 @@ class MachineMemoryTest {
   void theHeapCounts() {
     try (Device device = Devices.open("scalar", DeviceOptions.DEFAULT)) {
       MachineMemory machine = new MachineMemory(Long.MAX_VALUE, 1000);
-      String complaint = machine.complaint(config(4096, 64), D_IN, device).orElseThrow();
+      String complaint = machine.complaint(config(4096, 64), D_IN, D_IN, device).orElseThrow();
       assertTrue(complaint.contains("of Java heap"), complaint);
       assertTrue(complaint.contains("JDK_JAVA_OPTIONS=-Xmx"), complaint);
     }

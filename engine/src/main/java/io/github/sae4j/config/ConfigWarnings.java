@@ -62,6 +62,21 @@ public final class ConfigWarnings {
                   + steps,
               ""));
     }
+    if (config.sae().kAnnealSteps() >= steps) {
+      warnings.add(
+          new Warning(
+              "k_anneal_steps",
+              "k falls over "
+                  + config.sae().kAnnealSteps()
+                  + " steps, the run has "
+                  + steps
+                  + ": it ends with a k above "
+                  + config.sae().k(),
+              ""));
+    } else if (config.sae().kAnnealSteps() == 0 && config.sae().kAnnealFrom().isPresent()) {
+      warnings.add(
+          new Warning("k_anneal_from", "without effect unless k_anneal_steps is given", ""));
+    }
     deadWindow(config, steps).ifPresent(warnings::add);
     if (config.sae().architecture() != Architecture.MATRYOSHKA
         && !config.loss().matryoshkaWidths().isEmpty()) {

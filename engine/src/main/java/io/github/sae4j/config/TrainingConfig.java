@@ -15,7 +15,9 @@ import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.KAnnealing;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
@@ -71,6 +73,7 @@ public final class TrainingConfig {
             + ", for which AuxK is not defined",
         auxK.coefficient());
     Architecture architecture = sae.architecture();
+    expectPairs(architecture);
     expect(
         architecture.recipes().contains(run.recipe()),
         TrainingOptions.ARCHITECTURE,
@@ -92,6 +95,43 @@ public final class TrainingConfig {
           "squared_error with matryoshka",
           loss.mainLoss());
     }
+  }
+
+  private void expectPairs(Architecture architecture) {
+    expect(
+        !sae.skipConnection() || sae.pairs() == Pairs.TARGETS,
+        TrainingOptions.SKIP_CONNECTION,
+        "false without targets",
+        sae.skipConnection());
+    boolean zero = start.weightInit() == WeightInit.ZERO_DECODER;
+    expect(
+        !zero || !sae.rescaleActsByDecoderNorm(),
+        TrainingOptions.RESCALE_ACTS_BY_DECODER_NORM,
+        "false where the decoder starts at 0",
+        true);
+    if (sae.pairs() != Pairs.TARGETS) {
+      return;
+    }
+    expect(
+        architecture == Architecture.TOPK || architecture == Architecture.BATCHTOPK,
+        TrainingOptions.ARCHITECTURE,
+        "topk or batchtopk with targets",
+        architecture);
+    expect(
+        !sae.applyBDecToInput(),
+        TrainingOptions.APPLY_B_DEC_TO_INPUT,
+        "false with targets: b_dec belongs to the output",
+        true);
+    expect(
+        data.normalizeActivations() == ActivationNormalization.NONE,
+        TrainingOptions.NORMALIZE_ACTIVATIONS,
+        "none with targets",
+        data.normalizeActivations());
+    expect(
+        zero || start.weightInit() == WeightInit.INDEPENDENT,
+        TrainingOptions.WEIGHT_INIT,
+        "zero_decoder or independent with targets, where encoder and decoder differ in width",
+        start.weightInit());
   }
 
   private static String trainedBy(Recipe recipe) {
@@ -139,24 +179,33 @@ public final class TrainingConfig {
    * @throws ConfigException if an option is unknown, given twice in one layer, or out of range
    */
   public static TrainingConfig fromLayers(List<? extends Map<String, ?>> layers) {
-    Recipe recipe = Recipe.SAELENS;
-    for (Map<String, ?> layer : layers) {
-      TrainingOptions.TABLE.expectAll(layer.keySet());
-      for (Map.Entry<String, ?> entry : layer.entrySet()) {
-        if (TrainingOptions.TABLE.expect(entry.getKey()).equals(TrainingOptions.RECIPE)) {
-          recipe = TrainingOptions.RECIPE.type().parse(entry.getKey(), entry.getValue());
-        }
-      }
-    }
+    Recipe recipe = last(layers, TrainingOptions.RECIPE).orElse(Recipe.SAELENS);
     List<Map<String, ?>> all = new ArrayList<>();
     all.add(Map.of(TrainingOptions.RECIPE.name(), recipe.toString()));
+    if (last(layers, TrainingOptions.PAIRS).orElse(Pairs.NONE) == Pairs.TARGETS) {
+      all.add(TrainingOptions.WITH_TARGETS);
+    }
     all.addAll(layers);
     return new TrainingConfig(TrainingOptions.TABLE.read(recipe, all));
   }
 
+  /** The last value of an option that decides on other options' defaults. */
+  private static <T> Optional<T> last(List<? extends Map<String, ?>> layers, Option<T> option) {
+    Optional<T> found = Optional.empty();
+    for (Map<String, ?> layer : layers) {
+      TrainingOptions.TABLE.expectAll(layer.keySet());
+      for (Map.Entry<String, ?> entry : layer.entrySet()) {
+        if (TrainingOptions.TABLE.expect(entry.getKey()).equals(option)) {
+          found = Optional.of(option.type().parse(entry.getKey(), entry.getValue()));
+        }
+      }
+    }
+    return found;
+  }
+
   /**
    * This configuration with one option changed. Changing the recipe starts again from that recipe's
-   * defaults.
+   * defaults; a change of {@code pairs} sets those that depend on it.
    *
    * @param option its name, as {@code d_sae}, {@code d-sae} or {@code dSae}
    * @param value number, boolean or text; null, {@code auto} or {@code none} for an empty optional
@@ -168,6 +217,11 @@ public final class TrainingConfig {
     Map<String, Object> change = Collections.singletonMap(option, value);
     if (TrainingOptions.TABLE.expect(option).equals(TrainingOptions.RECIPE)) {
       return fromMap(change);
+    }
+    if (TrainingOptions.TABLE.expect(option).equals(TrainingOptions.PAIRS)) {
+      Map<String, Object> others = toMap();
+      TrainingOptions.WITH_TARGETS.keySet().forEach(others::remove);
+      return fromLayers(List.of(others, change));
     }
     return fromLayers(List.of(toMap(), change));
   }
@@ -436,6 +490,19 @@ public final class TrainingConfig {
    *     positive and finite (activations without variance)
    */
   public StepSpec stepSpec(int dIn, OptionalDouble measuredMseScale) {
+    return stepSpec(dIn, dIn, measuredMseScale);
+  }
+
+  /**
+   * What a device computes in one optimizer step, where outputs may be of another width.
+   *
+   * @param dIn width of the input
+   * @param dOut width of the output: d_in, except with targets
+   * @param measuredMseScale as above
+   * @return the step
+   * @throws ConfigException as above
+   */
+  public StepSpec stepSpec(int dIn, int dOut, OptionalDouble measuredMseScale) {
     int latents = dSae(dIn);
     double scale = 1;
     if (loss.mainLoss() == Reconstruction.Measure.SCALED_MSE) {
@@ -459,14 +526,22 @@ public final class TrainingConfig {
     nested.ifPresent(terms::add);
     aux(dIn).ifPresent(terms::add);
     return new StepSpec(
-        new StepShape(dIn, dIn, latents, rowsPerStep(), data.trainBatchSize()),
+        new StepShape(
+            dIn,
+            dOut,
+            latents,
+            rowsPerStep(),
+            data.trainBatchSize(),
+            sae.pairs(),
+            sae.skipConnection()),
         new Forward(
             activation(),
             sae.rescaleActsByDecoderNorm(),
             sae.applyBDecToInput(),
             data.normalizeActivations().inputNormalization(),
             1f,
-            threshold()),
+            threshold(),
+            annealing(dIn, latents)),
         new Objective(terms),
         new Optimizer(
             optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
@@ -495,6 +570,21 @@ public final class TrainingConfig {
               Activation.Ranked.Order.VALUE,
               Activation.Ranked.Relu.BEFORE);
     };
+  }
+
+  /** How k falls: dictionary_learning sets it after a step, so its first step has k itself. */
+  private Optional<KAnnealing> annealing(int dIn, int dSae) {
+    if (sae.kAnnealSteps() == 0) {
+      return Optional.empty();
+    }
+    int from = sae.kAnnealFrom().orElse(Math.min(dIn, dSae));
+    expect(
+        from >= sae.k() && from <= dSae,
+        TrainingOptions.K_ANNEAL_FROM,
+        "k = " + sae.k() + " to d_sae = " + dSae,
+        from);
+    return Optional.of(
+        new KAnnealing(from, sae.kAnnealSteps(), run.recipe() == Recipe.DICTIONARY_LEARNING));
   }
 
   private Optional<RunningThreshold> threshold() {

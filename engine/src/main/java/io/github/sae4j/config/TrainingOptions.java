@@ -27,7 +27,9 @@ import io.github.sae4j.options.Range;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
+import io.github.sae4j.step.Pairs;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -65,6 +67,24 @@ public final class TrainingOptions {
                   + " (batchtopk), the first latents trained to do alone as well (matryoshka);"
                   + " both with saelens and dictionary-learning"));
 
+  static final Option<Pairs> PAIRS =
+      TABLE.add(
+          new Option<>(
+              "pairs",
+              Concern.SAE,
+              choice(Pairs.class),
+              "none",
+              "what stands beside the input: --targets implies targets (a transcoder)"));
+
+  static final Option<Boolean> SKIP_CONNECTION =
+      TABLE.add(
+          new Option<>(
+              "skip_connection",
+              Concern.SAE,
+              toggle(),
+              "false",
+              "of a transcoder: add W_skip x to the output, and train W_skip"));
+
   static final Option<OptionalInt> D_SAE =
       TABLE.add(
           new Option<>(
@@ -93,6 +113,25 @@ public final class TrainingOptions {
               integer(atLeast(1)),
               "32",
               "latents per row; of batchtopk, on average"));
+
+  static final Option<Long> K_ANNEAL_STEPS =
+      TABLE.add(
+          new Option<>(
+                  "k_anneal_steps",
+                  Concern.SAE,
+                  longInteger(atLeast(0)),
+                  "0",
+                  "optimizer steps over which k falls to its value; 0: none")
+              .alias("k_decay_steps"));
+
+  static final Option<OptionalInt> K_ANNEAL_FROM =
+      TABLE.add(
+          new Option<>(
+              "k_anneal_from",
+              Concern.SAE,
+              optionalInteger(atLeast(1)),
+              "auto",
+              "the k from which it falls; auto: the width of the activations, at most d-sae"));
 
   static final Option<Integer> TRAIN_BATCH_SIZE =
       TABLE.add(
@@ -596,6 +635,26 @@ public final class TrainingOptions {
               number(atLeastAndLessThan(0, 1)),
               "0.05",
               "share of the rows held out of training"));
+
+  /**
+   * What differs from the recipes' defaults where there are targets: as sparsify trains
+   * transcoders. b_dec belongs to the output and is not subtracted from the input; the decoder
+   * starts at 0 and is free.
+   */
+  static final Map<String, Object> WITH_TARGETS =
+      Map.of(
+          APPLY_B_DEC_TO_INPUT.name(),
+          false,
+          RESCALE_ACTS_BY_DECODER_NORM.name(),
+          false,
+          NORMALIZE_DECODER.name(),
+          "free",
+          PROJECT_DECODER_GRADIENT.name(),
+          false,
+          WEIGHT_INIT.name(),
+          "zero_decoder",
+          B_DEC_INIT_METHOD.name(),
+          "mean");
 
   private TrainingOptions() {}
 }

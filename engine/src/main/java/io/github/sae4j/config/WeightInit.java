@@ -23,5 +23,7 @@ public enum WeightInit {
    * As {@link #ENCODER_CLONE}, then the encoder is divided by the mean norm of the reconstructions
    * of 256 random inputs of unit norm, so that the SAE starts by keeping norms (OpenAI).
    */
-  CALIBRATED_ENCODER_CLONE
+  CALIBRATED_ENCODER_CLONE,
+  /** Encoder rows drawn from U(±1/√d_in); the decoder starts at 0 (sparsify's transcoders). */
+  ZERO_DECODER
 }

@@ -20,6 +20,16 @@ public interface ActivationSource extends AutoCloseable {
   int width();
 
   /**
+   * Number of leading values of a row that are the input; where rows are pairs ({@link RowViews})
+   * those of the other row follow them.
+   *
+   * @return {@code width()}, unless rows are pairs
+   */
+  default int inputWidth() {
+    return width();
+  }
+
+  /**
    * Reads rows in any order; a row may be named more than once.
    *
    * @param rowIds row of each target row, in {@code [0, rows)}
@@ -76,6 +86,18 @@ public interface ActivationSource extends AutoCloseable {
    * @throws IllegalArgumentException if the row is out of range
    */
   RowOrigin origin(long row);
+
+  /**
+   * Where a value came from, for sources whose rows come from several places.
+   *
+   * @param row in {@code [0, rows)}
+   * @param column in {@code [0, width)}
+   * @return the file, the row within it and the column within that
+   * @throws IllegalArgumentException if row or column is out of range
+   */
+  default RowOrigin.Value origin(long row, int column) {
+    return new RowOrigin.Value(origin(row), column);
+  }
 
   /**
    * The identity of this data, independent of its location. Reads a bounded number of rows.

@@ -19,7 +19,8 @@ public record BadRow(RowOrigin origin, int column, double value) {
 
   /** The bad row of a source, given the column where a value is not finite. */
   static BadRow of(ActivationSource source, long row, int column) throws IOException {
-    return new BadRow(source.origin(row), column, source.stored(row, column));
+    RowOrigin.Value origin = source.origin(row, column);
+    return new BadRow(origin.row(), origin.column(), source.stored(row, column));
   }
 
   /**

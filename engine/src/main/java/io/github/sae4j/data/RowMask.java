@@ -91,7 +91,7 @@ public final class RowMask {
 
   /** The rows of a source that this mask keeps. */
   ActivationSource keptOf(ActivationSource source) {
-    return new SelectedRows(source, keptRows, this::keptRow);
+    return RowViews.selected(source, keptRows, this::keptRow);
   }
 
   /**

@@ -120,7 +120,7 @@ public final class Split {
    * @throws IllegalArgumentException if the source has another number of rows
    */
   public ActivationSource training(ActivationSource source) {
-    return new SelectedRows(checked(source), trainingRows(), this::trainingRow);
+    return RowViews.selected(checked(source), trainingRows(), this::trainingRow);
   }
 
   /**
@@ -134,7 +134,7 @@ public final class Split {
     ActivationSource all = checked(source);
     return heldOut == 0
         ? Optional.empty()
-        : Optional.of(new SelectedRows(all, heldOut, this::heldOutRow));
+        : Optional.of(RowViews.selected(all, heldOut, this::heldOutRow));
   }
 
   private ActivationSource checked(ActivationSource source) {

@@ -3,6 +3,7 @@ package io.github.sae4j.evaluation;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.RowOrigin;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.kernels.NonFiniteException;
@@ -88,6 +89,21 @@ public final class Evaluator {
   }
 
   /**
+   * Evaluates on rows as training takes them: a transcoder on pairs of inputs and targets, an
+   * autoencoder on the inputs.
+   *
+   * @param rows inputs, or pairs ({@link RowViews})
+   * @return the metrics
+   * @throws IllegalArgumentException if a width does not fit, or a transcoder has no targets
+   * @throws BadFileException as for {@link #evaluate(ActivationSource)}
+   * @throws IOException if reading fails
+   */
+  public Metrics evaluateAsTrained(ActivationSource rows) throws IOException {
+    ActivationSource inputs = RowViews.inputs(rows);
+    return sae.config().transcoder() ? evaluate(inputs, RowViews.others(rows)) : evaluate(inputs);
+  }
+
+  /**
    * Evaluates on pairs of rows: a transcoder's inputs and the targets of its outputs.
    *
    * @param source rows of width {@code d_in}
@@ -155,8 +171,7 @@ public final class Evaluator {
                   + e.value());
         }
         sae.decode(codes.firstRows(count), batch, out.firstRows(count));
-        float[] errors =
-            sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
+        float[] errors = sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
         observer.batch(first, codes.firstRows(count), errors);
       }
       return sums.metrics();

@@ -13,7 +13,9 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.Inputs.Kind;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
@@ -31,6 +33,7 @@ import java.util.function.UnaryOperator;
  */
 final class StepParity {
   private static final int D_IN = 33;
+  private static final int D_OUT = 21;
   private static final int D_SAE = 150;
   private static final int K = 5;
   private static final int BATCH = 70;
@@ -129,6 +132,37 @@ final class StepParity {
             Recipe.SAELENS,
             " matryoshka levels",
             List.of("architecture", "matryoshka", "use_matryoshka_aux_loss", true)));
+    for (String architecture : List.of("topk", "batchtopk")) {
+      all.add(
+          new Variant(
+              Recipe.DICTIONARY_LEARNING,
+              " " + architecture + " annealed",
+              List.of("architecture", architecture, "k_anneal_steps", 2)));
+    }
+    all.add(
+        new Variant(
+            Recipe.ELEUTHER,
+            " multi annealed",
+            List.of("multi_topk", true, "k_anneal_steps", 2, "k_anneal_from", 9)));
+    all.add(new Variant(Recipe.ELEUTHER, " transcoder", List.of("pairs", "targets")));
+    all.add(
+        new Variant(
+            Recipe.ELEUTHER,
+            " skip transcoder multi accumulation=3",
+            List.of(
+                "pairs",
+                "targets",
+                "skip_connection",
+                true,
+                "multi_topk",
+                true,
+                "gradient_accumulation",
+                3)));
+    all.add(
+        new Variant(
+            Recipe.SAELENS,
+            " skip transcoder batchtopk",
+            List.of("pairs", "targets", "skip_connection", true, "architecture", "batchtopk")));
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
@@ -203,8 +237,8 @@ final class StepParity {
     Comparison comparison = new Comparison();
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, dIn, dSae);
-      TrainingState actual = start(actualMemory, dIn, dSae);
+      TrainingState expected = start(expectedMemory, spec.shape());
+      TrainingState actual = start(actualMemory, spec.shape());
       Matrix x = new Inputs(seed + 2, expectedMemory).matrix(rows, dIn, Kind.UNIFORM);
       Matrix y = new Inputs(seed + 2, actualMemory).matrix(rows, dIn, Kind.UNIFORM);
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
@@ -258,11 +292,13 @@ final class StepParity {
   }
 
   private ParityResult compare(Variant variant, UnaryOperator<StepSpec> change, Mode mode) {
-    StepSpec spec = change.apply(variant.config().stepSpec(D_IN, OptionalDouble.of(2.5)));
+    TrainingConfig config = variant.config();
+    int dOut = config.sae().pairs() == Pairs.TARGETS ? D_OUT : D_IN;
+    StepSpec spec = change.apply(config.stepSpec(D_IN, dOut, OptionalDouble.of(2.5)));
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, D_IN, D_SAE);
-      TrainingState actual = start(actualMemory, D_IN, D_SAE);
+      TrainingState expected = start(expectedMemory, spec.shape());
+      TrainingState actual = start(actualMemory, spec.shape());
       Comparison comparison = new Comparison();
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
           TrainingStep deviceStep =
@@ -274,8 +310,8 @@ final class StepParity {
         for (int step = 1; step <= steps; step++) {
           // The last batch is short.
           int rows = step == steps ? spec.shape().rows() - 13 : spec.shape().rows();
-          Matrix x = expectedInputs.matrix(rows, D_IN, Kind.UNIFORM);
-          Matrix y = actualInputs.matrix(rows, D_IN, Kind.UNIFORM);
+          Matrix x = expectedInputs.matrix(rows, spec.shape().batchWidth(), Kind.UNIFORM);
+          Matrix y = actualInputs.matrix(rows, spec.shape().batchWidth(), Kind.UNIFORM);
           double lr = 1e-3 / step;
           reports(
               comparison,
@@ -310,11 +346,15 @@ final class StepParity {
     }
   }
 
-  private TrainingState start(OffHeap memory, int dIn, int dSae) {
-    TrainingState state = TrainingState.allocate(memory, dIn, dSae);
+  private TrainingState start(OffHeap memory, StepShape shape) {
+    int dSae = shape.dSae();
+    TrainingState state = TrainingState.allocate(memory, shape);
     Inputs inputs = new Inputs(seed, memory);
-    state.wEnc().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
-    state.wDec().copyFrom(inputs.matrix(dSae, dIn, Kind.UNIFORM));
+    state.wEnc().copyFrom(inputs.matrix(dSae, shape.dIn(), Kind.UNIFORM));
+    state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    if (shape.skip()) {
+      state.wSkip().copyFrom(inputs.matrix(shape.dOut(), shape.dIn(), Kind.UNIFORM));
+    }
     // Half the latents start out of reach, so that some stay dead while others fire.
     for (int i = 0; i < dSae; i++) {
       state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);

@@ -37,6 +37,22 @@ public final class SaeWeights implements AutoCloseable {
     this(memory, null, wEnc, bEnc, wDec, bDec, null);
   }
 
+  /**
+   * Weights in memory that is the caller's until they are closed, with a skip connection.
+   *
+   * @param memory freed with the weights
+   * @param wEnc encoder {@code [d_sae, d_in]}
+   * @param bEnc encoder bias {@code [1, d_sae]}
+   * @param wDec decoder {@code [d_sae, d_out]}
+   * @param bDec decoder bias {@code [1, d_out]}
+   * @param wSkip skip connection {@code [d_out, d_in]}; null for none
+   * @throws IllegalArgumentException if the shapes do not fit
+   */
+  public SaeWeights(
+      OffHeap memory, Matrix wEnc, Matrix bEnc, Matrix wDec, Matrix bDec, Matrix wSkip) {
+    this(memory, null, wEnc, bEnc, wDec, bDec, wSkip);
+  }
+
   private SaeWeights(
       OffHeap memory,
       OffHeap encoderMemory,

@@ -40,12 +40,29 @@ public record MemoryPlan(List<Part> parts) {
   public static MemoryPlan ofState(StepSpec spec) {
     long n = spec.shape().dSae();
     long d = spec.shape().dIn();
+    long o = spec.shape().dOut();
+    long batch = 8L * spec.shape().rows() * spec.shape().batchWidth();
+    Part counters = new Part("8 n: steps or rows since latents fired", 8 * n, true);
+    if (spec.shape().pairs() == Pairs.NONE) {
+      return new MemoryPlan(
+          List.of(
+              new Part("24 n d: weights and moments", 24 * n * d, false),
+              new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
+              counters,
+              new Part("8 B d: batch and next batch", batch, false)));
+    }
     return new MemoryPlan(
-        List.of(
-            new Part("24 n d: weights and moments", 24 * n * d, false),
-            new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
-            new Part("8 n: steps or rows since latents fired", 8 * n, true),
-            new Part("8 B d: batch and next batch", 8 * spec.shape().rows() * d, false)));
+            List.of(
+                new Part("12 n (d + d_out): weights and moments", 12 * n * (d + o), false),
+                new Part("12 n + 12 d_out: biases and moments", 12 * (n + o), false),
+                counters,
+                new Part("8 B (d + d_out): batch and next batch", batch, false)))
+        .plus(
+            List.of(
+                new Part(
+                    "12 d d_out: skip connection and moments",
+                    spec.shape().skip() ? 12 * d * o : 0,
+                    false)));
   }
 
   /**

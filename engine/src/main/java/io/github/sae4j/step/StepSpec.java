@@ -41,12 +41,25 @@ public record StepSpec(
 
   /** Checks combinations. */
   public StepSpec {
-    Shapes.expect(
-        shape.dOut() == shape.dIn(),
-        "d_out",
-        "d_in = " + shape.dIn() + ": a step reconstructs its input",
-        shape.dOut());
+    if (shape.pairs() == Pairs.TARGETS) {
+      Shapes.expect(
+          !forward.subtractBDec(),
+          "apply_b_dec_to_input",
+          "false with targets: b_dec belongs to the output",
+          true);
+      Shapes.expect(
+          forward.normalization() == InputNormalization.NONE && forward.inputFactor() == 1f,
+          "normalize_activations",
+          "none with targets, whose rows are of another space",
+          forward.normalization());
+      Shapes.expect(
+          objective.find(Matryoshka.class).isEmpty(),
+          "matryoshka widths",
+          "none with targets",
+          objective);
+    }
     forward.activation().checkLatents(shape.dSae());
+    forward.widest().activation().checkLatents(shape.dSae());
     Shapes.expect(
         !(forward.activation() instanceof Activation.Threshold threshold)
             || threshold.magnitude().isEmpty(),
@@ -94,8 +107,39 @@ public record StepSpec(
    * @return the changed step
    */
   public StepSpec withActivation(Activation activation) {
-    return new StepSpec(
-        shape, forward.withActivation(activation), objective, optimizer, deadLatents, decoderNorm);
+    return with(forward.withActivation(activation));
+  }
+
+  /**
+   * The step as it is at some point of a run, with the k of that point and not annealed.
+   *
+   * @param number number of the step, from 1
+   * @return this one if its k does not change
+   */
+  public StepSpec at(long number) {
+    return forward.annealing().isEmpty() ? this : with(forward.at(number));
+  }
+
+  /**
+   * The step with the largest k that it ever has.
+   *
+   * @return this one if its k does not change
+   */
+  public StepSpec widest() {
+    return forward.annealing().isEmpty() ? this : with(forward.widest());
+  }
+
+  /**
+   * The step once its k is annealed.
+   *
+   * @return this one if its k does not change
+   */
+  public StepSpec annealed() {
+    return forward.annealing().isEmpty() ? this : with(forward.annealed());
+  }
+
+  private StepSpec with(Forward other) {
+    return new StepSpec(shape, other, objective, optimizer, deadLatents, decoderNorm);
   }
 
   /**
@@ -105,7 +149,6 @@ public record StepSpec(
    * @return the changed step
    */
   public StepSpec withInputFactor(float factor) {
-    return new StepSpec(
-        shape, forward.withInputFactor(factor), objective, optimizer, deadLatents, decoderNorm);
+    return with(forward.withInputFactor(factor));
   }
 }

@@ -25,6 +25,9 @@ public final class TrainingState {
   /** Name of the decoder's bias, {@code [1, d_out]}. */
   public static final String B_DEC = "b_dec";
 
+  /** Name of the skip connection, {@code [d_out, d_in]}. */
+  public static final String W_SKIP = "W_skip";
+
   private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
 
   private final List<Parameter> parameters;
@@ -67,6 +70,26 @@ public final class TrainingState {
             Parameter.allocate(memory, B_ENC, 1, dSae),
             Parameter.allocate(memory, B_DEC, 1, dIn)),
         new long[dSae]);
+  }
+
+  /**
+   * Allocates a zeroed state for a step.
+   *
+   * @param memory where
+   * @param shape its sizes
+   * @return zero weights, moments and counters; with {@link #W_SKIP} as the last tensor where the
+   *     input is mapped to the output as well
+   */
+  public static TrainingState allocate(OffHeap memory, StepShape shape) {
+    List<Parameter> parameters = new ArrayList<>();
+    parameters.add(Parameter.allocate(memory, W_ENC, shape.dSae(), shape.dIn()));
+    parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    parameters.add(Parameter.allocate(memory, B_ENC, 1, shape.dSae()));
+    parameters.add(Parameter.allocate(memory, B_DEC, 1, shape.dOut()));
+    if (shape.skip()) {
+      parameters.add(Parameter.allocate(memory, W_SKIP, shape.dOut(), shape.dIn()));
+    }
+    return new TrainingState(parameters, new long[shape.dSae()]);
   }
 
   /**
@@ -174,6 +197,19 @@ public final class TrainingState {
    */
   public Matrix bDec() {
     return bDec;
+  }
+
+  /**
+   * The skip connection.
+   *
+   * @return {@code [d_out, d_in]}, or null where there is none
+   */
+  public Matrix wSkip() {
+    return parameters.stream()
+        .filter(parameter -> parameter.name().equals(W_SKIP))
+        .map(Parameter::value)
+        .findFirst()
+        .orElse(null);
   }
 
   /**

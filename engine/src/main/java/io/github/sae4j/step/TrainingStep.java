@@ -12,7 +12,8 @@ public interface TrainingStep extends AutoCloseable {
   /**
    * Runs one optimizer step.
    *
-   * @param x the batch, {@code [rows, d_in]}, 1 to {@code maxRows} rows; left unchanged
+   * @param x the batch, {@code [rows, d_in]}, 1 to {@code maxRows} rows; left unchanged. Where rows
+   *     are pairs ({@link StepShape#pairs}), {@code [rows, batchWidth]}
    * @param learningRate learning rate of this step
    * @param number number of the step, from 1 (Adam's t)
    * @param withVariance whether to report {@link StepReport#totalVariance()} even if the recipe

@@ -15,6 +15,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionType;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 
@@ -37,7 +38,9 @@ final class InitialState {
   }
 
   /**
-   * Draws weights and initialises b_dec as configured; b_enc stays 0.
+   * Draws weights and initialises b_dec as configured; b_enc stays 0. With targets b_dec starts at
+   * the centre of theirs, and b_enc at −W_enc times the mean of the inputs, in double over
+   * ascending columns, as sparsify has it.
    *
    * @param data rows to train on
    * @param factor normalisation factor by which rows are multiplied first
@@ -72,6 +75,12 @@ final class InitialState {
       if (x.rows() == 0) {
         return; // every row of the run is left out; no step needs a centre
       }
+      if (config.sae().pairs() == Pairs.TARGETS) {
+        offset(Centers.mean(columns(x, 0, data.dIn(), scratch)));
+        x = columns(x, data.dIn(), data.dOut(), scratch);
+      } else {
+        x = columns(x, 0, data.dIn(), scratch);
+      }
       multiply(x, factor);
       InputNormalization normalization = config.data().normalizeActivations().inputNormalization();
       normalization.apply(x, x, scratch.vector(x.rows()), scratch.vector(x.rows()));
@@ -82,6 +91,32 @@ final class InitialState {
       for (int j = 0; j < center.length; j++) {
         state.bDec().set(0, j, (float) center[j]);
       }
+    }
+  }
+
+  private static Matrix columns(Matrix rows, int from, int count, OffHeap memory) {
+    if (count == rows.cols()) {
+      return rows;
+    }
+    Matrix some = memory.matrix(rows.rows(), count);
+    for (int b = 0; b < some.rows(); b++) {
+      for (int j = 0; j < count; j++) {
+        some.set(b, j, rows.get(b, from + j));
+      }
+    }
+    return some;
+  }
+
+  /** Takes the mean of the inputs from the pre-activations. */
+  private void offset(double[] mean) {
+    float[] row = new float[mean.length];
+    for (int i = 0; i < state.dSae(); i++) {
+      state.wEnc().read(i, 1, row, 0);
+      double sum = 0;
+      for (int j = 0; j < mean.length; j++) {
+        sum += row[j] * mean[j];
+      }
+      state.bEnc().set(0, i, (float) -sum);
     }
   }
 
@@ -98,15 +133,19 @@ final class InitialState {
         sae.config().activation() instanceof Ranked ranked
             && ranked.isTopK()
             && ranked.relu() != Relu.NONE;
-    if (!topK || sae.config().transcoder() || sae.weights().wSkip() != null) {
+    boolean transcoder = config.sae().pairs() == Pairs.TARGETS;
+    if (!topK || sae.config().transcoder() != transcoder) {
       throw new ConfigException(
           "from_pretrained",
-          "expected a TopK autoencoder, got "
-              + (sae.config().transcoder() ? "a transcoder, " : "")
-              + sae.config().activation()
-              + (sae.weights().wSkip() != null ? " with a skip connection" : ""));
+          "expected a TopK "
+              + (transcoder ? "transcoder, as there are targets" : "autoencoder")
+              + ", got "
+              + (sae.config().transcoder() ? "a transcoder, " : "an autoencoder, ")
+              + sae.config().activation());
     }
+    expect("skip_connection", sae.weights().wSkip() != null, config.sae().skipConnection());
     expect("d_in", sae.config().dIn(), state.dIn());
+    expect("d_out", sae.config().dOut(), state.wDec().cols());
     expect("d_sae", sae.config().dSae(), state.dSae());
     expect(
         "apply_b_dec_to_input", sae.config().applyBDecToInput(), config.sae().applyBDecToInput());
@@ -124,6 +163,9 @@ final class InitialState {
     state.wDec().copyFrom(sae.weights().wDec());
     state.bEnc().copyFrom(sae.weights().bEnc());
     state.bDec().copyFrom(sae.weights().bDec());
+    if (state.wSkip() != null) {
+      state.wSkip().copyFrom(sae.weights().wSkip());
+    }
     divide(state.wEnc(), factor);
     multiply(state.wDec(), factor);
     multiply(state.bDec(), factor);

@@ -8,16 +8,21 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SparsifyWriter;
 import io.github.sae4j.internal.records.MetricsLog;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.internal.records.RowRecord;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -46,6 +51,8 @@ final class RunRecorder {
   private final RunHealth health;
 
   private HeldOutProgress heldOut;
+
+  private final Flight.Span writing = Flight.phase(Phase.CHECKPOINT);
 
   /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
@@ -101,7 +108,7 @@ final class RunRecorder {
           folder -> writeSae(folder, trainer),
           folder -> {
             try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
-              Metrics metrics = new Evaluator(sae).evaluate(data.heldOut().orElseThrow());
+              Metrics metrics = new Evaluator(sae).evaluateAsTrained(data.heldOut().orElseThrow());
               metrics
                   .toMap()
                   .forEach(
@@ -168,7 +175,9 @@ final class RunRecorder {
     } catch (IOException e) {
       failure = e; // the SAE is smaller and may still fit
     }
+    writing.begin();
     store.writeFinal(folder -> writeSae(folder, trainer));
+    writing.end(trainer.stepsDone(), 0);
     if (failure != null && !settings.goOnWithoutCheckpoints()) {
       throw failure;
     }
@@ -220,6 +229,7 @@ final class RunRecorder {
             config.toMap(),
             data.identity().toMap(),
             extra);
+    writing.begin();
     Path written =
         store.write(
             trainer.samplesDone(),
@@ -228,6 +238,7 @@ final class RunRecorder {
               saved.write(folder, trainer.state(), Map.of());
             });
     kept = trainer.stepsDone();
+    writing.end(kept, 0);
     listener.checkpoint(written);
     store.keepNewest(settings.checkpoints().keep());
   }
@@ -247,18 +258,25 @@ final class RunRecorder {
     metadata.put("n_training_samples", trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
-        SaeConfig.of(
-                weights.dIn(),
-                weights.dSae(),
-                config.inferenceActivation(trainer.state().statistics()))
-            .withBDecApplied(config.sae().applyBDecToInput())
-            .with(config.data().normalizeActivations().inputNormalization())
-            .with(SaeMetadata.of(metadata));
+        new SaeConfig(
+            weights.dIn(),
+            weights.dOut(),
+            weights.dSae(),
+            config.inferenceActivation(trainer.state().statistics()),
+            config.sae().pairs() == Pairs.TARGETS,
+            config.sae().applyBDecToInput(),
+            config.data().normalizeActivations().inputNormalization(),
+            SaeMetadata.of(metadata));
     Folding folding =
         Folding.of(
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    SaeLensWriter.write(folder, sae, weights, folding);
+    // SAELens has no TopK transcoders, sparsify no others.
+    if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
+      SparsifyWriter.write(folder, sae, weights, folding);
+    } else {
+      SaeLensWriter.write(folder, sae, weights, folding);
+    }
   }
 }

@@ -7,8 +7,10 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.start.DataStatistics;
+import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.util.Locale;
 
@@ -44,6 +46,7 @@ final class RunWarnings {
    */
   void ofOffset() throws IOException {
     if (config.start().bDecInitMethod() != BDecInit.ZEROS
+        || config.sae().pairs() == Pairs.TARGETS
         || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
       return;
     }
@@ -52,7 +55,9 @@ final class RunWarnings {
         batches.once(
             "offset",
             DataStatistics.Offset.class,
-            () -> new DataStatistics(data.training(), finite, config.rowsPerStep()).offset());
+            () ->
+                new DataStatistics(RowViews.inputs(data.training()), finite, config.rowsPerStep())
+                    .offset());
     if (offset.ratio() > MOST_OFFSET) {
       health.warn(
           new Warning(

@@ -104,7 +104,7 @@ public final class Sweep {
     this.device = device;
     this.listeners = listeners;
     this.members = members(axes, given);
-    members.forEach(member -> member.config().resolved(data.training().width()));
+    members.forEach(member -> member.config().resolved(data.dIn()));
     expectOneStream();
   }
 

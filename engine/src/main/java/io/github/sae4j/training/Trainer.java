@@ -6,7 +6,9 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.LeftOut;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
@@ -14,6 +16,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -51,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingState state;
   private final TrainingStep step;
   private final Batches stream;
+  private final Flight.Span span = Flight.step();
   private long stepsDone;
   private long samplesDone;
   private long passedOver;
@@ -68,7 +72,7 @@ public final class Trainer implements AutoCloseable {
       Start start,
       BatchSupply supply)
       throws IOException {
-    int dIn = data.training().width();
+    expectPairs(config, data);
     long samples = config.samples(data.training().rows());
     this.config = config;
     this.measured = measured;
@@ -76,7 +80,9 @@ public final class Trainer implements AutoCloseable {
     passedOver = done.passedOver();
     leftOut = done.leftOut();
     spec =
-        config.stepSpec(dIn, measured.mseScale()).withInputFactor(measured.normalizationFactor());
+        config
+            .stepSpec(data.dIn(), data.dOut(), measured.mseScale())
+            .withInputFactor(measured.normalizationFactor());
     steps = Math.ceilDiv(samples + done.shortRows(), (long) spec.shape().rows());
     learningRate = config.learningRate(spec.shape().dSae(), steps);
     long position =
@@ -85,7 +91,7 @@ public final class Trainer implements AutoCloseable {
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, dIn, spec.shape().dSae());
+      state = TrainingState.allocate(memory, spec.shape());
       start.fill(state);
       stream =
           supply.open(
@@ -168,6 +174,7 @@ public final class Trainer implements AutoCloseable {
       Optional<SparseAutoencoder> pretrained,
       BatchSupply supply)
       throws IOException {
+    expectPairs(config, data);
     Measured measured = measure(config, data, supply);
     return new Trainer(
         config,
@@ -222,6 +229,17 @@ public final class Trainer implements AutoCloseable {
     return new Trainer(config, data, device, measured, done, saved, supply);
   }
 
+  private static void expectPairs(TrainingConfig config, TrainingData data) {
+    boolean wanted = config.sae().pairs() != Pairs.NONE;
+    if (wanted != data.paired()) {
+      throw new ConfigException(
+          "pairs",
+          wanted
+              ? "expected pairs of rows, got rows of width " + data.dIn() + " alone"
+              : "expected targets, as the rows are pairs, got none");
+    }
+  }
+
   private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
       throws IOException {
     float factor =
@@ -230,7 +248,8 @@ public final class Trainer implements AutoCloseable {
                 "normalization factor",
                 Float.class,
                 () ->
-                    new DataStatistics(data.training(), data.rules(), config.rowsPerStep())
+                    new DataStatistics(
+                            RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
                         .normalizationFactor())
             : 1f;
     OptionalDouble mseScale =
@@ -241,7 +260,9 @@ public final class Trainer implements AutoCloseable {
                     Double.class,
                     () ->
                         new DataStatistics(
-                                data.training(),
+                                config.sae().pairs() == Pairs.TARGETS
+                                    ? RowViews.others(data.training())
+                                    : RowViews.inputs(data.training()),
                                 data.rules().withFactor(factor),
                                 config.rowsPerStep())
                             .mseScale(factor)))
@@ -277,6 +298,7 @@ public final class Trainer implements AutoCloseable {
     Matrix x = batch.x();
     StepReport report;
     behind = true;
+    span.begin();
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
@@ -288,6 +310,7 @@ public final class Trainer implements AutoCloseable {
     }
     double seconds = (System.nanoTime() - began) * 1e-9;
     stepsDone++;
+    span.end(stepsDone, batch.rows());
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
       throw diverged(batch, report.loss(), rate);
@@ -437,7 +460,7 @@ public final class Trainer implements AutoCloseable {
    */
   public SaeWeights weights() {
     TrainingState now = state();
-    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec());
+    return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec(), now.wSkip());
   }
 
   /** {@return what a step computes} */

@@ -37,6 +37,33 @@ public record TrainingData(
   }
 
   /**
+   * Width of the input.
+   *
+   * @return d_in
+   */
+  public int dIn() {
+    return training.inputWidth();
+  }
+
+  /**
+   * Whether rows are pairs ({@link io.github.sae4j.data.RowViews}).
+   *
+   * @return true if another row follows each input
+   */
+  public boolean paired() {
+    return training.width() > training.inputWidth();
+  }
+
+  /**
+   * Width of what is reconstructed: of the other rows of pairs, else of the input.
+   *
+   * @return d_out
+   */
+  public int dOut() {
+    return paired() ? training.width() - training.inputWidth() : training.width();
+  }
+
+  /**
    * Splits activations. A row that is not finite is an error when it is read.
    *
    * @param activations all rows; must stay open while the data is used

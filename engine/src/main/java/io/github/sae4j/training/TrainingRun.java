@@ -154,7 +154,7 @@ public final class TrainingRun {
       BatchSupply batches) {
     this.settings = settings;
     this.batches = batches;
-    this.config = config.resolved(data.training().width());
+    this.config = config.resolved(data.dIn());
     this.data = data;
     this.device = device;
     this.listener = listener;
@@ -471,7 +471,7 @@ public final class TrainingRun {
   Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
-        Metrics metrics = new Evaluator(trained).evaluate(data.heldOut().get());
+        Metrics metrics = new Evaluator(trained).evaluateAsTrained(data.heldOut().get());
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
       }

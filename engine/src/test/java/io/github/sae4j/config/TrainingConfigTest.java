@@ -46,7 +46,11 @@ class TrainingConfigTest {
           "topk_threshold_lr",
           "threshold_start_step",
           "matryoshka_widths",
-          "use_matryoshka_aux_loss");
+          "use_matryoshka_aux_loss",
+          "k_anneal_steps",
+          "k_anneal_from",
+          "pairs",
+          "skip_connection");
 
   private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
 

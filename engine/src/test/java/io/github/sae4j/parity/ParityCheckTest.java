@@ -121,6 +121,12 @@ class ParityCheckTest {
       expected.add("step:" + recipe + " batchtopk");
       expected.add("step:" + recipe + " matryoshka");
     }
+    expected.add("step:dictionary-learning topk annealed");
+    expected.add("step:dictionary-learning batchtopk annealed");
+    expected.add("step:eleuther multi annealed");
+    expected.add("step:eleuther transcoder");
+    expected.add("step:eleuther skip transcoder multi accumulation=3");
+    expected.add("step:saelens skip transcoder batchtopk");
     expected.add("step:saelens batchtopk plain");
     expected.add("step:saelens matryoshka levels");
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {

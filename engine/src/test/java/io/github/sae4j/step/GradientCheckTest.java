@@ -35,6 +35,7 @@ class GradientCheckTest {
 
   private static final int ROWS = 6;
   private static final int D_IN = 5;
+  private static final int D_OUT = 7;
   private static final int D_SAE = 12;
   private static final int K = 2;
   private static final int[] DEAD = {1, 4, 6, 9};
@@ -145,6 +146,47 @@ class GradientCheckTest {
     }
   }
 
+  /** Outputs of another width than inputs; AuxK and Multi-TopK are without the skip connection. */
+  @Test
+  void transcoders() {
+    for (Reconstruction.Measure loss : Reconstruction.Measure.values()) {
+      for (boolean skip : BOTH) {
+        for (int bits = 0; bits < 32; bits++) {
+          if ((bits & 4) == 0) {
+            continue; // b_dec would be subtracted from the input
+          }
+          for (AuxK.BDec bDec : AuxK.BDec.values()) {
+            AuxK aux =
+                new AuxK(
+                    0.75,
+                    3,
+                    true,
+                    bits % 2 == 0,
+                    bits % 3 == 0,
+                    bDec,
+                    AuxK.Normalizer.values()[bits % 3]);
+            StepSpec plain = spec(loss, aux, InputNormalization.NONE, switches(bits));
+            check(
+                new StepSpec(
+                    new StepShape(
+                        D_IN,
+                        D_OUT,
+                        D_SAE,
+                        ROWS,
+                        plain.shape().microBatchRows(),
+                        Pairs.TARGETS,
+                        skip),
+                    plain.forward(),
+                    plain.objective(),
+                    plain.optimizer(),
+                    plain.deadLatents(),
+                    plain.decoderNorm()));
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void accumulatedGradientsAreThoseOfTheWholeBatch() {
     AuxK aux = new AuxK(1, 3, true, true, false, AuxK.BDec.INCLUDED, AuxK.Normalizer.ROWS);
@@ -210,8 +252,8 @@ class GradientCheckTest {
     try (Device device = new ScalarDevice();
         OffHeap memory = device.openMemory()) {
       Random random = new Random(SEED + spec.toString().hashCode());
-      TrainingState state = randomState(memory, random);
-      Matrix x = memory.matrix(ROWS, D_IN);
+      TrainingState state = randomState(spec, memory, random);
+      Matrix x = memory.matrix(ROWS, spec.shape().batchWidth());
       fill(x, random, 1.5);
       ReferenceLoss.Weights weights = ReferenceLoss.Weights.of(state);
       boolean[] dead = new boolean[D_SAE];
@@ -237,6 +279,10 @@ class GradientCheckTest {
                     what + " b_enc", reference, weights, new double[][] {weights.bEnc()}, g.bEnc());
                 assertGradient(
                     what + " b_dec", reference, weights, new double[][] {weights.bDec()}, g.bDec());
+                if (spec.shape().skip()) {
+                  assertGradient(
+                      what + " W_skip", reference, weights, weights.wSkip(), g.of("W_skip"));
+                }
               })) {
         StepReport report = step.run(x, 1e-3, 1, true);
         assertEquals(1, report.loss() / reference.total(weights), TOLERANCE, what);
@@ -287,8 +333,8 @@ class GradientCheckTest {
   private static double[][] gradients(StepSpec spec, Random random) {
     try (Device device = new ScalarDevice();
         OffHeap memory = device.openMemory()) {
-      TrainingState state = randomState(memory, random);
-      Matrix x = memory.matrix(ROWS, D_IN);
+      TrainingState state = randomState(spec, memory, random);
+      Matrix x = memory.matrix(ROWS, spec.shape().batchWidth());
       fill(x, random, 1.5);
       double[][] copy = new double[4][];
       try (ComposedTrainingStep step =
@@ -317,12 +363,15 @@ class GradientCheckTest {
     return copy;
   }
 
-  private static TrainingState randomState(OffHeap memory, Random random) {
-    TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
+  private static TrainingState randomState(StepSpec spec, OffHeap memory, Random random) {
+    TrainingState state = TrainingState.allocate(memory, spec.shape());
     fill(state.wEnc(), random, 0.6);
     fill(state.wDec(), random, 0.7);
     fill(state.bEnc(), random, 0.2);
     fill(state.bDec(), random, 0.3);
+    if (state.wSkip() != null) {
+      fill(state.wSkip(), random, 0.4);
+    }
     for (int latent : DEAD) {
       state.sinceFired()[latent] = 11;
     }

@@ -21,10 +21,14 @@ import java.util.stream.IntStream;
  */
 final class ReferenceLoss {
   /** Weights in double; the arrays may be changed to evaluate the loss elsewhere. */
-  record Weights(double[][] wEnc, double[][] wDec, double[] bEnc, double[] bDec) {
+  record Weights(double[][] wEnc, double[][] wDec, double[] bEnc, double[] bDec, double[][] wSkip) {
     static Weights of(TrainingState state) {
       return new Weights(
-          rows(state.wEnc()), rows(state.wDec()), rows(state.bEnc())[0], rows(state.bDec())[0]);
+          rows(state.wEnc()),
+          rows(state.wDec()),
+          rows(state.bEnc())[0],
+          rows(state.bDec())[0],
+          state.wSkip() == null ? new double[0][] : rows(state.wSkip()));
     }
 
     Weights copy() {
@@ -32,13 +36,18 @@ final class ReferenceLoss {
           Arrays.stream(wEnc).map(double[]::clone).toArray(double[][]::new),
           Arrays.stream(wDec).map(double[]::clone).toArray(double[][]::new),
           bEnc.clone(),
-          bDec.clone());
+          bDec.clone(),
+          Arrays.stream(wSkip).map(double[]::clone).toArray(double[][]::new));
     }
   }
 
   private final StepSpec spec;
   private final int rows;
   private final double[][] x;
+
+  /** What is reconstructed. */
+  private final double[][] y;
+
   private final double[][] normalized;
   private final double[] outScale;
   private final double[] outShift;
@@ -60,7 +69,15 @@ final class ReferenceLoss {
   ReferenceLoss(StepSpec spec, Matrix batch, Weights base, boolean[] dead) {
     this.spec = spec;
     this.rows = batch.rows();
-    this.x = rows(batch);
+    int dIn = spec.shape().dIn();
+    double[][] whole = rows(batch);
+    this.x = Arrays.stream(whole).map(row -> Arrays.copyOf(row, dIn)).toArray(double[][]::new);
+    this.y =
+        spec.shape().pairs() == Pairs.TARGETS
+            ? Arrays.stream(whole)
+                .map(row -> Arrays.copyOfRange(row, dIn, row.length))
+                .toArray(double[][]::new)
+            : x;
     this.normalized = new double[rows][];
     this.outScale = new double[rows];
     this.outShift = new double[rows];
@@ -103,9 +120,9 @@ final class ReferenceLoss {
               IntStream.range(0, n).filter(i -> dead[i]),
               aux == null ? 0 : aux.kAux(),
               i -> aux != null && aux.relu() ? Math.max(ranks[i], 0) : ranks[i]);
-      double[] out = output(base, b, main[b]);
+      double[] out = skipped(base, b, output(base, b, main[b]));
       int row = b;
-      residual[b] = IntStream.range(0, out.length).mapToDouble(j -> x[row][j] - out[j]).toArray();
+      residual[b] = IntStream.range(0, out.length).mapToDouble(j -> y[row][j] - out[j]).toArray();
     }
   }
 
@@ -166,11 +183,11 @@ final class ReferenceLoss {
   double main(Weights w) {
     return overMicroBatches(
         (from, to) -> {
-          double squares = squares(w, from, to, main);
-          int d = spec.shape().dIn();
+          double squares = squares(w, from, to, main, true);
+          int d = spec.shape().dOut();
           return switch (spec.objective().reconstruction().measure()) {
             case SQUARED_ERROR -> squares / (to - from);
-            case FVU -> squares / spread(x, from, to);
+            case FVU -> squares / spread(y, from, to);
             case SCALED_MSE ->
                 spec.objective().reconstruction().mseScale() * squares / ((to - from) * d);
           };
@@ -178,7 +195,7 @@ final class ReferenceLoss {
   }
 
   double multi(Weights w) {
-    return overMicroBatches((from, to) -> squares(w, from, to, multi) / spread(x, from, to));
+    return overMicroBatches((from, to) -> squares(w, from, to, multi, false) / spread(y, from, to));
   }
 
   /** The sum over widths of the squared errors of the reconstruction from the first latents. */
@@ -187,7 +204,7 @@ final class ReferenceLoss {
         (from, to) -> {
           double sum = 0;
           for (int width : spec.objective().find(Matryoshka.class).orElseThrow().widths()) {
-            sum += squares(w, from, to, below(width)) / (to - from);
+            sum += squares(w, from, to, below(width), false) / (to - from);
           }
           return sum;
         });
@@ -222,9 +239,9 @@ final class ReferenceLoss {
             double[] estimate = auxOutput(w, b);
             double[] target = residual[b].clone();
             if (!aux.residualDetached()) {
-              double[] out = output(w, b, main[b]);
+              double[] out = skipped(w, b, output(w, b, main[b]));
               for (int j = 0; j < out.length; j++) {
-                target[j] = x[b][j] - out[j];
+                target[j] = y[b][j] - out[j];
               }
             }
             for (int j = 0; j < target.length; j++) {
@@ -237,7 +254,7 @@ final class ReferenceLoss {
           double normalizer =
               switch (aux.normalizer()) {
                 case ROWS -> to - from;
-                case TOTAL_VARIANCE -> spread(x, from, to);
+                case TOTAL_VARIANCE -> spread(y, from, to);
                 case RESIDUAL_VARIANCE -> spread(residual, from, to);
               };
           return scale * sum / normalizer;
@@ -312,15 +329,26 @@ final class ReferenceLoss {
     return sum / count;
   }
 
-  private double squares(Weights w, int from, int to, boolean[][] selection) {
+  private double squares(Weights w, int from, int to, boolean[][] selection, boolean skips) {
     double sum = 0;
     for (int b = from; b < to; b++) {
       double[] out = output(w, b, selection[b]);
+      if (skips) {
+        skipped(w, b, out);
+      }
       for (int j = 0; j < out.length; j++) {
-        sum += square(out[j] - x[b][j]);
+        sum += square(out[j] - y[b][j]);
       }
     }
     return sum;
+  }
+
+  /** Adds what the skip connection gives. */
+  private double[] skipped(Weights w, int b, double[] out) {
+    for (int j = 0; j < w.wSkip().length; j++) {
+      out[j] += dot(x[b], w.wSkip()[j]);
+    }
+    return out;
   }
 
   private double[] output(Weights w, int b, boolean[] selection) {
@@ -339,7 +367,7 @@ final class ReferenceLoss {
 
   private double[] auxOutput(Weights w, int b) {
     double[] pre = preActivations(w, b);
-    double[] out = new double[spec.shape().dIn()];
+    double[] out = new double[spec.shape().dOut()];
     if (aux.bDec() != AuxK.BDec.EXCLUDED) {
       out = w.bDec().clone();
     }

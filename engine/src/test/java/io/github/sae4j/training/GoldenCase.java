@@ -4,6 +4,7 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -13,6 +14,7 @@ import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
+import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +30,7 @@ import java.util.stream.IntStream;
 /** One golden file: what a peer computed in a few training steps. */
 final class GoldenCase implements AutoCloseable {
   /** The tensors that a step trains. */
-  static final List<String> WEIGHTS = List.of("W_enc", "W_dec", "b_enc", "b_dec");
+  static final List<String> WEIGHTS = List.of("W_enc", "W_dec", "b_enc", "b_dec", "W_skip");
 
   private final TensorFile file;
   private final Map<String, Object> metadata = new LinkedHashMap<>();
@@ -61,18 +63,41 @@ final class GoldenCase implements AutoCloseable {
     return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
   }
 
-  /** The batch of a step, {@code [batch, d_in]}. */
+  /** The batch of a step, {@code [batch, d_in]}; if rows are pairs, both rows of each. */
   Matrix batch(int step, OffHeap memory) throws IOException {
-    TensorInfo x = file.tensor("x");
-    Matrix batch = memory.matrix(Math.toIntExact(x.shape().get(1)), dIn());
-    file.readFloats(x, step * batch.size(), batch.size(), batch.segment(), 0);
-    return batch;
+    Matrix x = rows("x", step, memory);
+    if (!has("y")) {
+      return x;
+    }
+    Matrix y = rows("y", step, memory);
+    Matrix pairs = memory.matrix(x.rows(), x.cols() + y.cols());
+    for (int b = 0; b < x.rows(); b++) {
+      for (int j = 0; j < pairs.cols(); j++) {
+        pairs.set(b, j, j < x.cols() ? x.get(b, j) : y.get(b, j - x.cols()));
+      }
+    }
+    return pairs;
+  }
+
+  private Matrix rows(String name, int step, OffHeap memory) throws IOException {
+    TensorInfo tensor = file.tensor(name);
+    Matrix rows =
+        memory.matrix(
+            Math.toIntExact(tensor.shape().get(1)), Math.toIntExact(tensor.shape().get(2)));
+    file.readFloats(tensor, step * rows.size(), rows.size(), rows.segment(), 0);
+    return rows;
+  }
+
+  /** What a step computes. */
+  StepSpec spec() throws IOException {
+    int dOut = has("y") ? Math.toIntExact(file.tensor("y").shape().get(2)) : dIn();
+    return settings.config().stepSpec(dIn(), dOut, OptionalDouble.empty());
   }
 
   /** The state before the first step. */
   TrainingState state(OffHeap memory) throws IOException {
     int dSae = Math.toIntExact(file.tensor("init.W_enc").shape().get(0));
-    TrainingState state = TrainingState.allocate(memory, dIn(), dSae);
+    TrainingState state = TrainingState.allocate(memory, spec().shape());
     for (TrainingState.Named named : state.tensors()) {
       if (WEIGHTS.contains(named.name())) {
         float[] values = floats("init." + named.name());
@@ -143,7 +168,7 @@ final class GoldenCase implements AutoCloseable {
                     ? theirs
                     : report.dead();
             case "l0" -> report.l0();
-            case "k" -> settings.config().sae().k();
+            case "k" -> ((Activation.Ranked) spec().at(step + 1).forward().activation()).k();
             // We report the sum over all widths.
             case String inner when inner.startsWith("inner_mse_loss_") -> {
               theirs = inner(losses);

@@ -24,6 +24,7 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
           "pr370", "saelens-pr370",
           "saelens-pr370", "saelens-pr370",
           "eleuther", "eleuther",
+          "sparsify", "eleuther",
           "dictionary-learning", "dictionary-learning",
           "openai", "openai");
 
@@ -98,7 +99,13 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
               "from step > threshold_start_step, in float32, before the loss: first value"
                   + " min(positive acts), then t = beta*t + (1-beta)*min");
       case "threshold_beta" -> options.put("topk_threshold_lr", 1 - number(key, value));
-      case "threshold_start_step" -> options.put(key, value);
+      case "threshold_start_step", "k_anneal_steps" -> options.put(key, value);
+      case "k_anneal" ->
+          expect(
+              key,
+              value,
+              "k of step s+1 = int(d_in*(1-r) + k*r), r = min(s, k_anneal_steps)/k_anneal_steps,"
+                  + " set after step s; the first step uses k");
       case "first_step" -> expect(key, value, "0");
       case "d_sae", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
           options.put(key, value);
@@ -175,7 +182,19 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                   value,
                   Map.of(
                       "fvu + alpha*auxk + multi/8", "fvu",
+                      "fvu + alpha*auxk + multi/8; variance of the targets y", "fvu",
                       "mse_scale * mean(e^2) + alpha * auxk", "scaled_mse")));
+      case "transcode" -> options.put("pairs", choose(key, value, Map.of("true", "targets")));
+      case "skip_connection" -> options.put(key, value);
+      case "skip" -> {
+        expect(
+            key,
+            value,
+            "sae_out = acts @ W_dec + b_dec + x @ W_skip^T (W_skip [d_out, d_in]); neither the AuxK"
+                + " nor the Multi-TopK reconstruction contains the skip term; both contain b_dec");
+        options.put("aux_b_dec", "included");
+      }
+      case "d_out" -> {}
       case "published_backward", "dead", "window", "dead_tokens", "since_fired_unit" -> {}
       case "seed", "version", "losses", "lr", "d_in", "steps" -> {}
       case "case", "smallest_selection_margin", "export_cfg", "final_topk_threshold_f64" -> {}

@@ -1,7 +1,9 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
@@ -10,6 +12,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -33,6 +36,7 @@ import java.util.Random;
  */
 record WholeRun(String name, TrainingConfig config, int dIn) {
   private static final int ROWS = 300;
+  private static final int TARGET_WIDTH = 11;
 
   /**
    * The result of a run.
@@ -69,6 +73,18 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
       all.add(of(recipe + " batchtopk", alone.with("architecture", "batchtopk")));
       all.add(of(recipe + " matryoshka", alone.with("architecture", "matryoshka")));
     }
+    TrainingConfig transcoder =
+        small(Recipe.ELEUTHER).with("pairs", "targets").with("skip_connection", true);
+    all.add(of("skip transcoder", transcoder));
+    all.add(of("skip transcoder clip", transcoder.with("clip_grad_norm", 0.1)));
+    all.add(
+        of(
+            "transcoder batchtopk",
+            small(Recipe.SAELENS)
+                .with("pairs", "targets")
+                .with("gradient_accumulation", 1)
+                .with("architecture", "batchtopk")));
+    all.add(of("annealed", small(Recipe.DICTIONARY_LEARNING).with("k_anneal_steps", 9)));
     all.add(
         new WholeRun(
             "decay",
@@ -104,14 +120,17 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
 
   Result train(Device device) throws IOException {
     try (OffHeap memory = new OffHeap()) {
-      Matrix rows = rows(memory);
-      TrainingData data =
-          TrainingData.of(
-              new MatrixSource(rows, "rows"), Optional.empty(), config.data().evalFraction());
+      ActivationSource rows = new MatrixSource(rows(memory, dIn), "rows");
+      if (config.sae().pairs() != Pairs.NONE) {
+        int width = config.sae().pairs() == Pairs.TARGETS ? TARGET_WIDTH : dIn;
+        rows = RowViews.pairs(rows, new MatrixSource(rows(memory, width), "others"));
+      }
+      TrainingData data = TrainingData.of(rows, Optional.empty(), config.data().evalFraction());
       try (Trainer trainer = Trainer.start(config, data, device, Optional.empty())) {
         Digest digest = new Digest();
         List<StepReport> reports = new ArrayList<>();
-        boolean[] moved = new boolean[trainer.spec().shape().dSae() * dIn];
+        boolean[] moved =
+            new boolean[trainer.spec().shape().dSae() * trainer.spec().shape().dOut()];
         while (!trainer.done()) {
           StepReport report = trainer.step(trainer.stepsDone() % 3 == 0).report();
           reports.add(report);
@@ -146,20 +165,20 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
   }
 
   /** Sums of a few directions; nothing here depends on a mathematical library. */
-  private Matrix rows(OffHeap memory) {
-    Random random = new Random(dIn);
-    float[][] directions = new float[30][dIn];
+  private static Matrix rows(OffHeap memory, int width) {
+    Random random = new Random(width);
+    float[][] directions = new float[30][width];
     for (float[] direction : directions) {
-      for (int j = 0; j < dIn; j++) {
+      for (int j = 0; j < width; j++) {
         direction[j] = (random.nextInt(2001) - 1000) / 500f;
       }
     }
-    Matrix rows = memory.matrix(ROWS, dIn);
+    Matrix rows = memory.matrix(ROWS, width);
     for (int b = 0; b < ROWS; b++) {
       for (int t = 0; t < 3; t++) {
         float[] direction = directions[random.nextInt(directions.length)];
         float weight = (1000 + random.nextInt(1000)) / 1000f;
-        for (int j = 0; j < dIn; j++) {
+        for (int j = 0; j < width; j++) {
           rows.set(b, j, rows.get(b, j) + weight * direction[j]);
         }
       }

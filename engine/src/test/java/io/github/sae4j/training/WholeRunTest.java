@@ -27,6 +27,7 @@ class WholeRunTest {
   /** Where a recipe's definition changes on purpose, the failing test prints the new ones. */
   private static final Map<String, String> PINNED =
       Map.ofEntries(
+          Map.entry("annealed", "b60a02b82c1ef76c"),
           Map.entry("constant_norm", "b34cec1a076fb525"),
           Map.entry("decay", "5b3b7303f0eeb322"),
           Map.entry("dictionary-learning", "4bfda5e91b8d160c"),
@@ -42,6 +43,9 @@ class WholeRunTest {
           Map.entry("multi clip", "2e8d21e5314a3b1c"),
           Map.entry("openai", "fa10491c8cf6de82"),
           Map.entry("openai norm", "826b453ebfe33dd8"),
+          Map.entry("skip transcoder", "9b644db340a28881"),
+          Map.entry("skip transcoder clip", "ba12c973a7adeddd"),
+          Map.entry("transcoder batchtopk", "8e4f4a6625f40ca4"),
           Map.entry("saelens", "31558aa7c8a38be9"),
           Map.entry("saelens batchtopk", "e5e8ad3c32d64000"),
           Map.entry("saelens matryoshka", "fba7172c01703585"),

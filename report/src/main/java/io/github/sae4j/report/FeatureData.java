@@ -67,8 +67,7 @@ final class FeatureData {
         input.labels().isPresent() ? Labels.read(input.labels().get(), latents) : Labels.NONE;
     FeaturePages pages = new FeaturePages(input.sae(), scan, texts, labels);
     input.notes().forEach(pages::note);
-    Map<String, Object> map =
-        pages.toMap(packed, metrics, input.compared(), input.comparedName());
+    Map<String, Object> map = pages.toMap(packed, metrics, input.compared(), input.comparedName());
     if (input.neuronpedia().isPresent()) {
       export(input, pages, texts);
     }
@@ -100,10 +99,7 @@ final class FeatureData {
       throws IOException {
     SaeMetadata metadata = input.sae().config().metadata();
     long rows = pages.rows();
-    int length =
-        texts.isPresent() && rows > 0
-            ? texts.get().sequence(0).rows()
-            : 1;
+    int length = texts.isPresent() && rows > 0 ? texts.get().sequence(0).rows() : 1;
     try (Writer out = Files.newBufferedWriter(input.neuronpedia().orElseThrow())) {
       NeuronpediaExport.write(
           pages,

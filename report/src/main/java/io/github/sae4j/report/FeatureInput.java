@@ -14,10 +14,10 @@ import java.util.Optional;
  * @param sae the dictionary; stays open as long as the page is written
  * @param activations rows of width {@code d_in}; empty where codes are given
  * @param codes a file of codes or a folder of its shards; empty where activations are given
- * @param texts what rows stand for: JSON lines of tokens or texts, a text file with one a line, or a
- *     file of tensors with {@code tokens}; empty if nobody knows
- * @param vocabulary what the numbers of tokens stand for: {@code tokenizer.json}, {@code vocab.json}
- *     or {@code vocab.txt}; empty where tokens are texts
+ * @param texts what rows stand for: JSON lines of tokens or texts, a text file with one a line, or
+ *     a file of tensors with {@code tokens}; empty if nobody knows
+ * @param vocabulary what the numbers of tokens stand for: {@code tokenizer.json}, {@code
+ *     vocab.json} or {@code vocab.txt}; empty where tokens are texts
  * @param labels a JSON file of names of latents
  * @param compared a dictionary of the same width to match this one with
  * @param comparedName how the page calls it

@@ -27,8 +27,9 @@ import java.util.Set;
 
 /**
  * Writes one self-contained HTML page of a run, or of several that are compared: curves, densities,
- * weights, configuration and warnings; and of the features, where rows and texts are given. The page
- * needs no network, now or later. Everything on it is computed from the runs' files and the rows.
+ * weights, configuration and warnings; and of the features, where rows and texts are given. The
+ * page needs no network, now or later. Everything on it is computed from the runs' files and the
+ * rows.
  *
  * <pre>{@code
  * RunReport.write(List.of(run), ReportOptions.DEFAULT.on(device), run.resolve("report.html"));
@@ -97,7 +98,9 @@ public final class RunReport {
     data.put("title", title);
     data.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     data.put("version", version());
-    data.put("live_seconds", options.liveSeconds().isPresent() ? options.liveSeconds().getAsInt() : null);
+    data.put(
+        "live_seconds",
+        options.liveSeconds().isPresent() ? options.liveSeconds().getAsInt() : null);
     data.put("live", LIVE);
     data.put("runs", all);
     Optional<Packed> packed = Optional.empty();

@@ -48,7 +48,8 @@ class BrowserTest {
         const all = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
         for (const pixel of all) { seen.add(pixel); if (seen.size > 8) break; }
         return seen.size;
-      })""";
+      })\
+      """;
 
   @TempDir private static Path folder;
   private static Chrome chrome;
@@ -112,14 +113,19 @@ class BrowserTest {
   private static void open(Path file, String fragment) throws Exception {
     chrome.open(file.toUri() + fragment);
     if (fragment.startsWith("#features")) {
-      chrome.await("document.querySelector('#features').dataset.ready && document.querySelector('#list a')");
+      chrome.await(
+          "document.querySelector('#features').dataset.ready && document.querySelector('#list a')");
     }
   }
 
   private static void expectQuiet() {
     assertEquals(List.of(), chrome.complaints);
     for (String request : chrome.requests) {
-      assertTrue(request.startsWith("file:") || request.startsWith("data:") || request.equals("about:blank"), request);
+      assertTrue(
+          request.startsWith("file:")
+              || request.startsWith("data:")
+              || request.equals("about:blank"),
+          request);
     }
   }
 
@@ -135,7 +141,8 @@ class BrowserTest {
     }
     assertEquals(
         List.of("FVU, held out", "Explained variance", "L0"),
-        chrome.run("[...document.querySelectorAll('#tiles dt')].slice(0, 3).map((e) => e.textContent)"));
+        chrome.run(
+            "[...document.querySelectorAll('#tiles dt')].slice(0, 3).map((e) => e.textContent)"));
     expectQuiet();
   }
 
@@ -171,7 +178,8 @@ class BrowserTest {
     }
     assertEquals(2L, chrome.run("document.querySelectorAll('svg.pareto circle').length"));
     String differ =
-        (String) chrome.run("document.querySelector('[aria-label=\"Options that differ\"]').innerText");
+        (String)
+            chrome.run("document.querySelector('[aria-label=\"Options that differ\"]').innerText");
     assertTrue(differ.contains("d_sae") && differ.contains("128"), differ);
     assertFalse(differ.contains("shuffle_seed"), differ);
     // A run that is switched off leaves the curves.
@@ -192,13 +200,20 @@ class BrowserTest {
     chrome.type("42");
     assertEquals("42", listed().getFirst());
     // A token on which some latent fires most strongly, as the page itself says.
-    String token = (String) chrome.run("peaks(F.order[0], 9).find((t) => /^[a-z]{3,}$/.test(t)) || [...tokenIndex().keys()].find((t) => /^[a-z]{3,}$/.test(t))");
+    String token =
+        (String)
+            chrome.run(
+                "peaks(F.order[0], 9).find((t) => /^[a-z]{3,}$/.test(t)) ||"
+                    + " [...tokenIndex().keys()].find((t) => /^[a-z]{3,}$/.test(t))");
     chrome.run("document.getElementById('search').value = ''");
     chrome.type(token);
     assertFalse(listed().isEmpty(), token);
     assertEquals(
         true,
-        chrome.run("F.order.every((latent) => [...tokenIndex()].some(([t, ls]) => t.startsWith('" + token + "') && ls.has(latent)))"));
+        chrome.run(
+            "F.order.every((latent) => [...tokenIndex()].some(([t, ls]) => t.startsWith('"
+                + token
+                + "') && ls.has(latent)))"));
     chrome.press("Enter");
     chrome.await("document.getElementById('latent').textContent === 'Latent ' + F.order[0]");
     assertTrue((Long) chrome.run("document.querySelectorAll('#contexts .ctx').length") > 3);
@@ -228,7 +243,8 @@ class BrowserTest {
               const shade = (e) => Number((e.style.background.match(/\\* ([0-9.]+)/) || [0, 0])[1]);
               const peak = ctx.querySelector('.peak');
               return shade(peak) > 0 && [...ctx.querySelectorAll('.text > span')].every((e) => shade(e) <= shade(peak) + 0.01);
-            })"""));
+            })\
+            """));
     assertTrue((Long) chrome.run("document.querySelectorAll('.links li').length") > 3);
     assertTrue(
         ((String) chrome.run("document.querySelector('#compare').innerText")).contains("0.7"));
@@ -247,13 +263,18 @@ class BrowserTest {
     assertTrue(said.startsWith("step 40: FVU"), said);
     chrome.press("ArrowLeft");
     assertNotEquals(said, chrome.run("document.getElementById('say').textContent"));
-    Object whole = chrome.run("runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min");
+    Object whole =
+        chrome.run("runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min");
     chrome.press("+");
-    chrome.await("runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min < 0.6 * " + whole);
+    chrome.await(
+        "runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min < 0.6 * " + whole);
     chrome.press("0");
-    chrome.await("runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min == " + whole);
+    chrome.await(
+        "runs.charts.loss.plot.scales.x.max - runs.charts.loss.plot.scales.x.min == " + whole);
     chrome.run("location.hash = '#features'");
-    chrome.await("document.querySelector('#features').dataset.ready && F.chosen !== null && document.querySelector('#list a')");
+    chrome.await(
+        "document.querySelector('#features').dataset.ready && F.chosen !== null &&"
+            + " document.querySelector('#list a')");
     chrome.run("document.activeElement.blur()");
     chrome.press("/");
     assertEquals("search", chrome.run("document.activeElement.id"));
@@ -274,10 +295,13 @@ class BrowserTest {
     for (String part : List.of("", "#features/" + named)) {
       open(page, part);
       assertEquals(dark ? "dark" : "light", chrome.run("document.documentElement.dataset.theme"));
-      String name = (part.isEmpty() ? "run" : "features") + "-" + width + (dark ? "-dark" : "-light");
+      String name =
+          (part.isEmpty() ? "run" : "features") + "-" + width + (dark ? "-dark" : "-light");
       chrome.screenshot(SHOTS.resolve(name + ".png"));
       assertEquals(
-          true, chrome.run("document.documentElement.scrollWidth <= innerWidth"), "too wide: " + name);
+          true,
+          chrome.run("document.documentElement.scrollWidth <= innerWidth"),
+          "too wide: " + name);
       expectQuiet();
       chrome.run(axe());
       Object faults =
@@ -285,7 +309,8 @@ class BrowserTest {
               """
               axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations
                 .filter((v) => ['serious', 'critical'].includes(v.impact))
-                .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))""");
+                .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))\
+              """);
       assertEquals(List.of(), faults, name);
     }
   }
@@ -352,16 +377,20 @@ class BrowserTest {
     for (int latent = 0; latent < hostile.size(); latent++) {
       open(file, "#features/" + latent);
       assertEquals("undefined", chrome.run("typeof window.hacked"));
-      assertEquals(0L, chrome.run("document.querySelectorAll('img, main script, main b.x').length"));
       assertEquals(
-          true, chrome.run("document.documentElement.scrollWidth <= innerWidth"), "latent " + latent);
+          0L, chrome.run("document.querySelectorAll('img, main script, main b.x').length"));
+      assertEquals(
+          true,
+          chrome.run("document.documentElement.scrollWidth <= innerWidth"),
+          "latent " + latent);
     }
     chrome.screenshot(SHOTS.resolve("hostile.png"));
     // Marks of direction stay within their own word.
     assertEquals(
         true,
         chrome.run(
-            "[...document.querySelectorAll('.ctx .text > span')].every((e) => e.firstChild.tagName === 'BDI')"));
+            "[...document.querySelectorAll('.ctx .text > span')].every((e) => e.firstChild.tagName"
+                + " === 'BDI')"));
     chrome.run("document.getElementById('search').focus()");
     for (String search : List.of("</script>", "__proto__", "constructor", "\u202e")) {
       chrome.run("document.getElementById('search').value = ''");

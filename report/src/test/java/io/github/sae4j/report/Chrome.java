@@ -81,8 +81,7 @@ final class Chrome implements AutoCloseable {
     socket =
         HttpClient.newHttpClient()
             .newWebSocketBuilder()
-            .buildAsync(
-                URI.create("ws://127.0.0.1:" + port.get(0) + port.get(1)), new Receiver())
+            .buildAsync(URI.create("ws://127.0.0.1:" + port.get(0) + port.get(1)), new Receiver())
             .get(SECONDS, TimeUnit.SECONDS);
     Object target = call("", "Target.createTarget", Map.of("url", "about:blank")).get("targetId");
     session =
@@ -201,7 +200,8 @@ final class Chrome implements AutoCloseable {
   void await(String expression) throws Exception {
     for (long end = System.nanoTime() + Duration.ofSeconds(SECONDS).toNanos();
         System.nanoTime() < end; ) {
-      Object now = run("(() => { try { return !!(" + expression + "); } catch (e) { return false; } })()");
+      Object now =
+          run("(() => { try { return !!(" + expression + "); } catch (e) { return false; } })()");
       if (Boolean.TRUE.equals(now)) {
         return;
       }

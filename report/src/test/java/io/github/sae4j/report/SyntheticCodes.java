@@ -22,8 +22,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * Codes, tokens and a dictionary of any size, for trying pages of sizes that no test can train: each
- * token has a topic, and fires the latents of its topic and of common ones.
+ * Codes, tokens and a dictionary of any size, for trying pages of sizes that no test can train:
+ * each token has a topic, and fires the latents of its topic and of common ones.
  *
  * <pre>{@code
  * java ... io.github.sae4j.report.SyntheticCodes FOLDER ROWS LATENTS K WIDTH
@@ -64,8 +64,7 @@ final class SyntheticCodes {
       }
     }
     SaeConfig config =
-        SaeConfig.of(
-            width, latents, Activation.Ranked.topK(k, Activation.Ranked.Relu.AFTER));
+        SaeConfig.of(width, latents, Activation.Ranked.topK(k, Activation.Ranked.Relu.AFTER));
     return new SparseAutoencoder(device, config, weights);
   }
 

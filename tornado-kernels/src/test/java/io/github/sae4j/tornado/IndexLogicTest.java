@@ -23,6 +23,7 @@ import io.github.sae4j.tornado.kernels.RowKernels;
 import io.github.sae4j.tornado.kernels.ScalarKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.Strips;
 import io.github.sae4j.tornado.kernels.VectorProductKernels;
 import java.util.Arrays;
 import java.util.List;
@@ -290,10 +291,10 @@ class IndexLogicTest {
     }
   }
 
+  /** Widths of less than one column a work-item, of two, and of more than one strip. */
   @ParameterizedTest
-  @CsvSource({"2,3,9", "70,6,9", "66,65,65"})
-  void rowsOfAnyLengthAreReadWhereTheyLie(int rows, int most, int n) {
-    int d = 2;
+  @CsvSource({"2,3,9,2", "70,6,9,1", "66,65,65,17", "5,3,7,100", "3,9,11,129", "9,4,6,300"})
+  void rowsOfAnyLengthAreReadWhereTheyLie(int rows, int most, int n, int d) {
     try (OffHeap memory = new OffHeap()) {
       SparseCodes codes = Bits.ragged(memory, random, rows, most, n);
       int size = codes.size();
@@ -351,9 +352,9 @@ class IndexLogicTest {
                   StepControl.K));
       FloatArray samples = integers(rows * d);
       FloatArray sums = new FloatArray(n * d);
-      WorkItems.line(
-          (n * d + 63) / 64,
-          64,
+      WorkItems.strips(
+          n,
+          d,
           context ->
               LatentKernels.accumulateByLatent(
                   context,
@@ -369,12 +370,13 @@ class IndexLogicTest {
                   d,
                   0,
                   LatentKernels.WRITTEN,
+                  Strips.columns(d),
                   StepControl.ALWAYS));
       FloatArray weights = integers(n * d);
       FloatArray decoded = new FloatArray(rows * d);
-      WorkItems.line(
-          (rows * d + 63) / 64,
-          64,
+      WorkItems.strips(
+          rows,
+          d,
           context ->
               CodeKernels.decode(
                   context,
@@ -384,10 +386,12 @@ class IndexLogicTest {
                   values,
                   weights,
                   weights,
+                  weights,
                   decoded,
                   d,
                   0,
                   StepControl.K,
+                  Strips.columns(d),
                   0,
                   StepControl.ALWAYS));
       FloatArray gradients = new FloatArray(room);

@@ -84,6 +84,11 @@ public final class Reading {
     }
 
     @Override
+    public int inputWidth() {
+      return source.inputWidth();
+    }
+
+    @Override
     public void read(long[] rowIds, int count, Matrix target) throws IOException {
       source.read(rowIds, count, target);
     }
@@ -107,6 +112,11 @@ public final class Reading {
     @Override
     public RowOrigin origin(long row) {
       return source.origin(row);
+    }
+
+    @Override
+    public RowOrigin.Value origin(long row, int column) {
+      return source.origin(row, column);
     }
 
     @Override

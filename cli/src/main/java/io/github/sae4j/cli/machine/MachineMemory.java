@@ -43,21 +43,22 @@ public record MachineMemory(long bytes, long heapBytes) {
    *
    * @param config its configuration
    * @param dIn width of its rows
+   * @param dOut width of what is reconstructed
    * @param device where it would run
    * @return what it needs, what is available, and which options fit; empty if it fits
    */
-  public Optional<String> complaint(TrainingConfig config, int dIn, Device device) {
-    MemoryPlan plan = plan(config, dIn, device);
+  public Optional<String> complaint(TrainingConfig config, int dIn, int dOut, Device device) {
+    MemoryPlan plan = plan(config, dIn, dOut, device);
     boolean heap = plan.heapBytes() > heapBytes;
     if (!heap && plan.bytes() <= bytes) {
       return Optional.empty();
     }
     List<String> ways = new ArrayList<>();
     int dSae = config.dSae(dIn);
-    largest(config.sae().k(), dSae, n -> fits(config.with("d_sae", n), dIn, device))
+    largest(config.sae().k(), dSae, n -> fits(config.with("d_sae", n), dIn, dOut, device))
         .ifPresent(n -> ways.add("--d-sae " + n));
     int batch = config.data().trainBatchSize();
-    largest(1, batch, n -> fits(config.with("train_batch_size", n), dIn, device))
+    largest(1, batch, n -> fits(config.with("train_batch_size", n), dIn, dOut, device))
         .ifPresent(n -> ways.add("--train-batch-size " + n));
     if (heap) {
       ways.add(
@@ -81,12 +82,15 @@ public record MachineMemory(long bytes, long heapBytes) {
    *
    * @param configs their configurations
    * @param dIn width of their rows
+   * @param dOut width of what is reconstructed
    * @param device where they would run
    * @return what they need and what is available; empty if they fit
    */
-  public Optional<String> complaint(List<TrainingConfig> configs, int dIn, Device device) {
-    long needed = needed(configs, dIn, device);
-    long heap = configs.stream().mapToLong(config -> plan(config, dIn, device).heapBytes()).sum();
+  public Optional<String> complaint(
+      List<TrainingConfig> configs, int dIn, int dOut, Device device) {
+    long needed = needed(configs, dIn, dOut, device);
+    long heap =
+        configs.stream().mapToLong(config -> plan(config, dIn, dOut, device).heapBytes()).sum();
     if (needed <= bytes && heap <= heapBytes) {
       return Optional.empty();
     }
@@ -104,17 +108,17 @@ public record MachineMemory(long bytes, long heapBytes) {
   }
 
   /** Bytes of several runs together. */
-  public static long needed(List<TrainingConfig> configs, int dIn, Device device) {
-    return configs.stream().mapToLong(config -> plan(config, dIn, device).bytes()).sum();
+  public static long needed(List<TrainingConfig> configs, int dIn, int dOut, Device device) {
+    return configs.stream().mapToLong(config -> plan(config, dIn, dOut, device).bytes()).sum();
   }
 
-  private boolean fits(TrainingConfig config, int dIn, Device device) {
-    MemoryPlan plan = plan(config, dIn, device);
+  private boolean fits(TrainingConfig config, int dIn, int dOut, Device device) {
+    MemoryPlan plan = plan(config, dIn, dOut, device);
     return plan.bytes() <= bytes && plan.heapBytes() <= heapBytes;
   }
 
-  private static MemoryPlan plan(TrainingConfig config, int dIn, Device device) {
-    return device.memoryPlan(config.stepSpec(dIn, OptionalDouble.of(1)));
+  private static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
+    return device.memoryPlan(config.stepSpec(dIn, dOut, OptionalDouble.of(1)));
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */

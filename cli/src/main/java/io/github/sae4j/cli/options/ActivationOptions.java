@@ -8,6 +8,7 @@ import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionTable;
@@ -57,6 +58,8 @@ public final class ActivationOptions {
   public String onBadRows;
 
   private ActivationFiles files;
+  private ActivationFiles others;
+  private String othersName;
   private RowMask rowMask;
 
   /**
@@ -68,6 +71,39 @@ public final class ActivationOptions {
     expectPaths(activations, spec);
     files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
     return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /**
+   * Opens pairs of rows.
+   *
+   * @param paths the other rows; empty for rows that are inputs alone
+   * @param name the option that gives them, as files spell it
+   */
+  public ActivationSource open(boolean quiet, List<String> paths, String name) throws IOException {
+    ActivationSource inputs = open(quiet);
+    if (paths.isEmpty()) {
+      return inputs;
+    }
+    try {
+      expectPaths(paths, spec);
+      others = ActivationFiles.open(paths, Optional.empty());
+      othersName = name;
+      if (others.rows() != inputs.rows()) {
+        throw new ConfigException(
+            name,
+            "expected as many rows as the "
+                + inputs.rows()
+                + " activations, one for each, got "
+                + others.rows());
+      }
+      return RowViews.pairs(inputs, others);
+    } catch (Throwable e) {
+      if (others != null) {
+        others.close();
+      }
+      inputs.close();
+      throw e;
+    }
   }
 
   /** All rows, once they are open, without the progress of reading. */
@@ -100,6 +136,9 @@ public final class ActivationOptions {
   /** Says on stderr which tensors were taken, and which files of a folder were not. */
   public void report(boolean quiet) {
     files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
+    if (others != null) {
+      others.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
+    }
     if (!quiet) {
       taken().forEach((what, which) -> Terminal.say(what + ": " + which));
     }
@@ -109,6 +148,9 @@ public final class ActivationOptions {
   public Map<String, Object> taken() {
     Map<String, Object> taken = new LinkedHashMap<>();
     taken.put("activations", files.tensorTaken());
+    if (others != null) {
+      taken.put(othersName, others.tensorTaken());
+    }
     if (rowMask != null) {
       taken.put("mask", rowMask.tensor() + " of " + mask);
     }

@@ -110,8 +110,7 @@ public final class FeatureOptions {
    */
   public Optional<Opened> open(Path trained, Device device, boolean quiet) throws IOException {
     if (input.mask != null || input.onBadRows != null) {
-      throw new ConfigException(
-          "mask", "is not known to report: texts are numbered like all rows");
+      throw new ConfigException("mask", "is not known to report: texts are numbered like all rows");
     }
     if (codes != null && (rows != null || !input.activations.isEmpty())) {
       throw new ConfigException("codes", "expected codes or activations, got both");

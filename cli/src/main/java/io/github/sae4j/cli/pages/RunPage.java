@@ -56,7 +56,7 @@ public final class RunPage {
           RunReport.write(runs, options.with(features(folder, sae, source, samples)), page);
           return;
         }
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | OutOfMemoryError e) {
         warn("the features are not on the run's page", e);
       }
       RunReport.write(runs, options, page);
@@ -66,36 +66,32 @@ public final class RunPage {
   }
 
   /**
-   * Writes the pages of a sweep: one for each of its runs, and one that compares them.
+   * Writes the page of a sweep that is done, all its runs beside each other.
    *
    * @param folder the sweep
-   * @param device reads the SAEs
-   * @return the page that compares them, if it was written
+   * @param runs its runs
+   * @param device reads their SAEs
    */
-  public static Optional<Path> ofSweep(RunFolder folder, Device device) {
-    ReportOptions options = ReportOptions.DEFAULT.on(device);
+  public static void ofSweep(RunFolder folder, List<RunFolder> runs, Device device) {
     try {
-      for (Path run : RunReport.runsOf(folder.path())) {
-        RunReport.write(List.of(run), options, run.resolve(RunReport.FILE));
-      }
-      Path page = folder.path().resolve(RunReport.FILE);
-      RunReport.write(List.of(folder.path()), options, page);
-      return Optional.of(page);
+      RunReport.write(
+          runs.stream().map(RunFolder::path).toList(),
+          ReportOptions.DEFAULT.on(device),
+          folder.path().resolve(RunReport.FILE));
     } catch (IOException | RuntimeException | OutOfMemoryError e) {
-      warn("the sweep's pages were not written", e);
-      return Optional.empty();
+      warn("the sweep's page was not written", e);
     }
   }
 
   private static void warn(String what, Throwable e) {
-    Terminal.say("sae4j: warning: " + what + ": " + Terminal.harmless(String.valueOf(e.getMessage())));
+    Terminal.say(
+        "sae4j: warning: " + what + ": " + Terminal.harmless(String.valueOf(e.getMessage())));
   }
 
   private static FeatureInput features(
       RunFolder folder, SparseAutoencoder sae, ActivationSource source, long samples)
       throws IOException {
-    long most =
-        Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
+    long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
     List<String> notes = new ArrayList<>();
     ActivationSource rows = source;
     if (source.rows() > most) {
@@ -142,7 +138,9 @@ public final class RunPage {
         : Map.of();
   }
 
-  /** Texts that lie beside activations; those of one file alone have rows that are numbered alike. */
+  /**
+   * Texts that lie beside activations; those of one file alone have rows that are numbered alike.
+   */
   static Optional<Found> textsBeside(List<String> activations) {
     if (activations.size() != 1 || !Files.isRegularFile(Path.of(activations.getFirst()))) {
       return Optional.empty();

@@ -9,6 +9,7 @@ import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.MemoryPlan.Part;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,17 +25,26 @@ public final class ComposedMemory {
   /**
    * The plan of a step, without the memory that the device's kernels take for themselves.
    *
-   * @param spec what a step computes
+   * @param step what a step computes
    * @return sizes by part; where the activation does not fix the length of code rows, a usual
    *     length is assumed
    */
-  public static MemoryPlan of(StepSpec spec) {
+  public static MemoryPlan of(StepSpec step) {
+    StepSpec spec = step.widest();
     List<Part> parts = new ArrayList<>();
     long n = spec.shape().dSae();
-    long d = spec.shape().dIn();
+    long in = spec.shape().dIn();
+    long d = spec.shape().dOut();
+    boolean paired = spec.shape().pairs() != Pairs.NONE;
     long batch = 4L * spec.shape().rows() * d;
-    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, d)));
-    parts.add(part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
+    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, in, d)));
+    if (spec.shape().skip()) {
+      parts.add(part("4 d d_out + 4 B d_out: gradient of the skip connection", 4 * in * d + batch));
+    }
+    parts.add(
+        paired
+            ? part("4 B (d + d_out): inputs and targets", 4L * spec.shape().rows() * (in + d))
+            : part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch));
     OptionalInt length = spec.forward().activation().fixedLength();
     parts.add(
         part(
@@ -59,7 +69,7 @@ public final class ComposedMemory {
                             (int)
                                 Math.min(
                                     n, (long) multi.multiple() * length.orElse(Pass.USUAL_LENGTH)))
-                        + gradients(n, d));
+                        + gradients(n, in, d));
             case Matryoshka nested ->
                 part(
                     "8 B d + 12 B k a width: nested reconstructions",
@@ -73,8 +83,8 @@ public final class ComposedMemory {
                     batch
                         + scalars
                         + codes(spec, aux.k((int) n))
-                        + 8 * n * (d + 1)
-                        + gradients(n, d));
+                        + 4 * n * (in + d + 2)
+                        + gradients(n, in, d));
           });
     }
     return MemoryPlan.ofState(spec).plus(parts);
@@ -84,8 +94,8 @@ public final class ComposedMemory {
     return new Part(name, bytes, false);
   }
 
-  private static long gradients(long n, long d) {
-    return 4 * (2 * n * d + n + d);
+  private static long gradients(long n, long in, long out) {
+    return 4 * (n * (in + out) + n + out);
   }
 
   private static long codes(StepSpec spec, int perRow) {

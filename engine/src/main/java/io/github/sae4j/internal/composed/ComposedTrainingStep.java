@@ -1,5 +1,7 @@
 package io.github.sae4j.internal.composed;
 
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
@@ -37,6 +39,10 @@ public final class ComposedTrainingStep implements TrainingStep {
   private final Update update;
   private final OffHeap memory;
   private final Gradients gradients;
+  private final Flight.Span encoding = Flight.phase(Phase.ENCODE);
+  private final Flight.Span decoding = Flight.phase(Phase.DECODE);
+  private final Flight.Span gradient = Flight.phase(Phase.GRADIENTS);
+  private final Flight.Span updating = Flight.phase(Phase.UPDATE);
 
   /**
    * Composes a step.
@@ -74,19 +80,27 @@ public final class ComposedTrainingStep implements TrainingStep {
   public StepReport run(Matrix x, double learningRate, long number, boolean withVariance) {
     spec.shape().expectBatch(x);
     try (OffHeap scratch = device.openMemory()) {
+      encoding.begin();
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
-      Pass pass = new Pass(device, spec, state, x, scratch);
+      Pass pass = new Pass(device, spec.at(number), state, x, scratch);
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
       pass.dead = firing.dead();
       spec.forward()
           .threshold()
           .ifPresent(rule -> state.keepThreshold(rule, number, firing.least()));
+      encoding.end(number, x.rows());
+      decoding.begin();
       terms.forEach(ComposedTerm::forward);
       Losses losses = new Losses(pass, terms, withVariance);
+      decoding.end(number, x.rows());
+      gradient.begin();
       backward(pass, terms);
+      gradient.end(number, x.rows());
       observe(terms, firing.dead());
+      updating.begin();
       double norm = update.apply(gradients, learningRate, number, scratch);
+      updating.end(number, x.rows());
       return losses.report(firing, norm);
     }
   }

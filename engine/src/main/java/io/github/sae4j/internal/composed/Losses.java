@@ -50,7 +50,7 @@ final class Losses {
     if (!needsVariance) {
       return Double.NaN;
     }
-    Matrix distances = pass.centeredSquares(pass.x.rows(from, errors.rows()));
+    Matrix distances = pass.centeredSquares(pass.target.rows(from, errors.rows()));
     for (int b = 0; b < squares.length; b++) {
       rowExplained.add(StepSums.explained(squares[b], distances.get(0, b)));
     }

@@ -37,7 +37,7 @@ final class MatryoshkaTerm implements ComposedTerm {
   public void forward() {
     for (int width : term.widths()) {
       Matrix error = pass.decode(between(0, width));
-      pass.device.subtract(error, pass.x, error);
+      pass.device.subtract(error, pass.target, error);
       Matrix gradient = pass.scratch.matrix(error.rows(), error.cols());
       gradient.copyFrom(error);
       levels.add(new Level(error, gradient));

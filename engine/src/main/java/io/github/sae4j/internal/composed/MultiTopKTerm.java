@@ -37,7 +37,7 @@ final class MultiTopKTerm implements ComposedTerm {
   public void forward() {
     out = pass.decode(codes);
     gradient = pass.scratch.matrix(pass.rows(), out.cols());
-    pass.device.subtract(out, pass.x, gradient);
+    pass.device.subtract(out, pass.target, gradient);
   }
 
   @Override

@@ -9,8 +9,11 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Pairs;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
+import java.lang.foreign.MemorySegment;
 
 /**
  * The forward pass of one step, and the kernel calls that terms share. Its memory is freed after
@@ -25,8 +28,11 @@ final class Pass {
   final TrainingState state;
   final OffHeap scratch;
 
-  /** The batch times the input factor, {@code [rows, d_in]}; the target of the reconstruction. */
+  /** The batch's inputs times the input factor, {@code [rows, d_in]}. */
   final Matrix x;
+
+  /** What is to be reconstructed, {@code [rows, d_out]}: the same, or the targets of pairs. */
+  final Matrix target;
 
   /** The encoder's input, {@code [rows, d_in]}. */
   final Matrix input;
@@ -50,7 +56,14 @@ final class Pass {
     this.state = state;
     this.scratch = scratch;
     Forward forward = spec.forward();
-    x = scaled(batch);
+    StepShape shape = spec.shape();
+    if (shape.pairs() == Pairs.TARGETS) {
+      x = columns(batch, 0, shape.dIn());
+      target = columns(batch, shape.dIn(), shape.dOut());
+    } else {
+      x = scaled(batch);
+      target = x;
+    }
     Matrix normalized = x;
     if (forward.normalization() == InputNormalization.NONE) {
       outScales = null;
@@ -72,6 +85,20 @@ final class Pass {
       device.rowNorms(state.wDec(), norms);
     }
     codes = encode(forward.activation());
+  }
+
+  /** Some values of every row. */
+  private Matrix columns(Matrix rows, int from, int count) {
+    Matrix some = scratch.matrix(rows.rows(), count);
+    for (int b = 0; b < some.rows(); b++) {
+      MemorySegment.copy(
+          rows.segment(),
+          rows.rowOffset(b) + (long) from * Float.BYTES,
+          some.segment(),
+          some.rowOffset(b),
+          (long) count * Float.BYTES);
+    }
+    return some;
   }
 
   private Matrix scaled(Matrix batch) {

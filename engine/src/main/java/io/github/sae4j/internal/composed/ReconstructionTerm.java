@@ -3,10 +3,14 @@ package io.github.sae4j.internal.composed;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.step.StepSums;
+import io.github.sae4j.step.TrainingState;
 
 /**
  * The main term: e = x̂ − x; g = e · factor in one rounding, factor = 2/(divisor M) with M the
  * number of micro-batches. With input normalisation g is then multiplied by the row's output scale.
+ *
+ * <p>With a skip connection x W_skipᵀ, one chain over d_in per element, is added to x̂ after b_dec;
+ * its gradient gᵀ x is one chain over ascending samples per element. Other terms are without it.
  */
 final class ReconstructionTerm implements ComposedTerm {
   private final Reconstruction term;
@@ -24,8 +28,14 @@ final class ReconstructionTerm implements ComposedTerm {
   @Override
   public void forward() {
     out = pass.decode(pass.codes);
+    Matrix wSkip = pass.state.wSkip();
+    if (wSkip != null) {
+      Matrix skipped = pass.scratch.matrix(pass.rows(), out.cols());
+      pass.device.product(pass.x, false, wSkip, true, skipped);
+      pass.device.add(out, skipped);
+    }
     error = pass.scratch.matrix(pass.rows(), out.cols());
-    pass.device.subtract(out, pass.x, error);
+    pass.device.subtract(out, pass.target, error);
     gradient = pass.scratch.matrix(pass.rows(), out.cols());
     gradient.copyFrom(error);
   }
@@ -66,6 +76,9 @@ final class ReconstructionTerm implements ComposedTerm {
     }
     pass.gradients(
         pass.codes, gradient, pass.state.wDec(), pass.spec.forward().activation(), total);
+    if (pass.state.wSkip() != null) {
+      pass.device.product(gradient, true, pass.x, false, total.of(TrainingState.W_SKIP));
+    }
   }
 
   @Override

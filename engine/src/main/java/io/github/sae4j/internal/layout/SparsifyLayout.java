@@ -35,6 +35,9 @@ public final class SparsifyLayout implements Layout {
   /** Its tensors. */
   public static final String WEIGHTS = "sae.safetensors";
 
+  /** Width of a transcoder's output where it is not d_in: a member that sparsify does not have. */
+  public static final String D_OUT = "d_out";
+
   /** Members that do not affect what is computed, and those that are read. */
   private static final Set<String> KNOWN =
       Set.of(
@@ -47,7 +50,8 @@ public final class SparsifyLayout implements Layout {
           "skip_connection",
           "transcode",
           "signed",
-          "d_in");
+          "d_in",
+          D_OUT);
 
   @Override
   public Optional<Blueprint> read(SaeFiles files, ReadOptions options) throws IOException {
@@ -71,6 +75,10 @@ public final class SparsifyLayout implements Layout {
     int dIn = cfg.count("d_in");
     int dSae = latents(cfg, dIn);
     boolean transcoder = cfg.flag("transcode", false);
+    int dOut = cfg.has(D_OUT) ? cfg.count(D_OUT) : dIn;
+    if (dOut != dIn && !transcoder) {
+      throw cfg.bad(D_OUT, "d_in = " + dIn + " of an autoencoder");
+    }
     boolean skip = cfg.flag("skip_connection", false);
     Ranked activation = activation(cfg, dSae, options);
     tensors.expectOnly(
@@ -78,12 +86,12 @@ public final class SparsifyLayout implements Layout {
             ? Set.of("encoder.weight", "encoder.bias", "W_dec", "b_dec", "W_skip")
             : Set.of("encoder.weight", "encoder.bias", "W_dec", "b_dec"));
     WeightTensors.Stored wEnc = tensors.rows("encoder.weight", dSae, dIn);
-    WeightTensors.Stored wDec = tensors.rows("W_dec", dSae, dIn);
-    WeightTensors.Stored wSkip = skip ? tensors.rows("W_skip", dIn, dIn) : null;
+    WeightTensors.Stored wDec = tensors.rows("W_dec", dSae, dOut);
+    WeightTensors.Stored wSkip = skip ? tensors.rows("W_skip", dOut, dIn) : null;
     SaeConfig config =
         new SaeConfig(
             dIn,
-            dIn,
+            dOut,
             dSae,
             activation,
             transcoder,
@@ -92,7 +100,7 @@ public final class SparsifyLayout implements Layout {
             HeaderMetadata.read(tensors.path(), tensors.metadata()));
     return new Blueprint("sparsify", tensors, config)
         .encoder(wEnc, tensors.vector("encoder.bias", dSae))
-        .decoder(wDec, tensors.vector("b_dec", dIn))
+        .decoder(wDec, tensors.vector("b_dec", dOut))
         .skip(wSkip);
   }
 

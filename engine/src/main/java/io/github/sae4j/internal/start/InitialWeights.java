@@ -30,13 +30,15 @@ public final class InitialWeights {
    * @param k latents per row, used by {@link WeightInit#CALIBRATED_ENCODER_CLONE}
    * @param seed the run's seed
    * @param wEnc receives the encoder {@code [d_sae, d_in]}
-   * @param wDec receives the decoder {@code [d_sae, d_in]}
+   * @param wDec receives the decoder {@code [d_sae, d_in]}; of any width where it is not formed
+   *     from the encoder
    * @throws IllegalArgumentException if the shapes differ, the norm is not positive or k is not in
    *     {@code [1, d_sae]}
    */
   public static void draw(
       WeightInit init, OptionalDouble decoderNorm, int k, long seed, Matrix wEnc, Matrix wDec) {
-    if (wEnc.rows() != wDec.rows() || wEnc.cols() != wDec.cols()) {
+    boolean apart = init == WeightInit.INDEPENDENT || init == WeightInit.ZERO_DECODER;
+    if (wEnc.rows() != wDec.rows() || (!apart && wEnc.cols() != wDec.cols())) {
       throw new IllegalArgumentException(
           "W_dec: expected the shape of W_enc, " + wEnc.shape() + ", got " + wDec.shape());
     }
@@ -70,6 +72,10 @@ public final class InitialWeights {
         fill(wEnc, encoder, linear, OptionalDouble.empty());
         fill(wDec, encoder, linear, decoderNorm);
         divide(wEnc, meanReconstructionNorm(wEnc, wDec, k, seed));
+      }
+      case ZERO_DECODER -> {
+        fill(wEnc, encoder, linear, OptionalDouble.empty());
+        wDec.fill(0f);
       }
     }
   }

@@ -4,6 +4,7 @@ import static io.github.sae4j.kernels.Shapes.expect;
 import static io.github.sae4j.kernels.Shapes.expectVector;
 
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.composed.AnnealedStep;
 import io.github.sae4j.internal.vector.gemm.Gemm;
 import io.github.sae4j.internal.vector.gemm.Packing;
 import io.github.sae4j.internal.vector.rows.AdamRows;
@@ -566,12 +567,15 @@ public final class VectorDevice implements Device {
 
   @Override
   public StepExecution execution(StepSpec spec) {
-    return FusedSpec.execution(spec);
+    StepExecution execution = FusedSpec.execution(spec.annealed());
+    return spec.forward().annealing().isPresent() && execution.fused()
+        ? StepExecution.fused(execution.reason() + "; composed of kernels while k is annealed")
+        : execution;
   }
 
   @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
-    return execution(spec).fused()
+    return execution(spec).fused() && spec.forward().annealing().isEmpty()
         ? FusedMemoryPlan.of(FusedSpec.of(spec), pool.size())
         : Device.super.memoryPlan(spec);
   }
@@ -579,6 +583,10 @@ public final class VectorDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     checkOpen();
+    if (spec.forward().annealing().isPresent()) {
+      return new AnnealedStep(
+          spec, Device.super.compile(spec, state), then -> compile(then, state));
+    }
     return execution(spec).fused() && state.isPlain()
         ? new FusedTrainingStep(pool, spec, state)
         : Device.super.compile(spec, state);

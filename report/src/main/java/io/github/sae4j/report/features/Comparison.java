@@ -1,10 +1,10 @@
 package io.github.sae4j.report.features;
 
 import io.github.sae4j.sae.SparseAutoencoder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.ArrayList;
 import java.util.Map;
 
 /**

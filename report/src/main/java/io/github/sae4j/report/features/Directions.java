@@ -11,8 +11,8 @@ import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.sae.SparseAutoencoder;
 
 /**
- * The directions of a dictionary, for looking up those that are nearest to others by cosine. That is
- * what a TopK encoder of unit rows computes, so a device's own encoder does it.
+ * The directions of a dictionary, for looking up those that are nearest to others by cosine. That
+ * is what a TopK encoder of unit rows computes, so a device's own encoder does it.
  */
 final class Directions implements AutoCloseable {
   private static final int BATCH_ROWS = 1024;

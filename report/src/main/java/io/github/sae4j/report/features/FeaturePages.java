@@ -48,8 +48,7 @@ public final class FeaturePages {
    * @param texts what rows stand for
    * @param labels names of latents
    */
-  public FeaturePages(
-      SparseAutoencoder sae, FeatureScan scan, Optional<Texts> texts, Labels labels)
+  public FeaturePages(SparseAutoencoder sae, FeatureScan scan, Optional<Texts> texts, Labels labels)
       throws IOException {
     this.sae = sae;
     this.scan = scan;
@@ -84,17 +83,21 @@ public final class FeaturePages {
     if (selection.latents().length < selection.alive()) {
       notes.add(
           String.format(
-              Locale.ROOT, "Contexts and neighbours of the %,d most active of %,d latents that fire; of the"
+              Locale.ROOT,
+              "Contexts and neighbours of the %,d most active of %,d latents that fire; of the"
                   + " others the numbers alone.",
-              selection.latents().length, selection.alive()));
+              selection.latents().length,
+              selection.alive()));
     }
     if (selection.detailed() < selection.latents().length) {
       notes.add(
           String.format(
-              Locale.ROOT, "To keep the page small, %,d latents are shown in detail (the most active, densest and"
-                  + " most surprising, and those with labels), the others with their %d strongest"
-                  + " contexts.",
-              selection.detailed(), Selection.BRIEF_PLACES));
+              Locale.ROOT,
+              "To keep the page small, %,d latents are shown in detail (the most active, densest"
+                  + " and most surprising, and those with labels), the others with their %d"
+                  + " strongest contexts.",
+              selection.detailed(),
+              Selection.BRIEF_PLACES));
     }
   }
 
@@ -255,7 +258,8 @@ public final class FeaturePages {
     if (asked.length < listed.length) {
       notes.add(
           String.format(
-              Locale.ROOT, "Nearest directions are looked up for the first %,d latents of the list.",
+              Locale.ROOT,
+              "Nearest directions are looked up for the first %,d latents of the list.",
               asked.length));
     }
     try (Directions directions = new Directions(sae, NEIGHBOURS + 1)) {
@@ -295,7 +299,8 @@ public final class FeaturePages {
     int[] listed = selection.latents();
     int[] asked = Arrays.copyOf(listed, most(other));
     if (asked.length < listed.length) {
-      notes.add(String.format(Locale.ROOT, "%,d latents were compared with %s.", asked.length, name));
+      notes.add(
+          String.format(Locale.ROOT, "%,d latents were compared with %s.", asked.length, name));
     }
     Comparison found = Comparison.of(sae, asked, other);
     packed.whole("other", IntStream.of(listed).map(i -> found.best[i] + 1).toArray());

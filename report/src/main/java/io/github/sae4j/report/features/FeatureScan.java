@@ -123,8 +123,7 @@ public final class FeatureScan {
   /** The rows with the largest errors, the largest first. */
   List<Worst> worst() {
     List<Worst> rows = new ArrayList<>(worst);
-    rows.sort(
-        Comparator.comparingDouble(Worst::error).reversed().thenComparing(Worst::row));
+    rows.sort(Comparator.comparingDouble(Worst::error).reversed().thenComparing(Worst::row));
     return rows;
   }
 }

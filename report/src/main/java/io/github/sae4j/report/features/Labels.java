@@ -22,7 +22,8 @@ public record Labels(Map<Integer, String> texts) {
   /** Names that tools give a text, and the number of its latent. */
   private static final List<String> TEXTS = List.of("label", "description", "explanation", "text");
 
-  private static final List<String> NUMBERS = List.of("feature", "latent", "index", "feature_index");
+  private static final List<String> NUMBERS =
+      List.of("feature", "latent", "index", "feature_index");
 
   /**
    * Reads labels: an object from a latent's number to its text, or to an object with one; or a list
@@ -36,12 +37,11 @@ public record Labels(Map<Integer, String> texts) {
   public static Labels read(Path file, int latents) throws IOException {
     Map<Integer, String> texts = new TreeMap<>();
     switch (Json.read(file, MOST_BYTES)) {
-      case Map<?, ?> members ->
-          {
-            for (Map.Entry<?, ?> member : members.entrySet()) {
-              put(file, texts, member.getKey(), text(member.getValue()), latents);
-            }
-          }
+      case Map<?, ?> members -> {
+        for (Map.Entry<?, ?> member : members.entrySet()) {
+          put(file, texts, member.getKey(), text(member.getValue()), latents);
+        }
+      }
       case List<?> all -> {
         for (Object each : all) {
           Object number = null;
@@ -83,8 +83,7 @@ public record Labels(Map<Integer, String> texts) {
       throw new BadFileException(file, "expected the number of a latent, got '" + number + "'", e);
     }
     if (latent < 0 || latent >= latents) {
-      throw new BadFileException(
-          file, "expected latents in [0, " + latents + "), got " + latent);
+      throw new BadFileException(file, "expected latents in [0, " + latents + "), got " + latent);
     }
     if (text == null) {
       throw new BadFileException(file, "latent " + latent + ": expected a text as its label");

@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The latents as SAEDashboard writes them for Neuronpedia: a batch with its features. What needs the
- * language model (logits) or its neurons stays empty.
+ * The latents as SAEDashboard writes them for Neuronpedia: a batch with its features. What needs
+ * the language model (logits) or its neurons stays empty.
  */
 public final class NeuronpediaExport {
   private static final int BINS = 32;
@@ -52,9 +52,7 @@ public final class NeuronpediaExport {
     out.write(",\"features\":[");
     int[] listed = pages.selection().latents();
     String[] texts =
-        pages.places().table().isPresent()
-            ? pages.places().table().get().all()
-            : new String[0];
+        pages.places().table().isPresent() ? pages.places().table().get().all() : new String[0];
     for (int i = 0; i < listed.length; i++) {
       out.write(i == 0 ? "\n" : ",\n");
       Map<String, Object> feature = feature(pages, i, texts);

@@ -103,7 +103,8 @@ final class Places {
     float largest = activity.largest[latent];
     for (int i = -place.left(); i <= place.right(); i++) {
       float value = i == 0 ? contexts.value(place.slot()) : contexts.around(place.slot(), i);
-      int shade = value > 0 && largest > 0 ? Math.clamp(Math.round(255 * value / largest), 1, 255) : 0;
+      int shade =
+          value > 0 && largest > 0 ? Math.clamp(Math.round(255 * value / largest), 1, 255) : 0;
       shades[i + place.left()] = (byte) shade;
     }
     return shades;

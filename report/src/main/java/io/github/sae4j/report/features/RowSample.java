@@ -3,8 +3,9 @@ package io.github.sae4j.report.features;
 import java.util.Arrays;
 
 /**
- * The active latents of a uniform sample of rows, of bounded size: when it is full, half of its rows
- * go. Which rows are kept depends on their numbers and on how many codes there are, on nothing else.
+ * The active latents of a uniform sample of rows, of bounded size: when it is full, half of its
+ * rows go. Which rows are kept depends on their numbers and on how many codes there are, on nothing
+ * else.
  */
 final class RowSample {
   /** Codes that are kept at most: 64 MiB. */

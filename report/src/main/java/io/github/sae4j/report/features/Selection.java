@@ -53,8 +53,7 @@ record Selection(int[] latents, int detailed, int alive) {
             .thenComparing(Comparator.naturalOrder()));
     Arrays.sort(
         surprising,
-        Comparator.comparingDouble(
-                (Integer i) -> -surprise(activity.fired[i], strength[i], rows))
+        Comparator.comparingDouble((Integer i) -> -surprise(activity.fired[i], strength[i], rows))
             .thenComparing(Comparator.naturalOrder()));
     int shown = Math.min(alive.length, MOST_LATENTS);
     int detailed =

@@ -35,7 +35,11 @@ public final class Page {
    * @throws IOException if writing fails
    */
   public static void write(
-      String title, Map<String, Object> data, Optional<Packed> packed, boolean live, OutputStream out)
+      String title,
+      Map<String, Object> data,
+      Optional<Packed> packed,
+      boolean live,
+      OutputStream out)
       throws IOException {
     StringBuilder policy = new StringBuilder("default-src 'none'; img-src data:; script-src");
     for (String script : SCRIPTS) {

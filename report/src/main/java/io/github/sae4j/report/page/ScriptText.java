@@ -3,8 +3,8 @@ package io.github.sae4j.report.page;
 import java.util.Locale;
 
 /**
- * JSON that is safe inside an HTML {@code script} element: no text in it, wherever it came from, can
- * end the element, open a comment or break a line of the script.
+ * JSON that is safe inside an HTML {@code script} element: no text in it, wherever it came from,
+ * can end the element, open a comment or break a line of the script.
  */
 final class ScriptText {
   private ScriptText() {}

@@ -38,8 +38,7 @@ public final class MetricsTable {
     void add(String name, double value) {
       double[] sum =
           sums.computeIfAbsent(
-              name,
-              _ -> new double[] {0, 0, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY});
+              name, _ -> new double[] {0, 0, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY});
       sum[0] += value;
       sum[1]++;
       sum[2] = Math.min(sum[2], value);

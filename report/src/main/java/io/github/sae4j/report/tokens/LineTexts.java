@@ -196,9 +196,7 @@ final class LineTexts implements Texts {
     return line < 0
         ? new Sequence(row, 1, "")
         : new Sequence(
-            firstRows[line],
-            counts[line],
-            sources[line] < 0 ? "" : sourceNames.get(sources[line]));
+            firstRows[line], counts[line], sources[line] < 0 ? "" : sourceNames.get(sources[line]));
   }
 
   @Override

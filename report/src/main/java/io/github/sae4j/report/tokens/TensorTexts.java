@@ -22,7 +22,8 @@ final class TensorTexts implements Texts {
     this.vocabulary = vocabulary;
     int rank = tensor.shape().size();
     context =
-        (int) Math.min(Integer.MAX_VALUE, Math.max(1, tensor.shape().get(rank == 0 ? 0 : rank - 1)));
+        (int)
+            Math.min(Integer.MAX_VALUE, Math.max(1, tensor.shape().get(rank == 0 ? 0 : rank - 1)));
   }
 
   /** The tensor of a file that holds tokens, if one does. */

@@ -12,6 +12,7 @@ import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.Optimizer;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
@@ -58,13 +59,20 @@ public record GraphSpec(
           "the device has no exact doubles, so the host adds between kernels");
     }
     // The pattern names all components: one that is added has to be decided on here to compile.
-    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, var threshold))
+    if (!(step.forward()
+            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
     }
     if (threshold.isPresent()) {
       return StepExecution.composed("no task graph that keeps a threshold for inference");
+    }
+    if (step.shape().pairs() != Pairs.NONE) {
+      return StepExecution.composed("no task graph for pairs of rows");
+    }
+    if (annealing.isPresent()) {
+      return StepExecution.composed("no task graph for a k that changes");
     }
     for (Term term : step.objective().terms()) {
       switch (term) {

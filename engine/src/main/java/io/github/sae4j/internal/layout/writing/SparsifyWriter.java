@@ -23,38 +23,61 @@ import java.util.List;
 import java.util.Map;
 
 /** Writes sparsify's folder: {@code cfg.json} and {@code sae.safetensors}. */
-final class SparsifyWriter {
+public final class SparsifyWriter {
   private SparsifyWriter() {}
 
   /**
-   * Writes an SAE into a folder that exists.
+   * Writes an SAE into a folder that exists, as F32. Weights are folded while they are written. A
+   * transcoder whose output is of another width than its input has a further member, {@code d_out};
+   * sparsify's own classes have one width only and refuse its tensors.
+   *
+   * @param folder receives {@code cfg.json} and {@code sae.safetensors}
+   * @param config what the SAE computes once folded
+   * @param weights weights before folding
+   * @param folding what to fold into them
+   * @throws IllegalArgumentException if sparsify cannot express it; says what
+   * @throws IOException if writing fails
+   */
+  public static void write(Path folder, SaeConfig config, SaeWeights weights, Folding folding)
+      throws IOException {
+    write(folder, config, weights, folding, WriteOptions.DEFAULT);
+  }
+
+  /**
+   * Writes an SAE into a folder that exists, in whose weights everything is folded.
    *
    * @throws IllegalArgumentException if sparsify cannot express it; says what
    * @throws IOException if writing fails
    */
   static void write(Path folder, SaeConfig config, SaeWeights weights, WriteOptions options)
       throws IOException {
+    write(folder, config, weights, Folding.of(weights.wDec(), 1f, false), options);
+  }
+
+  private static void write(
+      Path folder, SaeConfig config, SaeWeights weights, Folding folding, WriteOptions options)
+      throws IOException {
     String activation = activation(config);
     boolean skip = weights.wSkip() != null;
     long d = config.dIn();
+    long o = config.dOut();
     long n = config.dSae();
     DiskFile.write(
         folder.resolve(SparsifyLayout.CONFIG), Json.pretty(members(config, activation, skip)));
     List<TensorInfo> tensors = new ArrayList<>();
     tensors.add(new TensorInfo("encoder.weight", options.type(), List.of(n, d)));
     tensors.add(new TensorInfo("encoder.bias", options.type(), List.of(n)));
-    tensors.add(new TensorInfo("W_dec", options.type(), List.of(n, d)));
-    tensors.add(new TensorInfo("b_dec", options.type(), List.of(d)));
+    tensors.add(new TensorInfo("W_dec", options.type(), List.of(n, o)));
+    tensors.add(new TensorInfo("b_dec", options.type(), List.of(o)));
     if (skip) {
-      tensors.add(new TensorInfo("W_skip", options.type(), List.of(d, d)));
+      tensors.add(new TensorInfo("W_skip", options.type(), List.of(o, d)));
     }
     try (SafetensorsOutput output =
         SafetensorsOutput.create(
             folder.resolve(SparsifyLayout.WEIGHTS),
             HeaderMetadata.of(config.metadata()),
             tensors)) {
-      Folding nothing = Folding.of(weights.wDec(), 1f, false);
-      FoldedWeights plain = new FoldedWeights(weights, nothing, options.type(), output);
+      FoldedWeights plain = new FoldedWeights(weights, folding, options.type(), output);
       plain.encoder("encoder.weight");
       plain.encoderBias("encoder.bias");
       plain.decoder("W_dec");
@@ -72,9 +95,6 @@ final class SparsifyWriter {
     }
     if (config.normalization() != InputNormalization.NONE) {
       throw lacks("rows that are normalised (" + config.normalization() + ")");
-    }
-    if (config.dOut() != config.dIn()) {
-      throw lacks("an output of another width, " + config.dIn() + " to " + config.dOut());
     }
     if (!config.transcoder() && !config.applyBDecToInput()) {
       throw lacks("an autoencoder that does not subtract b_dec from its input");
@@ -97,6 +117,9 @@ final class SparsifyWriter {
     members.put("skip_connection", skip);
     members.put("transcode", config.transcoder());
     members.put("d_in", config.dIn());
+    if (config.dOut() != config.dIn()) {
+      members.put(SparsifyLayout.D_OUT, config.dOut());
+    }
     return members;
   }
 }

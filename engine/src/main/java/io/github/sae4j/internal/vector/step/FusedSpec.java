@@ -10,6 +10,7 @@ import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
 import java.util.Optional;
@@ -53,8 +54,15 @@ public record FusedSpec(
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
     // The pattern names all components: one that is added has to be decided on here to compile.
-    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _)) || !hasPasses(ranked)) {
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _, var annealing))
+        || !hasPasses(ranked)) {
       return StepExecution.composed("no passes for " + step.forward().activation());
+    }
+    if (step.shape().pairs() != Pairs.NONE) {
+      return StepExecution.composed("no passes for pairs of rows");
+    }
+    if (annealing.isPresent()) {
+      return StepExecution.composed("no passes for a k that changes");
     }
     if (ranked.scope() == Ranked.Scope.BATCH
         && step.objective().find(MultiTopK.class).isPresent()) {

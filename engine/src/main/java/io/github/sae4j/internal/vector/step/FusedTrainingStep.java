@@ -1,5 +1,7 @@
 package io.github.sae4j.internal.vector.step;
 
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.vector.rows.AdamRows;
 import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.rows.RowArithmetic;
@@ -65,6 +67,10 @@ public final class FusedTrainingStep implements TrainingStep {
   private Matrix normalized;
   private Matrix outScales;
   private Matrix outShifts;
+  private final Flight.Span encodes = Flight.phase(Phase.ENCODE);
+  private final Flight.Span decodes = Flight.phase(Phase.DECODE);
+  private final Flight.Span differentiates = Flight.phase(Phase.GRADIENTS);
+  private final Flight.Span updates = Flight.phase(Phase.UPDATE);
   private boolean closed;
 
   public FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state) {
@@ -120,6 +126,7 @@ public final class FusedTrainingStep implements TrainingStep {
     }
     int rows = x.rows();
     spec.step().shape().expectBatch(x);
+    encodes.begin();
     if (spec.decoderNorm().when() == DecoderNormRule.When.BEFORE_FORWARD) {
       latents.normalizeDecoder();
     }
@@ -127,7 +134,10 @@ public final class FusedTrainingStep implements TrainingStep {
     encode(rows);
     long active = countFired(rows, number);
     int[] dead = counter.step(fired, rows);
+    encodes.end(number, rows);
+    decodes.begin();
     Losses losses = reconstruct(x, dead, withVariance);
+    decodes.end(number, rows);
     double norm = update(rows, learningRate, number, losses.auxActive);
     double[] values = losses.values(spec);
     return new StepReport(
@@ -358,6 +368,7 @@ public final class FusedTrainingStep implements TrainingStep {
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
+    differentiates.begin();
     codes.indexByLatent(n);
     if (multi != null) {
       multiCodes.indexByLatent(n);
@@ -374,13 +385,18 @@ public final class FusedTrainingStep implements TrainingStep {
               latents.squaredNorm()
                   + squaredNorm(latents.biasGradient(), n)
                   + squaredNorm(bDecGradient, spec.dIn()));
+      differentiates.end(number, rows);
+      updates.begin();
       adam = adam.clippedBy(optimizer.clip(norm));
       latents.applyGradients(adam);
     } else {
+      differentiates.end(number, rows);
+      updates.begin();
       latents.formAndApply(adam);
     }
     AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
     AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
+    updates.end(number, rows);
     return norm;
   }
 

@@ -1,4 +1,4 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
@@ -21,7 +21,7 @@ import java.util.function.Consumer;
  * wherever it is named; it is therefore called by reflection. If it is missing, signals still end
  * the process at once.
  */
-final class Interrupts implements AutoCloseable {
+public final class Interrupts implements AutoCloseable {
   private final AtomicInteger exitCode = new AtomicInteger();
   private final AtomicBoolean asked = new AtomicBoolean();
   private final Map<Object, Object> previous = new LinkedHashMap<>();
@@ -34,7 +34,7 @@ final class Interrupts implements AutoCloseable {
    * @param onFirst receives the name of the first signal, on the signal's thread
    * @return close it when signals may end the process again
    */
-  static Interrupts install(Consumer<String> onFirst) {
+  public static Interrupts install(Consumer<String> onFirst) {
     Interrupts interrupts = new Interrupts();
     interrupts.handle("INT", ExitCode.INTERRUPTED, onFirst);
     interrupts.handle("TERM", ExitCode.TERMINATED, onFirst);
@@ -47,7 +47,7 @@ final class Interrupts implements AutoCloseable {
    *
    * @return true once a signal has come
    */
-  boolean raised() {
+  public boolean raised() {
     return exitCode.get() != 0;
   }
 
@@ -56,7 +56,7 @@ final class Interrupts implements AutoCloseable {
    *
    * @return 129, 130 or 143; 0 if none has come
    */
-  int exitCode() {
+  public int exitCode() {
     return exitCode.get();
   }
 

@@ -1,11 +1,11 @@
-package io.github.sae4j.cli;
+package io.github.sae4j.cli.console;
 
 import picocli.CommandLine.IVersionProvider;
 
 /** Which sae4j and which Java this is. */
-final class Version implements IVersionProvider {
+public final class Version implements IVersionProvider {
   /** The version in the jar's manifest; class folders have none. */
-  static String current() {
+  public static String current() {
     String version = Version.class.getPackage().getImplementationVersion();
     return version == null ? "development" : version;
   }

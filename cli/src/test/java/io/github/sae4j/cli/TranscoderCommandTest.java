@@ -1,0 +1,285 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.memory.ElementType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Transcoders on the command line, from pairs of rows to what is done with the result. */
+class TranscoderCommandTest {
+  private static final int ROWS = 200;
+  private static final int D_IN = 10;
+  private static final int D_OUT = 7;
+
+  @TempDir private Path folder;
+  private final Console console = new Console();
+  private Path inputs;
+  private Path targets;
+
+  @BeforeEach
+  void writePairs() throws IOException {
+    float[][] x = Activations.rows(ROWS, D_IN);
+    inputs = Activations.write(folder.resolve("x.safetensors"), x, ElementType.F32);
+    targets = Activations.write(folder.resolve("y.safetensors"), targetsOf(x), ElementType.F32);
+  }
+
+  /** What a layer might make of the inputs. */
+  private static float[][] targetsOf(float[][] x) {
+    float[][] y = new float[x.length][D_OUT];
+    for (int b = 0; b < x.length; b++) {
+      for (int j = 0; j < D_OUT; j++) {
+        y[b][j] = Math.max(0, x[b][j] - x[b][j + 2]) + 0.5f * x[b][j + 1];
+      }
+    }
+    return y;
+  }
+
+  private int train(Path run, Object... more) {
+    List<Object> line =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--activations",
+                inputs,
+                "--output-path",
+                run,
+                "--json",
+                "--device",
+                "scalar",
+                "--train-batch-size",
+                16,
+                "--k",
+                3,
+                "--d-sae",
+                40,
+                "--recipe",
+                "eleuther",
+                "--lr",
+                5e-3));
+    line.addAll(List.of(more));
+    return console.run(line.toArray());
+  }
+
+  private Map<?, ?> printed() throws IOException {
+    return (Map<?, ?>) Json.parse(Path.of("stdout"), console.out().getBytes());
+  }
+
+  private static double fvu(Map<?, ?> metrics) {
+    return ((Number) metrics.get("fvu")).doubleValue();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"false,topk,eleuther", "true,topk,eleuther", "true,batchtopk,saelens"})
+  void aTranscoderIsTrainedAndServed(boolean skip, String architecture, String recipe)
+      throws IOException {
+    Path run = folder.resolve("run");
+    Object[] options = {
+      "--targets",
+      targets,
+      "--skip-connection",
+      skip,
+      "--architecture",
+      architecture,
+      "--recipe",
+      recipe,
+      "--steps",
+      150,
+      "--topk-threshold-lr",
+      0.2,
+      "--lr-warm-up-steps",
+      0,
+      "--lr-scheduler",
+      "constant"
+    };
+    List<Object> line =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--activations",
+                inputs,
+                "--output-path",
+                run,
+                "--json",
+                "--device",
+                "scalar",
+                "--train-batch-size",
+                16,
+                "--k",
+                3,
+                "--d-sae",
+                40,
+                "--lr",
+                5e-3,
+                "--eval-fraction",
+                0.1));
+    line.addAll(List.of(options));
+    assertEquals(ExitCode.DONE, console.run(line.toArray()), console::err);
+    Map<?, ?> metrics = (Map<?, ?>) printed().get("metrics");
+    assertTrue(fvu(metrics) < 0.6, metrics::toString);
+
+    int code =
+        console.run(
+            "eval",
+            "--sae",
+            run,
+            "--activations",
+            inputs,
+            "--targets",
+            targets,
+            "--held-out",
+            0.1,
+            "--json",
+            "--device",
+            "scalar");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(metrics, printed());
+
+    code = console.run("inspect", run.resolve("final"), "--json");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(console.out().contains("transcoder"), console::out);
+    assertTrue(console.out().contains("\"d_out\":" + D_OUT), console::out);
+
+    Path codes = folder.resolve("codes.safetensors");
+    code =
+        console.run(
+            "encode",
+            "--sae",
+            run,
+            "--activations",
+            inputs,
+            "--output",
+            codes,
+            "--device",
+            "scalar");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(Files.exists(codes));
+
+    String layout = architecture.equals("topk") ? "sparsify" : "saelens";
+    Path copy = folder.resolve("copy");
+    code = console.run("convert", "--from", run, "--to", copy, "--format", layout);
+    assertEquals(ExitCode.DONE, code, console::err);
+    code =
+        console.run(
+            "eval",
+            "--sae",
+            copy,
+            "--activations",
+            inputs,
+            "--targets",
+            targets,
+            "--held-out",
+            0.1,
+            "--json",
+            "--device",
+            "scalar");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(metrics, printed());
+  }
+
+  @Test
+  void aRunIsResumedWithItsTargets() throws IOException {
+    Path whole = folder.resolve("whole");
+    Path parts = folder.resolve("parts");
+    Object[] more = {
+      "--targets", targets, "--skip-connection", true, "--checkpoint-every", 4, "--steps", 11
+    };
+    assertEquals(ExitCode.DONE, train(whole, more), console::err);
+    assertEquals(ExitCode.DONE, train(parts, more), console::err);
+    // As if it had been killed after the checkpoint at step 4.
+    deleteTree(parts.resolve("final"));
+    Files.delete(parts.resolve("evaluation.json"));
+    try (var checkpoints = Files.list(parts.resolve("checkpoints"))) {
+      for (Path checkpoint : checkpoints.toList()) {
+        if (!checkpoint.getFileName().toString().equals("64")) {
+          deleteTree(checkpoint);
+        }
+      }
+    }
+    int code = console.run("train", "--resume-from-checkpoint", parts, "--json");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertArrayEquals(
+        Files.readAllBytes(whole.resolve("final/sae.safetensors")),
+        Files.readAllBytes(parts.resolve("final/sae.safetensors")));
+  }
+
+  private static void deleteTree(Path root) throws IOException {
+    try (var files = Files.walk(root)) {
+      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+
+  @Test
+  void badRowsOfEitherFileAreNamedOrLeftOut() throws IOException {
+    float[][] x = Activations.rows(ROWS, D_IN);
+    float[][] y = targetsOf(x);
+    y[12][5] = Float.NaN;
+    Activations.write(targets, y, ElementType.F32);
+    Object[] all = {"--targets", targets, "--epochs", 1, "--eval-fraction", 0};
+    assertEquals(ExitCode.BAD_INPUT, train(folder.resolve("stops"), all));
+    assertTrue(console.err().contains("y.safetensors: row 12 holds NaN at column 5"), console::err);
+    Object[] skip = {
+      "--targets", targets, "--epochs", 1, "--eval-fraction", 0, "--on-bad-rows", "skip"
+    };
+    assertEquals(ExitCode.DONE, train(folder.resolve("skips"), skip), console::err);
+    assertTrue(console.err().contains("left out: "), console::err);
+    int code =
+        console.run(
+            "eval",
+            "--sae",
+            folder.resolve("skips"),
+            "--activations",
+            inputs,
+            "--targets",
+            targets,
+            "--on-bad-rows",
+            "skip",
+            "--json",
+            "--device",
+            "scalar");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals((long) ROWS - 1, printed().get("rows"));
+  }
+
+  @Test
+  void whatDoesNotFitIsRefused() throws IOException {
+    Path fewer = Activations.write(folder.resolve("fewer.safetensors"), ROWS - 1, D_OUT);
+    assertEquals(ExitCode.USAGE, train(folder.resolve("a"), "--targets", fewer));
+    assertTrue(
+        console.err().contains("targets: expected as many rows as the 200 activations"),
+        console::err);
+    assertEquals(ExitCode.USAGE, train(folder.resolve("b"), "--pairs", "targets"));
+    assertTrue(console.err().contains("expected --targets"), console::err);
+    assertEquals(ExitCode.USAGE, train(folder.resolve("c"), "--skip-connection", true));
+    assertTrue(console.err().contains("false without targets"), console::err);
+    assertEquals(
+        ExitCode.USAGE,
+        train(folder.resolve("d"), "--targets", targets, "--apply-b-dec-to-input", true));
+    assertTrue(console.err().contains("b_dec belongs to the output"), console::err);
+    assertFalse(Files.exists(folder.resolve("a")));
+  }
+
+  @Test
+  void theDryRunNamesTheTargets() throws IOException {
+    Object[] more = {"--targets", targets, "--skip-connection", true, "--dry-run"};
+    assertEquals(ExitCode.DONE, train(folder.resolve("dry"), more), console::err);
+    assertEquals((long) D_OUT, printed().get("d_out"));
+    assertTrue(console.out().contains("skip connection"), console::out);
+  }
+}
