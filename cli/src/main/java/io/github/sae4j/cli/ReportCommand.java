@@ -80,8 +80,7 @@ final class ReportCommand implements Callable<Integer> {
     }
     if (features.given() && (noFeatures || number > 1)) {
       throw new ConfigException(
-          "features",
-          "expected one run with them, got " + (noFeatures ? "--no-features" : number));
+          "features", "expected one run with them, got " + (noFeatures ? "--no-features" : number));
     }
     Path page = page();
     boolean single = !noFeatures && number < 2;

@@ -36,7 +36,9 @@ class ReportCommandTest {
       for (int i = 0; i < 30; i++) {
         words.add("word" + (row + i) % 11);
       }
-      tokens.append(Json.line(Map.of("row0", row, "source", "a book", "tokens", words))).append('\n');
+      tokens
+          .append(Json.line(Map.of("row0", row, "source", "a book", "tokens", words)))
+          .append('\n');
     }
     Files.writeString(folder.resolve("x.tokens.jsonl"), tokens.toString());
     run = train("run");
@@ -90,7 +92,8 @@ class ReportCommandTest {
     Map<?, ?> features = (Map<?, ?>) data.get("features");
     assertEquals((long) ROWS, features.get("rows"));
     assertEquals(List.of("a book"), features.get("sources"));
-    assertTrue(((List<?>) features.get("texts")).contains(" word3"), features.get("texts").toString());
+    assertTrue(
+        ((List<?>) features.get("texts")).contains(" word3"), features.get("texts").toString());
   }
 
   @Test
@@ -145,8 +148,7 @@ class ReportCommandTest {
         0,
         console.run("report", run, "--neuronpedia", file, "--labels", labels, "--out", page),
         console.err());
-    assertEquals(
-        Map.of("5", "fives"), ((Map<?, ?>) data(page).get("features")).get("labels"));
+    assertEquals(Map.of("5", "fives"), ((Map<?, ?>) data(page).get("features")).get("labels"));
     Map<String, Object> batch = Json.readObject(file, 1 << 24);
     List<?> features = (List<?>) batch.get("features");
     assertEquals((Long) ((Map<?, ?>) data(page).get("features")).get("listed"), features.size());
@@ -169,10 +171,12 @@ class ReportCommandTest {
     Path sweep = train("sweep", "--sweep", "lr=0.001,0.0003");
     Map<?, ?> compared = data(sweep.resolve("report.html"));
     assertEquals(2, ((List<?>) compared.get("runs")).size());
-    assertTrue(console.run("report", sweep, run, "--out", folder.resolve("all.html")) == 0, console.err());
+    assertTrue(
+        console.run("report", sweep, run, "--out", folder.resolve("all.html")) == 0, console.err());
     assertEquals(3, ((List<?>) data(folder.resolve("all.html")).get("runs")).size());
     assertEquals(2, console.run("report", sweep, "--rows", 10), console.out());
-    assertTrue(console.err().contains("features: expected one run with them, got 2"), console.err());
+    assertTrue(
+        console.err().contains("features: expected one run with them, got 2"), console.err());
   }
 
   @Test
@@ -239,14 +243,25 @@ class ReportCommandTest {
         folder.resolve("few.tokens.jsonl"), "{\"row0\":0,\"tokens\":[\"only\",\"two\"]}\n");
     assertEquals(
         3, console.run("report", "--sae", run, "--activations", few, "--out", folder.resolve("n")));
-    assertTrue(
-        console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
+    assertTrue(console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
     assertFalse(Files.exists(folder.resolve("n")));
     assertEquals(
         0,
         console.run(
-            "train", "--activations", few, "--d-sae", 32, "--k", 3, "--train-batch-size", 8,
-            "--steps", 4, "--no-progress", "--output-path", folder.resolve("few")),
+            "train",
+            "--activations",
+            few,
+            "--d-sae",
+            32,
+            "--k",
+            3,
+            "--train-batch-size",
+            8,
+            "--steps",
+            4,
+            "--no-progress",
+            "--output-path",
+            folder.resolve("few")),
         console.err());
     assertTrue(console.err().contains("the features are not on the run's page"), console.err());
     assertTrue(Files.exists(folder.resolve("few/report.html")));

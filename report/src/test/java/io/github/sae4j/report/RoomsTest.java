@@ -59,8 +59,7 @@ class RoomsTest {
                 Collectors.groupingBy(
                     JavaClass::getPackageName, TreeMap::new, Collectors.counting()));
     assertEquals(
-        Set.of(
-            BASE, BASE + ".features", BASE + ".page", BASE + ".runs", BASE + ".tokens"),
+        Set.of(BASE, BASE + ".features", BASE + ".page", BASE + ".runs", BASE + ".tokens"),
         types.keySet());
     types.values().removeIf(count -> count <= 22);
     assertEquals(Map.of(), types);

@@ -158,8 +158,7 @@ class DirectionsTest {
     assertEquals(many - 1, some.alive());
     assertEquals(Selection.MOST_LATENTS, some.latents().length);
     assertTrue(some.detailed() > 1000, "in detail: " + some.detailed());
-    List<Integer> detailed =
-        Arrays.stream(some.latents()).limit(some.detailed()).boxed().toList();
+    List<Integer> detailed = Arrays.stream(some.latents()).limit(some.detailed()).boxed().toList();
     assertTrue(detailed.contains(55_555), "labelled");
     assertTrue(detailed.contains(40_001), "surprising");
     assertTrue(detailed.contains(1), "densest");
@@ -203,7 +202,8 @@ class DirectionsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"{\"100\": \"x\"}", "{\"-1\": \"x\"}", "{\"a\": \"x\"}", "{\"1\": 2}", "3", "[4]"})
+  @ValueSource(
+      strings = {"{\"100\": \"x\"}", "{\"-1\": \"x\"}", "{\"a\": \"x\"}", "{\"1\": 2}", "3", "[4]"})
   void otherLabelsAreRefused(String json) {
     assertThrows(BadFileException.class, () -> labels(json));
   }

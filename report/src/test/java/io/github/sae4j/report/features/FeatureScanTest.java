@@ -179,8 +179,7 @@ class FeatureScanTest {
     for (int latent = 0; latent < LATENTS; latent++) {
       int of = latent;
       long[] rows = Arrays.stream(one.sampled(latent)).mapToLong(one::row).toArray();
-      assertArrayEquals(
-          rows, Arrays.stream(other.sampled(latent)).mapToLong(other::row).toArray());
+      assertArrayEquals(rows, Arrays.stream(other.sampled(latent)).mapToLong(other::row).toArray());
       long[] expected =
           IntStream.range(0, ROWS)
               .filter(row -> codes[row][of] != 0)

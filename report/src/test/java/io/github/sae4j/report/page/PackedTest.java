@@ -75,8 +75,7 @@ class PackedTest {
       assertFalse(escaped.indexOf(bad) >= 0, () -> "U+" + Integer.toHexString(bad));
     }
     assertEquals(
-        List.of(hostile),
-        Json.parse(Path.of("page"), escaped.getBytes(StandardCharsets.UTF_8)));
+        List.of(hostile), Json.parse(Path.of("page"), escaped.getBytes(StandardCharsets.UTF_8)));
   }
 
   @Test
@@ -90,8 +89,7 @@ class PackedTest {
     assertTrue(policy.startsWith("default-src 'none'"), policy);
     assertFalse(policy.contains("unsafe-eval") || policy.contains("script-src 'unsafe"), policy);
     assertFalse(policy.contains("connect-src"), policy);
-    assertEquals(
-        html.split("<script>").length - 1, policy.split("'sha256-").length - 1, "scripts");
+    assertEquals(html.split("<script>").length - 1, policy.split("'sha256-").length - 1, "scripts");
     for (String outside : List.of("http-equiv=\"refresh\"", " src=\"http", "@import", "url(http")) {
       assertFalse(html.contains(outside), outside);
     }

@@ -96,8 +96,7 @@ class MetricsTableTest {
     for (int i = 0; i < counts.size(); i++) {
       double from = (Double) edges.get(i);
       double to = (Double) edges.get(i + 1);
-      assertEquals(
-          Arrays.stream(values).filter(v -> v >= from && v < to).count(), counts.get(i));
+      assertEquals(Arrays.stream(values).filter(v -> v >= from && v < to).count(), counts.get(i));
     }
     double mean = Arrays.stream(values).average().orElseThrow();
     // Two orders of one sum of doubles.
