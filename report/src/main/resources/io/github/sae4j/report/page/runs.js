@@ -54,12 +54,14 @@ function layout(all) {
   const left = new Set(keys.filter((key) => !NOT_SHOWN.includes(key)));
   const found = [];
   for (const kind of CHARTS) {
+    // Runs beside each other have one curve each.
+    const wanted = kind.keys && all.length > 1 ? kind.keys.slice(0, 1) : kind.keys;
     const mine = kind.keys
-      ? kind.keys.filter((key) => keys.includes(key))
+      ? wanted.filter((key) => keys.includes(key))
       : keys.filter((key) => key.startsWith(kind.prefix));
-    const heldOut = keys.filter((key) => (kind.also || []).includes(key) || ofHeldOut(key) && mine.concat(kind.keys || []).some((m) => lastPart(m) === lastPart(key)));
+    const heldOut = keys.filter((key) => (kind.also || []).includes(key) || ofHeldOut(key) && mine.concat(wanted || []).some((m) => lastPart(m) === lastPart(key)));
     const used = [...mine, ...heldOut].filter((key) => all.length === 1 || kind.id !== "loss" || key === "losses/overall_loss" || !mine.includes("losses/overall_loss"));
-    [...mine, ...heldOut].forEach((key) => left.delete(key));
+    [...mine, ...heldOut, ...(kind.keys || [])].forEach((key) => left.delete(key));
     if (used.length && used.some((key) => all.some((run) => (columnsOf(run)[key] || []).some((v) => v !== null)))) {
       found.push({ ...kind, used });
     }
@@ -154,8 +156,8 @@ function warning(w) {
   const advice = w.advice ?? w.help ?? w.hint;
   const step = w.step ?? w.first_step;
   return el("li", {},
-    step !== undefined && step !== null ? el("b", {}, "Step " + fmt(step) + ". ") : null, bdi(text),
-    advice ? [" ", el("span", {}, bdi(advice))] : null);
+    step ? el("b", {}, "Step " + fmt(step) + ". ") : null, bdi(text),
+    advice ? el("div", { class: "advice" }, bdi(advice)) : null);
 }
 
 function warnings(run) {
@@ -164,6 +166,23 @@ function warnings(run) {
   if (run.metrics.unread) notes.push(el("p", { class: "note" }, count(run.metrics.unread) + " lines of the log cannot be read and are left out."));
   if (!all.length) return [el("p", { class: "fine" }, "No warning was recorded for this run."), notes];
   return [el("ul", { class: "warnings", "aria-label": "Warnings" }, all.map(warning)), notes];
+}
+
+/** Warnings of several runs: each once, with the runs that it is of. */
+function warningsOfAll(all) {
+  const found = new Map();
+  for (const run of all) {
+    for (const w of [...(run.warnings || []), ...(run.notes || [])]) {
+      const key = typeof w === "string" ? w : JSON.stringify([w.message, w.advice, w.step]);
+      if (!found.has(key)) found.set(key, { w, names: [] });
+      found.get(key).names.push(run.name);
+    }
+  }
+  return el("ul", { class: "warnings" }, [...found.values()].map(({ w, names }) => {
+    const item = warning(w);
+    item.append(el("div", { class: "of" }, names.length === page.data.runs.length ? "of every run" : names.map((n, i) => [i ? ", " : "of ", bdi(n)])));
+    return item;
+  }));
 }
 
 function controls(all) {
@@ -190,7 +209,7 @@ function controls(all) {
 }
 
 function densities(all) {
-  const section = el("div", { class: "charts" });
+  const section = el("div", { class: "charts narrow" });
   const add = (title, hint, xLabel, pick, log) => {
     const spec = () => ({
       title, hint, bars: true, log, xLabel,
@@ -396,7 +415,7 @@ function runsPanel() {
     const learned = densities(all);
     if (learned) panel.append(el("h2", {}, "Dictionaries"), learned);
     const warned = all.filter((run) => (run.warnings || []).length || (run.notes || []).length);
-    if (warned.length) panel.append(el("h2", {}, "Warnings"), ...warned.flatMap((run) => [el("h3", {}, bdi(run.name)), ...warnings(run).flat()]));
+    if (warned.length) panel.append(el("h2", {}, "Warnings"), warningsOfAll(warned));
   }
   return panel;
 }
