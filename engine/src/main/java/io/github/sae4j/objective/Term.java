@@ -5,7 +5,8 @@ package io.github.sae4j.objective;
  * weight. A new term is one record here and one composed form in {@code composed}; devices may fuse
  * it later, with the same bits.
  */
-public sealed interface Term permits Reconstruction, MultiTopK, Matryoshka, AuxK {
+public sealed interface Term
+    permits Reconstruction, MultiTopK, DeadTopK, Matryoshka, Contrast, AuxK {
   /**
    * Its name in metrics.
    *

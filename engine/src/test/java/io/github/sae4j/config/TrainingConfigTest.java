@@ -50,7 +50,8 @@ class TrainingConfigTest {
           "k_anneal_steps",
           "k_anneal_from",
           "pairs",
-          "skip_connection");
+          "skip_connection",
+          "contrastive_coefficient");
 
   private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
 

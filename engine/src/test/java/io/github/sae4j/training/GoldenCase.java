@@ -9,6 +9,8 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.step.DeadLatentRule;
@@ -59,8 +61,18 @@ final class GoldenCase implements AutoCloseable {
     return Math.toIntExact(file.tensor("x").shape().get(2));
   }
 
+  /** The peer's name of a tensor that we name otherwise. */
+  private String named(String name) {
+    return file.tensors().stream().noneMatch(tensor -> tensor.name().equals("init.W"))
+        ? name
+        : name.replace("W_enc", "W")
+            .replace("b_enc", "latent_bias")
+            .replace("b_dec", "pre_bias")
+            .replace("since_fired", "stats_last_nonzero");
+  }
+
   boolean has(String name) {
-    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
+    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(named(name)));
   }
 
   /** The batch of a step, {@code [batch, d_in]}; if rows are pairs, both rows of each. */
@@ -96,7 +108,6 @@ final class GoldenCase implements AutoCloseable {
 
   /** The state before the first step. */
   TrainingState state(OffHeap memory) throws IOException {
-    int dSae = Math.toIntExact(file.tensor("init.W_enc").shape().get(0));
     TrainingState state = TrainingState.allocate(memory, spec().shape());
     for (TrainingState.Named named : state.tensors()) {
       if (WEIGHTS.contains(named.name())) {
@@ -104,15 +115,15 @@ final class GoldenCase implements AutoCloseable {
         named.matrix().write(0, named.matrix().rows(), values, 0);
       }
     }
-    float[] sinceFired = floats("init.since_fired");
-    for (int i = 0; i < dSae; i++) {
-      state.sinceFired()[i] = (long) sinceFired[i];
+    long[] sinceFired = integers("init.since_fired");
+    for (int i = 0; i < sinceFired.length; i++) {
+      state.sinceFired()[i] = sinceFired[i];
     }
     return state;
   }
 
   float[] floats(String name) throws IOException {
-    TensorInfo tensor = file.tensor(name);
+    TensorInfo tensor = file.tensor(named(name));
     float[] values = new float[Math.toIntExact(tensor.elements())];
     try (OffHeap memory = new OffHeap()) {
       MemorySegment copy = memory.block(4L * values.length);
@@ -123,7 +134,7 @@ final class GoldenCase implements AutoCloseable {
   }
 
   long[] integers(String name) throws IOException {
-    TensorInfo tensor = file.tensor(name);
+    TensorInfo tensor = file.tensor(named(name));
     if (tensor.type() == ElementType.F32) {
       float[] values = floats(name);
       return IntStream.range(0, values.length).mapToLong(i -> (long) values[i]).toArray();
@@ -153,7 +164,14 @@ final class GoldenCase implements AutoCloseable {
       double theirs = ((Number) entry.getValue()).doubleValue();
       double ours =
           switch ((String) entry.getKey()) {
-            case "mse", "mse_loss", "fvu" -> report.mainLoss();
+            // Logged with their weights.
+            case "reconstruction_loss_4k" ->
+                DeadTopK.SENTENCE_TRANSFORMERS.weight() * report.loss(DeadTopK.class);
+            case "reconstruction_loss_aux" -> coefficient * report.loss(AuxK.class);
+            case "base_loss" ->
+                settings.config().loss().contrastiveCoefficient().getAsDouble()
+                    * report.loss(Contrast.class);
+            case "mse", "mse_loss", "fvu", "reconstruction_loss_k" -> report.mainLoss();
             case "l2_loss" -> report.mainLoss() + innerWeight() * report.loss(Matryoshka.class);
             case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();

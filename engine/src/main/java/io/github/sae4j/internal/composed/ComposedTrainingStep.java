@@ -4,6 +4,7 @@ import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
@@ -75,6 +76,9 @@ public final class ComposedTrainingStep implements TrainingStep {
     spec.shape().expectBatch(x);
     try (OffHeap scratch = device.openMemory()) {
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
+      if (spec.objective().find(Contrast.class).isPresent()) {
+        return contrast(x, learningRate, number, withVariance, scratch);
+      }
       Pass pass = new Pass(device, spec.at(number), state, x, scratch);
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
@@ -85,29 +89,44 @@ public final class ComposedTrainingStep implements TrainingStep {
       terms.forEach(ComposedTerm::forward);
       Losses losses = new Losses(pass, terms, withVariance);
       backward(pass, terms);
-      observe(terms, firing.dead());
+      observe(
+          terms.stream().map(ComposedTerm::view).filter(Objects::nonNull).toList(), firing.dead());
       double norm = update.apply(gradients, learningRate, number, scratch);
       return losses.report(firing, norm);
     }
   }
 
+  private StepReport contrast(
+      Matrix x, double learningRate, long number, boolean withVariance, OffHeap scratch) {
+    ContrastivePass pass =
+        new ContrastivePass(device, spec.at(number), state, x, gradients, scratch);
+    throughInput(scratch);
+    device.add(gradients.wEnc(), gradients.wDec());
+    observe(pass.views(), pass.dead());
+    double norm = update.apply(gradients, learningRate, number, scratch);
+    return pass.report(norm, withVariance);
+  }
+
   private void backward(Pass pass, List<ComposedTerm> terms) {
     gradients.clearOthers();
     terms.forEach(term -> term.backward(gradients));
+    throughInput(pass.scratch);
+  }
+
+  /** The gradient that b_dec has because it is subtracted from the encoder's input. */
+  private void throughInput(OffHeap scratch) {
     if (spec.forward().subtractBDec()) {
-      Matrix throughInput = pass.scratch.vector(spec.shape().dIn());
+      Matrix throughInput = scratch.vector(spec.shape().dIn());
       device.product(gradients.bEnc(), false, state.wEnc(), false, throughInput);
       device.subtract(gradients.bDec(), throughInput, gradients.bDec());
     }
   }
 
-  private void observe(List<ComposedTerm> terms, int[] dead) {
+  private void observe(List<Observation.TermView> views, int[] dead) {
     boolean[] mask = new boolean[spec.shape().dSae()];
     for (int latent : dead) {
       mask[latent] = true;
     }
-    List<Observation.TermView> views =
-        terms.stream().map(ComposedTerm::view).filter(Objects::nonNull).toList();
     observer.accept(new Observation(views, mask, gradients));
   }
 

@@ -3,6 +3,8 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
@@ -79,6 +81,12 @@ public record GraphSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
         case Matryoshka nested -> {
           return StepExecution.composed("no task graph for nested prefixes");
         }

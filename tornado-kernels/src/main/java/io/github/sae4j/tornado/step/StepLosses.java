@@ -2,6 +2,8 @@ package io.github.sae4j.tornado.step;
 
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
@@ -86,6 +88,8 @@ final class StepLosses {
       case Reconstruction main ->
           StepSums.ratio(
               sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
+      case DeadTopK dead -> throw new AssertionError("no task graph has " + dead);
+      case Contrast contrast -> throw new AssertionError("no task graph has " + contrast);
       case Matryoshka nested -> throw new AssertionError("no task graph has " + nested);
       case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
       case AuxK aux -> {

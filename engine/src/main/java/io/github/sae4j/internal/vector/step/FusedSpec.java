@@ -4,6 +4,8 @@ import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
@@ -73,6 +75,12 @@ public record FusedSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
         case Matryoshka nested -> {
           if (nested.auxPerLevel() && step.objective().find(AuxK.class).isPresent()) {
             return StepExecution.composed("no passes for AuxK level by level");

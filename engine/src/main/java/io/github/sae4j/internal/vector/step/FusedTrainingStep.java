@@ -14,6 +14,8 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
@@ -234,6 +236,8 @@ public final class FusedTrainingStep implements TrainingStep {
                     case MultiTopK multiTopK -> multi;
                     case Matryoshka matryoshka -> nested;
                     case AuxK auxK -> auxValue;
+                    case DeadTopK dead -> throw new AssertionError("no passes for " + dead);
+                    case Contrast contrast -> throw new AssertionError("no passes for " + contrast);
                   })
           .toArray();
     }
