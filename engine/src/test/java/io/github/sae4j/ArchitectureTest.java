@@ -31,8 +31,9 @@ class ArchitectureTest {
       Map.ofEntries(
           Map.entry("memory", Set.of()),
           Map.entry("numerics", Set.of()),
-          Map.entry("format", Set.of()),
-          Map.entry("files", Set.of("format", "memory")),
+          Map.entry("format", Set.of("memory")),
+          Map.entry("flight", Set.of()),
+          Map.entry("files", Set.of("format")),
           Map.entry("json", Set.of("files")),
           Map.entry("folders", Set.of("json")),
           Map.entry("tensors", Set.of("json")),
@@ -40,8 +41,9 @@ class ArchitectureTest {
           Map.entry("options", Set.of()),
           Map.entry("config", Set.of("options", "step")),
           Map.entry("objective", Set.of("kernels")),
-          Map.entry("step", Set.of("objective")),
-          Map.entry("composed", Set.of("step")),
+          Map.entry("step", Set.of("objective", "flight")),
+          Map.entry("activity", Set.of("step")),
+          Map.entry("composed", Set.of("activity")),
           Map.entry("device", Set.of("composed")),
           Map.entry("scalar", Set.of("device")),
           Map.entry("vector.runtime", Set.of("numerics")),
@@ -55,7 +57,7 @@ class ArchitectureTest {
           Map.entry("layout", Set.of("layout.reading")),
           Map.entry("layout.writing", Set.of("layout")),
           Map.entry("checkpoint", Set.of("layout.writing", "folders")),
-          Map.entry("data", Set.of("tensors", "numerics")),
+          Map.entry("data", Set.of("tensors", "numerics", "flight")),
           Map.entry("evaluation", Set.of("sae", "data")),
           Map.entry("codes", Set.of("tensors")),
           Map.entry("jobs", Set.of("codes", "sae", "data", "checkpoint")),
@@ -114,6 +116,7 @@ class ArchitectureTest {
   @CsvSource({
     "jdk.incubator.vector.., vector..",
     "com.fasterxml..,        json tensors",
+    "jdk.jfr..,              flight",
   })
   void aLibraryStaysInItsRoom(String library, String rooms) {
     noClasses()

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.LocaleEncoding;
 import io.github.sae4j.cli.console.StandardOutput;
 import io.github.sae4j.cli.console.Terminal;
@@ -27,6 +28,9 @@ public final class CommandLineApp {
 
   /** Which device was opened is DEBUG for a program, but worth telling a user. */
   private static final Logger DEVICES = Logger.getLogger("io.github.sae4j.device");
+
+  /** The reader of Parquet, which says how it decompresses. */
+  private static final Logger PARQUET = Logger.getLogger("dev.hardwood");
 
   private static final String TRAIN = "train";
 
@@ -187,6 +191,7 @@ public final class CommandLineApp {
     }
     LOG.setLevel(null);
     DEVICES.setLevel(Level.FINE);
+    PARQUET.setLevel(Level.WARNING);
     for (Handler handler : Logger.getLogger("").getHandlers()) {
       handler.setLevel(Level.ALL);
       handler.setFormatter(

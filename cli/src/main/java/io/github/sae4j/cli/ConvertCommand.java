@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.device.Device;

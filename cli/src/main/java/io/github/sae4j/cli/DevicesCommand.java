@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.machine.RecipeSteps;
 import io.github.sae4j.device.DeviceInfo;
 import io.github.sae4j.device.Devices;

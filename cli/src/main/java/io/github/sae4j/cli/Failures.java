@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.LocaleEncoding;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.device.DeviceException;

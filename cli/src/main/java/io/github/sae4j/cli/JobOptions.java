@@ -1,5 +1,7 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.RowProgress;
 import io.github.sae4j.cli.console.Terminal;

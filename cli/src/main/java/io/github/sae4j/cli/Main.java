@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.net.URI;

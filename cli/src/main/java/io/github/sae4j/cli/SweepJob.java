@@ -1,10 +1,14 @@
 package io.github.sae4j.cli;
 
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
+import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
@@ -36,6 +40,8 @@ final class SweepJob {
   private final boolean json;
   private final boolean quiet;
   private final Progress.Style style;
+  private final boolean page;
+  private final boolean tensorboard;
 
   SweepJob(
       CommandSpec spec,
@@ -44,7 +50,9 @@ final class SweepJob {
       Device device,
       boolean json,
       boolean quiet,
-      Progress.Style style) {
+      Progress.Style style,
+      boolean page,
+      boolean tensorboard) {
     this.spec = spec;
     this.members = members;
     this.data = data;
@@ -52,6 +60,8 @@ final class SweepJob {
     this.json = json;
     this.quiet = quiet;
     this.style = style;
+    this.page = page;
+    this.tensorboard = tensorboard;
   }
 
   /** One map of the options of several sources, later ones winning, under the options' names. */
@@ -140,9 +150,12 @@ final class SweepJob {
     Sweep sweep;
     int signal;
     try (Progress progress = new Progress(style, err);
+        TensorBoardLogs logs = new TensorBoardLogs(tensorboard, progress::warning);
         Interrupts interrupts = Interrupts.install(name -> TrainCommand.announce(err, name))) {
       SweepProgress shown = new SweepProgress(progress);
-      sweep = sweeps.apply(member -> shown.of(member.name()));
+      sweep =
+          sweeps.apply(
+              member -> logs.beside(shown.of(member.name()), folder.path().resolve(member.name())));
       if (!quiet) {
         progress.note(
             String.format(
@@ -152,6 +165,9 @@ final class SweepJob {
                 data.heldOut().map(ActivationSource::rows).orElse(0L)));
       }
       results = again ? sweep.resume(interrupts::raised) : sweep.start(interrupts::raised);
+      results.forEach(
+          result ->
+              logs.finished(folder.path().resolve(result.member().name()), result.evaluation()));
       signal = interrupts.exitCode();
     }
     boolean stopped =
@@ -164,6 +180,11 @@ final class SweepJob {
                   + TrainCommand.RESUME
                   + " "
                   + Shell.word(folder.path())));
+    }
+    List<RunFolder> finished =
+        results.stream().filter(end -> end.failure().isEmpty()).map(Sweep.Result::folder).toList();
+    if (!stopped && page && !finished.isEmpty()) {
+      RunPage.ofSweep(folder, finished, device);
     }
     if (json) {
       Map<String, Object> printed = new LinkedHashMap<>();

@@ -3,9 +3,14 @@ package io.github.sae4j.cli;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.ResultNotes;
+import io.github.sae4j.cli.console.RunSummary;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.console.Version;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.ConfigFile;
@@ -14,6 +19,7 @@ import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
 import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -33,6 +39,7 @@ import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
 import io.github.sae4j.training.Sweep;
 import io.github.sae4j.training.TrainingData;
+import io.github.sae4j.training.TrainingListener;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -442,7 +449,9 @@ final class TrainCommand implements Callable<Integer> {
               ? input.resumedData(source, evalFraction, before.get().readConfig())
               : input.data(source, evalFraction);
       input.report(quiet);
-      SweepJob job = new SweepJob(spec, members, data, device, json, quiet, style());
+      SweepJob job =
+          new SweepJob(
+              spec, members, data, device, json, quiet, style(), !noReport, keeping.tensorboard());
       if (dryRun) {
         return job.printPlan();
       }
@@ -481,11 +490,15 @@ final class TrainCommand implements Callable<Integer> {
     double fvu;
     int signal;
     List<String> warnings;
+    long began = System.nanoTime();
     try (Progress progress = new Progress(style(), err);
+        TensorBoardLogs logs = new TensorBoardLogs(keeping.tensorboard(), progress::warning);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
-      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, progress);
+      TrainingListener listener = logs.beside(progress, folder.path());
+      TrainingRun run = new TrainingRun(settings(folder, device), config, data, device, listener);
       outcome = launch.go(run, interrupts::raised);
       evaluation = run.evaluation();
+      logs.finished(folder.path(), evaluation);
       last = progress.last();
       fvu = progress.fvu();
       signal = interrupts.exitCode();
@@ -504,12 +517,19 @@ final class TrainCommand implements Callable<Integer> {
       return signal;
     }
     if (!noReport) {
-      RunPage.atTheEnd(folder, device, warnings);
+      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
+      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
     }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
           .forEach(line -> CommandLineApp.printWrapped(spec, line));
+    }
+    if (!json && !quiet && !Terminal.isStdout()) {
+      double seconds = (System.nanoTime() - began) * 1e-9;
+      new RunSummary(folder, config.dSae(data.training().width()), last, evaluation, seconds)
+          .lines()
+          .forEach(line -> CommandLineApp.print(spec, line));
     }
     return ExitCode.DONE;
   }
@@ -647,6 +667,7 @@ final class TrainCommand implements Callable<Integer> {
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
+    options.putAll(input.others());
     return options;
   }
 

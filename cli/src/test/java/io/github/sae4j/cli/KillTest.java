@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.Recipe;
 import java.io.IOException;
@@ -44,16 +45,24 @@ class KillTest {
   private Path whole;
   private int inside;
 
-  private Recipe recipe;
+  /** The options of what is trained. */
+  private List<String> trained = List.of();
+
+  /** Where its runs lie: in the folder itself or, for a sweep, below it. */
+  private List<String> members = List.of("");
 
   @BeforeEach
   void writeActivations() throws IOException {
     Activations.write(folder.resolve("a.safetensors"), 400, 24);
   }
 
-  private void trainWithoutInterruption(Recipe recipe) throws Exception {
-    this.recipe = recipe;
-    whole = folder.resolve("whole-" + recipe);
+  private void trainWithoutInterruption(List<String> trained) throws Exception {
+    this.trained = trained;
+    members =
+        trained.stream().anyMatch(option -> option.startsWith("--sweep"))
+            ? List.of("k-3", "k-4")
+            : List.of("");
+    whole = folder.resolve("whole" + name());
     Process child = start(fresh(whole, STEPS));
     assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
     assertEquals(0, child.exitValue(), this::text);
@@ -66,16 +75,25 @@ class KillTest {
 
   @Test
   void killedThreeTimesAndStoppedTwiceARunEndsWithTheSameBits() throws Exception {
-    trainWithoutInterruption(Recipe.SAELENS);
+    trainWithoutInterruption(of(Recipe.SAELENS));
     survive(List.of("KILL", "TERM", "KILL", "INT", "KILL"));
   }
 
   @Test
   @Tag("long")
   void killedManyTimesRunsEndWithTheSameBits() throws Exception {
-    int recipes = Recipe.values().length;
-    int kills = Math.ceilDiv(Integer.getInteger("kills", 54), recipes);
-    for (Recipe each : Recipe.values()) {
+    List<List<String>> all = new ArrayList<>();
+    for (Recipe recipe : Recipe.values()) {
+      all.add(of(recipe));
+    }
+    for (Architecture architecture : Architecture.values()) {
+      if (architecture != Architecture.TOPK) {
+        all.add(List.of("--architecture=" + architecture, "--k=4"));
+      }
+    }
+    all.add(List.of("--sweep=k=3,4", "--eval-every=5", "--keep-best"));
+    int kills = Math.ceilDiv(Integer.getInteger("kills", 54), all.size());
+    for (List<String> each : all) {
       List<String> signals = new ArrayList<>(Collections.nCopies(kills, "KILL"));
       signals.addAll(List.of("TERM", "INT"));
       Collections.shuffle(signals, random);
@@ -84,14 +102,22 @@ class KillTest {
     }
   }
 
+  private static List<String> of(Recipe recipe) {
+    return List.of("--recipe=" + recipe, "--gradient-accumulation=2", "--k=4");
+  }
+
+  private String name() {
+    return String.join("", trained).replaceAll("[^A-Za-z0-9]+", "-");
+  }
+
   /** Runs as many runs as it takes; each must end with the bits of the undisturbed one. */
   private void survive(List<String> signals) throws Exception {
-    System.out.println("killing training runs of recipe " + recipe + ", seed " + seed);
+    System.out.println("killing training runs of " + trained + ", seed " + seed);
     inside = 0;
     int sent = 0;
     int runs = 0;
     while (sent < signals.size()) {
-      Path run = folder.resolve("run-" + recipe + runs++);
+      Path run = folder.resolve("run" + name() + runs++);
       Process child = start(fresh(run, 1));
       while (sent < signals.size() && disturb(child, run, signals.get(sent))) {
         sent++;
@@ -110,7 +136,7 @@ class KillTest {
     System.out.printf(
         "kills survived=%d of %d final bits equal (SIGKILL; %d inside checkpoint writing; beside"
             + " %d SIGTERM and SIGINT; %d runs of %s, at 1 to 3 threads and %s bits)%n",
-        kills, kills, inside, signals.size() - kills, runs, recipe, widths());
+        kills, kills, inside, signals.size() - kills, runs, trained, widths());
   }
 
   /**
@@ -148,11 +174,15 @@ class KillTest {
     return true;
   }
 
-  /** The newest checkpoint's name, which is its number of rows; 0 for none. */
-  private static long newest(Path run) throws IOException {
+  /** The newest checkpoint's name, which is its number of rows; 0 for none; of all runs, summed. */
+  private long newest(Path run) throws IOException {
     try {
-      List<Path> all = CheckpointStore.list(run);
-      return all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
+      long sum = 0;
+      for (String member : members) {
+        List<Path> all = CheckpointStore.list(run.resolve(member));
+        sum += all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
+      }
+      return sum;
     } catch (java.io.UncheckedIOException e) {
       return 0; // a folder was removed while it was listed
     }
@@ -163,21 +193,30 @@ class KillTest {
     if (Files.notExists(run)) {
       return false; // killed before it had begun
     }
-    try (Stream<Path> entries = Files.walk(run, 2)) {
+    try (Stream<Path> entries = Files.walk(run, 3)) {
       return entries.anyMatch(entry -> entry.getFileName().toString().contains(".new-"));
     }
   }
 
   private void assertSameBits(Path run) throws IOException {
-    String weights = "final/sae_weights.safetensors";
-    assertArrayEquals(
-        Files.readAllBytes(whole.resolve(weights)),
-        Files.readAllBytes(run.resolve(weights)),
-        () -> "weights differ, seed " + seed + "\n" + text());
-    assertEquals(metrics(whole), metrics(run), () -> "seed " + seed);
-    assertEquals(
-        Files.readString(whole.resolve("evaluation.json")),
-        Files.readString(run.resolve("evaluation.json")));
+    for (String member : members) {
+      Path expected = whole.resolve(member);
+      Path got = run.resolve(member);
+      for (String sae : List.of("final", "best")) {
+        Path weights = Path.of(sae, "sae_weights.safetensors");
+        assertEquals(Files.exists(expected.resolve(weights)), Files.exists(got.resolve(weights)));
+        if (Files.exists(expected.resolve(weights))) {
+          assertArrayEquals(
+              Files.readAllBytes(expected.resolve(weights)),
+              Files.readAllBytes(got.resolve(weights)),
+              () -> "weights differ, seed " + seed + "\n" + text());
+        }
+      }
+      assertEquals(metrics(expected), metrics(got), () -> "seed " + seed);
+      assertEquals(
+          Files.readString(expected.resolve("evaluation.json")),
+          Files.readString(got.resolve("evaluation.json")));
+    }
   }
 
   /** The loss curve, without times. */
@@ -209,24 +248,23 @@ class KillTest {
   }
 
   private List<String> fresh(Path run, int checkpointEvery) {
-    return anywhere(
+    List<String> arguments = new ArrayList<>(trained);
+    arguments.addFirst("train");
+    arguments.addAll(
         List.of(
-            "train",
-            "--recipe=" + recipe,
             "--activations=" + folder.resolve("a.safetensors"),
             "--output-path=" + run,
             "--steps=" + STEPS,
             "--train-batch-size=16",
-            "--gradient-accumulation=2",
             "--normalize-activations=expected_average_only_in",
             "--dead-feature-window=3",
             "--d-sae=80",
-            "--k=4",
             "--device=cpu",
             "--log-every=1",
             "--no-progress",
             "--keep-checkpoints=2",
             "--checkpoint-every=" + checkpointEvery));
+    return anywhere(arguments);
   }
 
   private Process start(List<String> arguments) throws IOException {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.LocaleEncoding;
 import io.github.sae4j.internal.json.Json;
 import java.io.IOException;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;

@@ -36,6 +36,8 @@ class RoomsTest {
         .definedBy(BASE + ".options")
         .layer("machine")
         .definedBy(BASE + ".machine")
+        .layer("tensorboard")
+        .definedBy(BASE + ".tensorboard")
         .layer("console")
         .definedBy(BASE + ".console")
         .whereLayer("commands")
@@ -46,8 +48,10 @@ class RoomsTest {
         .mayOnlyBeAccessedByLayers("commands", "pages")
         .whereLayer("machine")
         .mayOnlyBeAccessedByLayers("commands")
+        .whereLayer("tensorboard")
+        .mayOnlyBeAccessedByLayers("commands")
         .whereLayer("console")
-        .mayOnlyBeAccessedByLayers("commands", "pages", "options", "machine")
+        .mayOnlyBeAccessedByLayers("commands", "pages", "options", "machine", "tensorboard")
         .check(CLI);
   }
 
@@ -57,7 +61,7 @@ class RoomsTest {
         .that()
         .doNotHaveFullyQualifiedName(BASE + ".Main")
         .and()
-        .haveNameNotMatching(Pattern.quote(BASE + ".Interrupts") + "(\\$.*)?")
+        .haveNameNotMatching(Pattern.quote(BASE + ".console.Interrupts") + "(\\$.*)?")
         .should()
         .callMethod(System.class, "exit", int.class)
         .orShould()
@@ -77,7 +81,13 @@ class RoomsTest {
                 Collectors.groupingBy(
                     JavaClass::getPackageName, TreeMap::new, Collectors.counting()));
     assertEquals(
-        Set.of(BASE, BASE + ".console", BASE + ".machine", BASE + ".options", BASE + ".pages"),
+        Set.of(
+            BASE,
+            BASE + ".console",
+            BASE + ".machine",
+            BASE + ".options",
+            BASE + ".pages",
+            BASE + ".tensorboard"),
         types.keySet());
     types.values().removeIf(count -> count <= 22);
     assertEquals(Map.of(), types);

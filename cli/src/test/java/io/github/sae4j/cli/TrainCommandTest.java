@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Split;
 import io.github.sae4j.internal.json.Json;
@@ -853,6 +854,25 @@ class TrainCommandTest {
       assertTrue(console.out().replaceAll("\\s+", " ").contains(said), console::out);
     }
     assertTrue(console.out().lines().allMatch(line -> line.length() < 80), console::out);
+  }
+
+  @Test
+  void aPipeGetsASummaryThatCanBeSearchedFor() {
+    assertEquals(ExitCode.DONE, train("--dead-feature-window", 1000), console::err);
+    List<String> lines =
+        console.out().lines().filter(line -> line.startsWith("summary: ")).toList();
+    assertEquals(6, lines.size(), console::out);
+    assertTrue(lines.get(0).matches("summary: steps 4, rows 32, seconds [0-9.]+"), lines::toString);
+    assertTrue(
+        lines.get(1).matches("summary: held out: FVU .*, EV .*, L0 .*, never fired \\d+ of 24"),
+        lines::toString);
+    assertTrue(
+        lines.get(2).matches("summary: last step: loss .*, L0 .*, dead 0 of 24"), lines::toString);
+    assertEquals("summary: warnings 1: dead_feature_window", lines.get(3));
+    assertEquals("summary: run " + run, lines.get(4));
+    assertEquals("summary: SAE " + run.resolve("final"), lines.get(5));
+    assertEquals(ExitCode.DONE, train("--output-path", folder.resolve("quiet"), "--quiet", true));
+    assertTrue(!console.out().contains("summary"), console::out);
   }
 
   @Test

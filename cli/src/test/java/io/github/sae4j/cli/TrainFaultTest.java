@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.checkpoint.CheckpointStore;
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;

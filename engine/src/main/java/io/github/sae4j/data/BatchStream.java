@@ -1,5 +1,7 @@
 package io.github.sae4j.data;
 
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.RowOrder;
@@ -39,6 +41,7 @@ public final class BatchStream implements Batches {
   private final RowRules rules;
   private final OffHeap memory;
   private final Matrix[] buffers;
+  private final Flight.Span reading = Flight.phase(Phase.READING);
   private final ExecutorService reader =
       Executors.newSingleThreadExecutor(
           task -> {
@@ -273,6 +276,13 @@ public final class BatchStream implements Batches {
   }
 
   private Batch readBatch(long from, Matrix x) throws IOException {
+    reading.begin();
+    Batch batch = readRows(from, x);
+    reading.end(0, batch.rows());
+    return batch;
+  }
+
+  private Batch readRows(long from, Matrix x) throws IOException {
     long rows = source.rows();
     int places = x.rows();
     long[] rowIds = new long[places];

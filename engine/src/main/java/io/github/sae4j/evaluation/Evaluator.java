@@ -28,6 +28,22 @@ public final class Evaluator {
   /** Initial capacity of a row's codes where their number is not fixed; it grows. */
   private static final int SOME_LATENTS = 128;
 
+  /** Receives what an evaluation computes on its way. */
+  public interface Observer {
+    /** Ignores everything. */
+    Observer NONE = (first, codes, squaredErrors) -> {};
+
+    /**
+     * A batch was encoded and decoded.
+     *
+     * @param first number of its first row in the source
+     * @param codes the codes of its rows; valid during the call only
+     * @param squaredErrors ‖e‖² of each of its rows
+     * @throws IOException ends the evaluation
+     */
+    void batch(long first, SparseCodes codes, float[] squaredErrors) throws IOException;
+  }
+
   private final SparseAutoencoder sae;
   private final int batchRows;
 
@@ -99,6 +115,23 @@ public final class Evaluator {
    * @throws IOException if reading fails
    */
   public Metrics evaluate(ActivationSource source, ActivationSource targets) throws IOException {
+    return evaluate(source, targets, Observer.NONE);
+  }
+
+  /**
+   * The same, showing on the way what is computed of each batch.
+   *
+   * @param source rows of width {@code d_in}
+   * @param targets as many rows of width {@code d_out}; {@code source} itself for an autoencoder
+   * @param observer receives each batch, in the order of the rows
+   * @return the metrics, bit for bit those without an observer
+   * @throws IllegalArgumentException if a width or the numbers of rows do not fit
+   * @throws BadFileException if a row holds NaN or an infinity, or is too large for the weights;
+   *     names file and row
+   * @throws IOException if reading fails, or the observer throws it
+   */
+  public Metrics evaluate(ActivationSource source, ActivationSource targets, Observer observer)
+      throws IOException {
     int d = sae.config().dIn();
     int wide = sae.config().dOut();
     Shapes.expect(source.width() == d, "activations", "rows of width d_in = " + d, source.width());
@@ -138,7 +171,8 @@ public final class Evaluator {
                   + e.value());
         }
         sae.decode(codes.firstRows(count), batch, out.firstRows(count));
-        sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
+        float[] errors = sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
+        observer.batch(first, codes.firstRows(count), errors);
       }
       return sums.metrics();
     }

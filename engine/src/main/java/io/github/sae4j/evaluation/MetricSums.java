@@ -61,8 +61,9 @@ final class MetricSums {
    * @param x target rows {@code [rows, d_out]}, at least one
    * @param out their reconstructions {@code [rows, d_out]}
    * @param codes their codes
+   * @return ‖e‖² of each row
    */
-  void add(Matrix x, Matrix out, SparseCodes codes) {
+  float[] add(Matrix x, Matrix out, SparseCodes codes) {
     int count = x.rows();
     Matrix scalar = scalars.firstElements(count);
     Matrix e = difference.firstRows(count);
@@ -101,6 +102,7 @@ final class MetricSums {
       addCodes(codes, b);
     }
     rows += count;
+    return error;
   }
 
   private void addCodes(SparseCodes codes, int row) {

@@ -6,7 +6,15 @@ package io.github.sae4j.objective;
  * it later, with the same bits.
  */
 public sealed interface Term
-    permits Reconstruction, MultiTopK, DeadTopK, Matryoshka, Contrast, AuxK {
+    permits Reconstruction,
+        MultiTopK,
+        DeadTopK,
+        Matryoshka,
+        Contrast,
+        Sparsity,
+        PreActivation,
+        GateReconstruction,
+        AuxK {
   /**
    * Its name in metrics.
    *
@@ -17,7 +25,7 @@ public sealed interface Term
   /**
    * What its value is multiplied by in the loss.
    *
-   * @return a positive number; 1 for the reconstruction
+   * @return a number of at least 0; 1 for the reconstruction
    */
   double weight();
 

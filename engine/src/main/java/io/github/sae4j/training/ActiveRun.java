@@ -97,6 +97,7 @@ final class ActiveRun implements AutoCloseable {
       }
       if (logs) {
         append(line);
+        listener.logged(line);
         times = new StepTimes();
       }
       boolean stopping = !done() && stop.getAsBoolean();

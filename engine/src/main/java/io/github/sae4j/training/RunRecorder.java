@@ -8,6 +8,8 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
 import io.github.sae4j.internal.layout.writing.SentenceTransformersWriter;
@@ -52,6 +54,8 @@ final class RunRecorder {
   private final RunHealth health;
 
   private HeldOutProgress heldOut;
+
+  private final Flight.Span writing = Flight.phase(Phase.CHECKPOINT);
 
   /** The step of the newest checkpoint, or of the one that this process started from. */
   private long kept;
@@ -174,7 +178,9 @@ final class RunRecorder {
     } catch (IOException e) {
       failure = e; // the SAE is smaller and may still fit
     }
+    writing.begin();
     store.writeFinal(folder -> writeSae(folder, trainer));
+    writing.end(trainer.stepsDone(), 0);
     if (failure != null && !settings.goOnWithoutCheckpoints()) {
       throw failure;
     }
@@ -226,6 +232,7 @@ final class RunRecorder {
             config.toMap(),
             data.identity().toMap(),
             extra);
+    writing.begin();
     Path written =
         store.write(
             trainer.samplesDone(),
@@ -234,6 +241,7 @@ final class RunRecorder {
               saved.write(folder, trainer.state(), Map.of());
             });
     kept = trainer.stepsDone();
+    writing.end(kept, 0);
     listener.checkpoint(written);
     store.keepNewest(settings.checkpoints().keep());
   }
@@ -257,7 +265,7 @@ final class RunRecorder {
             weights.dIn(),
             weights.dOut(),
             weights.dSae(),
-            config.inferenceActivation(trainer.state().statistics()),
+            config.inferenceActivation(trainer.state()),
             config.sae().pairs() == Pairs.TARGETS,
             config.sae().applyBDecToInput(),
             config.data().normalizeActivations().inputNormalization(),

@@ -8,6 +8,7 @@ import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.LeftOut;
 import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.start.DataStatistics;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
@@ -53,6 +54,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingState state;
   private final TrainingStep step;
   private final Batches stream;
+  private final Flight.Span span = Flight.step();
   private long stepsDone;
   private long samplesDone;
   private long passedOver;
@@ -89,7 +91,7 @@ public final class Trainer implements AutoCloseable {
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, spec.shape());
+      state = TrainingState.allocate(memory, spec);
       start.fill(state);
       stream =
           supply.open(
@@ -296,6 +298,7 @@ public final class Trainer implements AutoCloseable {
     Matrix x = batch.x();
     StepReport report;
     behind = true;
+    span.begin();
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {
@@ -307,6 +310,7 @@ public final class Trainer implements AutoCloseable {
     }
     double seconds = (System.nanoTime() - began) * 1e-9;
     stepsDone++;
+    span.end(stepsDone, batch.rows());
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
       throw diverged(batch, report.loss(), rate);

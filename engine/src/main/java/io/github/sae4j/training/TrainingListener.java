@@ -1,6 +1,7 @@
 package io.github.sae4j.training;
 
 import java.nio.file.Path;
+import java.util.Map;
 
 /** Receives progress of a run. All calls come from the thread that runs the trainer. */
 public interface TrainingListener {
@@ -21,6 +22,13 @@ public interface TrainingListener {
    * @param record the step's losses and counts
    */
   default void step(StepRecord record) {}
+
+  /**
+   * A line of metrics has been appended to {@code metrics.jsonl}, or could not be.
+   *
+   * @param line its members: {@code step}, and metrics by SAELens's names; null where undefined
+   */
+  default void logged(Map<String, Object> line) {}
 
   /**
    * A checkpoint has been written.

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.internal.vector.VectorDevice;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepReport;
@@ -123,6 +124,9 @@ class ParityCheckTest {
     for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " batchtopk");
       expected.add("step:" + recipe + " matryoshka");
+      expected.add("step:" + recipe + " jumprelu");
+      expected.add("step:" + recipe + " standard");
+      expected.add("step:" + recipe + " gated");
     }
     expected.add("step:dictionary-learning topk annealed");
     expected.add("step:dictionary-learning batchtopk annealed");
@@ -134,6 +138,16 @@ class ParityCheckTest {
     expected.add("step:sentence-transformers positives normalized");
     expected.add("step:saelens batchtopk plain");
     expected.add("step:saelens matryoshka levels");
+    for (String variant :
+        List.of(
+            "jumprelu tanh",
+            "jumprelu log quadratic",
+            "jumprelu skip transcoder",
+            "standard p=2",
+            "standard p=1.5")) {
+      expected.add("step:saelens " + variant);
+    }
+    expected.add("step:dictionary-learning standard april");
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " rescaled");
       expected.add("step:" + recipe + " rescaled clip");
@@ -145,6 +159,43 @@ class ParityCheckTest {
           new TreeSet<>(expected),
           new TreeSet<>(results.stream().map(ParityResult::kernel).toList()));
       assertTrue(results.stream().allMatch(ParityResult::equal), results::toString);
+    }
+  }
+
+  @Test
+  void theQuickCheckLeavesOutNoKernelAndNoRecipe() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      ParityReport report = ParityCheck.quick(right, oracle, SEED, 4);
+      Set<String> run = new TreeSet<>(report.verdicts().stream().map(v -> v.kernel()).toList());
+      for (ParityResult result : ParityCheck.kernels(right, oracle, SEED)) {
+        assertTrue(run.contains(result.kernel().split(" ")[0]), result::kernel);
+      }
+      for (Recipe recipe : Recipe.values()) {
+        assertTrue(run.contains("step:" + recipe), recipe::toString);
+      }
+      assertTrue(report.kept(), report::toString);
+    }
+  }
+
+  @Test
+  void onlyTheStepsThatAreWantedAreCompared() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      List<ParityResult> none = ParityCheck.steps(right, oracle, SEED, 4, spec -> false);
+      assertEquals(List.of(), none);
+      List<String> relu =
+          ParityCheck.steps(
+                  right,
+                  oracle,
+                  SEED,
+                  4,
+                  spec -> spec.forward().activation() == Activation.Threshold.RELU)
+              .stream()
+              .map(ParityResult::kernel)
+              .toList();
+      assertTrue(relu.contains("step:saelens relu"), relu::toString);
+      assertTrue(relu.stream().noneMatch("step:saelens"::equals), relu::toString);
     }
   }
 

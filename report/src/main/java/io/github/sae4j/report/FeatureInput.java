@@ -1,4 +1,194 @@
 package io.github.sae4j.report;
 
-/** Placeholder until the feature pages come. */
-public record FeatureInput() {}
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * What the pages of features are made of. Either activations, which are encoded and reconstructed,
+ * or codes that {@code encode} has written.
+ *
+ * @param sae the dictionary; stays open as long as the page is written
+ * @param activations rows of width {@code d_in}; empty where codes are given
+ * @param codes a file of codes or a folder of its shards; empty where activations are given
+ * @param texts what rows stand for: JSON lines of tokens or texts, a text file with one a line, or
+ *     a file of tensors with {@code tokens}; empty if nobody knows
+ * @param vocabulary what the numbers of tokens stand for: {@code tokenizer.json}, {@code
+ *     vocab.json} or {@code vocab.txt}; empty where tokens are texts
+ * @param labels a JSON file of names of latents
+ * @param compared a dictionary of the same width to match this one with
+ * @param comparedName how the page calls it
+ * @param neuronpedia a file to write the features into besides, as Neuronpedia reads them
+ * @param notes what the page should say about its rows: one line each
+ */
+public record FeatureInput(
+    SparseAutoencoder sae,
+    Optional<ActivationSource> activations,
+    Optional<Path> codes,
+    Optional<Path> texts,
+    Optional<Path> vocabulary,
+    Optional<Path> labels,
+    Optional<SparseAutoencoder> compared,
+    String comparedName,
+    Optional<Path> neuronpedia,
+    List<String> notes) {
+
+  /** Checks what belongs together. */
+  public FeatureInput {
+    Objects.requireNonNull(sae, "sae");
+    if (activations.isPresent() == codes.isPresent()) {
+      throw new IllegalArgumentException(
+          "features: expected activations or codes, got " + (codes.isPresent() ? "both" : "none"));
+    }
+    if (compared.isPresent() && compared.get().config().dOut() != sae.config().dOut()) {
+      throw new IllegalArgumentException(
+          "compared: expected directions of width "
+              + sae.config().dOut()
+              + ", got "
+              + compared.get().config().dOut());
+    }
+    notes = List.copyOf(notes);
+  }
+
+  /**
+   * Rows that the SAE encodes.
+   *
+   * @param sae the dictionary
+   * @param activations rows of width {@code d_in}
+   * @return without texts, labels and comparison
+   */
+  public static FeatureInput of(SparseAutoencoder sae, ActivationSource activations) {
+    return of(sae, Optional.of(activations), Optional.empty());
+  }
+
+  /**
+   * Rows that are encoded already.
+   *
+   * @param sae the dictionary
+   * @param codes a file of codes or a folder of its shards
+   * @return without texts, labels and comparison
+   */
+  public static FeatureInput ofCodes(SparseAutoencoder sae, Path codes) {
+    return of(sae, Optional.empty(), Optional.of(codes));
+  }
+
+  private static FeatureInput of(
+      SparseAutoencoder sae, Optional<ActivationSource> activations, Optional<Path> codes) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        Optional.empty(),
+        "",
+        Optional.empty(),
+        List.of());
+  }
+
+  /**
+   * With what rows stand for.
+   *
+   * @param file the texts
+   * @param words what numbers of tokens stand for, where they are numbers
+   * @return a copy
+   */
+  public FeatureInput texts(Path file, Optional<Path> words) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        Optional.of(file),
+        words,
+        labels,
+        compared,
+        comparedName,
+        neuronpedia,
+        notes);
+  }
+
+  /**
+   * With names of latents.
+   *
+   * @param file JSON
+   * @return a copy
+   */
+  public FeatureInput labels(Path file) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        texts,
+        vocabulary,
+        Optional.of(file),
+        compared,
+        comparedName,
+        neuronpedia,
+        notes);
+  }
+
+  /**
+   * With a dictionary to compare with.
+   *
+   * @param other of the same width; stays open as long as the page is written
+   * @param name how the page calls it
+   * @return a copy
+   */
+  public FeatureInput comparedWith(SparseAutoencoder other, String name) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        texts,
+        vocabulary,
+        labels,
+        Optional.of(other),
+        name,
+        neuronpedia,
+        notes);
+  }
+
+  /**
+   * With a file for Neuronpedia.
+   *
+   * @param file is replaced
+   * @return a copy
+   */
+  public FeatureInput neuronpedia(Path file) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        texts,
+        vocabulary,
+        labels,
+        compared,
+        comparedName,
+        Optional.of(file),
+        notes);
+  }
+
+  /**
+   * With what the page should say about its rows.
+   *
+   * @param lines one line each
+   * @return a copy
+   */
+  public FeatureInput noted(List<String> lines) {
+    return new FeatureInput(
+        sae,
+        activations,
+        codes,
+        texts,
+        vocabulary,
+        labels,
+        compared,
+        comparedName,
+        neuronpedia,
+        lines);
+  }
+}

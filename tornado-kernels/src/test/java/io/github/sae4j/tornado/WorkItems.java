@@ -1,5 +1,6 @@
 package io.github.sae4j.tornado;
 
+import io.github.sae4j.tornado.kernels.Strips;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +33,15 @@ final class WorkItems {
     for (int y = 0; y < groupsY; y++) {
       for (int x = 0; x < groupsX; x++) {
         runGroup(new int[] {x, y}, new int[] {side, side}, kernel);
+      }
+    }
+  }
+
+  /** Runs groups that take rows of {@code d} columns by {@link Strips}. */
+  static void strips(int rows, int d, Consumer<KernelContext> kernel) {
+    for (int y = 0; y < Strips.across(d); y++) {
+      for (int x = 0; x < (rows + Strips.ROWS - 1) / Strips.ROWS; x++) {
+        runGroup(new int[] {x, y}, new int[] {Strips.GROUP, 1}, kernel);
       }
     }
   }

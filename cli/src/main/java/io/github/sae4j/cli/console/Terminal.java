@@ -17,6 +17,11 @@ public final class Terminal {
     System.err.println(harmless(line));
   }
 
+  /** Whether stdout is a terminal. */
+  public static boolean isStdout() {
+    return TerminalWidth.ofStdout();
+  }
+
   /** Whether text can be printed unchanged. */
   public static boolean isHarmless(String text) {
     return text.codePoints().allMatch(Terminal::isHarmless);

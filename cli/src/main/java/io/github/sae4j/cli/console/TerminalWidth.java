@@ -16,6 +16,7 @@ public final class TerminalWidth {
   /** Set by the launcher to the width at the start; missing if stderr is no terminal. */
   private static final String COLUMNS = "sae4j.columns";
 
+  private static final int STDOUT = 1;
   private static final int STDERR = 2;
   private static final int USUAL = 80;
 
@@ -25,7 +26,7 @@ public final class TerminalWidth {
 
   /** The number of columns; empty if stderr is no terminal. */
   public static OptionalInt now() {
-    OptionalInt asked = ask();
+    OptionalInt asked = ask(STDERR);
     if (asked.isPresent()) {
       return asked;
     }
@@ -37,7 +38,14 @@ public final class TerminalWidth {
     return IOCTL == null && terminal ? OptionalInt.of(USUAL) : OptionalInt.empty();
   }
 
-  private static OptionalInt ask() {
+  /** Whether stdout is a terminal; where the system cannot be asked, whether Java thinks so. */
+  static boolean ofStdout() {
+    return IOCTL == null
+        ? System.console() != null && System.console().isTerminal()
+        : ask(STDOUT).isPresent();
+  }
+
+  private static OptionalInt ask(int stream) {
     if (IOCTL == null) {
       return OptionalInt.empty();
     }
@@ -46,7 +54,7 @@ public final class TerminalWidth {
       boolean mac = System.getProperty("os.name").startsWith("Mac");
       long request = mac ? 0x40087468L : 0x5413L; // TIOCGWINSZ
       int columns =
-          (int) IOCTL.invokeExact(STDERR, request, size) == 0
+          (int) IOCTL.invokeExact(stream, request, size) == 0
               ? Short.toUnsignedInt(size.get(ValueLayout.JAVA_SHORT, Short.BYTES))
               : 0;
       return columns > 0 ? OptionalInt.of(columns) : OptionalInt.empty();

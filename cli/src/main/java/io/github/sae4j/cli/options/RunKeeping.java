@@ -54,6 +54,11 @@ public final class RunKeeping {
       description = "End the run after N evaluations in a row without a lower held-out FVU.")
   private Integer earlyStop;
 
+  @Option(
+      names = "--tensorboard",
+      description = "Write TensorBoard event files into the run's folder too.")
+  private boolean tensorboard;
+
   /** When checkpoints are written; every ten minutes, the newest kept, unless asked otherwise. */
   public CheckpointSchedule checkpoints() {
     boolean asked = nCheckpoints != null || checkpointEvery != null;
@@ -80,6 +85,11 @@ public final class RunKeeping {
     return logEvery;
   }
 
+  /** Whether TensorBoard's files are written. */
+  public boolean tensorboard() {
+    return tensorboard;
+  }
+
   /** Adds what was given to a run's record, from which it is resumed. */
   public void record(Map<String, Object> options) {
     put(options, "n_checkpoints", nCheckpoints);
@@ -89,6 +99,7 @@ public final class RunKeeping {
     put(options, "eval_every", evalEvery);
     put(options, "keep_best", keepBest ? true : null);
     put(options, "early_stop", earlyStop);
+    put(options, "tensorboard", tensorboard ? true : null);
   }
 
   private static void put(Map<String, Object> map, String name, Object value) {

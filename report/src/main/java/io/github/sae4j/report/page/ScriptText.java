@@ -1,5 +1,7 @@
 package io.github.sae4j.report.page;
 
+import java.util.Locale;
+
 /**
  * JSON that is safe inside an HTML {@code script} element: no text in it, wherever it came from,
  * can end the element, open a comment or break a line of the script.
@@ -19,7 +21,7 @@ final class ScriptText {
     for (int i = 0; i < json.length(); i++) {
       char next = json.charAt(i);
       if (next == '<' || next == '>' || next == '&' || isInvisible(next)) {
-        text.append(String.format("\\u%04x", (int) next));
+        text.append(String.format(Locale.ROOT, "\\u%04x", (int) next));
       } else {
         text.append(next);
       }

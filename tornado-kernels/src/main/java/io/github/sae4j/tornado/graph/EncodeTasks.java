@@ -12,8 +12,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * is made from a tile before the next one overwrites it.
  */
 public final class EncodeTasks {
-  /** Most pre-activations at a time: 128 MiB of them. */
-  public static final int TILE_ELEMENTS = 1 << 25;
+  /** Most pre-activations at a time: 256 MiB of them. */
+  public static final int TILE_ELEMENTS = 1 << 26;
 
   private EncodeTasks() {}
 

@@ -4,6 +4,7 @@ import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.RowKernels;
+import io.github.sae4j.tornado.kernels.Strips;
 import io.github.sae4j.tornado.runtime.Accelerator;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +27,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * A task graph under construction: arrays with their bounds checked, kernels with their grids.
  * Names of graphs are unique in the process, those of tasks in their graph, as TornadoVM asks.
  *
- * <p>Three rules for kernels, because of TornadoVM 5.2.0:
+ * <p>Four rules for kernels, because of TornadoVM 5.2.0:
  *
  * <ul>
  *   <li>A local array is known as such only in the method that allocates it; handed to a helper, it
@@ -37,6 +38,9 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  *       writing only, although other kernels read it, which OpenCL leaves undefined. TornadoVM
  *       takes a kernel's array for read as well where it is set at the very beginning of a branch,
  *       before any other branch joins; so results are set in an {@code if} of their own.
+ *   <li>A variable does not get its value by one loop in a branch and by another loop in the other
+ *       branch: what the first one leaves is overwritten where the branches join. Loops that are
+ *       left out have no turns instead.
  * </ul>
  */
 public final class KernelGraph {
@@ -240,6 +244,13 @@ public final class KernelGraph {
    */
   public String groups(String kernel, long groups, int size) {
     long items = Math.max(1, groups) * size;
+    checkItems(kernel, items);
+    WorkerGrid grid = new WorkerGrid1D((int) items);
+    grid.setLocalWork(size, 1, 1);
+    return task(grid, new Launch(kernel, (int) (items / size), 1, size, 1));
+  }
+
+  private void checkItems(String kernel, long items) {
     if (items > Integer.MAX_VALUE) {
       throw new DeviceException(
           "device "
@@ -250,9 +261,6 @@ public final class KernelGraph {
               + items
               + " work-items, TornadoVM starts less than 2^31; use --device cpu");
     }
-    WorkerGrid grid = new WorkerGrid1D((int) items);
-    grid.setLocalWork(size, 1, 1);
-    return task(grid, new Launch(kernel, (int) (items / size), 1, size, 1));
   }
 
   /**
@@ -265,6 +273,23 @@ public final class KernelGraph {
   public String rows(String kernel, long rows) {
     int perGroup = RowKernels.ROWS_PER_GROUP;
     return groups(kernel, (rows + perGroup - 1) / perGroup, RowKernels.GROUP);
+  }
+
+  /**
+   * Names a task of a kernel by {@link Strips}.
+   *
+   * @param kernel name of the kernel
+   * @param rows rows of the result
+   * @param d columns of the result
+   * @return the task's id
+   */
+  public String strips(String kernel, int rows, int d) {
+    int down = Math.max(1, (rows + Strips.ROWS - 1) / Strips.ROWS);
+    int across = Strips.across(d);
+    checkItems(kernel, (long) down * across * Strips.GROUP);
+    WorkerGrid grid = new WorkerGrid2D(down * Strips.GROUP, across);
+    grid.setLocalWork(Strips.GROUP, 1, 1);
+    return task(grid, new Launch(kernel, down, across, Strips.GROUP, 1));
   }
 
   /**

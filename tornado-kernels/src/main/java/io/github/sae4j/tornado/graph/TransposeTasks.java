@@ -2,6 +2,7 @@ package io.github.sae4j.tornado.graph;
 
 import io.github.sae4j.tornado.kernels.LatentKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.Strips;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -44,10 +45,10 @@ public record TransposeTasks(
    * Whether sums overwrite or accumulate.
    *
    * @param added a mode of {@link LatentKernels}
-   * @param marked which latents are marked; any array if the mode does not ask
-   * @param gate slot that must not be 0
+   * @param list the latents that are meant; any array if the mode does not ask
+   * @param gate slot that must not be 0; of the number of latents in the list, if the mode asks
    */
-  public record Target(int added, IntArray marked, int gate) {
+  public record Target(int added, IntArray list, int gate) {
     /**
      * Sums that replace what is there.
      *
@@ -149,7 +150,7 @@ public record TransposeTasks(
     graph
         .tasks()
         .task(
-            graph.line("accumulateByLatent", (long) n * d),
+            graph.strips("accumulateByLatent", n, d),
             LatentKernels::accumulateByLatent,
             graph.context(),
             control,
@@ -159,11 +160,12 @@ public record TransposeTasks(
             coefficients,
             samples,
             out,
-            target.marked(),
+            target.list(),
             n,
             d,
             codes.capacity(),
             target.added(),
+            Strips.columns(d),
             target.gate());
   }
 
@@ -189,7 +191,7 @@ public record TransposeTasks(
             entries,
             coefficients,
             out,
-            target.marked(),
+            target.list(),
             n,
             target.added(),
             target.gate());

@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -37,8 +38,33 @@ public final class ColumnKernels {
     int to = rows - from > BLOCK ? from + BLOCK : rows;
     if ((live & (control.get(gate) != 0 ? 1 : 0)) == 1) {
       float sum = 0f;
-      for (int row = from; row < to; row++) {
-        sum += a.get(row * d + col);
+      // Eight rows are read before the first is added; beyond the last, s + -0 is s.
+      for (int row = from; row < to; row += 8) {
+        float v0 = a.get(row * d + col);
+        float v1 = a.get(TornadoMath.min(row + 1, to - 1) * d + col);
+        float v2 = a.get(TornadoMath.min(row + 2, to - 1) * d + col);
+        float v3 = a.get(TornadoMath.min(row + 3, to - 1) * d + col);
+        float v4 = a.get(TornadoMath.min(row + 4, to - 1) * d + col);
+        float v5 = a.get(TornadoMath.min(row + 5, to - 1) * d + col);
+        float v6 = a.get(TornadoMath.min(row + 6, to - 1) * d + col);
+        float v7 = a.get(TornadoMath.min(row + 7, to - 1) * d + col);
+        if (row + 8 > to) {
+          v1 = row + 1 < to ? v1 : -0f;
+          v2 = row + 2 < to ? v2 : -0f;
+          v3 = row + 3 < to ? v3 : -0f;
+          v4 = row + 4 < to ? v4 : -0f;
+          v5 = row + 5 < to ? v5 : -0f;
+          v6 = row + 6 < to ? v6 : -0f;
+          v7 = row + 7 < to ? v7 : -0f;
+        }
+        sum += v0;
+        sum += v1;
+        sum += v2;
+        sum += v3;
+        sum += v4;
+        sum += v5;
+        sum += v6;
+        sum += v7;
       }
       partial.set(i, sum);
     }
@@ -96,8 +122,33 @@ public final class ColumnKernels {
     int to = end - from > BLOCK ? from + BLOCK : end;
     if ((live & (control.get(gate) != 0 ? 1 : 0)) == 1) {
       double sum = 0;
-      for (int row = from; row < to; row++) {
-        sum += a.get(row * d + col);
+      // Eight rows are read before the first is added; beyond the last, s + -0 is s.
+      for (int row = from; row < to; row += 8) {
+        float v0 = a.get(row * d + col);
+        float v1 = a.get(TornadoMath.min(row + 1, to - 1) * d + col);
+        float v2 = a.get(TornadoMath.min(row + 2, to - 1) * d + col);
+        float v3 = a.get(TornadoMath.min(row + 3, to - 1) * d + col);
+        float v4 = a.get(TornadoMath.min(row + 4, to - 1) * d + col);
+        float v5 = a.get(TornadoMath.min(row + 5, to - 1) * d + col);
+        float v6 = a.get(TornadoMath.min(row + 6, to - 1) * d + col);
+        float v7 = a.get(TornadoMath.min(row + 7, to - 1) * d + col);
+        if (row + 8 > to) {
+          v1 = row + 1 < to ? v1 : -0f;
+          v2 = row + 2 < to ? v2 : -0f;
+          v3 = row + 3 < to ? v3 : -0f;
+          v4 = row + 4 < to ? v4 : -0f;
+          v5 = row + 5 < to ? v5 : -0f;
+          v6 = row + 6 < to ? v6 : -0f;
+          v7 = row + 7 < to ? v7 : -0f;
+        }
+        sum += v0;
+        sum += v1;
+        sum += v2;
+        sum += v3;
+        sum += v4;
+        sum += v5;
+        sum += v6;
+        sum += v7;
       }
       partial.set(i, sum);
     }

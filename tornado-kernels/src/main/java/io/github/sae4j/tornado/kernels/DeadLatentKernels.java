@@ -2,6 +2,7 @@ package io.github.sae4j.tornado.kernels;
 
 import io.github.sae4j.step.DeadLatentRule;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.LongArray;
@@ -145,8 +146,24 @@ public final class DeadLatentKernels {
     int first = item * share;
     int last = first + share < n ? first + share : n;
     int count = 0;
-    for (int i = first; i < last; i++) {
-      count += marks.get(i);
+    // Eight marks are read before the first is added.
+    for (int i = first; i < last; i += 8) {
+      int t0 = marks.get(i);
+      int t1 = marks.get(TornadoMath.min(i + 1, n - 1));
+      int t2 = marks.get(TornadoMath.min(i + 2, n - 1));
+      int t3 = marks.get(TornadoMath.min(i + 3, n - 1));
+      int t4 = marks.get(TornadoMath.min(i + 4, n - 1));
+      int t5 = marks.get(TornadoMath.min(i + 5, n - 1));
+      int t6 = marks.get(TornadoMath.min(i + 6, n - 1));
+      int t7 = marks.get(TornadoMath.min(i + 7, n - 1));
+      count += t0;
+      count += i + 1 < last ? t1 : 0;
+      count += i + 2 < last ? t2 : 0;
+      count += i + 3 < last ? t3 : 0;
+      count += i + 4 < last ? t4 : 0;
+      count += i + 5 < last ? t5 : 0;
+      count += i + 6 < last ? t6 : 0;
+      count += i + 7 < last ? t7 : 0;
     }
     sums[item] = count;
     context.localBarrier();

@@ -69,8 +69,33 @@ public final class ScalarKernels {
     int inside = micro < micros ? 1 : 0;
     if ((inside & (control.get(gate) != 0 ? 1 : 0)) == 1) {
       double sum = 0;
-      for (int row = from; row < to; row++) {
-        sum += values.get(row);
+      // Eight are read before the first is added; beyond the last, s + -0 is s.
+      for (int row = from; row < to; row += 8) {
+        float v0 = values.get(row);
+        float v1 = values.get(TornadoMath.min(row + 1, to - 1));
+        float v2 = values.get(TornadoMath.min(row + 2, to - 1));
+        float v3 = values.get(TornadoMath.min(row + 3, to - 1));
+        float v4 = values.get(TornadoMath.min(row + 4, to - 1));
+        float v5 = values.get(TornadoMath.min(row + 5, to - 1));
+        float v6 = values.get(TornadoMath.min(row + 6, to - 1));
+        float v7 = values.get(TornadoMath.min(row + 7, to - 1));
+        if (row + 8 > to) {
+          v1 = row + 1 < to ? v1 : -0f;
+          v2 = row + 2 < to ? v2 : -0f;
+          v3 = row + 3 < to ? v3 : -0f;
+          v4 = row + 4 < to ? v4 : -0f;
+          v5 = row + 5 < to ? v5 : -0f;
+          v6 = row + 6 < to ? v6 : -0f;
+          v7 = row + 7 < to ? v7 : -0f;
+        }
+        sum += v0;
+        sum += v1;
+        sum += v2;
+        sum += v3;
+        sum += v4;
+        sum += v5;
+        sum += v6;
+        sum += v7;
       }
       partial.set(i, sum);
     }
@@ -178,8 +203,34 @@ public final class ScalarKernels {
 
   private static double sum(DoubleArray values, int from, int count) {
     double sum = 0;
-    for (int i = 0; i < count; i++) {
-      sum += values.get(from + i);
+    int last = from + count - 1;
+    // As above.
+    for (int i = from; i <= last; i += 8) {
+      double v0 = values.get(i);
+      double v1 = values.get(TornadoMath.min(i + 1, last));
+      double v2 = values.get(TornadoMath.min(i + 2, last));
+      double v3 = values.get(TornadoMath.min(i + 3, last));
+      double v4 = values.get(TornadoMath.min(i + 4, last));
+      double v5 = values.get(TornadoMath.min(i + 5, last));
+      double v6 = values.get(TornadoMath.min(i + 6, last));
+      double v7 = values.get(TornadoMath.min(i + 7, last));
+      if (i + 7 > last) {
+        v1 = i + 1 <= last ? v1 : -0.0;
+        v2 = i + 2 <= last ? v2 : -0.0;
+        v3 = i + 3 <= last ? v3 : -0.0;
+        v4 = i + 4 <= last ? v4 : -0.0;
+        v5 = i + 5 <= last ? v5 : -0.0;
+        v6 = i + 6 <= last ? v6 : -0.0;
+        v7 = i + 7 <= last ? v7 : -0.0;
+      }
+      sum += v0;
+      sum += v1;
+      sum += v2;
+      sum += v3;
+      sum += v4;
+      sum += v5;
+      sum += v6;
+      sum += v7;
     }
     return sum;
   }

@@ -2,6 +2,7 @@ package io.github.sae4j.tornado.kernels;
 
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -279,18 +280,80 @@ public final class SelectionKernels {
       }
     }
 
-    // The first value that is not finite, and the range of the ranks.
+    // The first value that is not finite, and the range of the ranks. Ranks that fit are kept at
+    // hand, in the arrays that the candidates above have no use for any more.
+    int kept = n <= 2 * CANDIDATES ? 1 : 0;
+    int unkept = kept == 1 ? 0 : n;
+    int lower = TornadoMath.min(n - unkept, CANDIDATES);
+    int upper = n - unkept - lower;
     int bad = n;
     float high = rank(values, scale, map, base, 0, mode, scaled, mapped);
     float low = high;
-    for (int j = lane; j < n; j += GROUP) {
-      float value = values.get(base + j);
-      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
-      if ((finite(value) & finite(ranked)) == 0) {
+    for (int j = lane; j < n; j += 4 * GROUP) {
+      int jB = TornadoMath.min(j + GROUP, n - 1);
+      int jC = TornadoMath.min(j + 2 * GROUP, n - 1);
+      int jD = TornadoMath.min(j + 3 * GROUP, n - 1);
+      float vA = values.get(base + j);
+      float vB = values.get(base + jB);
+      float vC = values.get(base + jC);
+      float vD = values.get(base + jD);
+      int latentA = latent(map, j, mapped);
+      int latentB = latent(map, jB, mapped);
+      int latentC = latent(map, jC, mapped);
+      int latentD = latent(map, jD, mapped);
+      float scaleA = scaleOf(scale, latentA, scaled);
+      float scaleB = scaleOf(scale, latentB, scaled);
+      float scaleC = scaleOf(scale, latentC, scaled);
+      float scaleD = scaleOf(scale, latentD, scaled);
+      float rankA = ranked(vA, scaleA, mode, scaled);
+      float rankB = ranked(vB, scaleB, mode, scaled);
+      float rankC = ranked(vC, scaleC, mode, scaled);
+      float rankD = ranked(vD, scaleD, mode, scaled);
+      if (kept == 1) {
+        if (j < CANDIDATES) {
+          slotRanks[j] = rankA;
+          if (j + GROUP < n) {
+            slotRanks[j + GROUP] = rankB;
+          }
+          if (j + 2 * GROUP < n) {
+            slotRanks[j + 2 * GROUP] = rankC;
+          }
+          if (j + 3 * GROUP < n) {
+            slotRanks[j + 3 * GROUP] = rankD;
+          }
+        } else {
+          ranks[j - CANDIDATES] = rankA;
+          if (j + GROUP < n) {
+            ranks[j + GROUP - CANDIDATES] = rankB;
+          }
+          if (j + 2 * GROUP < n) {
+            ranks[j + 2 * GROUP - CANDIDATES] = rankC;
+          }
+          if (j + 3 * GROUP < n) {
+            ranks[j + 3 * GROUP - CANDIDATES] = rankD;
+          }
+        }
+      }
+      if ((finite(vA) & finite(rankA)) == 0) {
         bad = j < bad ? j : bad;
       }
-      high = ranked > high ? ranked : high;
-      low = ranked < low ? ranked : low;
+      if ((finite(vB) & finite(rankB)) == 0) {
+        bad = jB < bad ? jB : bad;
+      }
+      if ((finite(vC) & finite(rankC)) == 0) {
+        bad = jC < bad ? jC : bad;
+      }
+      if ((finite(vD) & finite(rankD)) == 0) {
+        bad = jD < bad ? jD : bad;
+      }
+      high = rankA > high ? rankA : high;
+      high = rankB > high ? rankB : high;
+      high = rankC > high ? rankC : high;
+      high = rankD > high ? rankD : high;
+      low = rankA < low ? rankA : low;
+      low = rankB < low ? rankB : low;
+      low = rankC < low ? rankC : low;
+      low = rankD < low ? rankD : low;
     }
     counts[lane] = bad;
     highs[lane] = high;
@@ -340,7 +403,13 @@ public final class SelectionKernels {
     int open = 1;
     while (open == 1) {
       int mine = 0;
-      for (int j = lane; j < n; j += GROUP) {
+      for (int j = lane; j < lower; j += GROUP) {
+        mine += slotRanks[j] > middle ? 1 : 0;
+      }
+      for (int j = lane; j < upper; j += GROUP) {
+        mine += ranks[j] > middle ? 1 : 0;
+      }
+      for (int j = lane; j < unkept; j += GROUP) {
         mine += rank(values, scale, map, base, j, mode, scaled, mapped) > middle ? 1 : 0;
       }
       counts[lane] = mine;
@@ -375,7 +444,12 @@ public final class SelectionKernels {
     int greater = 0;
     int equal = 0;
     for (int j = first; j < last; j++) {
-      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      float ranked;
+      if (kept == 1) {
+        ranked = j < CANDIDATES ? slotRanks[j] : ranks[j - CANDIDATES];
+      } else {
+        ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      }
       greater += ranked > threshold ? 1 : 0;
       equal += ranked == threshold ? 1 : 0;
     }
@@ -395,7 +469,12 @@ public final class SelectionKernels {
     int wanted = k - greaterTotal;
     int at = row * capacity + greaterBefore + (equalBefore < wanted ? equalBefore : wanted);
     for (int j = first; j < last; j++) {
-      float ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      float ranked;
+      if (kept == 1) {
+        ranked = j < CANDIDATES ? slotRanks[j] : ranks[j - CANDIDATES];
+      } else {
+        ranked = rank(values, scale, map, base, j, mode, scaled, mapped);
+      }
       int take = ranked > threshold ? 1 : 0;
       if (ranked == threshold) {
         take = equalBefore < wanted ? 1 : 0;
@@ -439,12 +518,25 @@ public final class SelectionKernels {
       int mode,
       int scaled,
       int mapped) {
-    float ranked = values.get(base + j);
+    float value = values.get(base + j);
+    return ranked(value, scaleOf(scale, latent(map, j, mapped), scaled), mode, scaled);
+  }
+
+  private static float scaleOf(FloatArray scale, int latent, int scaled) {
+    float factor = 1f;
+    if (scaled == 1) {
+      factor = scale.get(latent);
+    }
+    return factor;
+  }
+
+  private static float ranked(float value, float factor, int mode, int scaled) {
+    float ranked = value;
     if (mode == RELU_BEFORE) {
       ranked = ranked > 0f ? ranked : 0f;
     }
     if (scaled == 1) {
-      ranked = ranked * scale.get(latent(map, j, mapped));
+      ranked = ranked * factor;
     }
     return ranked;
   }
@@ -475,10 +567,17 @@ public final class SelectionKernels {
     }
     firsts[item] = first;
     context.localBarrier();
-    if (item == 0) {
-      for (int other = 1; other < SCAN; other++) {
-        first = firsts[other] < first ? firsts[other] : first;
+    for (int half = SCAN / 2; half > 0; half >>= 1) {
+      if (item < half) {
+        int other = firsts[item + half];
+        if (other < firsts[item]) {
+          firsts[item] = other;
+        }
       }
+      context.localBarrier();
+    }
+    if (item == 0) {
+      first = firsts[0];
       control.set(found, first < rows ? first + 1 : 0);
       if (first < rows) {
         control.set(StepControl.GOOD, 0);

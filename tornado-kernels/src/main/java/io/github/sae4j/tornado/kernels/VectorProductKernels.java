@@ -1,6 +1,7 @@
 package io.github.sae4j.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The product of a vector and a matrix, in chains as long as the matrix has rows. */
@@ -38,16 +39,17 @@ public final class VectorProductKernels {
     int lane = item % COLUMNS;
     int stage = item / COLUMNS;
     int col = context.groupIdx * COLUMNS + lane;
-    int inside = col < d ? col : d - 1;
-    float w0 = weight(w, stage, inside, n, d);
-    float w1 = weight(w, stage + STAGES, inside, n, d);
-    float w2 = weight(w, stage + 2 * STAGES, inside, n, d);
-    float w3 = weight(w, stage + 3 * STAGES, inside, n, d);
-    float w4 = weight(w, stage + 4 * STAGES, inside, n, d);
-    float w5 = weight(w, stage + 5 * STAGES, inside, n, d);
-    float w6 = weight(w, stage + 6 * STAGES, inside, n, d);
-    float w7 = weight(w, stage + 7 * STAGES, inside, n, d);
-    float factor = factor(v, item, n);
+    // Beyond the last row and column, the last one.
+    int inside = TornadoMath.min(col, d - 1);
+    float w0 = w.get(TornadoMath.min(stage, n - 1) * d + inside);
+    float w1 = w.get(TornadoMath.min(stage + STAGES, n - 1) * d + inside);
+    float w2 = w.get(TornadoMath.min(stage + 2 * STAGES, n - 1) * d + inside);
+    float w3 = w.get(TornadoMath.min(stage + 3 * STAGES, n - 1) * d + inside);
+    float w4 = w.get(TornadoMath.min(stage + 4 * STAGES, n - 1) * d + inside);
+    float w5 = w.get(TornadoMath.min(stage + 5 * STAGES, n - 1) * d + inside);
+    float w6 = w.get(TornadoMath.min(stage + 6 * STAGES, n - 1) * d + inside);
+    float w7 = w.get(TornadoMath.min(stage + 7 * STAGES, n - 1) * d + inside);
+    float factor = v.get(TornadoMath.min(item, n - 1));
     float sum = 0f;
     int half = 0;
     for (int at = 0; at < n; at += STAGED) {
@@ -77,16 +79,16 @@ public final class VectorProductKernels {
         factors[half * STAGED + item] = factor;
       }
       context.localBarrier();
-      int next = at + STAGED;
-      w0 = weight(w, next + stage, inside, n, d);
-      w1 = weight(w, next + stage + STAGES, inside, n, d);
-      w2 = weight(w, next + stage + 2 * STAGES, inside, n, d);
-      w3 = weight(w, next + stage + 3 * STAGES, inside, n, d);
-      w4 = weight(w, next + stage + 4 * STAGES, inside, n, d);
-      w5 = weight(w, next + stage + 5 * STAGES, inside, n, d);
-      w6 = weight(w, next + stage + 6 * STAGES, inside, n, d);
-      w7 = weight(w, next + stage + 7 * STAGES, inside, n, d);
-      factor = factor(v, next + item, n);
+      int next = at + STAGED + stage;
+      w0 = w.get(TornadoMath.min(next, n - 1) * d + inside);
+      w1 = w.get(TornadoMath.min(next + STAGES, n - 1) * d + inside);
+      w2 = w.get(TornadoMath.min(next + 2 * STAGES, n - 1) * d + inside);
+      w3 = w.get(TornadoMath.min(next + 3 * STAGES, n - 1) * d + inside);
+      w4 = w.get(TornadoMath.min(next + 4 * STAGES, n - 1) * d + inside);
+      w5 = w.get(TornadoMath.min(next + 5 * STAGES, n - 1) * d + inside);
+      w6 = w.get(TornadoMath.min(next + 6 * STAGES, n - 1) * d + inside);
+      w7 = w.get(TornadoMath.min(next + 7 * STAGES, n - 1) * d + inside);
+      factor = v.get(TornadoMath.min(at + STAGED + item, n - 1));
       if (item < COLUMNS) {
         int from = half * STAGED;
         // Sixteen rows are read before the first is added: else each would wait for its reads.
@@ -148,14 +150,5 @@ public final class VectorProductKernels {
     if ((live & (col < d ? 1 : 0)) == 1) {
       out.set(col, out.get(col) - sum);
     }
-  }
-
-  /** Of the last row beyond it. */
-  private static float weight(FloatArray w, int row, int col, int n, int d) {
-    return w.get((row < n ? row : n - 1) * d + col);
-  }
-
-  private static float factor(FloatArray v, int row, int n) {
-    return v.get(row < n ? row : n - 1);
   }
 }

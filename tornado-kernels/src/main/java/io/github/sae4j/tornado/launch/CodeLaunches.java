@@ -10,6 +10,7 @@ import io.github.sae4j.tornado.graph.KernelRunner;
 import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.CodeKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.Strips;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,7 +60,7 @@ public final class CodeLaunches {
           kernel
               .tasks()
               .task(
-                  kernel.graph().line("decode", out.size()),
+                  kernel.graph().strips("decode", rows, d),
                   CodeKernels::decode,
                   kernel.context(),
                   control,
@@ -68,11 +69,13 @@ public final class CodeLaunches {
                   sparse.values(),
                   weights,
                   bias,
+                  weights,
                   result,
                   d,
                   sparse.capacity(),
                   sparse.slot(),
-                  biased ? 1 : 0,
+                  Strips.columns(d),
+                  biased ? CodeKernels.BIASED : 0,
                   StepControl.ALWAYS);
         },
         arguments,

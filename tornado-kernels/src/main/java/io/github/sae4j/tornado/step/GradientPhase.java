@@ -34,7 +34,7 @@ final class GradientPhase {
           a.auxCodes,
           a.auxError,
           step.spec.aux().relu(),
-          new TransposeTasks.Target(LatentKernels.ADDED_WHERE_MARKED, a.dead, StepControl.DEAD),
+          new TransposeTasks.Target(LatentKernels.ADDED_WHERE_LISTED, a.deadList, StepControl.DEAD),
           step.spec.aux().bDec() != AuxK.BDec.EXCLUDED);
     }
     if (step.spec.step().forward().subtractBDec()) {

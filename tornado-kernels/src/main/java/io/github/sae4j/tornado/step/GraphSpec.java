@@ -5,10 +5,13 @@ import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.objective.DeadTopK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
@@ -17,6 +20,7 @@ import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
 import java.util.Optional;
 
 /**
@@ -62,7 +66,7 @@ public record GraphSpec(
     }
     // The pattern names all components: one that is added has to be decided on here to compile.
     if (!(step.forward()
-            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing))
+            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing, _))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
@@ -87,12 +91,28 @@ public record GraphSpec(
         case Contrast contrast -> {
           return StepExecution.composed("no task graph for contrastive codes");
         }
+        case Sparsity _, PreActivation _, GateReconstruction _ -> {
+          return StepExecution.composed("no task graph for a penalty on activations");
+        }
         case Matryoshka nested -> {
           return StepExecution.composed("no task graph for nested prefixes");
         }
       }
     }
     return StepExecution.fused("one task graph");
+  }
+
+  /**
+   * Whether a step on a state is one task graph: the graph knows the weights of an encoder and a
+   * decoder, and would leave tensors besides as they are.
+   *
+   * @param step the step
+   * @param state what it trains
+   * @param doubles whether the device has doubles that can be relied on
+   * @return true if {@link TornadoTrainingStep} takes it
+   */
+  public static boolean takes(StepSpec step, TrainingState state, boolean doubles) {
+    return state.isPlain() && execution(step, doubles).fused();
   }
 
   /**

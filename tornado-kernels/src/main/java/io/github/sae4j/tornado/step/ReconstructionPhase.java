@@ -8,6 +8,7 @@ import io.github.sae4j.tornado.kernels.CodeKernels;
 import io.github.sae4j.tornado.kernels.ElementKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
+import io.github.sae4j.tornado.kernels.Strips;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** The errors of every term: reconstructions minus the batch. */
@@ -21,13 +22,9 @@ final class ReconstructionPhase {
   }
 
   void addTasks() {
-    decode(a.codes, a.error, true, StepControl.ALWAYS);
-    undoNormalization(a.error);
-    subtractX(a.error);
+    reconstruct(a.codes, a.error);
     if (step.multi) {
-      decode(a.multiCodes, a.multiError, true, StepControl.ALWAYS);
-      undoNormalization(a.multiError);
-      subtractX(a.multiError);
+      reconstruct(a.multiCodes, a.multiError);
     }
     if (step.aux) {
       Relu relu = step.spec.aux().relu() ? Relu.BEFORE : Relu.NONE;
@@ -36,15 +33,34 @@ final class ReconstructionPhase {
           step.encoder(a.deadList, StepControl.DEAD),
           StepGraph.choice(a.auxCodes, a.auxBadIndex, a.auxBadValue, SelectionKernels.mode(relu)));
       step.firstBadRow(a.auxBadIndex, StepControl.AUX_BAD_ROW, StepControl.DEAD);
-      decode(
-          a.auxCodes, a.auxError, step.spec.aux().bDec() == AuxK.BDec.INCLUDED, StepControl.DEAD);
-      step.add(a.auxError, a.error);
+      int biased = step.spec.aux().bDec() == AuxK.BDec.INCLUDED ? CodeKernels.BIASED : 0;
+      decode(a.auxCodes, a.error, a.auxError, biased | CodeKernels.MORE, StepControl.DEAD);
     }
   }
 
-  private void decode(TransposeTasks.Codes codes, FloatArray out, boolean biased, int gate) {
+  /** The reconstruction of main codes minus the batch. */
+  private void reconstruct(TransposeTasks.Codes codes, FloatArray error) {
+    boolean normalizes = a.normalized != null;
+    int less = normalizes ? 0 : CodeKernels.LESS;
+    decode(codes, a.x, error, CodeKernels.BIASED | less, StepControl.ALWAYS);
+    if (normalizes) {
+      step.scaleRows(error, 1);
+      step.tasks.task(
+          step.graph.line("subtract", (long) a.rows * a.d),
+          ElementKernels::subtract,
+          step.context,
+          a.control,
+          error,
+          a.x,
+          error,
+          a.d);
+    }
+  }
+
+  private void decode(
+      TransposeTasks.Codes codes, FloatArray other, FloatArray out, int flags, int gate) {
     step.tasks.task(
-        step.graph.line("decode", (long) a.rows * a.d),
+        step.graph.strips("decode", a.rows, a.d),
         CodeKernels::decode,
         step.context,
         a.control,
@@ -53,29 +69,13 @@ final class ReconstructionPhase {
         codes.values(),
         a.wDec,
         a.bDec,
+        other,
         out,
         a.d,
         codes.capacity(),
         codes.slot(),
-        biased ? 1 : 0,
+        Strips.columns(a.d),
+        flags,
         gate);
-  }
-
-  private void undoNormalization(FloatArray out) {
-    if (a.normalized != null) {
-      step.scaleRows(out, 1);
-    }
-  }
-
-  private void subtractX(FloatArray out) {
-    step.tasks.task(
-        step.graph.line("subtract", (long) a.rows * a.d),
-        ElementKernels::subtract,
-        step.context,
-        a.control,
-        out,
-        a.x,
-        out,
-        a.d);
   }
 }

@@ -4,9 +4,12 @@ import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.objective.DeadTopK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSums;
@@ -88,9 +91,13 @@ final class StepLosses {
       case Reconstruction main ->
           StepSums.ratio(
               sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
-      case DeadTopK dead -> throw new AssertionError("no task graph has " + dead);
-      case Contrast contrast -> throw new AssertionError("no task graph has " + contrast);
-      case Matryoshka nested -> throw new AssertionError("no task graph has " + nested);
+      case Matryoshka _,
+          DeadTopK _,
+          Contrast _,
+          Sparsity _,
+          PreActivation _,
+          GateReconstruction _ ->
+          throw new AssertionError("no task graph has " + term);
       case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
       case AuxK aux -> {
         if (dead == 0) {

@@ -57,8 +57,8 @@ final class UpdatePhase {
           1,
           StepControl.ALWAYS);
       // The biases are one row each.
-      step.rowDots(a.gBEnc, a.bEncSquares, 1, StepControl.ALWAYS, a.n, 0, StepControl.ALWAYS);
-      step.rowDots(a.gBDec, a.bDecSquares, 1, StepControl.ALWAYS, a.d, 0, StepControl.ALWAYS);
+      squaredNorm(a.gBEnc, a.bEncSquares, a.n);
+      squaredNorm(a.gBDec, a.bDecSquares, a.d);
       step.tasks.task(
           step.graph.line("clipCoefficient", 1),
           ScalarKernels::clipCoefficient,
@@ -72,6 +72,16 @@ final class UpdatePhase {
           a.clip,
           blocks);
     }
+  }
+
+  private void squaredNorm(FloatArray row, FloatArray out, int size) {
+    step.tasks.task(
+        step.graph.groups("squaredNorm", 1, RowKernels.GROUP),
+        RowKernels::squaredNorm,
+        step.context,
+        row,
+        out,
+        size);
   }
 
   private void update() {

@@ -30,9 +30,9 @@ public final class CountKernels {
   /**
    * Most groups of a task that are run, and lines of them; other groups are taken to do the same.
    */
-  private static final int MOST_SAMPLES = 96;
+  private static final int MOST_SAMPLES = 512;
 
-  private static final long MOST_LINES = 3_000_000;
+  private static final long MOST_LINES = 5_000_000;
 
   /** Samples lie this share of all groups apart, so that no stride of the grid is met. */
   private static final double GOLDEN = 0.6180339887498949;

@@ -93,7 +93,7 @@ final class KernelSource {
   private static final Pattern ELEMENT = Pattern.compile("(\\w+)\\[(.+)\\]");
   private static final Pattern TOKEN =
       Pattern.compile(
-          "\\s*(?:(0x[0-9a-fA-F]+L?|\\d+\\.\\d*(?:[eE][-+]?\\d+)?[FfDd]?|\\d+[eE][-+]?\\d+[FfDd]?"
+          "\\s*(?:(0x[0-9a-fA-F]+L?|\\d+UL|\\d+\\.\\d*(?:[eE][-+]?\\d+)?[FfDd]?|\\d+[eE][-+]?\\d+[FfDd]?"
               + "|\\d+[LFfDd]?)|(\\w+)|(<<|>>|<=|>=|==|!=|&&|\\|\\||[-+*/%&|^~!<>?:(),]))");
 
   private final Map<String, Integer> slots = new HashMap<>();
@@ -452,7 +452,7 @@ final class KernelSource {
       double value = Double.parseDouble(token.replaceAll("[FfDd]$", ""));
       return new Expr.Real(single ? (float) value : value, single ? Kind.FLOAT : Kind.DOUBLE);
     }
-    String digits = token.replaceAll("L$", "");
+    String digits = token.replaceAll("U?L$", "");
     return new Expr.Whole(Long.decode(digits), last == 'L' ? Kind.LONG : Kind.INT);
   }
 

@@ -1,5 +1,7 @@
 package io.github.sae4j.internal.vector.step;
 
+import io.github.sae4j.internal.flight.Flight;
+import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.vector.rows.AdamRows;
 import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.rows.RowArithmetic;
@@ -16,9 +18,12 @@ import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.objective.DeadTopK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.DecoderNormRule;
@@ -67,6 +72,10 @@ public final class FusedTrainingStep implements TrainingStep {
   private Matrix normalized;
   private Matrix outScales;
   private Matrix outShifts;
+  private final Flight.Span encodes = Flight.phase(Phase.ENCODE);
+  private final Flight.Span decodes = Flight.phase(Phase.DECODE);
+  private final Flight.Span differentiates = Flight.phase(Phase.GRADIENTS);
+  private final Flight.Span updates = Flight.phase(Phase.UPDATE);
   private boolean closed;
 
   public FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state) {
@@ -122,6 +131,7 @@ public final class FusedTrainingStep implements TrainingStep {
     }
     int rows = x.rows();
     spec.step().shape().expectBatch(x);
+    encodes.begin();
     if (spec.decoderNorm().when() == DecoderNormRule.When.BEFORE_FORWARD) {
       latents.normalizeDecoder();
     }
@@ -129,7 +139,10 @@ public final class FusedTrainingStep implements TrainingStep {
     encode(rows);
     long active = countFired(rows, number);
     int[] dead = counter.step(fired, rows);
+    encodes.end(number, rows);
+    decodes.begin();
     Losses losses = reconstruct(x, dead, withVariance);
+    decodes.end(number, rows);
     double norm = update(rows, learningRate, number, losses.auxActive);
     double[] values = losses.values(spec);
     return new StepReport(
@@ -238,6 +251,8 @@ public final class FusedTrainingStep implements TrainingStep {
                     case AuxK auxK -> auxValue;
                     case DeadTopK dead -> throw new AssertionError("no passes for " + dead);
                     case Contrast contrast -> throw new AssertionError("no passes for " + contrast);
+                    case Sparsity _, PreActivation _, GateReconstruction _ ->
+                        throw new AssertionError("no passes for " + term);
                   })
           .toArray();
     }
@@ -362,6 +377,7 @@ public final class FusedTrainingStep implements TrainingStep {
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
+    differentiates.begin();
     codes.indexByLatent(n);
     if (multi != null) {
       multiCodes.indexByLatent(n);
@@ -378,13 +394,18 @@ public final class FusedTrainingStep implements TrainingStep {
               latents.squaredNorm()
                   + squaredNorm(latents.biasGradient(), n)
                   + squaredNorm(bDecGradient, spec.dIn()));
+      differentiates.end(number, rows);
+      updates.begin();
       adam = adam.clippedBy(optimizer.clip(norm));
       latents.applyGradients(adam);
     } else {
+      differentiates.end(number, rows);
+      updates.begin();
       latents.formAndApply(adam);
     }
     AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
     AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
+    updates.end(number, rows);
     return norm;
   }
 

@@ -1,0 +1,189 @@
+package io.github.sae4j.cli.pages;
+
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.FeatureInput;
+import io.github.sae4j.sae.SparseAutoencoder;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** What the pages of features are made of, from the command line. */
+public final class FeatureOptions {
+  /** Rows that are encoded unless more are asked for. */
+  static final long USUAL_ROWS = 1 << 16;
+
+  @Mixin private ActivationOptions input = new ActivationOptions();
+
+  @Option(
+      names = "--rows",
+      paramLabel = "N",
+      description = "Encode the first N rows of the activations (default: 65536).")
+  private Long rows;
+
+  @Option(
+      names = "--codes",
+      paramLabel = "FILE|DIR",
+      description = "Codes that encode has written, instead of activations; all rows are read.")
+  private Path codes;
+
+  @Option(
+      names = "--tokens",
+      paramLabel = "FILE",
+      description = {
+        "What rows stand for: JSON lines with tokens or text, a text a line (.txt), or tensors with"
+            + " tokens, token_ids or input_ids (default: FILE.tokens.jsonl beside the activations,"
+            + " or tokens in their file)."
+      })
+  private Path tokens;
+
+  @Option(
+      names = "--vocabulary",
+      paramLabel = "FILE",
+      description = "What numbers of tokens stand for: tokenizer.json, vocab.json or vocab.txt.")
+  private Path vocabulary;
+
+  @Option(
+      names = "--labels",
+      paramLabel = "FILE",
+      description = "JSON object from latents to what they are called.")
+  private Path labels;
+
+  @Option(
+      names = "--compare",
+      paramLabel = "SAE",
+      description = "Another SAE or run, to match the latents with by cosine.")
+  private Path compare;
+
+  @Option(
+      names = "--neuronpedia",
+      paramLabel = "FILE",
+      description = "Write the features into a file as well, as Neuronpedia reads them.")
+  private Path neuronpedia;
+
+  /** What has been opened, to be closed when the page is written. */
+  public record Opened(
+      FeatureInput features, SparseAutoencoder sae, ActivationSource rows, SparseAutoencoder other)
+      implements AutoCloseable {
+    @Override
+    public void close() throws IOException {
+      try {
+        if (rows != null) {
+          rows.close();
+        }
+      } finally {
+        sae.close();
+        if (other != null) {
+          other.close();
+        }
+      }
+    }
+  }
+
+  /** Whether an option of these was given. */
+  public boolean given() {
+    return !input.activations.isEmpty()
+        || codes != null
+        || tokens != null
+        || vocabulary != null
+        || labels != null
+        || compare != null
+        || neuronpedia != null
+        || rows != null;
+  }
+
+  /**
+   * Opens what was given, and of a run what it was trained on.
+   *
+   * @param trained the SAE: a run, or an SAE in any layout
+   * @param device runs it
+   * @param quiet whether to hide the progress of reading
+   * @return empty if there are neither activations nor codes, and none were asked for
+   */
+  public Optional<Opened> open(Path trained, Device device, boolean quiet) throws IOException {
+    if (input.mask != null || input.onBadRows != null) {
+      throw new ConfigException("mask", "is not known to report: texts are numbered like all rows");
+    }
+    if (codes != null && (rows != null || !input.activations.isEmpty())) {
+      throw new ConfigException("codes", "expected codes or activations, got both");
+    }
+    if (codes == null && input.activations.isEmpty()) {
+      List<String> recorded = RunPage.recordedActivations(trained);
+      if (recorded.isEmpty()) {
+        if (given()) {
+          throw new ConfigException(
+              "activations", "expected a path: the run's own activations are not there any more");
+        }
+        return Optional.empty();
+      }
+      input.activations.addAll(recorded);
+      input.tensor = input.tensor == null ? RunPage.recordedTensor(trained) : input.tensor;
+    }
+    SparseAutoencoder sae = SaeCheckpoint.load(trained, device);
+    SparseAutoencoder other = null;
+    ActivationSource source = null;
+    try {
+      List<String> notes = new ArrayList<>();
+      FeatureInput features;
+      if (codes != null) {
+        features = FeatureInput.ofCodes(sae, codes);
+      } else {
+        source = input.open(quiet);
+        ActivationOptions.expectWidth(trained, sae, source);
+        input.report(quiet);
+        long most = rows == null ? USUAL_ROWS : rows;
+        if (most < 1) {
+          throw new ConfigException("rows", "expected at least 1, got " + most);
+        }
+        if (source.rows() > most) {
+          notes.add(RunPage.firstRows(most, source.rows()));
+          source = new FirstRows(source, most);
+        }
+        features = FeatureInput.of(sae, source);
+      }
+      Optional<RunPage.Found> texts =
+          tokens != null
+              ? Optional.of(new RunPage.Found(tokens, vocabularyOf(tokens)))
+              : codes == null ? RunPage.textsBeside(input.activations) : Optional.empty();
+      if (texts.isPresent()) {
+        features = features.texts(texts.get().texts(), texts.get().vocabulary());
+        if (!quiet) {
+          Terminal.say("texts of rows: " + Terminal.harmless(texts.get().texts().toString()));
+        }
+      }
+      if (labels != null) {
+        features = features.labels(labels);
+      }
+      if (compare != null) {
+        other = SaeCheckpoint.load(compare, device);
+        Path name = compare.toAbsolutePath().normalize().getFileName();
+        features = features.comparedWith(other, name.toString());
+      }
+      if (neuronpedia != null) {
+        features = features.neuronpedia(neuronpedia);
+      }
+      return Optional.of(new Opened(features.noted(notes), sae, source, other));
+    } catch (Throwable e) {
+      if (source != null) {
+        source.close();
+      }
+      sae.close();
+      if (other != null) {
+        other.close();
+      }
+      throw e;
+    }
+  }
+
+  private Optional<Path> vocabularyOf(Path texts) {
+    return vocabulary != null ? Optional.of(vocabulary) : RunPage.vocabularyBeside(texts);
+  }
+}

@@ -1,0 +1,2 @@
+/** TensorBoard's event files. */
+package io.github.sae4j.cli.tensorboard;

@@ -1,0 +1,115 @@
+package io.github.sae4j.report;
+
+import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.Evaluator;
+import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.codes.CodeSource;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.report.features.FeaturePages;
+import io.github.sae4j.report.features.FeatureScan;
+import io.github.sae4j.report.features.Labels;
+import io.github.sae4j.report.features.NeuronpediaExport;
+import io.github.sae4j.report.page.Packed;
+import io.github.sae4j.report.tokens.TextFiles;
+import io.github.sae4j.report.tokens.Texts;
+import io.github.sae4j.sae.SaeMetadata;
+import java.io.IOException;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/** Makes the data of the pages of features: one pass over the rows. */
+final class FeatureData {
+  private static final int CODE_ROWS = 4096;
+  private static final int SOME_LATENTS = 64;
+
+  private FeatureData() {}
+
+  static Map<String, Object> of(FeatureInput input, Packed packed) throws IOException {
+    try (Texts texts =
+        input.texts().isPresent()
+            ? TextFiles.open(input.texts().get(), input.vocabulary())
+            : null) {
+      return of(input, Optional.ofNullable(texts), packed);
+    }
+  }
+
+  private static Map<String, Object> of(FeatureInput input, Optional<Texts> texts, Packed packed)
+      throws IOException {
+    int latents = input.sae().config().dSae();
+    FeatureScan scan = new FeatureScan(latents, texts);
+    Optional<Metrics> metrics = Optional.empty();
+    if (input.activations().isPresent()) {
+      expectTexts(texts, input.texts(), input.activations().get().rows());
+      metrics =
+          Optional.of(
+              new Evaluator(input.sae())
+                  .evaluate(
+                      input.activations().get(),
+                      input.activations().get(),
+                      (first, codes, errors) -> {
+                        scan.add(codes);
+                        scan.addErrors(first, errors);
+                      }));
+    } else {
+      try (CodeSource codes = CodeSource.open(input.codes().orElseThrow())) {
+        codes.expectLatents(latents);
+        expectTexts(texts, input.texts(), codes.rows());
+        read(codes, input.sae().device(), scan);
+      }
+    }
+    scan.finish();
+    Labels labels =
+        input.labels().isPresent() ? Labels.read(input.labels().get(), latents) : Labels.NONE;
+    FeaturePages pages = new FeaturePages(input.sae(), scan, texts, labels);
+    input.notes().forEach(pages::note);
+    Map<String, Object> map = pages.toMap(packed, metrics, input.compared(), input.comparedName());
+    if (input.neuronpedia().isPresent()) {
+      export(input, pages, texts);
+    }
+    return map;
+  }
+
+  private static void expectTexts(Optional<Texts> texts, Optional<Path> file, long rows)
+      throws IOException {
+    if (texts.isPresent() && texts.get().rows() < rows) {
+      throw new BadFileException(
+          file.orElseThrow(),
+          "expected tokens or texts of " + rows + " rows, got " + texts.get().rows());
+    }
+  }
+
+  private static void read(CodeSource codes, Device device, FeatureScan scan) throws IOException {
+    try (OffHeap memory = device.openMemory()) {
+      SparseCodes batch = memory.codes(CODE_ROWS, SOME_LATENTS);
+      for (long first = 0; first < codes.rows(); first += CODE_ROWS) {
+        int count = (int) Math.min(CODE_ROWS, codes.rows() - first);
+        SparseCodes some = batch.firstRows(count);
+        codes.read(first, count, some);
+        scan.add(some);
+      }
+    }
+  }
+
+  private static void export(FeatureInput input, FeaturePages pages, Optional<Texts> texts)
+      throws IOException {
+    SaeMetadata metadata = input.sae().config().metadata();
+    long rows = pages.rows();
+    int length = texts.isPresent() && rows > 0 ? texts.get().sequence(0).rows() : 1;
+    try (Writer out = Files.newBufferedWriter(input.neuronpedia().orElseThrow())) {
+      NeuronpediaExport.write(
+          pages,
+          metadata.model().orElse(""),
+          metadata.layer().orElse(0),
+          metadata.hook().orElse("sae"),
+          metadata.dataset().orElse(""),
+          rows / Math.max(1, length),
+          length,
+          out);
+    }
+  }
+}
