@@ -51,6 +51,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -101,6 +102,15 @@ final class TrainCommand implements Callable<Integer> {
           "Train a transcoder: what its outputs approximate, row by row [rows, d_out], for instance"
               + " what a layer of a model makes of the activations.")
   private List<String> targets = new ArrayList<>();
+
+  @Option(
+      names = "--positives",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description =
+          "With recipe sentence-transformers: rows whose codes are to be near those of the"
+              + " activations, row by row [rows, d_in] (default: the rows themselves).")
+  private List<String> positives = new ArrayList<>();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
 
@@ -202,8 +212,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
     }
     List<Map<String, ?>> layers = new ArrayList<>();
-    if (input.activations.isEmpty() && !targets.isEmpty()) {
-      throw new ConfigException("activations", "expected the inputs of the targets, got none");
+    if (input.activations.isEmpty() && pairs() != Pairs.NONE) {
+      throw new ConfigException(
+          "activations", "expected the rows that " + pairs() + " belong to, got none");
     }
     if (input.activations.isEmpty()) {
       Path sample =
@@ -227,7 +238,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
@@ -292,7 +303,7 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       expectPairs(config);
       TrainingData data =
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
@@ -338,7 +349,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, Object> now = inputs();
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "targets", "tensor", "mask", "on_bad_rows")
+        && Stream.of("activations", "targets", "positives", "tensor", "mask", "on_bad_rows")
             .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
@@ -369,19 +380,39 @@ final class TrainCommand implements Callable<Integer> {
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
-  /** Targets on the command line are what makes a transcoder; files of options say it too. */
-  private void expectPairs(TrainingConfig config) {
-    if (config.sae().pairs() == Pairs.TARGETS && targets.isEmpty()) {
-      throw new ConfigException("pairs", "expected --targets with pairs targets, got none");
+  /** The activations, with what stands beside them. */
+  private ActivationSource openRows() throws IOException {
+    return targets.isEmpty()
+        ? input.open(quiet, positives, "positives")
+        : input.open(quiet, targets, "targets");
+  }
+
+  /** What the command line says of pairs; files of options say it too. */
+  private Pairs pairs() {
+    if (!targets.isEmpty() && !positives.isEmpty()) {
+      throw new ConfigException("positives", "cannot be given with targets");
     }
-    if (config.sae().pairs() == Pairs.NONE && !targets.isEmpty()) {
-      throw new ConfigException("pairs", "expected targets with --targets, got none");
+    return !targets.isEmpty() ? Pairs.TARGETS : !positives.isEmpty() ? Pairs.POSITIVES : Pairs.NONE;
+  }
+
+  private void expectPairs(TrainingConfig config) {
+    if (config.sae().pairs() != pairs()) {
+      throw new ConfigException(
+          "pairs",
+          "is "
+              + config.sae().pairs().toString().toLowerCase(Locale.ROOT)
+              + ": expected "
+              + switch (config.sae().pairs()) {
+                case NONE -> "neither --targets nor --positives";
+                case TARGETS -> "--targets";
+                case POSITIVES -> "--positives";
+              });
     }
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
-    if (!targets.isEmpty()) {
-      layers.add(Map.of("pairs", "targets"));
+    if (pairs() != Pairs.NONE) {
+      layers.add(Map.of("pairs", pairs().toString()));
     }
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
@@ -411,7 +442,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     members.forEach(member -> expectPairs(member.config()));
     try (Device device = choice.open();
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       double evalFraction = members.getFirst().config().data().evalFraction();
       TrainingData data =
           before.isPresent()
@@ -550,7 +581,7 @@ final class TrainCommand implements Callable<Integer> {
         config.run().recipe(),
         config.dSae(dIn),
         config.sae().k(),
-        data.paired() ? dIn + " with targets of width " + data.dOut() : dIn,
+        data.paired() ? dIn + " with " + config.sae().pairs() + " of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),
         data.training().rows(),
@@ -631,16 +662,20 @@ final class TrainCommand implements Callable<Integer> {
     options.put(
         "activations",
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    if (!targets.isEmpty()) {
-      options.put(
-          "targets",
-          targets.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    }
+    putPaths(options, "targets", targets);
+    putPaths(options, "positives", positives);
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
     options.putAll(input.others());
     return options;
+  }
+
+  private static void putPaths(Map<String, Object> options, String name, List<String> paths) {
+    if (!paths.isEmpty()) {
+      options.put(
+          name, paths.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    }
   }
 
   private static String absolute(Path path) {
