@@ -78,11 +78,13 @@ ensure_built() {
 
 # Sets `class_path` to the jars of this checkout, up to date.
 find_built_jars() {
-  modules="engine report cli"
-  [ -z "$tornado" ] || modules="engine report cli tornado-kernels"
+  modules="engine formats-extra report cli"
+  [ -z "$tornado" ] || modules="engine formats-extra report cli tornado-kernels"
   ensure_built
   find_jar engine
   class_path=$jar
+  find_jar formats-extra
+  class_path="$class_path:$jar"
   find_jar report
   class_path="$class_path:$jar"
   find_jar cli

@@ -44,6 +44,7 @@ module io.github.sae4j.engine {
       io.github.sae4j.tornado;
 
   uses io.github.sae4j.device.DeviceProvider;
+  uses io.github.sae4j.format.TensorFormat;
 
   provides io.github.sae4j.device.DeviceProvider with
       io.github.sae4j.internal.scalar.ScalarProvider,

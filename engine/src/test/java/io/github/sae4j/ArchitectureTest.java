@@ -31,9 +31,9 @@ class ArchitectureTest {
       Map.ofEntries(
           Map.entry("memory", Set.of()),
           Map.entry("numerics", Set.of()),
-          Map.entry("format", Set.of()),
+          Map.entry("format", Set.of("memory")),
           Map.entry("flight", Set.of()),
-          Map.entry("files", Set.of("format", "memory")),
+          Map.entry("files", Set.of("format")),
           Map.entry("json", Set.of("files")),
           Map.entry("folders", Set.of("json")),
           Map.entry("tensors", Set.of("json")),

@@ -29,6 +29,9 @@ public final class CommandLineApp {
   /** Which device was opened is DEBUG for a program, but worth telling a user. */
   private static final Logger DEVICES = Logger.getLogger("io.github.sae4j.device");
 
+  /** The reader of Parquet, which says how it decompresses. */
+  private static final Logger PARQUET = Logger.getLogger("dev.hardwood");
+
   private static final String TRAIN = "train";
 
   /** How long lines of text are at most: every terminal has that. */
@@ -189,6 +192,7 @@ public final class CommandLineApp {
     }
     LOG.setLevel(null);
     DEVICES.setLevel(Level.FINE);
+    PARQUET.setLevel(Level.WARNING);
     for (Handler handler : Logger.getLogger("").getHandlers()) {
       handler.setLevel(Level.ALL);
       handler.setFormatter(

@@ -20,6 +20,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorFormats;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.SparseAutoencoder;
@@ -64,7 +65,8 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "PATH",
       description =
-          "A tensor file (safetensors, npy, npz, torch), an SAE, a checkpoint, a run, a folder.")
+          "A file of tensors (safetensors, npy, npz, torch, Parquet, Arrow, JSON lines), an SAE, a"
+              + " checkpoint, a run, a folder.")
   private Path path;
 
   @Mixin private SaeOptions open = new SaeOptions();
@@ -231,7 +233,10 @@ final class InspectCommand implements Callable<Integer> {
 
   private static boolean isTensors(Path path) {
     String name = path.toString().toLowerCase(Locale.ROOT);
-    return Stream.of(".safetensors", ".npy", ".npz", ".pt", ".pth").anyMatch(name::endsWith);
+    return Stream.concat(
+            Stream.of(".safetensors", ".npy", ".npz", ".pt", ".pth"),
+            TensorFormats.folderSuffixes().stream())
+        .anyMatch(name::endsWith);
   }
 
   private void print(Object value, String indent) {

@@ -661,6 +661,7 @@ final class TrainCommand implements Callable<Integer> {
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
+    options.putAll(input.others());
     return options;
   }
 

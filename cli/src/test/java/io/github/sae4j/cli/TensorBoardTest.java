@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;

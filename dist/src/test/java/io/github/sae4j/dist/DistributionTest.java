@@ -147,7 +147,8 @@ class DistributionTest {
             "jackson-core/META-INF/LICENSE",
             "jackson-core/META-INF/NOTICE",
             "progressbar-LICENSE",
-            "jline-LICENSE")) {
+            "jline-LICENSE",
+            "zstd-jni-LICENSE")) {
       assertTrue(Files.size(home.resolve("third-party").resolve(text)) > 500, text);
     }
   }

@@ -75,10 +75,11 @@ public final class ActivationFiles implements ActivationSource {
    * Opens activations and reads the header of every file.
    *
    * <p>A specification is a file; a folder, which stands for the {@code .safetensors}, {@code
-   * .npy}, {@code .npz}, {@code .pt} and {@code .pth} files directly in it; or a glob such as
-   * {@code dumps/**}{@code /*.npy} in Java's syntax, where {@code **}{@code /} may also stand for
-   * no folder. A file named twice counts once. Order: by the names along the absolute path,
-   * compared as strings.
+   * .npy}, {@code .npz}, {@code .pt} and {@code .pth} files directly in it, and those of {@link
+   * io.github.sae4j.format.TensorFormat other modules' formats}; or a glob such as {@code
+   * dumps/**}{@code /*.npy} in Java's syntax, where {@code **}{@code /} may also stand for no
+   * folder. A file named twice counts once. Order: by the names along the absolute path, compared
+   * as strings.
    *
    * <p>Links are followed; a folder or file whose name holds glob characters is taken as it is
    * named where it exists. Files of a folder or glob that hold nothing but tokens, positions or
@@ -99,16 +100,39 @@ public final class ActivationFiles implements ActivationSource {
    */
   public static ActivationFiles open(List<String> specs, Optional<String> tensorName)
       throws IOException {
-    return open(specs, tensorName, MOST_OPEN);
+    return open(specs, tensorName, false);
+  }
+
+  /**
+   * Opens activations as {@link #open(List, Optional)} does.
+   *
+   * @param specs files, folders and globs, at least one
+   * @param tensorName the tensor's name in every file that names its tensors, if the user gave one
+   * @param wordsAreBf16 whether unsigned 16-bit integers of npy, npz and safetensors are the bits
+   *     of bfloat16, as those are dumped that have no other type for it
+   * @return the open files; files without rows are left out
+   * @throws IllegalArgumentException as {@link #open(List, Optional)}
+   * @throws BadFileException as {@link #open(List, Optional)}
+   * @throws IOException if reading fails
+   */
+  public static ActivationFiles open(
+      List<String> specs, Optional<String> tensorName, boolean wordsAreBf16) throws IOException {
+    return open(specs, tensorName, wordsAreBf16, MOST_OPEN);
   }
 
   static ActivationFiles open(List<String> specs, Optional<String> tensorName, int mostOpen)
+      throws IOException {
+    return open(specs, tensorName, false, mostOpen);
+  }
+
+  private static ActivationFiles open(
+      List<String> specs, Optional<String> tensorName, boolean wordsAreBf16, int mostOpen)
       throws IOException {
     if (specs.isEmpty()) {
       throw new IllegalArgumentException("activations: expected at least one path, got none");
     }
     Collection<ActivationPaths.Found> found = ActivationPaths.resolve(specs);
-    OpenFiles files = new OpenFiles(mostOpen);
+    OpenFiles files = new OpenFiles(mostOpen, wordsAreBf16);
     try {
       return describe(found, tensorName, files);
     } catch (IOException | RuntimeException e) {
@@ -226,7 +250,7 @@ public final class ActivationFiles implements ActivationSource {
       if (here > 0 && held > TensorFile.mostHeld()) {
         throw new BadFileException(
             paths.get(i),
-            "is compressed, or its rows do not lie together: to be read in any order, "
+            "is compressed or text, or its rows do not lie together: to be read in any order, "
                 + held
                 + " bytes"
                 + (held > here ? " of the files up to this one" : "")

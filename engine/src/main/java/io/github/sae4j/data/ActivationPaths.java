@@ -1,6 +1,7 @@
 package io.github.sae4j.data;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.tensors.TensorFormats;
 import java.io.IOException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileVisitOption;
@@ -23,6 +24,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /**
  * Resolves what a user gives as activations, files, folders and globs, to files in path order.
@@ -44,6 +46,12 @@ final class ActivationPaths {
   private static final List<String> ALSO_TORCH = List.of(".bin", ".ckpt");
 
   private static final String KINDS = ".safetensors, .npy, .npz, .pt or .pth file";
+
+  /** What was looked for, in words. */
+  private static String kinds() {
+    Set<String> others = TensorFormats.suffixes();
+    return others.isEmpty() ? KINDS : KINDS + ", nor one of " + String.join(", ", others);
+  }
 
   /** Compared name by name, so that the order does not depend on how '/' sorts. */
   private static final Comparator<Path> PATH_ORDER =
@@ -99,7 +107,8 @@ final class ActivationPaths {
       throw new IllegalArgumentException("activations: expected a path, got an empty one");
     }
     if (Files.isDirectory(path)) {
-      return nonEmpty(path, find(path, 1, file -> true), "holds no ");
+      return nonEmpty(
+          path, find(path, 1, suffixes(TensorFormats.folderSuffixes()), file -> true), "holds no ");
     }
     if (Files.exists(path)) {
       return List.of(new Found(path, true));
@@ -150,12 +159,13 @@ final class ActivationPaths {
       throw new BadFileException(path, "no folder '" + base + "' to look in");
     }
     String pattern = path.subpath(literal, path.getNameCount()).toString();
+    List<String> suffixes = suffixes(TensorFormats.suffixes());
     int depth = pattern.contains("**") ? Integer.MAX_VALUE : path.getNameCount() - literal;
-    List<Path> found = find(base, depth, below(base, matcher(path, pattern)));
+    List<Path> found = find(base, depth, suffixes, below(base, matcher(path, pattern)));
     if (found.isEmpty()) {
       // Brackets and braces that match nothing are part of a name.
       String escaped = pattern.replaceAll("[\\\\\\[\\]{}]", "\\\\$0");
-      found = find(base, depth, below(base, matcher(path, escaped)));
+      found = find(base, depth, suffixes, below(base, matcher(path, escaped)));
     }
     return nonEmpty(path, found, "matches no ");
   }
@@ -176,7 +186,8 @@ final class ActivationPaths {
     return file -> matcher.matches(base.toString().isEmpty() ? file : base.relativize(file));
   }
 
-  private static List<Path> find(Path folder, int depth, PathMatcher wanted) throws IOException {
+  private static List<Path> find(
+      Path folder, int depth, Collection<String> suffixes, PathMatcher wanted) throws IOException {
     List<Path> found = new ArrayList<>();
     Files.walkFileTree(
         folder,
@@ -185,7 +196,7 @@ final class ActivationPaths {
         new SimpleFileVisitor<>() {
           @Override
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            if (attributes.isRegularFile() && has(file, SUFFIXES) && wanted.matches(file)) {
+            if (attributes.isRegularFile() && has(file, suffixes) && wanted.matches(file)) {
               found.add(file);
             }
             return FileVisitResult.CONTINUE;
@@ -203,7 +214,11 @@ final class ActivationPaths {
     return found;
   }
 
-  private static boolean has(Path file, List<String> suffixes) {
+  private static List<String> suffixes(Set<String> others) {
+    return Stream.concat(SUFFIXES.stream(), others.stream()).toList();
+  }
+
+  private static boolean has(Path file, Collection<String> suffixes) {
     String name = file.toString().toLowerCase(Locale.ROOT);
     return suffixes.stream().anyMatch(name::endsWith);
   }
@@ -211,7 +226,7 @@ final class ActivationPaths {
   private static List<Found> nonEmpty(Path path, List<Path> files, String problem)
       throws IOException {
     if (files.isEmpty()) {
-      throw new BadFileException(path, problem + KINDS + torch(path).orElse(""));
+      throw new BadFileException(path, problem + kinds() + torch(path).orElse(""));
     }
     return files.stream().map(file -> new Found(file, false)).toList();
   }

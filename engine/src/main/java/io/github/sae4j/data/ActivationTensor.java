@@ -47,7 +47,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
             && (file.unreadable().containsKey(USUAL_NAME)
                 || tensors.stream().anyMatch(tensor -> tensor.name().equals(USUAL_NAME)));
     if (usual) {
-      return of(file, file.tensor(USUAL_NAME));
+      return unscaled(file, of(file, file.tensor(USUAL_NAME)));
     }
     if (tensors.size() == 1 && others(file).isEmpty()) {
       return of(file, tensors.getFirst());
@@ -82,7 +82,32 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
               + limited(meant)
               + " may be meant and cannot be read; name the tensor to read (--tensor)");
     }
-    return of(file, only);
+    return unscaled(file, of(file, only));
+  }
+
+  /** Floats of a byte are mostly kept with a scale beside them, without which they mean nothing. */
+  private static ActivationTensor unscaled(TensorFile file, ActivationTensor chosen)
+      throws BadFileException {
+    if (chosen.info.type().bytes() > 1 || chosen.rows == 0) {
+      return chosen;
+    }
+    for (TensorInfo other : file.tensors()) {
+      // One for all, for each row or group of a row's values, or for each column.
+      boolean scale =
+          other.elements() == 1
+              || other.elements() % chosen.rows == 0
+              || other.elements() == chosen.width;
+      if (isFloat(other) && scale && !other.equals(chosen.info)) {
+        throw new BadFileException(
+            file.path(),
+            layout(chosen.info)
+                + " has "
+                + layout(other)
+                + " beside it, which may be its scale: multiply them before, or name the tensor to"
+                + " read it as it is (--tensor)");
+      }
+    }
+    return chosen;
   }
 
   /**
@@ -101,7 +126,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
 
   private static boolean isLabels(TensorInfo tensor) {
     return switch (tensor.type()) {
-      case F64, F32, F16, BF16 -> false;
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> false;
       case U8 -> tensor.shape().size() < 2;
       case I64, I32, BOOL -> tensor.shape().size() < 3;
     };
@@ -147,7 +172,8 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
   private static ActivationTensor of(TensorFile file, TensorInfo tensor) throws BadFileException {
     if (!isFloat(tensor)) {
       throw new BadFileException(
-          file.path(), "expected activations of type F64, F32, F16 or BF16, got " + layout(tensor));
+          file.path(),
+          "expected activations of type F64, F32, F16, BF16 or F8, got " + layout(tensor));
     }
     if (!hasRows(tensor)) {
       throw new BadFileException(
@@ -164,7 +190,7 @@ record ActivationTensor(TensorInfo info, boolean named, long rows, int width) {
 
   static boolean isFloat(TensorInfo tensor) {
     return switch (tensor.type()) {
-      case F64, F32, F16, BF16 -> true;
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
       case I64, I32, U8, BOOL -> false;
     };
   }

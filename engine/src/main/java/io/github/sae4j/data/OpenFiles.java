@@ -32,11 +32,13 @@ final class OpenFiles implements AutoCloseable {
     }
   }
 
+  private final boolean wordsAreBf16;
   private int limit;
   private final Map<Path, Handle> handles = new LinkedHashMap<>(16, 0.75f, true);
   private boolean closed;
 
-  OpenFiles(int limit) {
+  OpenFiles(int limit, boolean wordsAreBf16) {
+    this.wordsAreBf16 = wordsAreBf16;
     this.limit = Math.clamp(systemLimit() / 4, 1, limit);
   }
 
@@ -157,7 +159,7 @@ final class OpenFiles implements AutoCloseable {
   private TensorFile open(Path path) throws IOException {
     while (true) {
       try {
-        return TensorFile.open(path);
+        return TensorFile.open(path, wordsAreBf16);
       } catch (BadFileException e) {
         throw e;
       } catch (IOException e) {

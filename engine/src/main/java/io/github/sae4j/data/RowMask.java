@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.LongPredicate;
 
 /**
  * Excludes rows, which are then neither trained on nor held out. In a mask, <b>1 (true)
@@ -70,11 +71,58 @@ public final class RowMask {
         keep(kept, row);
       }
     }
-    RowMask mask = new RowMask(excluded.length, kept, "", null);
+    return someKept(new RowMask(excluded.length, kept, "", null));
+  }
+
+  /**
+   * A mask of the rows that are something.
+   *
+   * @param rows number of rows, at least 1
+   * @param excluded whether to exclude a row; asked once for each, in order
+   * @return the mask
+   * @throws IllegalArgumentException if no row is kept, or there are too many for a mask
+   */
+  public static RowMask where(long rows, LongPredicate excluded) {
+    expectRows(rows);
+    long[] kept = words(rows);
+    for (long row = 0; row < rows; row++) {
+      if (!excluded.test(row)) {
+        keep(kept, row);
+      }
+    }
+    return someKept(new RowMask(rows, kept, "", null));
+  }
+
+  /**
+   * What this mask or another excludes.
+   *
+   * @param other a mask of as many rows
+   * @return the mask, which is of no file
+   * @throws IllegalArgumentException if the numbers of rows differ or no row is kept by both
+   */
+  public RowMask and(RowMask other) {
+    if (other.rows != rows) {
+      throw new IllegalArgumentException(
+          "other: expected a mask of " + rows + " rows, got one of " + other.rows);
+    }
+    long[] both = kept.clone();
+    for (int word = 0; word < both.length; word++) {
+      both[word] &= other.kept[word];
+    }
+    return someKept(new RowMask(rows, both, "", null));
+  }
+
+  private static RowMask someKept(RowMask mask) {
     if (mask.keptRows == 0) {
       throw new IllegalArgumentException("excluded: expected at least one row to keep, got none");
     }
     return mask;
+  }
+
+  private static void expectRows(long rows) {
+    if (rows < 1 || rows > MOST_ROWS) {
+      throw new IllegalArgumentException("rows: expected 1 to " + MOST_ROWS + ", got " + rows);
+    }
   }
 
   /** A mask that leaves out the given rows, some but not all. */
@@ -108,9 +156,7 @@ public final class RowMask {
    * @throws IOException if reading fails
    */
   public static RowMask read(Path file, long rows) throws IOException {
-    if (rows < 1 || rows > MOST_ROWS) {
-      throw new IllegalArgumentException("rows: expected 1 to " + MOST_ROWS + ", got " + rows);
-    }
+    expectRows(rows);
     try (TensorFile tensors = TensorFile.open(file)) {
       TensorInfo tensor = choose(tensors, rows);
       if (tensor.elements() != rows) {

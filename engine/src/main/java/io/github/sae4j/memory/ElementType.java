@@ -10,6 +10,10 @@ public enum ElementType {
   F16(2),
   /** bfloat16: the upper half of a binary32. */
   BF16(2),
+  /** float8_e4m3fn: 4 bits of exponent, 3 of mantissa, no infinity. */
+  F8_E4M3(1),
+  /** float8_e5m2: the upper half of a binary16. */
+  F8_E5M2(1),
   /** Signed 64-bit integer. */
   I64(8),
   /** Signed 32-bit integer. */

@@ -12,6 +12,9 @@ import io.github.sae4j.numerics.CounterRandom;
 import io.github.sae4j.numerics.RandomPurpose;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -90,5 +93,28 @@ class RowMaskTest {
     assertEquals(hash, RowMask.of(new boolean[] {false, true, false}).sha256());
     assertNotEquals(hash, RowMask.of(new boolean[] {true, false, false}).sha256());
     assertNotEquals(hash, RowMask.of(new boolean[] {false, true, false, true}).sha256());
+  }
+
+  @Test
+  void rowsThatAreSomethingAreAskedOnceInOrder() {
+    List<Long> asked = new ArrayList<>();
+    RowMask even =
+        RowMask.where(
+            130,
+            row -> {
+              asked.add(row);
+              return row % 2 == 0;
+            });
+    assertEquals(LongStream.range(0, 130).boxed().toList(), asked);
+    assertEquals(65, even.keptRows());
+    RowMask both = even.and(RowMask.where(130, row -> row < 100));
+    assertEquals(15, both.keptRows());
+    assertEquals(101, both.keptRow(0));
+    assertThrows(IllegalArgumentException.class, () -> RowMask.where(3, row -> true));
+    assertThrows(
+        IllegalArgumentException.class, () -> even.and(RowMask.where(130, row -> row % 2 == 1)));
+    assertThrows(
+        IllegalArgumentException.class, () -> even.and(RowMask.where(131, row -> row == 0)));
+    assertThrows(IllegalArgumentException.class, () -> RowMask.where(0, row -> false));
   }
 }

@@ -51,14 +51,38 @@ class TensorChoiceTest {
 
   @ParameterizedTest
   @CsvSource({
-    "4-fp8-only.safetensors, F8_E4M3",
     "4-uint16-and-ids.npz, <u2",
-    "4-bf16-V2.npz, <V2",
   })
   void whatCannotBeReadIsSaid(String file, String type) {
     String message = refusal(CASES.resolve(file));
     assertSays(message, type, "expected");
     assertFalse(message.contains("no tensor at all"), message);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"4-fp8-only.safetensors, F8_E4M3", "4-bf16-V2.npz, BF16"})
+  void floatsOfOneAndTwoBytesAreRead(String file, String type) throws IOException {
+    try (ActivationFiles files = open(CASES.resolve(file))) {
+      assertTrue(files.tensorTaken().contains(type), files.tensorTaken());
+    }
+  }
+
+  @Test
+  void wordsAreBf16WhereTheUserSaysSo() throws IOException {
+    String file = CASES.resolve("1-bf16-as-uint16-and-logits.npz").toString();
+    try (ActivationFiles files = ActivationFiles.open(List.of(file), Optional.empty(), true)) {
+      assertEquals("'activations' BF16 [512, 16] of " + file, files.tensorTaken());
+    }
+  }
+
+  @Test
+  void bytesBesideTheirScaleAreOnlyTakenByName() throws IOException {
+    Path file = CASES.resolve("1-fp8-and-absmax.safetensors");
+    assertSays(refusal(file), "may be its scale", "--tensor");
+    try (ActivationFiles files =
+        ActivationFiles.open(List.of(file.toString()), Optional.of("activations"))) {
+      assertEquals(512, files.rows());
+    }
   }
 
   @Test

@@ -20,9 +20,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -36,7 +38,9 @@ public final class ActivationOptions {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
+      description =
+          "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz, torch, Parquet,"
+              + " Arrow or JSON lines.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -44,6 +48,12 @@ public final class ActivationOptions {
       paramLabel = "NAME",
       description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
   public String tensor;
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "bf16",
+      description = "What unsigned 16-bit integers of npy, npz and safetensors are: bf16.")
+  private String dtype;
 
   @Option(
       names = "--mask",
@@ -57,6 +67,8 @@ public final class ActivationOptions {
       description = "Rows that hold NaN, infinity or what f32 cannot: stop, or leave them out.")
   public String onBadRows;
 
+  @Mixin private RowExclusions exclusions = new RowExclusions();
+
   private ActivationFiles files;
   private ActivationFiles others;
   private String othersName;
@@ -69,8 +81,18 @@ public final class ActivationOptions {
    */
   public ActivationSource open(boolean quiet) throws IOException {
     expectPaths(activations, spec);
-    files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    files =
+        ActivationFiles.open(
+            activations, Optional.ofNullable(tensor), ActivationOptions.wordsAreBf16(dtype));
     return quiet ? files : Reading.toStderr().of(files);
+  }
+
+  /** The only type that integers are given. */
+  static boolean wordsAreBf16(String dtype) {
+    if (dtype != null && !List.of("bf16", "bfloat16").contains(dtype.toLowerCase(Locale.ROOT))) {
+      throw new ConfigException("dtype", "expected bf16, got '" + dtype + "'");
+    }
+    return dtype != null;
   }
 
   /**
@@ -86,7 +108,7 @@ public final class ActivationOptions {
     }
     try {
       expectPaths(paths, spec);
-      others = ActivationFiles.open(paths, Optional.empty());
+      others = ActivationFiles.open(paths, Optional.empty(), wordsAreBf16(dtype));
       othersName = name;
       if (others.rows() != inputs.rows()) {
         throw new ConfigException(
@@ -186,7 +208,8 @@ public final class ActivationOptions {
     if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
       return data(source, evalFraction);
     }
-    Optional<RowMask> given = readMask(source);
+    exclusions.expectAs(options);
+    Optional<RowMask> given = readFile(source);
     Optional<RowMask> first =
         options.get("mask") instanceof String file
             ? Optional.of(RowMask.read(Path.of(file), source.rows()))
@@ -210,7 +233,7 @@ public final class ActivationOptions {
             .noneMatch(mask -> mask.sha256().equals(given.get().sha256()))) {
       removals.add(given.get());
     }
-    return TrainingData.of(source, first, evalFraction, policy, removals);
+    return TrainingData.of(source, withExclusions(first, source), evalFraction, policy, removals);
   }
 
   /** A mask that was added by an earlier resumption. */
@@ -250,7 +273,34 @@ public final class ActivationOptions {
     }
   }
 
+  /** The rows that a mask or an exclusion leaves out. */
   public Optional<RowMask> readMask(ActivationSource source) throws IOException {
+    return withExclusions(readFile(source), source);
+  }
+
+  private Optional<RowMask> withExclusions(Optional<RowMask> mask, ActivationSource source)
+      throws IOException {
+    Optional<RowMask> excluded = exclusions.mask(source, files);
+    if (excluded.isEmpty() || mask.isEmpty()) {
+      return mask.isEmpty() ? excluded : mask;
+    }
+    try {
+      return Optional.of(mask.get().and(excluded.get()));
+    } catch (IllegalArgumentException e) {
+      throw new ConfigException("mask", "leaves out, with what is excluded besides, all rows");
+    }
+  }
+
+  /** What else the user said of the rows, by option, for the record of a run. */
+  public Map<String, Object> others() {
+    Map<String, Object> others = exclusions.given();
+    if (dtype != null) {
+      others.put("dtype", dtype);
+    }
+    return others;
+  }
+
+  private Optional<RowMask> readFile(ActivationSource source) throws IOException {
     rowMask = mask == null ? null : RowMask.read(mask, source.rows());
     return Optional.ofNullable(rowMask);
   }

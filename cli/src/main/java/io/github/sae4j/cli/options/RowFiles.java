@@ -20,7 +20,9 @@ public final class RowFiles {
       names = "--activations",
       arity = "1..*",
       paramLabel = "FILE|DIR|GLOB",
-      description = "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz or torch.")
+      description =
+          "Activations [rows, d_in] or [seq, ctx, d_in]: safetensors, npy, npz, torch, Parquet,"
+              + " Arrow or JSON lines.")
   public List<String> activations = new ArrayList<>();
 
   @Option(
@@ -29,13 +31,21 @@ public final class RowFiles {
       description = "Tensor to read (default: 'activations', else the only one of rank 2 or 3).")
   private String tensor;
 
+  @Option(
+      names = "--dtype",
+      paramLabel = "bf16",
+      description = "What unsigned 16-bit integers of npy, npz and safetensors are: bf16.")
+  private String dtype;
+
   /** Opens them, and reports which tensors were taken. */
   public ActivationFiles open(boolean quiet) throws IOException {
     if (activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
     ActivationOptions.expectPaths(activations, spec);
-    ActivationFiles files = ActivationFiles.open(activations, Optional.ofNullable(tensor));
+    ActivationFiles files =
+        ActivationFiles.open(
+            activations, Optional.ofNullable(tensor), ActivationOptions.wordsAreBf16(dtype));
     files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
       Terminal.say("activations: " + files.tensorTaken());

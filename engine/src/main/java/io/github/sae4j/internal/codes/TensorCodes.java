@@ -83,7 +83,7 @@ final class TensorCodes implements CodeSource {
 
   private static boolean isFloat(TensorInfo tensor) {
     return switch (tensor.type()) {
-      case F64, F32, F16, BF16 -> true;
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
       case I64, I32, U8, BOOL -> false;
     };
   }

@@ -20,6 +20,23 @@ final class Elements {
   private static final ValueLayout.OfInt NATIVE_INT =
       ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.nativeOrder());
 
+  /** The value of each float8_e4m3fn: bias 7, all ones in exponent and mantissa is the only NaN. */
+  private static final float[] E4M3 = new float[256];
+
+  static {
+    for (int bits = 0; bits < E4M3.length; bits++) {
+      int exponent = bits >> 3 & 15;
+      int mantissa = bits & 7;
+      float size =
+          exponent == 15 && mantissa == 7
+              ? Float.NaN
+              : exponent == 0
+                  ? Math.scalb((float) mantissa, -9)
+                  : Math.scalb((float) (8 + mantissa), exponent - 10);
+      E4M3[bits] = bits < 128 ? size : -size;
+    }
+  }
+
   private Elements() {}
 
   /**
@@ -61,6 +78,18 @@ final class Elements {
       case BF16 -> {
         for (long i = 0; i < count; i++) {
           target.set(NATIVE_INT, targetByte + i * 4, shortAt(source, i, bigEndian) << 16);
+        }
+      }
+      case F8_E4M3 -> {
+        for (long i = 0; i < count; i++) {
+          float value = E4M3[source.get(ValueLayout.JAVA_BYTE, i) & 0xff];
+          target.set(Matrix.FLOAT, targetByte + i * 4, value);
+        }
+      }
+      case F8_E5M2 -> {
+        for (long i = 0; i < count; i++) {
+          short half = (short) (source.get(ValueLayout.JAVA_BYTE, i) << 8);
+          target.set(Matrix.FLOAT, targetByte + i * 4, Float.float16ToFloat(half));
         }
       }
       case I64 -> {

@@ -86,9 +86,10 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
   /**
    * The element type.
    *
+   * @param wordsAreBf16 whether unsigned 16-bit integers are the bits of bfloat16
    * @return the type, or null if it is not one that the library reads
    */
-  ElementType type() {
+  ElementType type(boolean wordsAreBf16) {
     if (descr.length() != 3 || "<>|=".indexOf(descr.charAt(0)) < 0) {
       return null;
     }
@@ -97,6 +98,9 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
           case "f8" -> ElementType.F64;
           case "f4" -> ElementType.F32;
           case "f2" -> ElementType.F16;
+          // What ml_dtypes' bfloat16 is written as: two bytes without meaning for numpy itself.
+          case "V2" -> descr.charAt(0) == '>' ? null : ElementType.BF16;
+          case "u2" -> wordsAreBf16 ? ElementType.BF16 : null;
           case "i8" -> ElementType.I64;
           case "i4" -> ElementType.I32;
           case "u1" -> ElementType.U8;
@@ -104,7 +108,7 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
           default -> null;
         };
     // '|' says that order does not matter, '=' is never written to a file.
-    boolean ordered = type != null && type.bytes() > 1;
+    boolean ordered = type != null && type.bytes() > 1 && descr.charAt(1) != 'V';
     return ordered && "<>".indexOf(descr.charAt(0)) < 0 ? null : type;
   }
 
@@ -113,9 +117,12 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
   }
 
   /** Why an otherwise sound array cannot be read; null if it can. */
-  String obstacle() {
-    if (type() == null) {
-      return "expected element type f8, f4, f2, i8, i4, u1 or b1, got '" + descr() + "'";
+  String obstacle(boolean wordsAreBf16) {
+    if (type(wordsAreBf16) == null) {
+      return "expected element type f8, f4, f2, V2, i8, i4, u1 or b1, got '"
+          + descr()
+          + "'"
+          + (descr().endsWith("u2") ? " (if these are bits of bfloat16: --dtype bf16)" : "");
     }
     return null;
   }
@@ -128,12 +135,14 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape, int dataO
    * @param name name for the tensor
    * @param source its bytes, magic string first
    * @param size their number
+   * @param wordsAreBf16 whether unsigned 16-bit integers are the bits of bfloat16
    * @return the tensor
    * @throws BadFileException if the sizes do not agree
    */
-  StoredTensor tensor(Path path, String what, String name, ByteSource source, long size)
+  StoredTensor tensor(
+      Path path, String what, String name, ByteSource source, long size, boolean wordsAreBf16)
       throws IOException {
-    ElementType type = type();
+    ElementType type = type(wordsAreBf16);
     TensorInfo info;
     try {
       info = new TensorInfo(name, type, shape());

@@ -2,6 +2,7 @@ package io.github.sae4j.internal.tensors;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.FileSource;
+import io.github.sae4j.internal.files.ZipDirectory;
 import io.github.sae4j.internal.json.ParseBudget;
 import java.io.EOFException;
 import java.io.IOException;
@@ -30,14 +31,27 @@ public final class NpzFile {
   private NpzFile() {}
 
   /**
+   * Opens a file as it says it is: unsigned 16-bit integers cannot be read.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws BadFileException as {@link #open(Path, boolean)}
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path) throws IOException {
+    return open(path, false);
+  }
+
+  /**
    * Opens a file and checks the headers of all its members.
    *
    * @param path the file
+   * @param wordsAreBf16 whether unsigned 16-bit integers are the bits of bfloat16
    * @return the open file
    * @throws BadFileException if it is missing or not a zip file of npy arrays
    * @throws IOException if reading fails
    */
-  public static TensorFile open(Path path) throws IOException {
+  public static TensorFile open(Path path, boolean wordsAreBf16) throws IOException {
     // Reports a missing file, a folder or a pipe like the other formats.
     long fileSize;
     ParseBudget budget = new ParseBudget(path);
@@ -49,7 +63,7 @@ public final class NpzFile {
     try {
       ZipFile zip = new ZipFile(path.toFile());
       try {
-        return read(path, zip, fileSize, budget);
+        return read(path, zip, fileSize, budget, wordsAreBf16);
       } catch (Throwable e) {
         zip.close();
         throw e;
@@ -59,7 +73,8 @@ public final class NpzFile {
     }
   }
 
-  private static TensorFile read(Path path, ZipFile zip, long fileSize, ParseBudget budget)
+  private static TensorFile read(
+      Path path, ZipFile zip, long fileSize, ParseBudget budget, boolean wordsAreBf16)
       throws IOException {
     List<NpzMember> members = new ArrayList<>();
     List<StoredTensor> tensors = new ArrayList<>();
@@ -82,9 +97,9 @@ public final class NpzFile {
       NpzMember member = new NpzMember(path, zip, entry, fileSize);
       members.add(member);
       NpyHeader header = NpyHeader.read(path, what, member::stream, member.size());
-      String obstacle = header.obstacle();
+      String obstacle = header.obstacle(wordsAreBf16);
       if (obstacle == null) {
-        tensors.add(header.tensor(path, what, name, member, member.size()));
+        tensors.add(header.tensor(path, what, name, member, member.size(), wordsAreBf16));
       } else {
         unreadable.add(new UnreadableTensor(name, header.descr(), header.shape(), obstacle));
       }

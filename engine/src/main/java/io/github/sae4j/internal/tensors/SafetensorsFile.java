@@ -19,17 +19,30 @@ public final class SafetensorsFile {
   private SafetensorsFile() {}
 
   /**
+   * Opens a file as it says it is: unsigned 16-bit integers cannot be read.
+   *
+   * @param path the file
+   * @return the open file
+   * @throws BadFileException as {@link #open(Path, boolean)}
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path) throws IOException {
+    return open(path, false);
+  }
+
+  /**
    * Opens a file and checks its header.
    *
    * @param path the file
+   * @param wordsAreBf16 whether unsigned 16-bit integers are the bits of bfloat16
    * @return the open file
    * @throws BadFileException if it is missing or not a valid safetensors file
    * @throws IOException if reading fails
    */
-  public static TensorFile open(Path path) throws IOException {
+  public static TensorFile open(Path path, boolean wordsAreBf16) throws IOException {
     FileSource file = FileSource.open(path);
     try {
-      SafetensorsHeader header = SafetensorsHeader.read(file);
+      SafetensorsHeader header = SafetensorsHeader.read(file, wordsAreBf16);
       return new TensorFile(
           path, header.tensors(), header.unreadable(), header.metadata(), true, file);
     } catch (Throwable e) {

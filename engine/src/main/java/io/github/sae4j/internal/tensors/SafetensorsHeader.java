@@ -57,14 +57,17 @@ final class SafetensorsHeader {
   private final List<Entry> entries = new ArrayList<>();
   private final Set<String> names = new HashSet<>();
 
-  private SafetensorsHeader(FileSource file) {
+  private final boolean wordsAreBf16;
+
+  private SafetensorsHeader(FileSource file, boolean wordsAreBf16) {
     this.file = file;
+    this.wordsAreBf16 = wordsAreBf16;
     this.path = file.path();
     this.budget = new ParseBudget(path);
   }
 
-  static SafetensorsHeader read(FileSource file) throws IOException {
-    SafetensorsHeader header = new SafetensorsHeader(file);
+  static SafetensorsHeader read(FileSource file, boolean wordsAreBf16) throws IOException {
+    SafetensorsHeader header = new SafetensorsHeader(file, wordsAreBf16);
     header.read();
     return header;
   }
@@ -234,14 +237,16 @@ final class SafetensorsHeader {
     long available = file.size() - start;
     checkLayout(available);
     for (Entry entry : entries) {
-      ElementType type = TYPES.get(entry.dtype());
+      ElementType type =
+          wordsAreBf16 && entry.dtype().equals("U16") ? ElementType.BF16 : TYPES.get(entry.dtype());
       if (type == null) {
         unreadable.add(
             new UnreadableTensor(
                 entry.name(),
                 entry.dtype(),
                 entry.shape(),
-                "expected dtype F64, F32, F16, BF16, I64, I32, U8 or BOOL, got " + entry.dtype()));
+                "expected dtype F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, U8 or BOOL, got "
+                    + entry.dtype()));
         continue;
       }
       TensorInfo info;

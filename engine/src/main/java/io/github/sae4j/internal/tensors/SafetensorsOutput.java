@@ -348,7 +348,7 @@ public final class SafetensorsOutput implements Closeable {
     ElementType type = slot.info.type();
     return switch (type) {
       case F64, F32, F16, BF16 -> type;
-      case I64, I32, U8, BOOL ->
+      case F8_E4M3, F8_E5M2, I64, I32, U8, BOOL ->
           throw new IllegalArgumentException(
               "name: expected a tensor of floats, '" + slot.info.name() + "' is " + type);
     };

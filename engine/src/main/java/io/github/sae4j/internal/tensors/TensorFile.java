@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.tensors;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorFormat;
 import io.github.sae4j.internal.files.FileSource;
 import io.github.sae4j.memory.ElementType;
 import java.io.Closeable;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -73,6 +75,25 @@ public final class TensorFile implements Closeable {
    * @throws IOException if reading fails
    */
   public static TensorFile open(Path path) throws IOException {
+    return open(path, false);
+  }
+
+  /**
+   * Opens a file of any known format, as {@link #open(Path)} does.
+   *
+   * @param path a safetensors, npy, npz or torch file, or one of a {@link TensorFormats format} of
+   *     another module
+   * @param wordsAreBf16 whether unsigned 16-bit integers of npy, npz and safetensors are the bits
+   *     of bfloat16, which numpy has no type for
+   * @return the open file
+   * @throws BadFileException if it is missing, of another format or malformed
+   * @throws IOException if reading fails
+   */
+  public static TensorFile open(Path path, boolean wordsAreBf16) throws IOException {
+    Optional<TensorFormat> other = TensorFormats.of(path);
+    if (other.isPresent()) {
+      return TensorFormats.open(path, other.get());
+    }
     byte[] start;
     try (FileSource file = FileSource.open(path)) {
       if (file.size() == 0) {
@@ -84,7 +105,7 @@ public final class TensorFile implements Closeable {
     }
     String name = path.getFileName().toString();
     if (NpyHeader.isMagic(start) || name.endsWith(".npy")) {
-      return NpyFile.open(path);
+      return NpyFile.open(path, wordsAreBf16);
     }
     boolean zip = start.length > 3 && start[0] == 'P' && start[1] == 'K' && start[2] < 8;
     zip = zip && start[3] == start[2] + 1;
@@ -96,13 +117,15 @@ public final class TensorFile implements Closeable {
       return TorchFile.open(path).tensors();
     }
     if (zip || name.endsWith(".npz")) {
-      return NpzFile.open(path);
+      return NpzFile.open(path, wordsAreBf16);
     }
     if (start.length == 9 && start[8] == '{' || name.endsWith(".safetensors")) {
-      return SafetensorsFile.open(path);
+      return SafetensorsFile.open(path, wordsAreBf16);
     }
     throw new BadFileException(
-        path, "expected a safetensors, npy, npz or torch file, got something else");
+        path,
+        "expected a safetensors, npy, npz or torch file, got something else"
+            + TensorFormats.missing(path));
   }
 
   private static boolean isTorchName(String name) {
@@ -290,7 +313,7 @@ public final class TensorFile implements Closeable {
     ElementType type = info.type();
     switch (type) {
       case I64, I32, U8, BOOL -> {}
-      case F64, F32, F16, BF16 ->
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 ->
           throw new BadFileException(
               path,
               "tensor '" + info.name() + "': expected integers (I64, I32, U8, BOOL), got " + type);

@@ -3,6 +3,7 @@ package io.github.sae4j.internal.tensors;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.files.ByteSource;
 import io.github.sae4j.internal.files.FileSource;
+import io.github.sae4j.internal.files.ZipDirectory;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.json.ParseBudget;
 import io.github.sae4j.memory.ElementType;
@@ -77,6 +78,8 @@ public final class TorchFile implements Closeable {
           Map.entry("float32", ElementType.F32),
           Map.entry("float16", ElementType.F16),
           Map.entry("bfloat16", ElementType.BF16),
+          Map.entry("float8_e4m3fn", ElementType.F8_E4M3),
+          Map.entry("float8_e5m2", ElementType.F8_E5M2),
           Map.entry("int64", ElementType.I64),
           Map.entry("int32", ElementType.I32),
           Map.entry("uint8", ElementType.U8),

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NpyFileTest {
   @TempDir Path folder;
@@ -172,8 +174,20 @@ class NpyFileTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"<V2", "|V2"})
+  void bfloat16IsTwoBytesWithoutMeaningToNumpy(String descr) throws Exception {
+    String dictionary = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (2,), }";
+    byte[] bytes = HandMade.npy(dictionary, HandMade.shorts(0x3f80, 0xc020));
+    Path file = HandMade.file(folder, "t.npy", bytes);
+    try (TensorFile t = NpyFile.open(file)) {
+      assertEquals(ElementType.BF16, t.tensor("t").type());
+      assertArrayEquals(new float[] {1, -2.5f}, read(t, "t"));
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({
-    "text,'expected element type f8, f4, f2, i8, i4, u1 or b1, got ''<U2'''",
+    "text,'expected element type f8, f4, f2, V2, i8, i4, u1 or b1, got ''<U2'''",
     "complex,got '<c8'",
     "short,got '<i2'",
     "fields,'(''y'', ''<f4'')]'"

@@ -207,17 +207,72 @@ class SafetensorsFileTest {
   }
 
   @Test
+  void readsBytesThatAreFloats() throws IOException {
+    String header =
+        """
+        {"a":{"dtype":"F8_E4M3","shape":[256],"data_offsets":[0,256]},
+         "b":{"dtype":"F8_E5M2","shape":[256],"data_offsets":[256,512]}}\
+        """;
+    byte[] all = new byte[512];
+    for (int i = 0; i < all.length; i++) {
+      all[i] = (byte) i;
+    }
+    try (TensorFile t = open(header, all)) {
+      float[] e4m3 = read(t, "a");
+      float[] e5m2 = read(t, "b");
+      // Open Compute Project, "8-bit floating point specification", table 1.
+      assertEquals(Math.scalb(1f, -9), e4m3[0x01], "least subnormal");
+      assertEquals(0.875f * Math.scalb(1f, -6), e4m3[0x07], "largest subnormal");
+      assertEquals(Math.scalb(1f, -6), e4m3[0x08], "least normal");
+      assertEquals(1, e4m3[0x38]);
+      assertEquals(448, e4m3[0x7e], "largest");
+      assertTrue(Float.isNaN(e4m3[0x7f]) && Float.isNaN(e4m3[0xff]));
+      assertEquals(Math.scalb(1f, -16), e5m2[0x01], "least subnormal");
+      assertEquals(Math.scalb(1f, -14), e5m2[0x04], "least normal");
+      assertEquals(57344, e5m2[0x7b], "largest");
+      assertEquals(Float.POSITIVE_INFINITY, e5m2[0x7c]);
+      assertTrue(Float.isNaN(e5m2[0x7d]) && Float.isNaN(e5m2[0xff]));
+      for (float[] values : List.of(e4m3, e5m2)) {
+        for (int i = 0; i < 128; i++) {
+          assertEquals(Float.floatToIntBits(-values[i]), Float.floatToIntBits(values[i + 128]));
+          assertTrue(i == 0 || !(values[i] <= values[i - 1]), "ascending or NaN");
+        }
+      }
+    }
+  }
+
+  @Test
+  void wordsAreBf16WhereTheUserSaysSo() throws IOException {
+    byte[] words = HandMade.shorts(0x3f80, 0xc020, 0x7f80);
+    String header = "{\"t\":{\"dtype\":\"U16\",\"shape\":[3],\"data_offsets\":[0,6]}}";
+    Path file = HandMade.file(folder, "t.safetensors", HandMade.safetensors(header, words));
+    try (TensorFile t = TensorFile.open(file, true)) {
+      assertArrayEquals(new float[] {1, -2.5f, Float.POSITIVE_INFINITY}, read(t, "t"));
+    }
+    try (TensorFile t = TensorFile.open(file)) {
+      assertTrue(t.tensors().isEmpty());
+    }
+    String dictionary = "{'descr': '<u2', 'fortran_order': False, 'shape': (3,), }";
+    Path npy = HandMade.file(folder, "t.npy", HandMade.npy(dictionary, words));
+    try (TensorFile t = TensorFile.open(npy, true)) {
+      assertArrayEquals(new float[] {1, -2.5f, Float.POSITIVE_INFINITY}, read(t, "t"));
+    }
+    String message = assertThrows(BadFileException.class, () -> TensorFile.open(npy)).getMessage();
+    assertTrue(message.contains("--dtype bf16"), message);
+  }
+
+  @Test
   void leavesOtherTypesUnread() throws IOException {
     String header =
         """
-        {"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]},
+        {"a":{"dtype":"I8","shape":[3],"data_offsets":[0,3]},
          "b":{"dtype":"U8","shape":[1],"data_offsets":[3,4]}}\
         """;
     try (TensorFile t = open(header, (byte) 1, (byte) 2, (byte) 3, (byte) 4)) {
       assertArrayEquals(new float[] {4}, read(t, "b"));
       assertEquals(List.of("a"), List.copyOf(t.unreadable().keySet()));
       String message = assertThrows(BadFileException.class, () -> t.tensor("a")).getMessage();
-      assertTrue(message.contains("BOOL, got F8_E4M3"), message);
+      assertTrue(message.contains("BOOL, got I8"), message);
     }
   }
 

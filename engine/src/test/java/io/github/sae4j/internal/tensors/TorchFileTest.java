@@ -135,6 +135,8 @@ class TorchFileTest {
           case F32 -> floats(1, 0);
           case F16 -> HandMade.shorts(0x3c00, 0);
           case BF16 -> HandMade.shorts(0x3f80, 0);
+          case F8_E4M3 -> new byte[] {0x38, 0};
+          case F8_E5M2 -> new byte[] {0x3c, 0};
           case I64 -> HandMade.longs(1, 0);
           case I32 -> HandMade.ints(1, 0);
           case U8, BOOL -> new byte[] {1, 0};

@@ -129,7 +129,7 @@ public final class WeightTensors implements Closeable {
     }
     return switch (tensor.type()) {
       case I64, I32, U8, BOOL -> file.readLongs(tensor, 0, 1)[0];
-      case F64, F32, F16, BF16 -> values(tensor)[0];
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> values(tensor)[0];
     };
   }
 
@@ -185,10 +185,10 @@ public final class WeightTensors implements Closeable {
           name + ": expected shape " + expected + " by the configuration, got " + tensor.shape());
     }
     return switch (tensor.type()) {
-      case F64, F32, F16, BF16 -> tensor;
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> tensor;
       case I64, I32, U8, BOOL ->
           throw new BadFileException(
-              file.path(), name + ": expected F64, F32, F16 or BF16, got " + tensor.type());
+              file.path(), name + ": expected F64, F32, F16, BF16 or F8, got " + tensor.type());
     };
   }
 

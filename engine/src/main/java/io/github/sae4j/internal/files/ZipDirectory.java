@@ -1,6 +1,5 @@
-package io.github.sae4j.internal.tensors;
+package io.github.sae4j.internal.files;
 
-import io.github.sae4j.internal.files.FileSource;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -10,7 +9,7 @@ import java.nio.ByteOrder;
  * The size of a zip file's directory as its end record states it, checked before the directory is
  * read.
  */
-final class ZipDirectory {
+public final class ZipDirectory {
   private static final int END = 0x06054b50;
   private static final int END_BYTES = 22;
   private static final int MOST_COMMENT = 0xffff;
@@ -28,7 +27,7 @@ final class ZipDirectory {
    * @return bytes of the directory, at most the file's; 0 if there is no end record, which opening
    *     the file reports
    */
-  static long size(FileSource file) throws IOException {
+  public static long size(FileSource file) throws IOException {
     int tail = (int) Math.min(file.size(), END_BYTES + MOST_COMMENT);
     ByteBuffer bytes = read(file, file.size() - tail, tail);
     for (int at = tail - END_BYTES; at >= 0; at--) {

@@ -1,0 +1,136 @@
+package io.github.sae4j.formats;
+
+import io.github.sae4j.format.BadFileException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+
+/**
+ * Values that can only be decoded from front to back. They are decoded once, when they are first
+ * asked for, and held until the file is closed; if they are too many for that, reads must go on
+ * from one another or from the start.
+ */
+final class HeldValues implements AutoCloseable {
+  /** A pass over all values. */
+  interface Decoder extends AutoCloseable {
+    /**
+     * The next bytes.
+     *
+     * @param target filled
+     */
+    void next(MemorySegment target) throws IOException;
+
+    @Override
+    void close() throws IOException;
+  }
+
+  /** Starts a pass. */
+  interface Start {
+    Decoder begin() throws IOException;
+  }
+
+  /** As for compressed npz files, which are held likewise. */
+  static final long MOST_HELD = Long.getLong("sae4j.npzInflateBytes", 1L << 30);
+
+  /** Passes from the start that a reader may cause. */
+  private static final int MOST_PASSES = 64;
+
+  private static final int STEP = 1 << 16;
+
+  private final Path path;
+  private final String what;
+  private final long bytes;
+  private final Start start;
+  private final Arena arena = Arena.ofShared();
+  private MemorySegment held;
+  private Decoder pass;
+  private long reached;
+  private int passes;
+
+  /**
+   * Values of a column.
+   *
+   * @param bytes how many there are in all
+   */
+  HeldValues(Path path, String what, long bytes, Start start) {
+    this.path = path;
+    this.what = what;
+    this.bytes = bytes;
+    this.start = start;
+  }
+
+  long held() {
+    return bytes;
+  }
+
+  void read(long position, MemorySegment target) throws IOException {
+    MemorySegment values = bytes <= MOST_HELD ? all() : null;
+    if (values != null) {
+      MemorySegment.copy(values, position, target, 0, target.byteSize());
+    } else {
+      inSequence(position, target);
+    }
+  }
+
+  private synchronized MemorySegment all() throws IOException {
+    if (held == null) {
+      MemorySegment room;
+      try {
+        room = arena.allocate(bytes, Long.BYTES);
+      } catch (OutOfMemoryError e) {
+        throw new IOException(path + ": no memory to hold " + bytes + " bytes of " + what, e);
+      }
+      try (Decoder decoder = start.begin()) {
+        for (long done = 0; done < bytes; done += STEP) {
+          decoder.next(room.asSlice(done, Math.min(STEP, bytes - done)));
+        }
+      }
+      held = room;
+    }
+    return held;
+  }
+
+  private synchronized void inSequence(long position, MemorySegment target) throws IOException {
+    if (pass == null || position < reached) {
+      closePass();
+      passes++;
+      if (passes > MOST_PASSES) {
+        throw new BadFileException(
+            path,
+            what
+                + ": of "
+                + bytes
+                + " bytes, more than the "
+                + MOST_HELD
+                + " that are held decoded, it can only be read from front to back; start Java with"
+                + " -Dsae4j.npzInflateBytes=BYTES, or save it as npy or safetensors");
+      }
+      pass = start.begin();
+      reached = 0;
+    }
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment skipped = scratch.allocate(STEP, Long.BYTES);
+      while (reached < position) {
+        long now = Math.min(STEP, position - reached);
+        pass.next(skipped.asSlice(0, now));
+        reached += now;
+      }
+    }
+    pass.next(target);
+    reached += target.byteSize();
+  }
+
+  private void closePass() throws IOException {
+    if (pass != null) {
+      pass.close();
+      pass = null;
+    }
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    closePass();
+    arena.close();
+  }
+}
