@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.internal.vector.VectorDevice;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepReport;
@@ -153,6 +154,43 @@ class ParityCheckTest {
           new TreeSet<>(expected),
           new TreeSet<>(results.stream().map(ParityResult::kernel).toList()));
       assertTrue(results.stream().allMatch(ParityResult::equal), results::toString);
+    }
+  }
+
+  @Test
+  void theQuickCheckLeavesOutNoKernelAndNoRecipe() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      ParityReport report = ParityCheck.quick(right, oracle, SEED, 4);
+      Set<String> run = new TreeSet<>(report.verdicts().stream().map(v -> v.kernel()).toList());
+      for (ParityResult result : ParityCheck.kernels(right, oracle, SEED)) {
+        assertTrue(run.contains(result.kernel().split(" ")[0]), result::kernel);
+      }
+      for (Recipe recipe : Recipe.values()) {
+        assertTrue(run.contains("step:" + recipe), recipe::toString);
+      }
+      assertTrue(report.kept(), report::toString);
+    }
+  }
+
+  @Test
+  void onlyTheStepsThatAreWantedAreCompared() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      List<ParityResult> none = ParityCheck.steps(right, oracle, SEED, 4, spec -> false);
+      assertEquals(List.of(), none);
+      List<String> relu =
+          ParityCheck.steps(
+                  right,
+                  oracle,
+                  SEED,
+                  4,
+                  spec -> spec.forward().activation() == Activation.Threshold.RELU)
+              .stream()
+              .map(ParityResult::kernel)
+              .toList();
+      assertTrue(relu.contains("step:saelens relu"), relu::toString);
+      assertTrue(relu.stream().noneMatch("step:saelens"::equals), relu::toString);
     }
   }
 

@@ -18,6 +18,7 @@ import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
 import java.util.Optional;
 
 /**
@@ -91,6 +92,19 @@ public record GraphSpec(
       }
     }
     return StepExecution.fused("one task graph");
+  }
+
+  /**
+   * Whether a step on a state is one task graph: the graph knows the weights of an encoder and a
+   * decoder, and would leave tensors besides as they are.
+   *
+   * @param step the step
+   * @param state what it trains
+   * @param doubles whether the device has doubles that can be relied on
+   * @return true if {@link TornadoTrainingStep} takes it
+   */
+  public static boolean takes(StepSpec step, TrainingState state, boolean doubles) {
+    return state.isPlain() && execution(step, doubles).fused();
   }
 
   /**
