@@ -9,7 +9,9 @@ import io.github.sae4j.config.ConfigWarnings;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -186,12 +188,19 @@ final class DryRun {
     try (OffHeap memory = device.openMemory()) {
       Matrix x = random(memory.matrix(probeRows(), step.shape().dIn()), 0);
       Matrix w = random(memory.matrix(latents, step.shape().dIn()), x.size());
-      Ranked all = config.activation();
-      Ranked topK = all.withK(Math.min(all.k(), latents));
-      SparseCodes codes = memory.codes(probeRows(), (int) topK.k());
+      Activation probed = probed(latents);
+      SparseCodes codes = memory.codes(probeRows(), Math.max(1, probed.fixedLength().orElse(1)));
       EncoderWeights encoder = new EncoderWeights(w, memory.vector(latents), null, null);
-      measuring.accept(() -> device.encode(encoder, x, topK, codes));
+      measuring.accept(() -> device.encode(encoder, x, probed, codes));
     }
+  }
+
+  /** The run's activation; a threshold is one that leaves few latents, as training will. */
+  private Activation probed(int latents) {
+    return switch (config.activation()) {
+      case Ranked all -> all.withK(Math.min(all.k(), latents));
+      case Threshold any -> Threshold.jumpRelu(Float.MAX_VALUE);
+    };
   }
 
   private static Matrix random(Matrix matrix, long first) {

@@ -1,11 +1,15 @@
 package io.github.sae4j.config;
 
 import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Option;
@@ -21,6 +25,8 @@ import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainedGate;
+import io.github.sae4j.step.TrainingState;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -45,6 +51,7 @@ public final class TrainingConfig {
   private final AutoencoderOptions sae;
   private final DataOptions data;
   private final LossOptions loss;
+  private final SparsityOptions sparsity;
   private final AuxKOptions auxK;
   private final DeadLatentOptions dead;
   private final ScheduleOptions schedule;
@@ -57,6 +64,7 @@ public final class TrainingConfig {
     sae = AutoencoderOptions.of(values);
     data = DataOptions.of(values);
     loss = LossOptions.of(values);
+    sparsity = SparsityOptions.of(values);
     auxK = AuxKOptions.of(values);
     dead = DeadLatentOptions.of(values);
     schedule = ScheduleOptions.of(values);
@@ -79,7 +87,9 @@ public final class TrainingConfig {
         TrainingOptions.ARCHITECTURE,
         "one that recipe " + run.recipe() + " trains (" + trainedBy(run.recipe()) + ")",
         architecture);
-    if (architecture != Architecture.TOPK) {
+    if (architecture.penalisesActivity()) {
+      checkActivity();
+    } else if (architecture != Architecture.TOPK) {
       String name = OptionType.plain(architecture).toString();
       expect(
           data.gradientAccumulation() == 1,
@@ -95,6 +105,82 @@ public final class TrainingConfig {
           "squared_error with matryoshka",
           loss.mainLoss());
     }
+  }
+
+  /** What jumprelu, standard and gated leave open, and what not. */
+  private void checkActivity() {
+    String name = OptionType.plain(sae.architecture()).toString();
+    expect(
+        data.gradientAccumulation() == 1,
+        TrainingOptions.GRADIENT_ACCUMULATION,
+        "1 with " + name + ", whose memory a larger train_batch_size does not strain",
+        data.gradientAccumulation());
+    expect(
+        loss.mainLoss() == Reconstruction.Measure.SQUARED_ERROR,
+        TrainingOptions.MAIN_LOSS,
+        "squared_error with " + name,
+        loss.mainLoss());
+    expect(!loss.multiTopk(), TrainingOptions.MULTI_TOPK, "false with " + name, true);
+    expect(
+        auxK.coefficient() == 0,
+        TrainingOptions.AUX_LOSS_COEFFICIENT,
+        "0 with "
+            + name
+            + (sae.architecture() == Architecture.JUMPRELU
+                ? ", whose dead latents pre_act_loss_coefficient revives"
+                : ""),
+        auxK.coefficient());
+    expect(
+        !sae.rescaleActsByDecoderNorm(),
+        TrainingOptions.RESCALE_ACTS_BY_DECODER_NORM,
+        "false with " + name,
+        true);
+    if (sae.architecture() == Architecture.JUMPRELU) {
+      expect(
+          !sparsity.logThreshold() || run.recipe() == Recipe.SAELENS,
+          TrainingOptions.LOG_THRESHOLD,
+          "false with recipe " + run.recipe() + ": only saelens trained logarithms",
+          true);
+      expect(
+          !sparsity.logThreshold() || sparsity.initThreshold() > 0,
+          TrainingOptions.JUMPRELU_INIT_THRESHOLD,
+          "more than 0 with log_threshold",
+          sparsity.initThreshold());
+      expect(
+          run.recipe() == Recipe.SAELENS || sparsity.loss() == SparsityOptions.Loss.QUADRATIC,
+          TrainingOptions.JUMPRELU_SPARSITY_LOSS_MODE,
+          "quadratic with recipe " + run.recipe(),
+          sparsity.loss());
+      expect(
+          sparsity.preActCoefficient().isEmpty() || !dead.maskAfterStep(),
+          TrainingOptions.DEAD_MASK_AFTER_STEP,
+          "false with pre_act_loss_coefficient, which needs the mask before the step",
+          true);
+    } else {
+      expect(
+          sparsity.preActCoefficient().isEmpty(),
+          TrainingOptions.PRE_ACT_LOSS_COEFFICIENT,
+          "none with " + name + ", which has no thresholds",
+          sparsity.preActCoefficient());
+    }
+    expect(
+        sae.architecture() != Architecture.GATED || sparsity.lpNorm() == 1,
+        TrainingOptions.LP_NORM,
+        "1 with gated",
+        sparsity.lpNorm());
+    InputNormalization input = data.normalizeActivations().inputNormalization();
+    expect(
+        sae.architecture() != Architecture.GATED || input == InputNormalization.NONE,
+        TrainingOptions.NORMALIZE_ACTIVATIONS,
+        "none or expected_average_only_in with gated, whose loss of gates is in raw space",
+        data.normalizeActivations());
+    expect(
+        !sparsity.aprilUpdate()
+            || (sae.architecture() == Architecture.STANDARD
+                && run.recipe() == Recipe.DICTIONARY_LEARNING),
+        TrainingOptions.APRIL_UPDATE,
+        "false unless the architecture is standard and the recipe dictionary-learning",
+        true);
   }
 
   private void expectPairs(Architecture architecture) {
@@ -113,9 +199,11 @@ public final class TrainingConfig {
       return;
     }
     expect(
-        architecture == Architecture.TOPK || architecture == Architecture.BATCHTOPK,
+        architecture == Architecture.TOPK
+            || architecture == Architecture.BATCHTOPK
+            || architecture == Architecture.JUMPRELU,
         TrainingOptions.ARCHITECTURE,
-        "topk or batchtopk with targets",
+        "topk, batchtopk or jumprelu with targets",
         architecture);
     expect(
         !sae.applyBDecToInput(),
@@ -182,6 +270,10 @@ public final class TrainingConfig {
     Recipe recipe = last(layers, TrainingOptions.RECIPE).orElse(Recipe.SAELENS);
     List<Map<String, ?>> all = new ArrayList<>();
     all.add(Map.of(TrainingOptions.RECIPE.name(), recipe.toString()));
+    all.add(
+        last(layers, TrainingOptions.ARCHITECTURE)
+            .orElse(Architecture.TOPK)
+            .defaults(recipe, last(layers, TrainingOptions.APRIL_UPDATE).orElse(false)));
     if (last(layers, TrainingOptions.PAIRS).orElse(Pairs.NONE) == Pairs.TARGETS) {
       all.add(TrainingOptions.WITH_TARGETS);
     }
@@ -205,7 +297,8 @@ public final class TrainingConfig {
 
   /**
    * This configuration with one option changed. Changing the recipe starts again from that recipe's
-   * defaults; a change of {@code pairs} sets those that depend on it.
+   * defaults; changing the architecture gives options that have their default that of the new one,
+   * and a change of {@code pairs} sets those that depend on it.
    *
    * @param option its name, as {@code d_sae}, {@code d-sae} or {@code dSae}
    * @param value number, boolean or text; null, {@code auto} or {@code none} for an empty optional
@@ -218,12 +311,27 @@ public final class TrainingConfig {
     if (TrainingOptions.TABLE.expect(option).equals(TrainingOptions.RECIPE)) {
       return fromMap(change);
     }
-    if (TrainingOptions.TABLE.expect(option).equals(TrainingOptions.PAIRS)) {
-      Map<String, Object> others = toMap();
-      TrainingOptions.WITH_TARGETS.keySet().forEach(others::remove);
-      return fromLayers(List.of(others, change));
+    Map<String, Object> kept = toMap();
+    Option<?> changed = TrainingOptions.TABLE.expect(option);
+    if (changed.equals(TrainingOptions.ARCHITECTURE)
+        || changed.equals(TrainingOptions.APRIL_UPDATE)) {
+      sae.architecture()
+          .defaults(run.recipe(), sparsity.aprilUpdate())
+          .forEach(
+              (name, text) -> {
+                Option<?> other = TrainingOptions.TABLE.expect(name);
+                Object usual = OptionType.plain(other.type().parse(name, text));
+                kept.remove(name, usual);
+              });
+      TrainingOptions.TABLE.options().stream()
+          .filter(other -> !other.equals(TrainingOptions.RECIPE))
+          .forEach(
+              other -> kept.remove(other.name(), OptionType.plain(other.startIn(run.recipe()))));
     }
-    return fromLayers(List.of(toMap(), change));
+    if (changed.equals(TrainingOptions.PAIRS)) {
+      TrainingOptions.WITH_TARGETS.keySet().forEach(kept::remove);
+    }
+    return fromLayers(List.of(kept, change));
   }
 
   /**
@@ -254,6 +362,11 @@ public final class TrainingConfig {
   /** {@return the main loss} */
   public LossOptions loss() {
     return loss;
+  }
+
+  /** {@return the penalty on active latents of jumprelu, standard and gated SAEs} */
+  public SparsityOptions sparsity() {
+    return sparsity;
   }
 
   /** {@return the loss that revives dead latents} */
@@ -297,7 +410,10 @@ public final class TrainingConfig {
         "1 to 2^31 - 1 latents",
         latents);
     expect(
-        sae.k() <= (int) latents, TrainingOptions.K, "at most d_sae = " + (int) latents, sae.k());
+        sae.architecture().penalisesActivity() || sae.k() <= (int) latents,
+        TrainingOptions.K,
+        "at most d_sae = " + (int) latents,
+        sae.k());
     return (int) latents;
   }
 
@@ -524,6 +640,7 @@ public final class TrainingConfig {
       terms.add(MultiTopK.SPARSIFY);
     }
     nested.ifPresent(terms::add);
+    addActivityTerms(terms);
     aux(dIn).ifPresent(terms::add);
     return new StepSpec(
         new StepShape(
@@ -541,7 +658,8 @@ public final class TrainingConfig {
             data.normalizeActivations().inputNormalization(),
             1f,
             threshold(),
-            annealing(dIn, latents)),
+            annealing(dIn, latents),
+            gate()),
         new Objective(terms),
         new Optimizer(
             optimizer.beta1(), optimizer.beta2(), optimizer.epsilon(), optimizer.clipGradNorm()),
@@ -553,11 +671,55 @@ public final class TrainingConfig {
             (float) optimizer.projectEpsilon()));
   }
 
+  /** The penalties of jumprelu, standard and gated SAEs. */
+  private void addActivityTerms(List<Term> terms) {
+    if (!sae.architecture().penalisesActivity()) {
+      return;
+    }
+    Sparsity.Penalty penalty =
+        sae.architecture() != Architecture.JUMPRELU
+            ? new Sparsity.Penalty.Norm(sparsity.lpNorm(), sparsity.decoderNormPower())
+            : switch (sparsity.loss()) {
+              case STEP -> new Sparsity.Penalty.L0();
+              case TANH -> new Sparsity.Penalty.Tanh(sparsity.tanhScale());
+              case QUADRATIC ->
+                  new Sparsity.Penalty.Quadratic(
+                      sparsity.targetL0(),
+                      run.recipe() == Recipe.DICTIONARY_LEARNING
+                          ? Sparsity.Penalty.Quadratic.Count.BATCH_OF_ACTIVATIONS
+                          : Sparsity.Penalty.Quadratic.Count.ROWS);
+            };
+    terms.add(
+        new Sparsity(
+            penalty, sparsity.coefficient(), new Sparsity.WarmUp(sparsity.warmUpSteps(), 1)));
+    sparsity.preActCoefficient().ifPresent(weight -> terms.add(new PreActivation(weight)));
+    if (sae.architecture() == Architecture.GATED) {
+      terms.add(new GateReconstruction(run.recipe() == Recipe.DICTIONARY_LEARNING));
+    }
+  }
+
+  private Optional<TrainedGate> gate() {
+    return switch (sae.architecture()) {
+      case JUMPRELU ->
+          Optional.of(
+              new TrainedGate.JumpRelu(
+                  sparsity.logThreshold()
+                      ? TrainedGate.JumpRelu.Form.LOG
+                      : run.recipe() == Recipe.SAELENS
+                          ? TrainedGate.JumpRelu.Form.RELU
+                          : TrainedGate.JumpRelu.Form.PLAIN,
+                  (float) sparsity.bandwidth()));
+      case GATED -> Optional.of(new TrainedGate.Gated());
+      case TOPK, BATCHTOPK, MATRYOSHKA, STANDARD -> Optional.empty();
+    };
+  }
+
   /**
    * {@return how latents become active in training: the k largest of a row, or k times as many of a
-   * batch as it has rows}
+   * batch as it has rows; ReLU for jumprelu, standard and gated, of which jumprelu and gated have a
+   * trained gate in its place}
    */
-  public Activation.Ranked activation() {
+  public Activation activation() {
     return switch (sae.architecture()) {
       case TOPK ->
           Activation.Ranked.topK(
@@ -569,6 +731,7 @@ public final class TrainingConfig {
               sae.k(),
               Activation.Ranked.Order.VALUE,
               Activation.Ranked.Relu.BEFORE);
+      case JUMPRELU, STANDARD, GATED -> Activation.Threshold.RELU;
     };
   }
 
@@ -588,7 +751,8 @@ public final class TrainingConfig {
   }
 
   private Optional<RunningThreshold> threshold() {
-    if (sae.architecture() == Architecture.TOPK) {
+    if (sae.architecture() != Architecture.BATCHTOPK
+        && sae.architecture() != Architecture.MATRYOSHKA) {
       return Optional.empty();
     }
     return Optional.of(
@@ -603,15 +767,19 @@ public final class TrainingConfig {
   /**
    * How latents become active in the SAE that training leaves behind, which maps single rows.
    *
-   * @param statistics what the steps kept for inference ({@code TrainingState.statistics})
+   * @param state what training left
    * @return the training activation; for BatchTopK JumpReLU with the running threshold, or TopK of
-   *     each row while there is none
+   *     each row while there is none; for JumpReLU and gated SAEs the gate as it is trained
    */
-  public Activation inferenceActivation(Map<String, Double> statistics) {
-    if (sae.architecture() == Architecture.TOPK) {
+  public Activation inferenceActivation(TrainingState state) {
+    if (gate().isPresent()) {
+      return gate().get().activation(state);
+    }
+    if (threshold().isEmpty()) {
       return activation();
     }
-    double threshold = statistics.getOrDefault(RunningThreshold.NAME, threshold().get().initial());
+    double threshold =
+        state.statistics().getOrDefault(RunningThreshold.NAME, threshold().get().initial());
     return threshold < 0
         ? Activation.Ranked.topK(sae.k(), Activation.Ranked.Relu.BEFORE)
         : Activation.Threshold.jumpRelu((float) threshold);

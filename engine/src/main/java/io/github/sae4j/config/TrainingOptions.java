@@ -65,7 +65,9 @@ public final class TrainingOptions {
               "topk",
               "the k largest of each row (topk), or k times as many of a whole batch as it has rows"
                   + " (batchtopk), the first latents trained to do alone as well (matryoshka);"
-                  + " both with saelens and dictionary-learning"));
+                  + " those above trained thresholds (jumprelu), above 0 (standard), or with open"
+                  + " gates (gated), as few as a penalty leaves; all but topk with saelens and"
+                  + " dictionary-learning"));
 
   static final Option<Pairs> PAIRS =
       TABLE.add(
@@ -374,6 +376,123 @@ public final class TrainingOptions {
               "auto",
               "with matryoshka, how many latents each nested prefix has; all of them are one more."
                   + " auto: a sixteenth, an eighth, a quarter, a half"));
+
+  static final Option<Double> SPARSITY_COEFFICIENT =
+      TABLE.add(
+          new Option<>(
+                  "sparsity_coefficient",
+                  Concern.SPARSITY,
+                  number(atLeast(0)),
+                  "1",
+                  "weight of the penalty on active latents; dictionary-learning takes 0.1 with"
+                      + " standard and gated")
+              .alias("l0_coefficient", "l1_coefficient", "l1_penalty", "sparsity_penalty"));
+
+  static final Option<Long> SPARSITY_WARM_UP_STEPS =
+      TABLE.add(
+          new Option<>(
+                  "sparsity_warm_up_steps",
+                  Concern.SPARSITY,
+                  longInteger(atLeast(0)),
+                  "0",
+                  "optimizer steps over which that weight grows from 0")
+              .alias("l0_warm_up_steps", "l1_warm_up_steps", "sparsity_warmup_steps")
+              .in("2000", DICTIONARY_LEARNING));
+
+  static final Option<SparsityOptions.Loss> JUMPRELU_SPARSITY_LOSS_MODE =
+      TABLE.add(
+          new Option<>(
+                  "jumprelu_sparsity_loss_mode",
+                  Concern.SPARSITY,
+                  choice(SparsityOptions.Loss.class),
+                  "step",
+                  "what jumprelu penalises: L0, a smooth L0, or (L0 / target-l0 - 1)^2")
+              .in("quadratic", DICTIONARY_LEARNING));
+
+  static final Option<Double> TARGET_L0 =
+      TABLE.add(
+          new Option<>(
+              "target_l0",
+              Concern.SPARSITY,
+              number(moreThan(0)),
+              "20",
+              "active latents per row that the quadratic penalty leads to"));
+
+  static final Option<Double> JUMPRELU_TANH_SCALE =
+      TABLE.add(
+          new Option<>(
+              "jumprelu_tanh_scale",
+              Concern.SPARSITY,
+              number(moreThan(0)),
+              "4",
+              "how fast an activation counts as one in the smooth L0"));
+
+  static final Option<OptionalDouble> PRE_ACT_LOSS_COEFFICIENT =
+      TABLE.add(
+          new Option<>(
+              "pre_act_loss_coefficient",
+              Concern.SPARSITY,
+              optionalNumber(moreThan(0)),
+              "none",
+              "weight of the loss that revives dead latents of jumprelu"));
+
+  static final Option<Double> JUMPRELU_BANDWIDTH =
+      TABLE.add(
+          new Option<>(
+                  "jumprelu_bandwidth",
+                  Concern.SPARSITY,
+                  number(moreThan(0)),
+                  "0.05",
+                  "width around a threshold in which pre-activations move it")
+              .in("0.001", DICTIONARY_LEARNING));
+
+  static final Option<Double> JUMPRELU_INIT_THRESHOLD =
+      TABLE.add(
+          new Option<>(
+                  "jumprelu_init_threshold",
+                  Concern.SPARSITY,
+                  number(atLeast(0)),
+                  "0.01",
+                  "thresholds at the start")
+              .in("0.001", DICTIONARY_LEARNING));
+
+  static final Option<Boolean> LOG_THRESHOLD =
+      TABLE.add(
+          new Option<>(
+              "log_threshold",
+              Concern.SPARSITY,
+              toggle(),
+              "false",
+              "train logarithms of thresholds, as SAELens did from 6.18 to 6.47"));
+
+  static final Option<Double> LP_NORM =
+      TABLE.add(
+          new Option<>(
+              "lp_norm",
+              Concern.SPARSITY,
+              number(moreThan(0)),
+              "1",
+              "which norm of a row's activations standard penalises"));
+
+  static final Option<Integer> L1_DECODER_NORM_POWER =
+      TABLE.add(
+          new Option<>(
+                  "l1_decoder_norm_power",
+                  Concern.SPARSITY,
+                  integer(new Range(0, true, 2, true, "0 to 2")),
+                  "1",
+                  "power of decoder norms by which standard and gated multiply activations there")
+              .in("0", DICTIONARY_LEARNING));
+
+  static final Option<Boolean> APRIL_UPDATE =
+      TABLE.add(
+          new Option<>(
+              "april_update",
+              Concern.SPARSITY,
+              toggle(),
+              "false",
+              "with standard, the defaults of dictionary_learning's April form: free decoder, norms"
+                  + " in the penalty"));
 
   static final Option<Boolean> USE_MATRYOSHKA_AUX_LOSS =
       TABLE.add(

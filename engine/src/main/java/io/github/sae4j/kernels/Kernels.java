@@ -132,6 +132,22 @@ public interface Kernels {
   void accumulateByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out);
 
   /**
+   * Goes on with the chains of {@link #accumulateByLatent} where the rows before it ended, so that
+   * a batch gives the same bits in one call and in several: {@code out[i]} is the start of latent
+   * i's chain instead of +0, and latents without samples keep it. Every device may leave it to the
+   * host.
+   *
+   * @param codes which latents each of {@code B} samples holds
+   * @param coefficients a vector with an element for each code, at least, in their order; or null
+   *     to use the codes' values
+   * @param rows {@code [B, d]}
+   * @param out {@code [d_sae, d]}, updated
+   */
+  default void continueByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
+    HostChains.continueByLatent(codes, coefficients, rows, out);
+  }
+
+  /**
    * Sums per latent: {@code out[0, i] = Σ_b coefficient(b, i)}, a plain sum over ascending samples
    * from +0 (rule 4).
    *

@@ -5,7 +5,14 @@ package io.github.sae4j.objective;
  * weight. A new term is one record here and one composed form in {@code composed}; devices may fuse
  * it later, with the same bits.
  */
-public sealed interface Term permits Reconstruction, MultiTopK, Matryoshka, AuxK {
+public sealed interface Term
+    permits Reconstruction,
+        MultiTopK,
+        Matryoshka,
+        Sparsity,
+        PreActivation,
+        GateReconstruction,
+        AuxK {
   /**
    * Its name in metrics.
    *
@@ -16,7 +23,7 @@ public sealed interface Term permits Reconstruction, MultiTopK, Matryoshka, AuxK
   /**
    * What its value is multiplied by in the loss.
    *
-   * @return a positive number; 1 for the reconstruction
+   * @return a number of at least 0; 1 for the reconstruction
    */
   double weight();
 

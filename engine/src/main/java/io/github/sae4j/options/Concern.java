@@ -10,6 +10,8 @@ public enum Concern {
   DATA("Data"),
   /** The main loss. */
   LOSS("Main loss"),
+  /** What keeps latents inactive where a threshold decides. */
+  SPARSITY("Sparsity of jumprelu, standard and gated"),
   /** The auxiliary loss on dead latents. */
   AUXK("AuxK, the loss that revives dead latents"),
   /** When latents count as dead. */

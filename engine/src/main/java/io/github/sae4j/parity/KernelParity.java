@@ -232,6 +232,9 @@ final class KernelParity {
               (dev, in, s, kind) -> accumulate(dev, in, s, kind, ragged)));
       all.add(
           new Named(
+              "continueByLatent" + suffix, (dev, in, s, kind) -> goOn(dev, in, s, kind, ragged)));
+      all.add(
+          new Named(
               "sumByLatent" + suffix, (dev, in, s, kind) -> sumByLatent(dev, in, s, kind, ragged)));
     }
     all.add(new Named("rowDots", KernelParity::rowDots));
@@ -394,6 +397,16 @@ final class KernelParity {
     Matrix byCoefficient = in.matrix(s.n(), s.d(), kind);
     device.accumulateByLatent(codes, null, rows, byValue);
     device.accumulateByLatent(codes, in.perCode(codes, kind), rows, byCoefficient);
+    return new Matrix[] {byValue, byCoefficient};
+  }
+
+  private static Object goOn(Device device, Inputs in, Shape s, Kind kind, boolean ragged) {
+    SparseCodes codes = in.codes(s.b(), s.k(), s.n(), kind, ragged);
+    Matrix rows = in.matrix(s.b(), s.d(), kind);
+    Matrix byValue = in.matrix(s.n(), s.d(), kind);
+    Matrix byCoefficient = in.matrix(s.n(), s.d(), kind);
+    device.continueByLatent(codes, null, rows, byValue);
+    device.continueByLatent(codes, in.perCode(codes, kind), rows, byCoefficient);
     return new Matrix[] {byValue, byCoefficient};
   }
 

@@ -14,6 +14,7 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.Inputs.Kind;
 import io.github.sae4j.step.Pairs;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.StepSpec;
@@ -171,6 +172,7 @@ final class StepParity {
             Recipe.SAELENS,
             " skip transcoder batchtopk",
             List.of("pairs", "targets", "skip_connection", true, "architecture", "batchtopk")));
+    all.addAll(penalised());
     all.addAll(multiplied());
     // Ranks are scaled by the norms of rows as the step left them.
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
@@ -182,6 +184,65 @@ final class StepParity {
               List.of("rescale_acts_by_decoder_norm", true, "clip_grad_norm", 0.5)));
     }
     return all;
+  }
+
+  /** Thresholds, penalties of activity and gates. */
+  private static List<Variant> penalised() {
+    List<Variant> all = new ArrayList<>();
+    Map<String, List<Object>> forms = new LinkedHashMap<>();
+    // Wide rectangles, so that thresholds move; penalties that grow over the steps.
+    forms.put("jumprelu", List.of("jumprelu_bandwidth", 0.75, "sparsity_warm_up_steps", 3));
+    forms.put("standard", List.of("sparsity_warm_up_steps", 3));
+    forms.put("gated", List.of("sparsity_warm_up_steps", 3));
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
+      forms.forEach((form, options) -> all.add(penalised(recipe, form, "", options)));
+    }
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " tanh",
+            List.of(
+                "jumprelu_bandwidth", 0.75,
+                "jumprelu_sparsity_loss_mode", "tanh",
+                "pre_act_loss_coefficient", 0.05)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " log quadratic",
+            List.of(
+                "jumprelu_bandwidth",
+                0.75,
+                "jumprelu_sparsity_loss_mode",
+                "quadratic",
+                "log_threshold",
+                true,
+                "normalize_activations",
+                "layer_norm")));
+    all.add(penalised(Recipe.SAELENS, "standard", " p=2", List.of("lp_norm", 2)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "standard",
+            " p=1.5",
+            List.of("lp_norm", 1.5, "apply_b_dec_to_input", false)));
+    all.add(
+        penalised(Recipe.DICTIONARY_LEARNING, "standard", " april", List.of("april_update", true)));
+    all.add(
+        penalised(
+            Recipe.SAELENS,
+            "jumprelu",
+            " skip transcoder",
+            List.of("jumprelu_bandwidth", 0.75, "pairs", "targets", "skip_connection", true)));
+    return all;
+  }
+
+  private static Variant penalised(
+      Recipe recipe, String architecture, String name, List<Object> options) {
+    List<Object> all = new ArrayList<>(List.of("architecture", architecture));
+    all.addAll(options);
+    return new Variant(recipe, " " + architecture + name, all);
   }
 
   /** Every recipe, and every term and normalisation at least once. */
@@ -259,8 +320,8 @@ final class StepParity {
     Comparison comparison = new Comparison();
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, spec.shape());
-      TrainingState actual = start(actualMemory, spec.shape());
+      TrainingState expected = start(expectedMemory, spec);
+      TrainingState actual = start(actualMemory, spec);
       Matrix x = new Inputs(seed + 2, expectedMemory).matrix(rows, dIn, Kind.UNIFORM);
       Matrix y = new Inputs(seed + 2, actualMemory).matrix(rows, dIn, Kind.UNIFORM);
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
@@ -323,8 +384,8 @@ final class StepParity {
     }
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
-      TrainingState expected = start(expectedMemory, spec.shape());
-      TrainingState actual = start(actualMemory, spec.shape());
+      TrainingState expected = start(expectedMemory, spec);
+      TrainingState actual = start(actualMemory, spec);
       Comparison comparison = new Comparison();
       try (TrainingStep oracleStep = oracle.compile(spec, expected);
           TrainingStep deviceStep =
@@ -372,9 +433,10 @@ final class StepParity {
     }
   }
 
-  private TrainingState start(OffHeap memory, StepShape shape) {
+  private TrainingState start(OffHeap memory, StepSpec spec) {
+    StepShape shape = spec.shape();
     int dSae = shape.dSae();
-    TrainingState state = TrainingState.allocate(memory, shape);
+    TrainingState state = TrainingState.allocate(memory, spec);
     Inputs inputs = new Inputs(seed, memory);
     state.wEnc().copyFrom(inputs.matrix(dSae, shape.dIn(), Kind.UNIFORM));
     state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
@@ -384,6 +446,14 @@ final class StepParity {
     // Half the latents start out of reach, so that some stay dead while others fire.
     for (int i = 0; i < dSae; i++) {
       state.bEnc().set(0, i, i % 2 == 0 ? -3f : 0.1f);
+    }
+    // Vectors of gates: some 0, some of either sign.
+    for (Parameter vector : state.parameters()) {
+      if (vector.value().rows() == 1 && state.bEnc() != vector.value()) {
+        for (int i = 0; i < vector.value().cols() && vector.value() != state.bDec(); i++) {
+          vector.value().set(0, i, (i % 7 - 1) / 8f);
+        }
+      }
     }
     return state;
   }

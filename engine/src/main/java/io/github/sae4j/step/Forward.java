@@ -18,6 +18,8 @@ import java.util.Optional;
  * @param threshold the running threshold that training keeps for inference, if the activation needs
  *     one
  * @param annealing how k falls to that of the activation, if it does; the activation then ranks
+ * @param gate what decides which latents are active, where that is trained; {@code activation} then
+ *     is ReLU, which it takes the place of
  */
 public record Forward(
     Activation activation,
@@ -26,7 +28,8 @@ public record Forward(
     InputNormalization normalization,
     float inputFactor,
     Optional<RunningThreshold> threshold,
-    Optional<KAnnealing> annealing) {
+    Optional<KAnnealing> annealing,
+    Optional<TrainedGate> gate) {
   /** Checks the range. */
   public Forward {
     Shapes.expect(
@@ -65,6 +68,7 @@ public record Forward(
         normalization,
         inputFactor,
         threshold,
+        Optional.empty(),
         Optional.empty());
   }
 
@@ -106,7 +110,8 @@ public record Forward(
         normalization,
         inputFactor,
         threshold,
-        annealing);
+        annealing,
+        gate);
   }
 
   /**
@@ -164,6 +169,7 @@ public record Forward(
         normalization,
         factor,
         threshold,
-        annealing);
+        annealing,
+        gate);
   }
 }

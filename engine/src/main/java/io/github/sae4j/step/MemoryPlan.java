@@ -5,8 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Memory of training, itemised. No buffer is rows × d_sae, and there is no gradient matrix except
- * the rows that clipping keeps.
+ * Memory of training, itemised. No buffer grows with rows × d_sae, and there is no gradient matrix
+ * except the rows that clipping keeps.
  *
  * @param parts the parts, in order of importance
  */
@@ -43,13 +43,16 @@ public record MemoryPlan(List<Part> parts) {
     long o = spec.shape().dOut();
     long batch = 8L * spec.shape().rows() * spec.shape().batchWidth();
     Part counters = new Part("8 n: steps or rows since latents fired", 8 * n, true);
+    long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    Part gates = new Part("12 n a vector: gates and moments", 12 * n * vectors, false);
     if (spec.shape().pairs() == Pairs.NONE) {
       return new MemoryPlan(
-          List.of(
-              new Part("24 n d: weights and moments", 24 * n * d, false),
-              new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
-              counters,
-              new Part("8 B d: batch and next batch", batch, false)));
+              List.of(
+                  new Part("24 n d: weights and moments", 24 * n * d, false),
+                  new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
+                  counters,
+                  new Part("8 B d: batch and next batch", batch, false)))
+          .plus(List.of(gates));
     }
     return new MemoryPlan(
             List.of(
@@ -62,7 +65,8 @@ public record MemoryPlan(List<Part> parts) {
                 new Part(
                     "12 d d_out: skip connection and moments",
                     spec.shape().skip() ? 12 * d * o : 0,
-                    false)));
+                    false),
+                gates));
   }
 
   /**

@@ -4,9 +4,13 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
+import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 
 /**
  * What one training step computes: its parts, and nothing that changes from step to step. The order
@@ -77,6 +81,9 @@ public record StepSpec(
         "Multi-TopK",
         "an activation that ranks",
         forward.activation());
+    if (ofActivity(objective) || forward.gate().isPresent()) {
+      checkActivity(shape, forward, objective, deadLatents);
+    }
     objective
         .find(Matryoshka.class)
         .ifPresent(
@@ -98,6 +105,77 @@ public record StepSpec(
         "AuxK coefficient",
         "0 with input normalisation " + forward.normalization(),
         objective.find(AuxK.class).map(AuxK::weight).orElse(0.0));
+  }
+
+  /** What goes together where a threshold decides and activity is penalised. */
+  private static void checkActivity(
+      StepShape shape, Forward forward, Objective objective, DeadLatentRule deadLatents) {
+    boolean jumpRelu = forward.gate().orElse(null) instanceof TrainedGate.JumpRelu;
+    boolean gated = forward.gate().orElse(null) instanceof TrainedGate.Gated;
+    Shapes.expect(
+        forward.activation().equals(Activation.Threshold.RELU) && !forward.rescaleByDecoderNorm(),
+        "activation",
+        "ReLU without rescaling where activity is penalised",
+        forward);
+    Shapes.expect(
+        objective.reconstruction().measure() == Reconstruction.Measure.SQUARED_ERROR
+            && objective.terms().stream()
+                .noneMatch(
+                    term ->
+                        term instanceof MultiTopK
+                            || term instanceof Matryoshka
+                            || term instanceof AuxK),
+        "objective",
+        "the squared error and penalties of activity only",
+        objective);
+    Shapes.expect(
+        shape.microBatchRows() == shape.rows(),
+        "micro-batch rows",
+        shape.rows() + " where activity is penalised",
+        shape.microBatchRows());
+    objective
+        .find(Sparsity.class)
+        .ifPresent(
+            term ->
+                Shapes.expect(
+                    switch (term.penalty()) {
+                      case Sparsity.Penalty.Norm norm -> !jumpRelu && (norm.p() == 1 || !gated);
+                      default -> jumpRelu;
+                    },
+                    "penalty",
+                    "one that goes with " + forward.gate(),
+                    term.penalty()));
+    Shapes.expect(
+        objective.find(PreActivation.class).isEmpty()
+            || (jumpRelu && !deadLatents.counting().afterStep()),
+        "pre-activation loss",
+        "JumpReLU and a dead mask from before the step",
+        objective);
+    Shapes.expect(
+        objective.find(GateReconstruction.class).isEmpty()
+            || (gated && forward.normalization() == InputNormalization.NONE),
+        "gate reconstruction",
+        "gates and no input normalisation",
+        objective);
+  }
+
+  private static boolean ofActivity(Objective objective) {
+    return objective.terms().stream()
+        .anyMatch(
+            term ->
+                term instanceof Sparsity
+                    || term instanceof PreActivation
+                    || term instanceof GateReconstruction);
+  }
+
+  /**
+   * Whether latents are those above a threshold and their activity is penalised, so that any number
+   * of them may be active: such a step goes over the batch in tiles of rows.
+   *
+   * @return true for JumpReLU, standard and gated SAEs
+   */
+  public boolean penalisesActivity() {
+    return ofActivity(objective) || forward.gate().isPresent();
   }
 
   /**

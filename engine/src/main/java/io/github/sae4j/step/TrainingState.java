@@ -73,6 +73,21 @@ public final class TrainingState {
   }
 
   /**
+   * Allocates the zeroed state of a step, with the vectors of its gate.
+   *
+   * @param memory where
+   * @param spec what the step computes
+   * @return zero weights, moments and counters
+   */
+  public static TrainingState allocate(OffHeap memory, StepSpec spec) {
+    TrainingState state = allocate(memory, spec.shape());
+    for (String name : spec.forward().gate().map(TrainedGate::parameters).orElse(List.of())) {
+      state = state.plus(Parameter.allocate(memory, name, 1, spec.shape().dSae()));
+    }
+    return state;
+  }
+
+  /**
    * Allocates a zeroed state for a step.
    *
    * @param memory where

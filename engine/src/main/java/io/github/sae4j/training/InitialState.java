@@ -1,14 +1,17 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.config.ActivationNormalization;
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.internal.start.Centers;
 import io.github.sae4j.internal.start.InitialWeights;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -16,8 +19,11 @@ import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionType;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.Pairs;
+import io.github.sae4j.step.TrainedGate.Gated;
+import io.github.sae4j.step.TrainedGate.JumpRelu;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * The initial state of a run: random weights and a centred b_dec, or the weights of a trained SAE.
@@ -38,9 +44,9 @@ final class InitialState {
   }
 
   /**
-   * Draws weights and initialises b_dec as configured; b_enc stays 0. With targets b_dec starts at
-   * the centre of theirs, and b_enc at −W_enc times the mean of the inputs, in double over
-   * ascending columns, as sparsify has it.
+   * Draws weights and initialises b_dec and thresholds as configured; other biases stay 0. With
+   * targets b_dec starts at the centre of theirs, and b_enc at −W_enc times the mean of the inputs,
+   * in double over ascending columns, as sparsify has it.
    *
    * @param data rows to train on
    * @param factor normalisation factor by which rows are multiplied first
@@ -49,12 +55,25 @@ final class InitialState {
     InitialWeights.draw(
         config.start().weightInit(),
         config.start().decoderInitNorm(),
-        config.sae().k(),
+        Math.min(config.sae().k(), state.dSae()), // some architectures have no k
         config.run().seed(),
         state.wEnc(),
         state.wDec());
     if (config.start().bDecInitMethod() != BDecInit.ZEROS) {
       center(data, factor);
+    }
+    if (config.sae().architecture() == Architecture.JUMPRELU) {
+      double threshold = config.sparsity().initThreshold();
+      fillThresholds(latent -> threshold);
+    }
+  }
+
+  private void fillThresholds(IntToDoubleFunction thresholds) {
+    boolean log = config.sparsity().logThreshold();
+    Matrix vector = state.parameter(log ? JumpRelu.LOG_THRESHOLD : JumpRelu.THRESHOLD).value();
+    for (int i = 0; i < vector.cols(); i++) {
+      double threshold = thresholds.applyAsDouble(i);
+      vector.set(0, i, (float) (log ? StrictMath.log(threshold) : threshold));
     }
   }
 
@@ -129,16 +148,13 @@ final class InitialState {
    * @throws ConfigException if the SAE does not fit the configuration
    */
   void copy(SparseAutoencoder sae, float factor) {
-    boolean topK =
-        sae.config().activation() instanceof Ranked ranked
-            && ranked.isTopK()
-            && ranked.relu() != Relu.NONE;
     boolean transcoder = config.sae().pairs() == Pairs.TARGETS;
-    if (!topK || sae.config().transcoder() != transcoder) {
+    if (!fits(sae.config().activation()) || sae.config().transcoder() != transcoder) {
       throw new ConfigException(
           "from_pretrained",
-          "expected a TopK "
-              + (transcoder ? "transcoder, as there are targets" : "autoencoder")
+          "expected "
+              + wanted()
+              + (transcoder ? " transcoder, as there are targets" : " autoencoder")
               + ", got "
               + (sae.config().transcoder() ? "a transcoder, " : "an autoencoder, ")
               + sae.config().activation());
@@ -169,6 +185,57 @@ final class InitialState {
     divide(state.wEnc(), factor);
     multiply(state.wDec(), factor);
     multiply(state.bDec(), factor);
+    if (sae.config().activation() instanceof Threshold threshold) {
+      copyGate(threshold);
+    }
+  }
+
+  /** Whether what is trained can begin with such an activation. */
+  private boolean fits(Activation activation) {
+    return switch (config.sae().architecture()) {
+      case TOPK, BATCHTOPK, MATRYOSHKA ->
+          activation instanceof Ranked ranked && ranked.isTopK() && ranked.relu() != Relu.NONE;
+      case STANDARD -> activation.equals(Threshold.RELU);
+      case JUMPRELU -> activation instanceof Threshold threshold && threshold.magnitude().isEmpty();
+      case GATED ->
+          activation instanceof Threshold threshold
+              && threshold.magnitude().isPresent()
+              && threshold.equals(Threshold.gated(threshold.magnitude().get()));
+    };
+  }
+
+  private String wanted() {
+    return switch (config.sae().architecture()) {
+      case TOPK, BATCHTOPK, MATRYOSHKA -> "a TopK";
+      case STANDARD -> "a ReLU";
+      case JUMPRELU -> "a JumpReLU or ReLU";
+      case GATED -> "a gated";
+    };
+  }
+
+  /** Folding leaves pre-activations as they are, so thresholds and gates need no unfolding. */
+  private void copyGate(Threshold threshold) {
+    if (config.sae().architecture() == Architecture.JUMPRELU) {
+      for (int i = 0; config.sparsity().logThreshold() && i < state.dSae(); i++) {
+        if (!(threshold.theta(i) > 0)) {
+          throw new ConfigException(
+              "from_pretrained",
+              "expected thresholds above 0 with log_threshold, got "
+                  + threshold.theta(i)
+                  + " of latent "
+                  + i);
+        }
+      }
+      fillThresholds(threshold::theta);
+    }
+    if (config.sae().architecture() == Architecture.GATED) {
+      Threshold.Magnitude magnitude = threshold.magnitude().orElseThrow();
+      Matrix gain = state.parameter(Gated.R_MAG).value();
+      for (int i = 0; i < gain.cols(); i++) {
+        gain.set(0, i, (float) StrictMath.log(magnitude.gain()[i]));
+      }
+      state.parameter(Gated.B_MAG).value().write(0, 1, magnitude.bias(), 0);
+    }
   }
 
   private static void expect(String option, Object saved, Object wanted) {

@@ -262,7 +262,7 @@ final class RunRecorder {
             weights.dIn(),
             weights.dOut(),
             weights.dSae(),
-            config.inferenceActivation(trainer.state().statistics()),
+            config.inferenceActivation(trainer.state()),
             config.sae().pairs() == Pairs.TARGETS,
             config.sae().applyBDecToInput(),
             config.data().normalizeActivations().inputNormalization(),

@@ -91,7 +91,7 @@ public final class Trainer implements AutoCloseable {
     samplesDone = position - leftOut.rows();
     memory = device.openMemory();
     try {
-      state = TrainingState.allocate(memory, spec.shape());
+      state = TrainingState.allocate(memory, spec);
       start.fill(state);
       stream =
           supply.open(

@@ -50,7 +50,19 @@ class TrainingConfigTest {
           "k_anneal_steps",
           "k_anneal_from",
           "pairs",
-          "skip_connection");
+          "skip_connection",
+          "sparsity_coefficient",
+          "sparsity_warm_up_steps",
+          "jumprelu_sparsity_loss_mode",
+          "target_l0",
+          "jumprelu_tanh_scale",
+          "pre_act_loss_coefficient",
+          "jumprelu_bandwidth",
+          "jumprelu_init_threshold",
+          "log_threshold",
+          "lp_norm",
+          "l1_decoder_norm_power",
+          "april_update");
 
   private static final TrainingConfig SAELENS = TrainingConfig.of(Recipe.SAELENS);
 
@@ -374,5 +386,92 @@ class TrainingConfigTest {
         SAELENS.with("normalize_decoder", "true").optimizer().normalizeDecoder());
     assertEquals(
         Ranked.topK(32, Ranked.Relu.BEFORE), SAELENS.with("relu-before-topk", true).activation());
+  }
+
+  /** Which peer trains what; the table in docs/training.md. */
+  @ParameterizedTest
+  @EnumSource
+  void onlyPairsThatAPeerTrainsAreAccepted(Architecture architecture) {
+    for (Recipe recipe : Recipe.values()) {
+      Map<String, Object> options =
+          Map.of("recipe", recipe.toString(), "architecture", architecture.name());
+      if (architecture == Architecture.TOPK
+          || recipe == Recipe.SAELENS
+          || recipe == Recipe.DICTIONARY_LEARNING) {
+        assertEquals(architecture, TrainingConfig.fromMap(options).sae().architecture());
+      } else {
+        ConfigException refused =
+            assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(options));
+        assertTrue(
+            refused.getMessage().contains("recipe " + recipe + " trains (topk)"),
+            refused.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void architecturesHaveDefaultsOfTheirOwn() {
+    TrainingConfig jump = SAELENS.with("architecture", "jumprelu");
+    assertEquals(0, jump.auxK().coefficient());
+    assertEquals(0.05, jump.sparsity().bandwidth());
+    assertEquals(0.9, jump.optimizer().beta1());
+    assertTrue(jump.sae().applyBDecToInput());
+    TrainingConfig theirs =
+        TrainingConfig.fromMap(Map.of("architecture", "jumprelu", "recipe", "dictionary-learning"));
+    assertEquals(0, theirs.optimizer().beta1());
+    assertEquals(OptionalDouble.of(7e-5), theirs.schedule().lr());
+    assertEquals(SparsityOptions.Loss.QUADRATIC, theirs.sparsity().loss());
+    assertFalse(theirs.sae().applyBDecToInput());
+    TrainingConfig standard = theirs.with("architecture", "standard");
+    assertEquals(OptionalDouble.of(1e-3), standard.schedule().lr());
+    assertEquals(0.9, standard.optimizer().beta1());
+    assertTrue(standard.optimizer().clipGradNorm().isEmpty());
+    TrainingConfig april = standard.with("april_update", true);
+    assertEquals(2, april.sparsity().decoderNormPower());
+    assertEquals(DecoderNormRule.When.FREE, april.optimizer().normalizeDecoder());
+    assertEquals(OptionalDouble.of(1), april.optimizer().clipGradNorm());
+    // What was given is kept; what was not is as if the architecture had been named at once.
+    assertEquals(theirs, april.with("april_update", false).with("architecture", "jumprelu"));
+    assertEquals(
+        0.3, jump.with("lr", 0.3).with("architecture", "gated").schedule().lr().getAsDouble());
+    assertEquals(jump, TrainingConfig.fromMap(jump.toMap()));
+    assertEquals(SAELENS, jump.with("architecture", "topk"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "jumprelu, gradient_accumulation, 2, 1 with jumprelu",
+    "jumprelu, aux_loss_coefficient, 1, pre_act_loss_coefficient revives",
+    "gated, aux_loss_coefficient, 1, 0 with gated",
+    "standard, multi_topk, true, false with standard",
+    "standard, main_loss, fvu, squared_error with standard",
+    "gated, lp_norm, 2, 1 with gated",
+    "standard, pre_act_loss_coefficient, 0.1, none with standard",
+    "gated, normalize_activations, layer_norm, none or expected_average_only_in",
+    "jumprelu, rescale_acts_by_decoder_norm, true, false with jumprelu",
+    "standard, april_update, true, recipe dictionary-learning",
+    "standard, sparsity_coefficient, -1, at least 0"
+  })
+  void whatAnArchitectureDoesNotTakeIsRefused(
+      String architecture, String option, String value, String message) {
+    ConfigException refused =
+        assertThrows(
+            ConfigException.class,
+            () -> TrainingConfig.fromMap(Map.of("architecture", architecture, option, value)));
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+    assertTrue(refused.getMessage().startsWith(option), refused.getMessage());
+  }
+
+  @Test
+  void dictionaryLearningHasOnePenaltyOfJumpRelu() {
+    for (Map.Entry<String, Object> option :
+        Map.<String, Object>of("jumprelu_sparsity_loss_mode", "tanh", "log_threshold", true)
+            .entrySet()) {
+      Map<String, Object> all = new LinkedHashMap<>();
+      all.put("recipe", "dictionary-learning");
+      all.put("architecture", "jumprelu");
+      all.put(option.getKey(), option.getValue());
+      assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(all), option.getKey());
+    }
   }
 }

@@ -121,6 +121,9 @@ class ParityCheckTest {
     for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " batchtopk");
       expected.add("step:" + recipe + " matryoshka");
+      expected.add("step:" + recipe + " jumprelu");
+      expected.add("step:" + recipe + " standard");
+      expected.add("step:" + recipe + " gated");
     }
     expected.add("step:dictionary-learning topk annealed");
     expected.add("step:dictionary-learning batchtopk annealed");
@@ -130,6 +133,16 @@ class ParityCheckTest {
     expected.add("step:saelens skip transcoder batchtopk");
     expected.add("step:saelens batchtopk plain");
     expected.add("step:saelens matryoshka levels");
+    for (String variant :
+        List.of(
+            "jumprelu tanh",
+            "jumprelu log quadratic",
+            "jumprelu skip transcoder",
+            "standard p=2",
+            "standard p=1.5")) {
+      expected.add("step:saelens " + variant);
+    }
+    expected.add("step:dictionary-learning standard april");
     for (Recipe recipe : List.of(Recipe.OPENAI, Recipe.DICTIONARY_LEARNING)) {
       expected.add("step:" + recipe + " rescaled");
       expected.add("step:" + recipe + " rescaled clip");

@@ -45,6 +45,7 @@ final class WrongDevice {
             "scaleRows", 0,
             "normalizeRows", 0,
             "projectRows", 0));
+    KERNELS.put("continueByLatent", 3);
     KERNELS.put("adam", 2); // a moment: wrong weights would be wrong gradients of nothing
   }
 

@@ -1,5 +1,6 @@
 package io.github.sae4j.training;
 
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.SafetensorsFile;
 import io.github.sae4j.internal.tensors.TensorFile;
@@ -9,9 +10,15 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
+import io.github.sae4j.objective.Sparsity;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
@@ -21,6 +28,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,8 +37,11 @@ import java.util.stream.IntStream;
 
 /** One golden file: what a peer computed in a few training steps. */
 final class GoldenCase implements AutoCloseable {
-  /** The tensors that a step trains. */
-  static final List<String> WEIGHTS = List.of("W_enc", "W_dec", "b_enc", "b_dec", "W_skip");
+  /** Names of our tensors where the peers have others. */
+  private static final Map<String, List<String>> OTHER_NAMES =
+      Map.of(
+          "b_enc", List.of("b_gate", "gate_bias"),
+          "b_mag", List.of("mag_bias"));
 
   private final TensorFile file;
   private final Map<String, Object> metadata = new LinkedHashMap<>();
@@ -88,27 +99,50 @@ final class GoldenCase implements AutoCloseable {
     return rows;
   }
 
-  /** What a step computes. */
-  StepSpec spec() throws IOException {
-    int dOut = has("y") ? Math.toIntExact(file.tensor("y").shape().get(2)) : dIn();
-    return settings.config().stepSpec(dIn(), dOut, OptionalDouble.empty());
-  }
-
   /** The state before the first step. */
   TrainingState state(OffHeap memory) throws IOException {
-    int dSae = Math.toIntExact(file.tensor("init.W_enc").shape().get(0));
-    TrainingState state = TrainingState.allocate(memory, spec().shape());
-    for (TrainingState.Named named : state.tensors()) {
-      if (WEIGHTS.contains(named.name())) {
-        float[] values = floats("init." + named.name());
-        named.matrix().write(0, named.matrix().rows(), values, 0);
-      }
+    TrainingState state = TrainingState.allocate(memory, spec());
+    for (Parameter parameter : state.parameters()) {
+      Matrix value = parameter.value();
+      value.write(0, value.rows(), floats("init." + theirs(parameter.name())), 0);
     }
-    float[] sinceFired = floats("init.since_fired");
-    for (int i = 0; i < dSae; i++) {
+    // Some peers count nothing for some architectures.
+    float[] sinceFired = has("init.since_fired") ? floats("init.since_fired") : new float[0];
+    for (int i = 0; i < sinceFired.length; i++) {
       state.sinceFired()[i] = (long) sinceFired[i];
     }
     return state;
+  }
+
+  /** The peer's name of one of our tensors. */
+  String theirs(String name) {
+    return OTHER_NAMES.getOrDefault(name, List.of()).stream()
+        .filter(other -> has("init." + other))
+        .findFirst()
+        .orElse(name);
+  }
+
+  /** What a step computes. */
+  StepSpec spec() throws IOException {
+    int dOut = has("y") ? Math.toIntExact(file.tensor("y").shape().get(2)) : dIn();
+    StepSpec spec = settings.config().stepSpec(dIn(), dOut, OptionalDouble.empty());
+    Sparsity sparsity = spec.objective().find(Sparsity.class).orElse(null);
+    if (sparsity == null || settings.firstStep() == 0) {
+      return spec;
+    }
+    List<Term> terms = new ArrayList<>(spec.objective().terms());
+    Sparsity.WarmUp warmUp =
+        new Sparsity.WarmUp(sparsity.warmUp().steps(), 1 - settings.firstStep());
+    terms.replaceAll(
+        term ->
+            term == sparsity ? new Sparsity(sparsity.penalty(), sparsity.weight(), warmUp) : term);
+    return new StepSpec(
+        spec.shape(),
+        spec.forward(),
+        new Objective(terms),
+        spec.optimizer(),
+        spec.deadLatents(),
+        spec.decoderNorm());
   }
 
   float[] floats(String name) throws IOException {
@@ -154,7 +188,23 @@ final class GoldenCase implements AutoCloseable {
       double ours =
           switch ((String) entry.getKey()) {
             case "mse", "mse_loss", "fvu" -> report.mainLoss();
-            case "l2_loss" -> report.mainLoss() + innerWeight() * report.loss(Matryoshka.class);
+            case "l0_loss", "l1_loss" -> weighted(report, Sparsity.class);
+            case "sparsity_loss", "lp_loss" ->
+                nearer(
+                    theirs,
+                    weighted(report, Sparsity.class),
+                    report.loss(Sparsity.class) / warmUp(step));
+            case "pre_act_loss" -> weighted(report, PreActivation.class);
+            case "coef_l0", "coef_l1" -> settings.config().sparsity().coefficient() * warmUp(step);
+            case "sparsity_scale" -> warmUp(step);
+            case "sparsity_coeff" -> settings.config().sparsity().coefficient();
+            case "p" -> settings.config().sparsity().lpNorm();
+            case "aux_loss" -> report.loss(GateReconstruction.class);
+            // The mean length of the error, where the sum of squares stands beside it.
+            case "l2_loss" ->
+                losses.containsKey("mse_loss")
+                    ? theirs
+                    : report.mainLoss() + innerWeight() * report.loss(Matryoshka.class);
             case "multi_topk_fvu" -> report.loss(MultiTopK.class);
             case "loss" -> report.loss();
             // A recipe that does not clip does not form the norm; the gradients stand for it.
@@ -178,15 +228,25 @@ final class GoldenCase implements AutoCloseable {
             // Some peers log the term with its coefficient, some without; with 0 it is not formed.
             case "topk_threshold", "threshold" -> state.statistics().get(RunningThreshold.NAME);
             case "aux", "auxk", "auxk_loss", "auxiliary_reconstruction_loss" ->
-                coefficient == 0
-                    ? theirs
-                    : nearer(
-                        theirs, report.loss(AuxK.class), coefficient * report.loss(AuxK.class));
+                settings.config().sae().architecture() == Architecture.GATED
+                    ? report.loss(GateReconstruction.class)
+                    : coefficient == 0
+                        ? theirs
+                        : nearer(
+                            theirs, report.loss(AuxK.class), coefficient * report.loss(AuxK.class));
             default -> throw new IllegalArgumentException("losses: unknown key " + entry.getKey());
           };
       worst = Math.max(worst, relative(ours, theirs));
     }
     return worst;
+  }
+
+  private double warmUp(int step) throws IOException {
+    return spec().objective().find(Sparsity.class).orElseThrow().warmUp().at(step + 1);
+  }
+
+  private double weighted(StepReport report, Class<? extends Term> kind) throws IOException {
+    return spec().objective().find(kind).orElseThrow().weight() * report.loss(kind);
   }
 
   private double innerWeight() throws IOException {

@@ -15,9 +15,11 @@ import java.util.regex.Pattern;
  *
  * @param config the configuration
  * @param lr learning rate of every step
+ * @param firstStep the peer's own number of the first step
  * @param notUnderstood keys that have no meaning here, for failure messages
  */
-record GoldenSettings(TrainingConfig config, double lr, List<String> notUnderstood) {
+record GoldenSettings(
+    TrainingConfig config, double lr, long firstStep, List<String> notUnderstood) {
   private static final Map<String, String> RECIPES =
       Map.of(
           "saelens", "saelens",
@@ -53,7 +55,10 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
               + " does");
     }
     return new GoldenSettings(
-        TrainingConfig.fromMap(options), number("lr", metadata.get("lr")), List.copyOf(unknown));
+        TrainingConfig.fromMap(options),
+        number("lr", metadata.get("lr")),
+        (long) number("first_step", metadata.getOrDefault("first_step", 0L)),
+        List.copyOf(unknown));
   }
 
   private static void map(
@@ -106,7 +111,56 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
               value,
               "k of step s+1 = int(d_in*(1-r) + k*r), r = min(s, k_anneal_steps)/k_anneal_steps,"
                   + " set after step s; the first step uses k");
-      case "first_step" -> expect(key, value, "0");
+      case "first_step" -> expect(key, value, "0", "1");
+      // SAELens has one architecture each by its name in config.
+      case "threshold" -> {
+        expect(
+            key,
+            value,
+            "trained directly; relu(threshold) is used in the gate and the losses",
+            "exp(log_threshold); log_threshold is the trained parameter (6.18 to 6.47)");
+        options.put("log_threshold", value.toString().startsWith("exp"));
+      }
+      case "ste" ->
+          expect(
+              key,
+              value,
+              "rectangle: 1 if -0.5 < (pre - t)/bandwidth < 0.5; gradients by it reach the"
+                  + " threshold only, never the encoder",
+              "rectangle, to the threshold only",
+              "rectangle, to the threshold only; summed over the batch");
+      case "bandwidth" -> {
+        options.put("architecture", "jumprelu");
+        options.put("jumprelu_bandwidth", value);
+      }
+      case "sparsity" ->
+          expect(
+              key,
+              value,
+              "sparsity_penalty * scale * (mean L0 / target_l0 - 1)^2, L0 by the step function"
+                  + " applied to the CODES f (not to pre): its rectangle only sees values above the"
+                  + " threshold (or 0 where threshold < bandwidth/2)");
+      case "sparsity_penalty", "sparsity_warmup_steps", "target_l0", "l1_penalty" ->
+          options.put(key, value);
+      case "l1" -> {
+        expect(
+            key,
+            value,
+            "mean over the batch of sum |f|, not scaled by decoder norms",
+            "AutoEncoderNew returns f * decoder norm, and the trainer multiplies by the norm AGAIN:"
+                + " sum f * norm^2; step*.acts holds f * norm");
+        options.put("architecture", "standard");
+        options.put("april_update", value.toString().startsWith("AutoEncoderNew"));
+      }
+      case "gated" -> {
+        expect(
+            key,
+            value,
+            "loss = mse + penalty*scale*sum relu(pi_gate) + mse through the gate with decoder and"
+                + " decoder_bias DETACHED; r_mag enters as exp(r_mag)");
+        options.put("architecture", "gated");
+      }
+      case "p" -> options.put("lp_norm", value);
       case "d_sae", "multi_topk", "mse_scale", "rescale_acts_by_decoder_norm" ->
           options.put(key, value);
       case "apply_b_dec_to_input", "relu_before_topk", "detach_residual", "clip_grad_norm" ->
@@ -130,7 +184,8 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
                       "true", "before_forward",
                       "before every forward", "before_forward",
                       "before the optimizer step, after backward", "after_backward",
-                      "after the step", "after_step")));
+                      "after the step", "after_step",
+                      "after the step (norm exactly 1, no epsilon)", "after_step")));
       case "project_decoder_gradient" ->
           options.put(
               key,
@@ -215,6 +270,12 @@ record GoldenSettings(TrainingConfig config, double lr, List<String> notUndersto
       case "topk_threshold_lr" -> options.put(key, value);
       case "matryoshka_widths" -> options.put(key, value);
       case "use_matryoshka_aux_loss" -> options.put(key, value);
+      case "jumprelu_bandwidth", "jumprelu_sparsity_loss_mode", "jumprelu_tanh_scale" ->
+          options.put(key, value);
+      case "l0_coefficient", "l0_warm_up_steps", "pre_act_loss_coefficient" ->
+          options.put(key, value);
+      case "l1_coefficient", "l1_warm_up_steps", "lp_norm" -> options.put(key, value);
+      case "jumprelu_init_threshold" -> {}
       case "architecture" ->
           options.put(key, value.equals("matryoshka_batchtopk") ? "matryoshka" : value);
       default -> unknown.add("config." + key + " = " + value);

@@ -22,6 +22,7 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.start.Centers;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -224,6 +225,89 @@ class TrainingRunTest {
         sae.encode(rows, codes);
         double l0 = (double) codes.size() / ROWS;
         assertTrue(l0 > 1.5 && l0 < 6, "L0 " + l0);
+      }
+    }
+  }
+
+  /**
+   * SAEs with trained thresholds, penalised activity or gates: interrupted runs end with the bits
+   * of whole ones, and what is saved is served and loaded as SAELens's layout.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "saelens,jumprelu,false",
+    "saelens,jumprelu,true",
+    "saelens,standard,false",
+    "saelens,gated,false",
+    "dictionary-learning,jumprelu,false",
+    "dictionary-learning,standard,false",
+    "dictionary-learning,standard,true",
+    "dictionary-learning,gated,false"
+  })
+  void gatesAreSavedResumedAndServed(String recipe, String architecture, boolean other)
+      throws IOException {
+    TrainingConfig config =
+        TrainingConfig.fromMap(
+                Map.of(
+                    "recipe",
+                    recipe,
+                    "architecture",
+                    architecture,
+                    other && architecture.equals("jumprelu") ? "log_threshold" : "april_update",
+                    other))
+            .with("d_sae", 40)
+            .with("train_batch_size", 32)
+            .with("steps", 20)
+            .with("lr", 5e-3)
+            .with("sparsity_coefficient", 0.3)
+            .with("sparsity_warm_up_steps", 8)
+            .with("jumprelu_bandwidth", 0.5)
+            .with("normalize_activations", "expected_average_only_in");
+    start("whole", config);
+    for (int after : new int[] {2, 9}) {
+      interrupt("parts" + after, config, after);
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts" + after, config));
+      assertArrayEquals(weights("whole"), weights("parts" + after));
+      assertEquals(metrics("whole"), metrics("parts" + after));
+    }
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("whole/final"), device)) {
+      Threshold threshold = assertInstanceOf(Threshold.class, sae.config().activation());
+      assertEquals(architecture.equals("gated"), threshold.magnitude().isPresent());
+      assertEquals(architecture.equals("jumprelu") ? 40 : 1, threshold.theta().length);
+      assertEquals(
+          config.sae().applyBDecToInput(), sae.config().applyBDecToInput(), "b_dec at the input");
+      if (architecture.equals("jumprelu")) {
+        double start = config.sparsity().initThreshold();
+        long moved = 0;
+        for (float theta : threshold.theta()) {
+          moved += Math.abs(theta - start) > 1e-5 ? 1 : 0;
+        }
+        assertTrue(moved > 10, moved + " thresholds moved");
+      }
+      try (OffHeap scratch = new OffHeap()) {
+        SparseCodes codes = scratch.codes(ROWS, 3);
+        sae.encode(rows, codes);
+        double l0 = (double) codes.size() / ROWS;
+        assertTrue(l0 > 1 && l0 < 40, "L0 " + l0);
+      }
+    }
+    // A run may begin with it: what its first step sees is what was saved.
+    TrainingConfig more = config.with("steps", 1).with("lr", 0);
+    try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("whole/final"), device)) {
+      TrainingData again =
+          TrainingData.of(
+              new MatrixSource(rows, "rows"), Optional.empty(), more.data().evalFraction());
+      try (Trainer trainer = Trainer.start(more, again, device, Optional.of(sae))) {
+        Activation served = more.inferenceActivation(trainer.state());
+        if (served instanceof Threshold threshold && threshold.magnitude().isPresent()) {
+          Threshold saved = (Threshold) sae.config().activation();
+          assertArrayEquals(
+              saved.magnitude().get().bias(), threshold.magnitude().get().bias(), "b_mag");
+          assertArrayEquals(
+              saved.magnitude().get().gain(), threshold.magnitude().get().gain(), 1e-6f);
+        } else if (!other) {
+          assertEquals(sae.config().activation(), served);
+        }
       }
     }
   }

@@ -72,6 +72,18 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
       TrainingConfig alone = small(recipe).with("gradient_accumulation", 1);
       all.add(of(recipe + " batchtopk", alone.with("architecture", "batchtopk")));
       all.add(of(recipe + " matryoshka", alone.with("architecture", "matryoshka")));
+      all.add(
+          of(
+              recipe + " jumprelu",
+              alone
+                  .with("architecture", "jumprelu")
+                  .with("jumprelu_bandwidth", 0.5)
+                  .with("jumprelu_init_threshold", 0.5)
+                  .with("sparsity_warm_up_steps", 4)));
+      TrainingConfig few =
+          alone.with("sparsity_coefficient", 0.5).with("sparsity_warm_up_steps", 4);
+      all.add(of(recipe + " standard", few.with("architecture", "standard")));
+      all.add(of(recipe + " gated", few.with("architecture", "gated")));
     }
     TrainingConfig transcoder =
         small(Recipe.ELEUTHER).with("pairs", "targets").with("skip_connection", true);
@@ -85,6 +97,16 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
                 .with("gradient_accumulation", 1)
                 .with("architecture", "batchtopk")));
     all.add(of("annealed", small(Recipe.DICTIONARY_LEARNING).with("k_anneal_steps", 9)));
+    TrainingConfig alone = small(Recipe.SAELENS).with("gradient_accumulation", 1);
+    all.add(
+        of(
+            "saelens jumprelu tanh",
+            alone
+                .with("architecture", "jumprelu")
+                .with("jumprelu_bandwidth", 0.5)
+                .with("jumprelu_init_threshold", 0.5)
+                .with("jumprelu_sparsity_loss_mode", "tanh")
+                .with("pre_act_loss_coefficient", 0.05)));
     all.add(
         new WholeRun(
             "decay",

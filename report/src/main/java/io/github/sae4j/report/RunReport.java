@@ -42,13 +42,18 @@ public final class RunReport {
   /** What a live page asks its server for, beside itself. */
   public static final String LIVE = "data.json";
 
+  /** The table of a sweep, in its folder. */
+  private static final String SWEEP = "sweep.json";
+
+  private static final int MOST_TABLE_BYTES = 1 << 26;
+
   private RunReport() {}
 
   /**
    * Writes a page into a file, which appears whole or not at all.
    *
-   * @param runs folders of runs, or their checkpoints, at least one unless features are given; with
-   *     more than one they are compared
+   * @param runs folders of runs, their checkpoints, or folders of sweeps; at least one unless
+   *     features are given; several runs are compared
    * @param options what the page shows besides
    * @param out the file; an existing one is replaced
    * @throws io.github.sae4j.format.BadFileException if a folder is no run, or a file of rows, texts
@@ -118,7 +123,35 @@ public final class RunReport {
     return Json.line(Map.of("runs", runs(runs, ReportOptions.DEFAULT)));
   }
 
-  private static List<Object> runs(List<Path> runs, ReportOptions options) throws IOException {
+  /**
+   * The runs that a folder stands for: those of a sweep, else itself.
+   *
+   * @param folder a run's folder, or a sweep's
+   * @return folders of runs
+   * @throws IOException if the sweep's table cannot be read
+   */
+  public static List<Path> runsOf(Path folder) throws IOException {
+    Path table = folder.resolve(SWEEP);
+    if (!Files.isRegularFile(table)
+        || !(Json.readObject(table, MOST_TABLE_BYTES).get("runs") instanceof List<?> rows)) {
+      return List.of(folder);
+    }
+    List<Path> runs = new ArrayList<>();
+    for (Object row : rows) {
+      if (row instanceof Map<?, ?> members
+          && members.get("run") instanceof String name
+          && Files.isDirectory(folder.resolve(name))) {
+        runs.add(folder.resolve(name));
+      }
+    }
+    return runs.isEmpty() ? List.of(folder) : runs;
+  }
+
+  private static List<Object> runs(List<Path> folders, ReportOptions options) throws IOException {
+    List<Path> runs = new ArrayList<>();
+    for (Path folder : folders) {
+      runs.addAll(runsOf(folder));
+    }
     List<Object> all = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (Path path : runs) {

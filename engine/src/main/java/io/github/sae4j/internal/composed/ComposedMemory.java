@@ -2,9 +2,12 @@ package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.Forward;
 import io.github.sae4j.step.MemoryPlan;
@@ -13,6 +16,7 @@ import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** The memory of a {@link ComposedTrainingStep}, as formulas; a test holds real steps to them. */
@@ -31,6 +35,9 @@ public final class ComposedMemory {
    */
   public static MemoryPlan of(StepSpec step) {
     StepSpec spec = step.widest();
+    if (spec.penalisesActivity()) {
+      return tiled(spec);
+    }
     List<Part> parts = new ArrayList<>();
     long n = spec.shape().dSae();
     long in = spec.shape().dIn();
@@ -77,6 +84,8 @@ public final class ComposedMemory {
                         * (2 * batch
                             + scalars
                             + 2 * codes(spec, length.orElse(Pass.USUAL_LENGTH))));
+            case Sparsity _, PreActivation _, GateReconstruction _ ->
+                throw new AssertionError(term + " is formed by tiles");
             case AuxK aux ->
                 part(
                     "4 B d + 12 B k_aux + 16 n d: AuxK with all latents dead",
@@ -86,6 +95,59 @@ public final class ComposedMemory {
                         + 4 * n * (in + d + 2)
                         + gradients(n, in, d));
           });
+    }
+    return MemoryPlan.ofState(spec).plus(parts);
+  }
+
+  /** The plan where rows are taken in tiles: no part grows with rows times d_sae. */
+  private static MemoryPlan tiled(StepSpec spec) {
+    TiledPass.Limits limits = TiledPass.Limits.USUAL;
+    int rows = spec.shape().rows();
+    int latents = spec.shape().dSae();
+    long n = latents;
+    long in = spec.shape().dIn();
+    long d = spec.shape().dOut();
+    long batch = 4L * rows * d;
+    long candidates = limits.capacity(rows, latents);
+    Optional<GateReconstruction> gates = spec.objective().find(GateReconstruction.class);
+    int vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    List<Part> parts = new ArrayList<>();
+    parts.add(part("4 (2 n d + n + d): gradients", gradients(n, in, d) + 4 * n * vectors));
+    parts.add(
+        spec.shape().pairs() == Pairs.NONE
+            ? part("4 B d each: input, before b_dec, normalised, scaled", inputs(spec) * batch)
+            : part("4 B (d + d_out): inputs and targets", 4L * rows * (in + d)));
+    parts.add(
+        part("4 d d_out: gradient of the skip connection", spec.shape().skip() ? 4 * in * d : 0));
+    parts.add(part("8 B d + 8 B: reconstruction, gradient", 2 * batch + 8L * rows + 8 * d));
+    if (gates.isPresent()) {
+      boolean detached = gates.get().detached();
+      parts.add(
+          part(
+              detached
+                  ? "4 B d + 4 B: reconstruction from gates"
+                  : "4 B d + 4 B + 4 n d: reconstruction from gates, its decoder's gradient",
+              batch + 4L * rows + (detached ? 0 : 4 * n * d)));
+    }
+    parts.add(
+        part("4 n a row: tile of products, at most", 4 * n * limits.productRows(rows, latents)));
+    parts.add(
+        part(
+            "12 a candidate, 20 with gates: codes of a tile, at most",
+            (gates.isPresent() ? 20 : 12) * (candidates + rows)));
+    parts.add(
+        new Part(
+            "16 a candidate, 24 with gates: the same on the heap, at most",
+            (gates.isPresent() ? 24 : 16) * candidates,
+            true));
+    parts.add(new Part("96 n: sums by latent", 96 * n, true));
+    parts.add(part("1024 d + 12 n: decoder rows, norms", 1024 * d + 12 * n));
+    if (spec.objective().find(PreActivation.class).isPresent()) {
+      long run = TiledPass.deadAtOnce(limits, rows, latents);
+      parts.add(
+          part(
+              "8 d + 4 B a latent of a run: pre-activations of dead latents",
+              run * (8 * in + 4L * rows)));
     }
     return MemoryPlan.ofState(spec).plus(parts);
   }

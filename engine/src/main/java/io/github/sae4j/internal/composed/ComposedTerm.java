@@ -1,10 +1,13 @@
 package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +31,8 @@ interface ComposedTerm {
             case Reconstruction reconstruction -> main;
             case MultiTopK multi -> new MultiTopKTerm(multi, pass);
             case Matryoshka matryoshka -> nested;
+            case Sparsity _, PreActivation _, GateReconstruction _ ->
+                throw new AssertionError(term + " is formed by tiles");
             case AuxK aux when nested != null && nested.term().auxPerLevel() ->
                 AuxKLevels.of(aux, pass, main, nested);
             case AuxK aux -> new AuxKTerm(aux, pass, main);

@@ -25,7 +25,7 @@ import java.util.function.Consumer;
  * <ul>
  *   <li>The batch is multiplied by the input factor, one rounding.
  *   <li>Every term's class gives the order of its own operations: {@code ReconstructionTerm},
- *       {@code MultiTopKTerm}, {@code AuxKTerm}.
+ *       {@code MultiTopKTerm}, {@code AuxKTerm}; where activity is penalised, {@code TiledPass}.
  *   <li>Gradient by latent and of b_dec: the terms' gradients added in the objective's order (rule
  *       4); then from b_dec's, if b_dec is subtracted from the input, the product db_enc W_enc.
  *   <li>Projection, clipping and Adam: {@code Update}.
@@ -36,6 +36,7 @@ public final class ComposedTrainingStep implements TrainingStep {
   private final StepSpec spec;
   private final TrainingState state;
   private final Consumer<Observation> observer;
+  private final TiledPass.Limits limits;
   private final Update update;
   private final OffHeap memory;
   private final Gradients gradients;
@@ -52,7 +53,7 @@ public final class ComposedTrainingStep implements TrainingStep {
    * @param state updated in place
    */
   public ComposedTrainingStep(Kernels device, StepSpec spec, TrainingState state) {
-    this(device, spec, state, observation -> {});
+    this(device, spec, state, null);
   }
 
   /**
@@ -61,16 +62,27 @@ public final class ComposedTrainingStep implements TrainingStep {
    * @param device runs the kernels
    * @param spec the step
    * @param state updated in place
-   * @param observer called once per step, after the backward pass
+   * @param observer called once per step, after the backward pass; or null
    */
   public ComposedTrainingStep(
       Kernels device, StepSpec spec, TrainingState state, Consumer<Observation> observer) {
+    this(device, spec, state, observer, TiledPass.Limits.USUAL);
+  }
+
+  /** The same with other bounds of tiles. */
+  ComposedTrainingStep(
+      Kernels device,
+      StepSpec spec,
+      TrainingState state,
+      Consumer<Observation> observer,
+      TiledPass.Limits limits) {
     Shapes.expect("W_enc", state.wEnc(), spec.shape().dSae(), spec.shape().dIn());
     Shapes.expect("W_dec", state.wDec(), spec.shape().dSae(), spec.shape().dOut());
     this.device = device;
     this.spec = spec;
     this.state = state;
     this.observer = observer;
+    this.limits = limits;
     this.update = new Update(device, spec, state);
     this.memory = device.openMemory();
     this.gradients = Gradients.of(state, memory);
@@ -83,6 +95,9 @@ public final class ComposedTrainingStep implements TrainingStep {
       encoding.begin();
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
       Pass pass = new Pass(device, spec.at(number), state, x, scratch);
+      if (spec.penalisesActivity()) {
+        return runTiled(pass, number, learningRate, withVariance);
+      }
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
       Firing firing = Firing.count(pass, terms);
       pass.dead = firing.dead();
@@ -105,6 +120,16 @@ public final class ComposedTrainingStep implements TrainingStep {
     }
   }
 
+  private StepReport runTiled(Pass pass, long number, double learningRate, boolean withVariance) {
+    TiledPass tiles = new TiledPass(pass, number, gradients, limits, observer != null);
+    tiles.run();
+    if (observer != null) {
+      observer.accept(tiles.observation());
+    }
+    double norm = update.apply(gradients, learningRate, number, pass.scratch);
+    return tiles.report(withVariance, norm);
+  }
+
   private void backward(Pass pass, List<ComposedTerm> terms) {
     gradients.clearOthers();
     terms.forEach(term -> term.backward(gradients));
@@ -116,6 +141,9 @@ public final class ComposedTrainingStep implements TrainingStep {
   }
 
   private void observe(List<ComposedTerm> terms, int[] dead) {
+    if (observer == null) {
+      return;
+    }
     boolean[] mask = new boolean[spec.shape().dSae()];
     for (int latent : dead) {
       mask[latent] = true;

@@ -40,7 +40,7 @@ final class Pass {
   /** Norms of the decoder's rows {@code [1, d_sae]} where latents are ranked by them; or null. */
   final Matrix norms;
 
-  /** The main codes. */
+  /** The main codes; null where they are formed tile by tile. */
   final SparseCodes codes;
 
   /** The dead latents, ascending, once {@link Firing} has counted. */
@@ -84,7 +84,7 @@ final class Pass {
     if (norms != null) {
       device.rowNorms(state.wDec(), norms);
     }
-    codes = encode(forward.activation());
+    codes = spec.penalisesActivity() ? null : encode(forward.activation());
   }
 
   /** Some values of every row. */
@@ -133,19 +133,40 @@ final class Pass {
   /** Reconstruction from codes, the normalisation undone. */
   Matrix decode(SparseCodes sparse) {
     Matrix out = scratch.matrix(rows(), spec.shape().dOut());
+    decode(sparse, out, 0);
+    return out;
+  }
+
+  /** The same of the rows from the given one on, into a matrix of them. */
+  void decode(SparseCodes sparse, Matrix out, int from) {
     device.decode(sparse, state.wDec(), state.bDec(), out);
     if (outScales != null) {
-      device.scaleRows(out, outScales, outShifts);
+      device.scaleRows(out, part(outScales, from, out.rows()), part(outShifts, from, out.rows()));
     }
-    return out;
+  }
+
+  private Matrix part(Matrix vector, int from, int count) {
+    if (count == vector.cols()) {
+      return vector;
+    }
+    Matrix some = scratch.vector(count);
+    for (int i = 0; i < count; i++) {
+      some.set(0, i, vector.get(0, from + i));
+    }
+    return some;
   }
 
   /**
    * Back-propagates a gradient at the output through the inverse of the normalisation, in place.
    */
   void throughNormalization(Matrix gradient) {
+    throughNormalization(gradient, 0);
+  }
+
+  /** The same of the rows from the given one on. */
+  void throughNormalization(Matrix gradient, int from) {
     if (outScales != null) {
-      device.scaleRows(gradient, outScales, null);
+      device.scaleRows(gradient, part(outScales, from, gradient.rows()), null);
     }
   }
 

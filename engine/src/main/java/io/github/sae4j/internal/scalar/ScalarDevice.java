@@ -161,23 +161,7 @@ public final class ScalarDevice implements Device {
     }
     codes.expectIndices(out.rows());
     out.fill(0f);
-    float[] sample = new float[d];
-    float[] sums = new float[d];
-    for (int b = 0; b < codes.rows(); b++) {
-      rows.read(b, 1, sample, 0);
-      for (int slot = 0; slot < codes.length(b); slot++) {
-        int latent = codes.index(b, slot);
-        float c =
-            coefficients == null
-                ? codes.value(b, slot)
-                : coefficients.get(0, codes.start(b) + slot);
-        out.read(latent, 1, sums, 0);
-        for (int j = 0; j < d; j++) {
-          sums[j] = Math.fma(c, sample[j], sums[j]);
-        }
-        out.write(latent, 1, sums, 0);
-      }
-    }
+    continueByLatent(codes, coefficients, rows, out);
   }
 
   @Override

@@ -296,8 +296,17 @@ public final class VectorDevice implements Device {
   }
 
   @Override
-  public synchronized void accumulateByLatent(
-      SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
+  public void accumulateByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
+    chains(codes, coefficients, rows, out, false);
+  }
+
+  @Override
+  public void continueByLatent(SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out) {
+    chains(codes, coefficients, rows, out, true);
+  }
+
+  private synchronized void chains(
+      SparseCodes codes, Matrix coefficients, Matrix rows, Matrix out, boolean goOn) {
     checkOpen();
     int d = rows.cols();
     expect("rows", rows, codes.rows(), d);
@@ -316,7 +325,13 @@ public final class VectorDevice implements Device {
           if (s.at.length < CHUNK) {
             s.at = new int[CHUNK];
           }
-          Arrays.fill(s.a, 0, padded, 0f);
+          if (!goOn) {
+            Arrays.fill(s.a, 0, padded, 0f);
+          } else if (index.from(i) < index.to(i)) {
+            readPadded(out, i, s.a, padded);
+          } else {
+            return;
+          }
           for (int p = index.from(i); p < index.to(i); p += CHUNK) {
             int count = Math.min(CHUNK, index.to(i) - p);
             for (int j = 0; j < count; j++) {

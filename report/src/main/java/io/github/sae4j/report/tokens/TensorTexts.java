@@ -33,7 +33,7 @@ final class TensorTexts implements Texts {
         boolean integers =
             switch (tensor.type()) {
               case I64, I32, U8 -> true;
-              case F64, F32, F16, BF16, BOOL -> false;
+              case F64, F32, F16, BF16, F8_E4M3, F8_E5M2, BOOL -> false;
             };
         boolean shaped = tensor.shape().size() == 1 || tensor.shape().size() == 2;
         if (integers && shaped && (tensor.name().equals(name) || !file.named())) {

@@ -3,10 +3,13 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DecoderNormRule;
@@ -61,7 +64,7 @@ public record GraphSpec(
     }
     // The pattern names all components: one that is added has to be decided on here to compile.
     if (!(step.forward()
-            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing))
+            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing, _))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
@@ -80,6 +83,9 @@ public record GraphSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case Sparsity _, PreActivation _, GateReconstruction _ -> {
+          return StepExecution.composed("no task graph for a penalty on activations");
+        }
         case Matryoshka nested -> {
           return StepExecution.composed("no task graph for nested prefixes");
         }

@@ -2,9 +2,12 @@ package io.github.sae4j.tornado.step;
 
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSums;
@@ -86,7 +89,8 @@ final class StepLosses {
       case Reconstruction main ->
           StepSums.ratio(
               sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
-      case Matryoshka nested -> throw new AssertionError("no task graph has " + nested);
+      case Matryoshka _, Sparsity _, PreActivation _, GateReconstruction _ ->
+          throw new AssertionError("no task graph has " + term);
       case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
       case AuxK aux -> {
         if (dead == 0) {

@@ -4,9 +4,12 @@ import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.Forward;
@@ -54,7 +57,7 @@ public record FusedSpec(
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
     // The pattern names all components: one that is added has to be decided on here to compile.
-    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _, var annealing))
+    if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _, var annealing, _))
         || !hasPasses(ranked)) {
       return StepExecution.composed("no passes for " + step.forward().activation());
     }
@@ -73,6 +76,9 @@ public record FusedSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case Sparsity _, PreActivation _, GateReconstruction _ -> {
+          return StepExecution.composed("no passes for a penalty on activations");
+        }
         case Matryoshka nested -> {
           if (nested.auxPerLevel() && step.objective().find(AuxK.class).isPresent()) {
             return StepExecution.composed("no passes for AuxK level by level");

@@ -16,9 +16,12 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
+import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.objective.Sparsity;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.DecoderNormRule;
@@ -244,6 +247,8 @@ public final class FusedTrainingStep implements TrainingStep {
                     case MultiTopK multiTopK -> multi;
                     case Matryoshka matryoshka -> nested;
                     case AuxK auxK -> auxValue;
+                    case Sparsity _, PreActivation _, GateReconstruction _ ->
+                        throw new AssertionError("no passes for " + term);
                   })
           .toArray();
     }
