@@ -9,6 +9,8 @@ import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.RowViews;
 import io.github.sae4j.data.Split;
@@ -17,17 +19,26 @@ import io.github.sae4j.evaluation.Density;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.evaluation.SparseProbing;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Durable;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.SaeLensLayout;
 import io.github.sae4j.internal.tensors.SafetensorsWriter;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -44,6 +55,9 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     abbreviateSynopsis = true)
 final class EvalCommand implements Callable<Integer> {
+  /** Labels go through a source of floats. */
+  private static final long MOST_LABEL = 1 << 24;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -86,6 +100,24 @@ final class EvalCommand implements Callable<Integer> {
               + " 1e-10, as SAELens has it) and density.csv.")
   private Path density;
 
+  @Option(
+      names = "--labels",
+      paramLabel = "FILE",
+      description =
+          "The class of each row, integers [rows]; negative for none. Adds k-sparse probing: how"
+              + " well a few latents tell each class, beside as few columns of the activations.")
+  private Path labels;
+
+  @Option(
+      names = "--probe-features",
+      paramLabel = "N,...",
+      split = ",",
+      description = "Latents of a probe (default: 1,5,16).")
+  private List<Integer> probeFeatures = List.of();
+
+  /** Which rows are evaluated, if not all. */
+  private Split split;
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -109,15 +141,105 @@ final class EvalCommand implements Callable<Integer> {
       if (density != null) {
         writeDensity(metrics.density());
       }
+      List<SparseProbing.Result> probing = probing(trained, source);
       if (json) {
-        CommandLineApp.print(spec, Json.line(metrics.toMap()));
+        Map<String, Object> all = new LinkedHashMap<>(metrics.toMap());
+        if (!probing.isEmpty()) {
+          all.put("sparse_probing", probing.stream().map(SparseProbing.Result::toMap).toList());
+        }
+        CommandLineApp.print(spec, Json.line(all));
       } else {
         MetricsReport.print(spec, metrics.toMap());
+        for (SparseProbing.Result result : probing) {
+          CommandLineApp.print(
+              spec,
+              String.format(
+                  Locale.ROOT,
+                  "%d classes told by %d latents: balanced accuracy %.4f (by columns %.4f)",
+                  result.probes().size(),
+                  result.features(),
+                  result.balancedAccuracy(),
+                  result.ofColumns()));
+        }
       }
       LoadCheck.warnings(trained.config(), metrics)
           .forEach(line -> Terminal.say("sae4j: warning: " + line));
     }
     return ExitCode.DONE;
+  }
+
+  /** Probes of the classes, if there are labels. */
+  private List<SparseProbing.Result> probing(SparseAutoencoder trained, ActivationSource source)
+      throws IOException {
+    if (labels == null) {
+      if (!probeFeatures.isEmpty()) {
+        throw new ConfigException("probe_features", "expected with labels only");
+      }
+      return List.of();
+    }
+    ActivationSource rows = selected(source);
+    long[] classes = readLabels(source.rows());
+    int[] features =
+        probeFeatures.isEmpty()
+            ? new int[] {1, 5, 16}
+            : probeFeatures.stream().mapToInt(Integer::intValue).toArray();
+    return SparseProbing.probe(trained, rows, classes, features);
+  }
+
+  /** The labels of the rows that are evaluated: they go through the same selection. */
+  private long[] readLabels(long rows) throws IOException {
+    try (TensorFile file = TensorFile.open(labels);
+        OffHeap memory = new OffHeap()) {
+      List<TensorInfo> found =
+          file.tensors().stream()
+              .filter(tensor -> tensor.elements() == rows && !isFloat(tensor))
+              .toList();
+      List<TensorInfo> named =
+          found.stream().filter(tensor -> tensor.name().matches("labels?")).toList();
+      TensorInfo tensor = named.size() == 1 ? named.getFirst() : null;
+      if (tensor == null && found.size() == 1) {
+        tensor = found.getFirst();
+      }
+      if (tensor == null || rows > Integer.MAX_VALUE) {
+        throw new BadFileException(
+            labels,
+            "expected the labels of "
+                + rows
+                + " rows, integers named labels or the only ones of that size, got "
+                + file.tensors().stream().map(TensorInfo::toString).limit(8).toList());
+      }
+      Matrix all = memory.matrix((int) rows, 1);
+      long[] values = file.readLongs(tensor, 0, (int) rows);
+      for (int row = 0; row < values.length; row++) {
+        if (Math.abs(values[row]) > MOST_LABEL) {
+          throw new BadFileException(
+              labels, "expected labels of at most 2^24, got " + values[row] + " at row " + row);
+        }
+        all.set(row, 0, values[row]); // exact
+      }
+      ActivationSource selected = selected(new MatrixSource(all, labels.toString()));
+      Matrix some = memory.matrix((int) selected.rows(), 1);
+      selected.readRange(0, some.rows(), some);
+      long[] classes = new long[some.rows()];
+      for (int row = 0; row < classes.length; row++) {
+        classes[row] = (long) some.get(row, 0);
+      }
+      return classes;
+    }
+  }
+
+  private static boolean isFloat(TensorInfo tensor) {
+    return switch (tensor.type()) {
+      case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
+      case I64, I32, U8, BOOL -> false;
+    };
+  }
+
+  private ActivationSource selected(ActivationSource source) {
+    if (split == null) {
+      return source;
+    }
+    return heldOut == null ? split.training(source) : split.heldOut(source).orElseThrow();
   }
 
   /** Each file is there whole or not at all. */
@@ -151,6 +273,13 @@ final class EvalCommand implements Callable<Integer> {
   private Metrics metrics(SparseAutoencoder trained, ActivationSource source) throws IOException {
     if (batchSize < 1) {
       throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
+    }
+    if (labels != null && trained.config().transcoder()) {
+      throw new ConfigException("labels", "expected with an autoencoder, got a transcoder");
+    }
+    if (labels != null && input.onBadRows() == OnBadRows.SKIP) {
+      throw new ConfigException(
+          "on_bad_rows", "expected error with labels: a mask leaves out both");
     }
     Evaluator evaluator = new Evaluator(trained, batchSize);
     if (!trained.config().transcoder()) {
@@ -193,7 +322,7 @@ final class EvalCommand implements Callable<Integer> {
       return source;
     }
     double share = heldOut == null ? 0 : heldOut;
-    Split split = mask.isPresent() ? Split.of(mask.get(), share) : Split.of(source.rows(), share);
+    split = mask.isPresent() ? Split.of(mask.get(), share) : Split.of(source.rows(), share);
     if (heldOut == null) {
       return split.training(source);
     }

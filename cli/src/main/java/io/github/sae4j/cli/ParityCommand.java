@@ -46,6 +46,13 @@ final class ParityCommand implements Callable<Integer> {
       description = "Training steps per recipe, at least 4 (default: 8).")
   private int steps = ParityCheck.STEPS;
 
+  @Option(
+      names = "--quick",
+      description =
+          "Every kernel at one shape, every recipe without its variants: for devices that take long"
+              + " to compile.")
+  private boolean quick;
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -53,7 +60,10 @@ final class ParityCommand implements Callable<Integer> {
   public Integer call() {
     try (Device device = choice.open();
         Device oracle = Devices.open(against, DeviceOptions.DEFAULT)) {
-      ParityReport report = ParityCheck.run(device, oracle, seed, steps);
+      ParityReport report =
+          quick
+              ? ParityCheck.quick(device, oracle, seed, steps)
+              : ParityCheck.run(device, oracle, seed, steps);
       CommandLineApp.printLines(spec, json ? Json.line(report.toMap()) : report.toString());
       return report.kept() ? ExitCode.DONE : ExitCode.FAILURE;
     }

@@ -38,7 +38,7 @@ import picocli.CommandLine.Spec;
 final class ReportCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(arity = "0..*", paramLabel = "RUN", description = "Folders of runs.")
+  @Parameters(arity = "0..*", paramLabel = "RUN", description = "Folders of runs or sweeps.")
   private List<Path> runs = List.of();
 
   @Option(
@@ -74,13 +74,16 @@ final class ReportCommand implements Callable<Integer> {
     if (runs.isEmpty() == (sae == null)) {
       throw new ConfigException("run", "expected folders of runs, or --sae with an SAE");
     }
-    if (features.given() && (noFeatures || runs.size() > 1)) {
+    int number = 0;
+    for (Path run : runs) {
+      number += RunReport.runsOf(run).size();
+    }
+    if (features.given() && (noFeatures || number > 1)) {
       throw new ConfigException(
-          "features",
-          "expected one run with them, got " + (noFeatures ? "--no-features" : runs.size()));
+          "features", "expected one run with them, got " + (noFeatures ? "--no-features" : number));
     }
     Path page = page();
-    boolean single = !noFeatures && runs.size() < 2;
+    boolean single = !noFeatures && number < 2;
     Path trained = sae != null ? sae : runs.getFirst();
     if (single && (sae != null || Files.exists(new RunFolder(trained).trained()))) {
       MachineMemory.now().expectRoomFor(trained, Evaluator.BATCH_ROWS);

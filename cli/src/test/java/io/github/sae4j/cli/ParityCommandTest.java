@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.cli.console.ExitCode;
@@ -26,6 +27,15 @@ class ParityCommandTest {
     assertTrue(lines.getLast().endsWith("max 0 ULP"), lines.getLast());
     assertEquals(
         List.of(), console.complaints().stream().filter(l -> !l.contains("device")).toList());
+  }
+
+  @Test
+  void aQuickCheckComparesFewerNumbersOfTheSameKernels() {
+    int code = console.run("parity", "--device", "scalar", "--steps", 4, "--quick");
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertTrue(console.out().contains("\nadam "), console.out());
+    assertTrue(console.out().contains("step:dictionary-learning"), console.out());
+    assertFalse(console.out().contains("composed step"), console.out());
   }
 
   @Test

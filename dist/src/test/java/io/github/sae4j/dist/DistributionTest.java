@@ -57,6 +57,9 @@ class DistributionTest {
     assertEquals(0, ended.code(), ended.complaint());
     assertTrue(Files.isRegularFile(run.resolve("final/sae_weights.safetensors")), ended.out());
     assertTrue(Files.isRegularFile(run.resolve("evaluation.json")), ended.out());
+    String page = Files.readString(run.resolve("report.html"));
+    assertTrue(page.contains("uPlot=function"), "the page lacks its chart library");
+    assertTrue(page.contains("\"texts\":["), "the page lacks its tokens");
     assertEquals(before, Distribution.listing(home));
     try (Stream<Path> files = Files.list(work)) {
       assertEquals(List.of(run), files.toList());
@@ -148,7 +151,8 @@ class DistributionTest {
             "jackson-core/META-INF/NOTICE",
             "progressbar-LICENSE",
             "jline-LICENSE",
-            "zstd-jni-LICENSE")) {
+            "zstd-jni-LICENSE",
+            "uplot-LICENSE")) {
       assertTrue(Files.size(home.resolve("third-party").resolve(text)) > 500, text);
     }
   }

@@ -2,8 +2,10 @@ package io.github.sae4j.parity;
 
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.step.StepSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Checks a device's guarantee: every kernel on fixed adversarial and random inputs, and training
@@ -65,6 +67,24 @@ public final class ParityCheck {
   }
 
   /**
+   * Compares less, for devices that take long to compile: every kernel at one shape, and the steps
+   * of every recipe without its variants.
+   *
+   * @param device the device
+   * @param oracle what it is compared with
+   * @param seed seed of the inputs
+   * @param steps training steps per recipe, at least 4
+   * @return a verdict per kernel and recipe
+   * @throws io.github.sae4j.device.DeviceException if a device fails
+   */
+  public static ParityReport quick(Device device, Device oracle, long seed, int steps) {
+    checkSteps(steps);
+    List<ParityResult> results = new ArrayList<>(new KernelParity(device, oracle, seed).runQuick());
+    results.addAll(new StepParity(device, oracle, seed, steps).runQuick());
+    return ParityReport.of(device, oracle, seed, steps, results);
+  }
+
+  /**
    * Compares only the kernels, against any other device.
    *
    * @param device the device
@@ -86,10 +106,29 @@ public final class ParityCheck {
    * @return one result per recipe and variant
    */
   public static List<ParityResult> steps(Device device, Device oracle, long seed, int steps) {
+    return steps(device, oracle, seed, steps, spec -> true);
+  }
+
+  /**
+   * Compares only some training steps, against any other device.
+   *
+   * @param device the device
+   * @param oracle what it is compared with
+   * @param seed seed of the inputs
+   * @param steps training steps per recipe and variant, at least 4
+   * @param wanted which steps are compared
+   * @return one result per recipe and variant
+   */
+  public static List<ParityResult> steps(
+      Device device, Device oracle, long seed, int steps, Predicate<StepSpec> wanted) {
+    checkSteps(steps);
+    return new StepParity(device, oracle, seed, steps, wanted).run();
+  }
+
+  private static void checkSteps(int steps) {
     if (steps < 4) {
       throw new IllegalArgumentException(
           "steps: expected at least 4 (latents die after two), got " + steps);
     }
-    return new StepParity(device, oracle, seed, steps).run();
   }
 }

@@ -24,7 +24,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -46,8 +48,14 @@ final class StepParity {
   private final Device oracle;
   private final long seed;
   private final int steps;
+  private final Predicate<StepSpec> wanted;
 
   StepParity(Device device, Device oracle, long seed, int steps) {
+    this(device, oracle, seed, steps, spec -> true);
+  }
+
+  StepParity(Device device, Device oracle, long seed, int steps, Predicate<StepSpec> wanted) {
+    this.wanted = wanted;
     this.device = device;
     this.oracle = oracle;
     this.seed = seed;
@@ -89,7 +97,9 @@ final class StepParity {
       for (int kAux : new int[] {4, 20, D_SAE}) {
         all.add(new Variant(recipe, " auxk=" + kAux, List.of("auxk", kAux)));
       }
-      all.add(new Variant(recipe, " accumulation=3", List.of("gradient_accumulation", 3)));
+      if (recipe != Recipe.SENTENCE_TRANSFORMERS) {
+        all.add(new Variant(recipe, " accumulation=3", List.of("gradient_accumulation", 3)));
+      }
       all.add(
           new Variant(
               recipe,
@@ -145,6 +155,12 @@ final class StepParity {
             Recipe.ELEUTHER,
             " multi annealed",
             List.of("multi_topk", true, "k_anneal_steps", 2, "k_anneal_from", 9)));
+    all.add(new Variant(Recipe.SENTENCE_TRANSFORMERS, " positives", List.of("pairs", "positives")));
+    all.add(
+        new Variant(
+            Recipe.SENTENCE_TRANSFORMERS,
+            " positives normalized",
+            List.of("pairs", "positives", "normalize_activations", "layer_norm", "auxk", 20)));
     all.add(new Variant(Recipe.ELEUTHER, " transcoder", List.of("pairs", "targets")));
     all.add(
         new Variant(
@@ -275,13 +291,24 @@ final class StepParity {
                         spec -> spec.withActivation(activation),
                         Mode.COMPILED)));
     results.add(decay());
+    results.removeIf(Objects::isNull);
     return results;
+  }
+
+  /** Every recipe, without its variants. */
+  List<ParityResult> runQuick() {
+    return variants().stream()
+        .filter(variant -> variant.name().isEmpty())
+        .map(variant -> compare(variant, Mode.COMPILED))
+        .toList();
   }
 
   /**
    * Latents that fire once and never again: their moments decay below the normal floats, where they
    * must become +0 at one and the same step (rule 11). All tensors are compared at every step,
    * because such small numbers do not show in the weights.
+   *
+   * @return null if the step is not wanted
    */
   ParityResult decay() {
     int dIn = 5;
@@ -295,6 +322,9 @@ final class StepParity {
             .with("aux_loss_coefficient", 0)
             .with("adam_beta2", 0.9);
     StepSpec spec = config.stepSpec(dIn, OptionalDouble.empty());
+    if (!wanted.test(spec)) {
+      return null;
+    }
     Comparison comparison = new Comparison();
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
@@ -352,10 +382,14 @@ final class StepParity {
     return compare(variant, spec -> spec.withInputFactor(variant.inputFactor()), mode);
   }
 
+  /** Null if the step is not wanted. */
   private ParityResult compare(Variant variant, UnaryOperator<StepSpec> change, Mode mode) {
     TrainingConfig config = variant.config();
     int dOut = config.sae().pairs() == Pairs.TARGETS ? D_OUT : D_IN;
     StepSpec spec = change.apply(config.stepSpec(D_IN, dOut, OptionalDouble.of(2.5)));
+    if (!wanted.test(spec)) {
+      return null;
+    }
     try (OffHeap expectedMemory = oracle.openMemory();
         OffHeap actualMemory = device.openMemory()) {
       TrainingState expected = start(expectedMemory, spec);
@@ -413,7 +447,9 @@ final class StepParity {
     TrainingState state = TrainingState.allocate(memory, spec);
     Inputs inputs = new Inputs(seed, memory);
     state.wEnc().copyFrom(inputs.matrix(dSae, shape.dIn(), Kind.UNIFORM));
-    state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    if (!shape.tied()) {
+      state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    }
     if (shape.skip()) {
       state.wSkip().copyFrom(inputs.matrix(shape.dOut(), shape.dIn(), Kind.UNIFORM));
     }

@@ -579,7 +579,7 @@ class SaeCheckpointTest {
           .longs("b_enc", new long[9], 9)
           .vector("b_dec", weights.bDec())
           .write(file);
-      assertBad(temp, "b_enc: expected F64, F32, F16 or BF16, got I64");
+      assertBad(temp, "b_enc: expected F64, F32, F16, BF16 or F8, got I64");
       writeWeights(weights, ElementType.F32);
       byte[] bytes = Files.readAllBytes(file);
       Files.write(file, Arrays.copyOf(bytes, bytes.length - 3));

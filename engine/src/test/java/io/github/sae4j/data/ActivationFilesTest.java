@@ -54,6 +54,25 @@ class ActivationFilesTest {
     assertFalse(e.getMessage().contains("\n"), e.getMessage());
   }
 
+  /** What SAELens 3 to 5 cached: numbered files of {@code [rows, layers, d_in]}, one layer. */
+  @Test
+  void saeLensOlderBuffersAreRead() throws IOException {
+    for (int buffer = 0; buffer < 11; buffer++) {
+      new Dump()
+          .add("activations", ElementType.F32, 4L * buffer, 4, 1, 3)
+          .write(at(buffer + ".safetensors"));
+    }
+    try (ActivationFiles files = open(folder)) {
+      assertEquals(44, files.rows());
+      assertEquals(3, files.width());
+      Matrix all = memory.matrix(44, 3);
+      files.readRange(0, 44, all);
+      // By name: 0, 1, 10, 2, ...
+      assertEquals(Dump.value(40, 0, 0), all.get(8, 0));
+      assertEquals(Dump.value(8, 0, 0), all.get(12, 0));
+    }
+  }
+
   private List<String> names(Object... specs) throws IOException {
     try (ActivationFiles files = open(specs)) {
       return files.paths().stream()
@@ -220,7 +239,7 @@ class ActivationFilesTest {
     refused("which tensor", file);
     refused("'u' F32 [4, 5]; 'v' F16 [4, 5]", file);
     new Dump().add("x", ElementType.I32, 0, 4, 5).write(file);
-    refused("expected activations of type F64, F32, F16 or BF16, got 'x' I32", file);
+    refused("expected activations of type F64, F32, F16, BF16 or F8, got 'x' I32", file);
     new Dump().add("x", ElementType.F32, 0, 4).write(file);
     refused("expected activations [rows, d_in] or [seq, ctx, d_in], got 'x' F32 [4]", file);
     new Dump().add("x", ElementType.F32, new byte[0], 4, 0).write(file);

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.internal.vector.VectorDevice;
+import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.numerics.Guarantee;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.StepReport;
@@ -68,6 +69,7 @@ class ParityCheckTest {
             "memoryPlan",
             "execution",
             "compile",
+            "onHost",
             "close"));
     assertEquals(methods, new TreeSet<>(WrongDevice.KERNELS.keySet()));
   }
@@ -97,7 +99,9 @@ class ParityCheckTest {
     for (Recipe recipe : Recipe.values()) {
       for (String variant :
           List.of("", " auxk=4", " auxk=20", " auxk=150", " accumulation=3", " layer_norm")) {
-        expected.add("step:" + recipe + variant);
+        if (recipe != Recipe.SENTENCE_TRANSFORMERS || !variant.contains("accumulation")) {
+          expected.add("step:" + recipe + variant);
+        }
       }
     }
     for (String variant :
@@ -130,6 +134,8 @@ class ParityCheckTest {
     expected.add("step:eleuther transcoder");
     expected.add("step:eleuther skip transcoder multi accumulation=3");
     expected.add("step:saelens skip transcoder batchtopk");
+    expected.add("step:sentence-transformers positives");
+    expected.add("step:sentence-transformers positives normalized");
     expected.add("step:saelens batchtopk plain");
     expected.add("step:saelens matryoshka levels");
     for (String variant :
@@ -153,6 +159,43 @@ class ParityCheckTest {
           new TreeSet<>(expected),
           new TreeSet<>(results.stream().map(ParityResult::kernel).toList()));
       assertTrue(results.stream().allMatch(ParityResult::equal), results::toString);
+    }
+  }
+
+  @Test
+  void theQuickCheckLeavesOutNoKernelAndNoRecipe() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      ParityReport report = ParityCheck.quick(right, oracle, SEED, 4);
+      Set<String> run = new TreeSet<>(report.verdicts().stream().map(v -> v.kernel()).toList());
+      for (ParityResult result : ParityCheck.kernels(right, oracle, SEED)) {
+        assertTrue(run.contains(result.kernel().split(" ")[0]), result::kernel);
+      }
+      for (Recipe recipe : Recipe.values()) {
+        assertTrue(run.contains("step:" + recipe), recipe::toString);
+      }
+      assertTrue(report.kept(), report::toString);
+    }
+  }
+
+  @Test
+  void onlyTheStepsThatAreWantedAreCompared() {
+    try (Device oracle = new ScalarDevice();
+        Device right = new ScalarDevice()) {
+      List<ParityResult> none = ParityCheck.steps(right, oracle, SEED, 4, spec -> false);
+      assertEquals(List.of(), none);
+      List<String> relu =
+          ParityCheck.steps(
+                  right,
+                  oracle,
+                  SEED,
+                  4,
+                  spec -> spec.forward().activation() == Activation.Threshold.RELU)
+              .stream()
+              .map(ParityResult::kernel)
+              .toList();
+      assertTrue(relu.contains("step:saelens relu"), relu::toString);
+      assertTrue(relu.stream().noneMatch("step:saelens"::equals), relu::toString);
     }
   }
 

@@ -91,6 +91,9 @@ public final class Main {
         .config("spark.ui.enabled", false)
         .config("spark.sql.shuffle.partitions", 4)
         .config("spark.executor.extraClassPath", home.resolve("target/classes").toString())
+        // Tasks begin when both executors are there, so that each has one.
+        .config("spark.scheduler.minRegisteredResourcesRatio", "1.0")
+        .config("spark.scheduler.maxRegisteredResourcesWaitingTime", "60s")
         // One's own memory outside the heap comes beside Spark's.
         .config("spark.executor.memory", "700m")
         .config("spark.executor.memoryOverhead", "300m")

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 /** An index of random codes, searched. */
 class FeatureQueriesTest {
   private static final String FIELD = "features";
-  private static final String STORED = "stored";
+  private static final String STORED = FIELD; // postings and doc values may share a name
   private static final int DOCUMENTS = 500;
   private static final int FEATURES = 300;
 

@@ -5,6 +5,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.report.page.Packed;
 import io.github.sae4j.report.page.Page;
+import io.github.sae4j.report.runs.MetricsTable;
 import io.github.sae4j.report.runs.RunData;
 import io.github.sae4j.report.runs.WeightShapes;
 import io.github.sae4j.sae.SparseAutoencoder;
@@ -42,13 +43,18 @@ public final class RunReport {
   /** What a live page asks its server for, beside itself. */
   public static final String LIVE = "data.json";
 
+  /** The table of a sweep, in its folder. */
+  private static final String SWEEP = "sweep.json";
+
+  private static final int MOST_TABLE_BYTES = 1 << 26;
+
   private RunReport() {}
 
   /**
    * Writes a page into a file, which appears whole or not at all.
    *
-   * @param runs folders of runs, or their checkpoints, at least one unless features are given; with
-   *     more than one they are compared
+   * @param runs folders of runs, their checkpoints, or folders of sweeps; at least one unless
+   *     features are given; several runs are compared
    * @param options what the page shows besides
    * @param out the file; an existing one is replaced
    * @throws io.github.sae4j.format.BadFileException if a folder is no run, or a file of rows, texts
@@ -80,6 +86,12 @@ public final class RunReport {
    */
   public static void write(List<Path> runs, ReportOptions options, OutputStream out)
       throws IOException {
+    write(runs, options, MetricsTable::read, out);
+  }
+
+  /** The same, from logs that may have been read before. */
+  static void write(List<Path> runs, ReportOptions options, Logs logs, OutputStream out)
+      throws IOException {
     if (runs.isEmpty() && options.features().isEmpty()) {
       throw new IllegalArgumentException("runs: expected at least one, got none");
     }
@@ -88,7 +100,7 @@ public final class RunReport {
           "features: expected one run with them, got " + runs.size());
     }
     Map<String, Object> data = new LinkedHashMap<>();
-    List<Object> all = runs(runs, options);
+    List<Object> all = runs(runs, options, logs);
     String title = options.title().orElseGet(() -> title(all));
     data.put("title", title);
     data.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
@@ -115,10 +127,46 @@ public final class RunReport {
    * @throws IOException if reading fails
    */
   public static String liveData(List<Path> runs) throws IOException {
-    return Json.line(Map.of("runs", runs(runs, ReportOptions.DEFAULT)));
+    return new LiveReport(runs).data();
   }
 
-  private static List<Object> runs(List<Path> runs, ReportOptions options) throws IOException {
+  /** Reads the log of a run. */
+  @FunctionalInterface
+  interface Logs {
+    MetricsTable read(Path log) throws IOException;
+  }
+
+  /**
+   * The runs that a folder stands for: those of a sweep, else itself.
+   *
+   * @param folder a run's folder, or a sweep's
+   * @return folders of runs
+   * @throws IOException if the sweep's table cannot be read
+   */
+  public static List<Path> runsOf(Path folder) throws IOException {
+    Path table = folder.resolve(SWEEP);
+    if (!Files.isRegularFile(table)
+        || !(Json.readObject(table, MOST_TABLE_BYTES).get("runs") instanceof List<?> rows)) {
+      return List.of(folder);
+    }
+    List<Path> runs = new ArrayList<>();
+    for (Object row : rows) {
+      if (row instanceof Map<?, ?> members
+          && members.get("run") instanceof String name
+          && Files.isDirectory(folder.resolve(name))) {
+        runs.add(folder.resolve(name));
+      }
+    }
+    return runs.isEmpty() ? List.of(folder) : runs;
+  }
+
+  /** What the page shows of each run. */
+  static List<Object> runs(List<Path> folders, ReportOptions options, Logs logs)
+      throws IOException {
+    List<Path> runs = new ArrayList<>();
+    for (Path folder : folders) {
+      runs.addAll(runsOf(folder));
+    }
     List<Object> all = new ArrayList<>();
     Set<String> names = new HashSet<>();
     for (Path path : runs) {
@@ -128,7 +176,8 @@ public final class RunReport {
       for (int number = 2; !names.add(name); number++) {
         name = plain + " (" + number + ")";
       }
-      Map<String, Object> run = new LinkedHashMap<>(RunData.read(folder, name).members());
+      Map<String, Object> run =
+          new LinkedHashMap<>(RunData.read(folder, name, logs.read(folder.metrics())).members());
       if (runs.size() == 1 && run.get("warnings") instanceof List<?> found && found.isEmpty()) {
         run.put("warnings", new ArrayList<Object>(options.warnings()));
       }

@@ -57,6 +57,7 @@ class BrowserTest {
   private static Path run;
   private static Path other;
   private static Path page;
+  private static Path compared;
 
   /** A latent that fires on the first row, and has a label. */
   private static int named;
@@ -89,6 +90,8 @@ class BrowserTest {
                       .comparedWith(second, "second")),
           page);
     }
+    compared = folder.resolve("compared.html");
+    RunReport.write(List.of(run, other), ReportOptions.DEFAULT.on(device), compared);
     chrome = Chrome.start(folder);
   }
 
@@ -168,8 +171,6 @@ class BrowserTest {
 
   @Test
   void runsAreComparedOnOnePage() throws Exception {
-    Path compared = folder.resolve("compared.html");
-    RunReport.write(List.of(run, other), ReportOptions.DEFAULT.on(device), compared);
     chrome.window(1360, 900, false);
     open(compared, "");
     chrome.await("document.querySelectorAll('canvas').length >= 8");
@@ -187,6 +188,46 @@ class BrowserTest {
     chrome.run("document.querySelector('.chip.small').click()");
     assertEquals(1L, chrome.run("runs.charts.fvu.plot.series.length - 1"));
     chrome.screenshot(SHOTS.resolve("compared.png"));
+    expectQuiet();
+  }
+
+  @Test
+  void heldOutCurvesUnknownKeysAndWarningsAreShown() throws Exception {
+    Path evaluated = Files.createDirectories(folder.resolve("evaluated/checkpoints")).getParent();
+    Files.copy(run.resolve("config.json"), evaluated.resolve("config.json"));
+    StringBuilder log = new StringBuilder();
+    int number = 0;
+    for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+      String more = ++number % 5 == 0 ? ",\"eval/fvu\":0.5,\"eval/never_fired\":7" : "";
+      log.append(line, 0, line.length() - 1)
+          .append(more)
+          .append(",\"mine/odd key\":")
+          .append(number)
+          .append("}\n");
+    }
+    Files.writeString(evaluated.resolve("metrics.jsonl"), log.toString());
+    Files.writeString(
+        evaluated.resolve("warnings.jsonl"),
+        "{\"step\":12,\"kind\":\"x\",\"message\":\"loss is <b>high</b>\",\"advice\":\"--lr"
+            + " lower\"}\n");
+    Path file = folder.resolve("evaluated.html");
+    RunReport.write(List.of(evaluated), ReportOptions.DEFAULT, file);
+    chrome.window(1360, 900, false);
+    open(file, "");
+    chrome.await("runs.charts.fvu.plot");
+    assertEquals(
+        List.of("FVU", "FVU, held out"),
+        chrome.run("runs.charts.fvu.spec.curves.map((c) => c.label)"));
+    assertEquals(
+        List.of("dead", "never fired, held out"),
+        chrome.run("runs.charts.dead.spec.curves.map((c) => c.label)"));
+    assertEquals((long) number / 5, chrome.run("runs.charts.fvu.spec.curves[1].x.length"));
+    // What nobody knows is a curve too, behind one click.
+    chrome.run("document.querySelector('#more summary').click()");
+    chrome.await("runs.charts['mine/odd key'].plot");
+    assertEquals(
+        "Step 12. loss is <b>high</b>--lr lower",
+        chrome.run("document.querySelector('.warnings li').textContent"));
     expectQuiet();
   }
 
@@ -292,27 +333,30 @@ class BrowserTest {
   @CsvSource({"1360, 900, false", "1360, 900, true", "390, 844, false", "390, 844, true"})
   void axeFindsNoSeriousFault(int width, int height, boolean dark) throws Exception {
     chrome.window(width, height, dark);
-    for (String part : List.of("", "#features/" + named)) {
-      open(page, part);
-      assertEquals(dark ? "dark" : "light", chrome.run("document.documentElement.dataset.theme"));
-      String name =
-          (part.isEmpty() ? "run" : "features") + "-" + width + (dark ? "-dark" : "-light");
-      chrome.screenshot(SHOTS.resolve(name + ".png"));
-      assertEquals(
-          true,
-          chrome.run("document.documentElement.scrollWidth <= innerWidth"),
-          "too wide: " + name);
-      expectQuiet();
-      chrome.run(axe());
-      Object faults =
-          chrome.run(
-              """
-              axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations
-                .filter((v) => ['serious', 'critical'].includes(v.impact))
-                .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))\
-              """);
-      assertEquals(List.of(), faults, name);
-    }
+    tryAxe(page, "", "run-" + width, dark);
+    tryAxe(page, "#features/" + named, "features-" + width, dark);
+    tryAxe(compared, "", "compared-" + width, dark);
+  }
+
+  private static void tryAxe(Path file, String part, String what, boolean dark) throws Exception {
+    open(file, part);
+    assertEquals(dark ? "dark" : "light", chrome.run("document.documentElement.dataset.theme"));
+    String name = what + (dark ? "-dark" : "-light");
+    chrome.screenshot(SHOTS.resolve(name + ".png"));
+    assertEquals(
+        true,
+        chrome.run("document.documentElement.scrollWidth <= innerWidth"),
+        "too wide: " + name);
+    expectQuiet();
+    chrome.run(axe());
+    Object faults =
+        chrome.run(
+            """
+            axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations
+              .filter((v) => ['serious', 'critical'].includes(v.impact))
+              .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))\
+            """);
+    assertEquals(List.of(), faults, name);
   }
 
   private static String axe() throws IOException {

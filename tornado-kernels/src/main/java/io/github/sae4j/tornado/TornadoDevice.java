@@ -221,7 +221,7 @@ final class TornadoDevice implements Device {
   @Override
   public TrainingStep compile(StepSpec spec, TrainingState state) {
     kernels.checkOpen();
-    if (!execution(spec).fused() || !state.isPlain()) {
+    if (!GraphSpec.takes(spec, state, probe.doubles())) {
       return Device.super.compile(spec, state);
     }
     synchronized (kernels) {

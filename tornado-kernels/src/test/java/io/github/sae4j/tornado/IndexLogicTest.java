@@ -108,6 +108,107 @@ class IndexLogicTest {
     assertArrayEquals(expected, out.toHeapArray());
   }
 
+  /** Less than a stage, a whole one, one element more, and several. */
+  @ParameterizedTest
+  @CsvSource({"1", "15", "2047", "2048", "2049", "5000"})
+  void everyElementOfALongRowIsSquaredOnce(int size) {
+    FloatArray a = integers(size);
+    FloatArray out = new FloatArray(1);
+    float expected = 0f;
+    for (int i = 0; i < size; i++) {
+      expected += a.get(i) * a.get(i);
+    }
+    WorkItems.line(1, RowKernels.GROUP, context -> RowKernels.squaredNorm(context, a, out, size));
+    assertEquals(expected, out.get(0));
+  }
+
+  /** Numbers of groups that are no multiple of what is read at a time. */
+  @ParameterizedTest
+  @CsvSource({"1,3", "7,65", "8,2", "13,130"})
+  void countsOfGroupsBecomePlaces(int groups, int n) {
+    IntArray table = new IntArray(groups * n);
+    IntArray totals = new IntArray(n);
+    int[] expected = new int[groups * n];
+    int[] sums = new int[n];
+    for (int i = 0; i < groups * n; i++) {
+      table.set(i, random.nextInt(9));
+      expected[i] = sums[i % n];
+      sums[i % n] += table.get(i);
+    }
+    WorkItems.line(
+        (n + 63) / 64,
+        64,
+        context -> LatentKernels.latentTotals(context, table, totals, n, groups));
+    assertArrayEquals(expected, table.toHeapArray());
+    assertArrayEquals(sums, totals.toHeapArray());
+  }
+
+  /** Sums are added for the latents in the list, and no element of another latent is touched. */
+  @Test
+  void onlyListedLatentsAreAddedTo() {
+    int n = 9;
+    int d = 70;
+    int rows = 6;
+    IntArray list = IntArray.fromElements(2, 7, 8, 0, 0, 0, 0, 0, 0);
+    IntArray control = StepControl.of(rows, n, 3);
+    control.set(StepControl.DEAD, 3);
+    // Of latent 2 rows 0 to 4, of latent 7 none, of latent 8 rows 1 and 5; each row has 3 codes.
+    IntArray starts = IntArray.fromElements(0, 0, 0, 5, 5, 5, 5, 5, 5, 7);
+    IntArray entries = IntArray.fromElements(0, 3, 6, 9, 12, 4, 17);
+    FloatArray coefficients = integers(3 * rows);
+    FloatArray samples = integers(rows * d);
+    FloatArray out = integers(n * d);
+    FloatArray sums = integers(n);
+    float[] expected = out.toHeapArray();
+    float[] expectedSums = sums.toHeapArray();
+    for (int latent = 0; latent < n; latent++) {
+      for (int at = starts.get(latent); at < starts.get(latent + 1); at++) {
+        int entry = entries.get(at);
+        expectedSums[latent] += coefficients.get(entry);
+        for (int col = 0; col < d; col++) {
+          expected[latent * d + col] += coefficients.get(entry) * samples.get(entry / 3 * d + col);
+        }
+      }
+    }
+    WorkItems.strips(
+        n,
+        d,
+        context ->
+            LatentKernels.accumulateByLatent(
+                context,
+                control,
+                control,
+                starts,
+                entries,
+                coefficients,
+                samples,
+                out,
+                list,
+                n,
+                d,
+                3,
+                LatentKernels.ADDED_WHERE_LISTED,
+                Strips.columns(d),
+                StepControl.DEAD));
+    WorkItems.line(
+        1,
+        64,
+        context ->
+            LatentKernels.sumByLatent(
+                context,
+                control,
+                starts,
+                entries,
+                coefficients,
+                sums,
+                list,
+                n,
+                LatentKernels.ADDED_WHERE_LISTED,
+                StepControl.DEAD));
+    assertArrayEquals(expected, out.toHeapArray());
+    assertArrayEquals(expectedSums, sums.toHeapArray());
+  }
+
   @Test
   void productOfMappedColumnsStopsAtTheirNumber() {
     int rows = 5;
@@ -166,7 +267,17 @@ class IndexLogicTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "127,5", "128,128", "129,64", "257,3", "1000,999", "1500,7", "600,1"})
+  @CsvSource({
+    "1,1",
+    "127,5",
+    "128,128",
+    "129,64",
+    "257,3",
+    "1000,999",
+    "1500,7",
+    "600,1",
+    "2049,40"
+  })
   void topKTakesTiesInOrder(int n, int k) {
     int rows = 3;
     try (OffHeap memory = new OffHeap()) {

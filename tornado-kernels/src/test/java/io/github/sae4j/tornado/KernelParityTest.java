@@ -182,7 +182,7 @@ class KernelParityTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"4,127,126", "9,129,64", "3,1025,1025"})
+  @CsvSource({"4,127,126", "9,129,64", "3,1025,1025", "2,2100,300"})
   void topKOfTiedValues(int most, int n, int k) {
     int rows = Oclgrind.few(most);
     for (Relu relu : Relu.values()) {
@@ -259,7 +259,7 @@ class KernelParityTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1,1,1", "33,17,129,100", "300,4,20,16"})
+  @CsvSource({"1,1,1,1", "33,17,129,100", "300,4,20,16", "9,5,6,300"})
   void codeKernels(int rows, int k, int n, int d) {
     codeKernels(ragged(memory, random, rows, k, n), n, d);
     if (!Oclgrind.ON) {
@@ -292,7 +292,7 @@ class KernelParityTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "19,17", "600,35"})
+  @CsvSource({"1,1", "19,17", "600,35", "5,200"})
   void rowAndColumnKernels(int rows, int d) {
     Matrix a = random(memory, random, rows, d);
     Matrix b = random(memory, random, rows, d);
@@ -307,7 +307,7 @@ class KernelParityTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "19,35"})
+  @CsvSource({"1,1", "19,35", "5,200"})
   void updatingKernels(int rows, int d) {
     Matrix a = random(memory, random, rows, d);
     Matrix w = random(memory, random, rows, d);

@@ -3,6 +3,8 @@ package io.github.sae4j.cli.pages;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.report.FeatureInput;
 import io.github.sae4j.report.ReportOptions;
@@ -56,7 +58,7 @@ public final class RunPage {
           RunReport.write(runs, options.with(features(folder, sae, source, samples)), page);
           return;
         }
-      } catch (IOException | RuntimeException e) {
+      } catch (IOException | RuntimeException | OutOfMemoryError e) {
         warn("the features are not on the run's page", e);
       }
       RunReport.write(runs, options, page);
@@ -98,8 +100,17 @@ public final class RunPage {
       rows = new FirstRows(source, most);
       notes.add(firstRows(most, source.rows()));
     }
-    FeatureInput input = FeatureInput.of(sae, rows);
     Optional<Found> texts = textsBeside(recordedActivations(folder.path()));
+    if (OnBadRows.SKIP.toString().equals(folder.readConfig().get(RunFolder.ON_BAD_ROWS))) {
+      FiniteRows.Selected finite = FiniteRows.select(rows);
+      long bad = finite.leftOut().bad();
+      if (bad > 0 && finite.rows().isPresent()) {
+        rows = finite.rows().get();
+        texts = Optional.empty();
+        notes.add(bad + " rows are not finite and left out; texts, which count them, are too.");
+      }
+    }
+    FeatureInput input = FeatureInput.of(sae, rows);
     if (texts.isPresent()) {
       input = input.texts(texts.get().texts(), texts.get().vocabulary());
     }

@@ -17,10 +17,10 @@ import java.util.stream.IntStream;
  */
 record Selection(int[] latents, int detailed, int alive) {
   /** Latents that the page has contexts of, at most. */
-  private static final int MOST_LATENTS = 1 << 15;
+  static final int MOST_LATENTS = 24_576;
 
   /** Places around which it shows tokens, at most. */
-  private static final int MOST_PLACES = 130_000;
+  static final int MOST_PLACES = 130_000;
 
   /** Places of a latent in brief, and in detail. */
   static final int BRIEF_PLACES = 4;
@@ -61,7 +61,11 @@ record Selection(int[] latents, int detailed, int alive) {
             shown,
             Math.max(0, (MOST_PLACES - shown * BRIEF_PLACES) / (DETAILED_PLACES - BRIEF_PLACES)));
     Set<Integer> chosen = new LinkedHashSet<>();
-    labelled.stream().filter(i -> activity.fired[i] > 0).limit(detailed).forEach(chosen::add);
+    labelled.stream()
+        .filter(i -> activity.fired[i] > 0)
+        .sorted(byMass)
+        .limit(detailed)
+        .forEach(chosen::add);
     for (int i = 0; i < shown && chosen.size() < detailed; i++) {
       for (Integer[] order : List.<Integer[]>of(active, dense, surprising)) {
         if (chosen.size() < detailed) {

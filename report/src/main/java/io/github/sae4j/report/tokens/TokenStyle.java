@@ -6,6 +6,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collection;
 import java.util.Locale;
+import java.util.Set;
 
 /** How tokenizers write tokens, and where a space lies before one. */
 enum TokenStyle {
@@ -22,6 +23,10 @@ enum TokenStyle {
 
   /** The longest token that is shown whole. */
   static final int MOST_CHARACTERS = 300;
+
+  /** Marks that no space stands before, which WordPiece splits off all the same. */
+  private static final Set<String> CLOSING =
+      Set.of(".", ",", ";", ":", "!", "?", ")", "]", "}", "%", "’", "”");
 
   private static final int[] BYTE_OF = byteAlphabet();
 
@@ -48,7 +53,9 @@ enum TokenStyle {
     return clipped(
         switch (this) {
           case WORDPIECE ->
-              token.length() > 2 && token.startsWith("##") ? token.substring(2) : " " + token;
+              token.length() > 2 && token.startsWith("##")
+                  ? token.substring(2)
+                  : CLOSING.contains(token) ? token : " " + token;
           case BYTE_LEVEL -> bytes(token);
           case METASPACE -> token.replace('▁', ' ');
           case SPACED -> token;

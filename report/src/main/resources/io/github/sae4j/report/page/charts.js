@@ -82,8 +82,8 @@ function chart(spec) {
     };
     const options = {
       width: Math.max(200, host.clientWidth), height: 190, legend: { show: false }, series, bands,
-      padding: [8, 8, 0, 0],
-      scales: { x: { time: false }, y: self.log ? { distr: 3 } : self.spec.bars ? { range: (u, lo, hi) => [0, hi * 1.06 || 1] } : {} },
+      padding: [8, 16, 0, 0],
+      scales: { x: { time: false }, y: self.log ? { distr: 3, range: (u, lo, hi) => (lo > 0 && hi > 0 ? [lo / 1.15, hi * 1.15] : [0.1, 1]) } : self.spec.bars ? { range: (u, lo, hi) => [0, hi * 1.06 || 1] } : {} },
       axes: [
         { ...axis, size: 34, values: (u, ticks) => ticks.map(short), space: 56 },
         { ...axis, size: 52, values: (u, ticks) => ticks.map((v) => (v === null ? null : short(v))), space: 30 },
@@ -143,7 +143,7 @@ function chart(spec) {
 
   function valueAt(curve, x) {
     if (x === null || x === undefined) {
-      if (self.spec.bars) return null;
+      if (self.spec.bars) return curve.y.reduce((a, b) => a + (b || 0), 0);
       for (let i = curve.y.length - 1; i >= 0; i--) if (curve.y[i] !== null) return curve.y[i];
       return null;
     }

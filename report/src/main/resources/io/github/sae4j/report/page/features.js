@@ -261,6 +261,7 @@ function link(latent) {
 }
 
 function what(latent) {
+  if (!F.columns.fired[latent]) return "fires on none of these rows";
   return labelOf(latent) ? bdi(clipped(labelOf(latent), 80)) : peaks(latent, 4).map((t, i) => [i ? " · " : "", bdi(clipped(t, 30))]);
 }
 

@@ -8,7 +8,7 @@ const runs = { xName: "step", charts: {}, hidden: new Set() };
 const CHARTS = [
   { id: "fvu", title: "Variance not explained (FVU)", hint: "0 is perfect, 1 as bad as the mean of the rows", keys: ["metrics/fvu"], log: true },
   { id: "loss", title: "Loss", hint: "what is minimised, and its terms", prefix: "losses/" },
-  { id: "dead", title: "Dead latents", hint: "have not fired within the window of the run", prefix: "sparsity/" },
+  { id: "dead", title: "Dead latents", hint: "have not fired within the window of the run", prefix: "sparsity/", also: ["eval/never_fired"] },
   { id: "l0", title: "L0", hint: "active latents of a row, on average", keys: ["metrics/l0"] },
   { id: "ev", title: "Explained variance", hint: "1 − FVU; legacy: the mean over rows, as SAELens logs it", keys: ["metrics/explained_variance", "metrics/explained_variance_legacy"] },
   { id: "lr", title: "Learning rate", hint: "", keys: ["details/current_learning_rate"] },
@@ -24,7 +24,7 @@ const NAMES = {
   "losses/inner_mse_loss": "nested", "sparsity/dead_features": "dead",
   "metrics/explained_variance_legacy": "legacy", "details/current_learning_rate": "learning rate",
   "details/gradient_norm": "gradient norm", "metrics/fvu": "FVU", "metrics/l0": "L0",
-  "metrics/explained_variance": "explained variance", "rows/s": "rows/s",
+  "metrics/explained_variance": "explained variance", "rows/s": "rows/s", "metrics/never_fired": "never fired",
 };
 
 /** Columns of a run's log, with rows per second where the log allows it. */
@@ -54,12 +54,14 @@ function layout(all) {
   const left = new Set(keys.filter((key) => !NOT_SHOWN.includes(key)));
   const found = [];
   for (const kind of CHARTS) {
+    // Runs beside each other have one curve each.
+    const wanted = kind.keys && all.length > 1 ? kind.keys.slice(0, 1) : kind.keys;
     const mine = kind.keys
-      ? kind.keys.filter((key) => keys.includes(key))
+      ? wanted.filter((key) => keys.includes(key))
       : keys.filter((key) => key.startsWith(kind.prefix));
-    const heldOut = keys.filter((key) => ofHeldOut(key) && mine.concat(kind.keys || []).some((m) => lastPart(m) === lastPart(key)));
+    const heldOut = keys.filter((key) => (kind.also || []).includes(key) || ofHeldOut(key) && mine.concat(wanted || []).some((m) => lastPart(m) === lastPart(key)));
     const used = [...mine, ...heldOut].filter((key) => all.length === 1 || kind.id !== "loss" || key === "losses/overall_loss" || !mine.includes("losses/overall_loss"));
-    [...mine, ...heldOut].forEach((key) => left.delete(key));
+    [...mine, ...heldOut, ...(kind.keys || [])].forEach((key) => left.delete(key));
     if (used.length && used.some((key) => all.some((run) => (columnsOf(run)[key] || []).some((v) => v !== null)))) {
       found.push({ ...kind, used });
     }
@@ -67,7 +69,7 @@ function layout(all) {
   const others = {};
   for (const key of left) (others[ofHeldOut(key) ? "eval/" + lastPart(key) : key] ||= []).push(key);
   for (const [name, used] of Object.entries(others)) {
-    found.push({ id: name, title: name, hint: ofHeldOut(name) ? "on held-out rows" : "", used });
+    found.push({ id: name, title: name, hint: ofHeldOut(name) ? "on held-out rows" : "", used, extra: true });
   }
   return found;
 }
@@ -154,8 +156,8 @@ function warning(w) {
   const advice = w.advice ?? w.help ?? w.hint;
   const step = w.step ?? w.first_step;
   return el("li", {},
-    step !== undefined && step !== null ? el("b", {}, "Step " + fmt(step) + ". ") : null, bdi(text),
-    advice ? [" ", el("span", {}, bdi(advice))] : null);
+    step ? el("b", {}, "Step " + fmt(step) + ". ") : null, bdi(text),
+    advice ? el("div", { class: "advice" }, bdi(advice)) : null);
 }
 
 function warnings(run) {
@@ -164,6 +166,23 @@ function warnings(run) {
   if (run.metrics.unread) notes.push(el("p", { class: "note" }, count(run.metrics.unread) + " lines of the log cannot be read and are left out."));
   if (!all.length) return [el("p", { class: "fine" }, "No warning was recorded for this run."), notes];
   return [el("ul", { class: "warnings", "aria-label": "Warnings" }, all.map(warning)), notes];
+}
+
+/** Warnings of several runs: each once, with the runs that it is of. */
+function warningsOfAll(all) {
+  const found = new Map();
+  for (const run of all) {
+    for (const w of [...(run.warnings || []), ...(run.notes || [])]) {
+      const key = typeof w === "string" ? w : JSON.stringify([w.message, w.advice, w.step]);
+      if (!found.has(key)) found.set(key, { w, names: [] });
+      found.get(key).names.push(run.name);
+    }
+  }
+  return el("ul", { class: "warnings" }, [...found.values()].map(({ w, names }) => {
+    const item = warning(w);
+    item.append(el("div", { class: "of" }, names.length === page.data.runs.length ? "of every run" : names.map((n, i) => [i ? ", " : "of ", bdi(n)])));
+    return item;
+  }));
 }
 
 function controls(all) {
@@ -190,7 +209,7 @@ function controls(all) {
 }
 
 function densities(all) {
-  const section = el("div", { class: "charts" });
+  const section = el("div", { class: "charts narrow" });
   const add = (title, hint, xLabel, pick, log) => {
     const spec = () => ({
       title, hint, bars: true, log, xLabel,
@@ -290,7 +309,7 @@ function pareto(all) {
   };
   const x = scale(points.map((p) => p.l0), L, W - Rr);
   const y = scale(points.map((p) => p.fvu), H - B, T);
-  return el("figure", { class: "chart" },
+  return el("figure", { class: "chart trade" },
     el("figcaption", {}, el("h3", {}, "Sparsity against error")),
     el("p", { class: "hint" }, "FVU and L0, both logarithmic: down and left is better; the dashed line joins runs that no other beats in both (" + front.map((p) => p.name).join(", ") + ")"),
     el("svg", { class: "pareto", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "FVU against L0: " + points.map((p) => p.name + " " + fmt(p.l0) + ", " + fmt(p.fvu)).join("; ") },
@@ -313,7 +332,13 @@ function ticks(lo, hi) {
       if (v >= lo && v <= hi) found.push(v);
     }
   }
-  return found.length > 8 ? found.filter((v) => /^[125]/.test(v.toExponential())) : found;
+  if (found.length > 8) return found.filter((v) => /^[125]/.test(v.toExponential()));
+  if (found.length > 2) return found;
+  const unit = 10 ** Math.floor(Math.log10(hi - lo));
+  const step = [0.1, 0.2, 0.5, 1, 2].map((m) => m * unit).find((width) => (hi - lo) / width <= 6) || unit;
+  const even = [];
+  for (let v = Math.ceil(lo / step) * step; v <= hi; v += step) even.push(Number(v.toPrecision(6)));
+  return even;
 }
 
 const SETUP = [
@@ -362,11 +387,12 @@ function runsPanel() {
   const all = page.data.runs;
   const panel = el("div", { id: "runs" });
   runs.kinds = layout(all);
-  const grid = el("div", { class: "charts", id: "curves" }, runs.kinds.map((kind) => {
-    const made = chart(chartSpec(all, kind));
-    runs.charts[kind.id] = made;
-    return made.node;
-  }));
+  const drawn = (kind) => (runs.charts[kind.id] = chart(chartSpec(all, kind))).node;
+  const extra = runs.kinds.filter((kind) => kind.extra);
+  const grid = el("div", {},
+    el("div", { class: "charts", id: "curves" }, runs.kinds.filter((kind) => !kind.extra).map(drawn)),
+    extra.length ? el("details", { id: "more" }, el("summary", {}, extra.length + (extra.length === 1 ? " more curve" : " more curves")),
+      el("div", { class: "charts" }, extra.map(drawn))) : null);
   const some = all.some((run) => run.metrics.step.length);
   if (all.length === 1) {
     const run = all[0];
@@ -389,7 +415,7 @@ function runsPanel() {
     const learned = densities(all);
     if (learned) panel.append(el("h2", {}, "Dictionaries"), learned);
     const warned = all.filter((run) => (run.warnings || []).length || (run.notes || []).length);
-    if (warned.length) panel.append(el("h2", {}, "Warnings"), ...warned.flatMap((run) => [el("h3", {}, bdi(run.name)), ...warnings(run).flat()]));
+    if (warned.length) panel.append(el("h2", {}, "Warnings"), warningsOfAll(warned));
   }
   return panel;
 }

@@ -233,13 +233,13 @@ public final class CodeKernels {
         int sample = row * d;
         // Eight elements are read before the first is added; beyond the last, fma(-0, 0, s) is s.
         for (int j = lane; j < d; j += 8 * RowKernels.LANES) {
-          int j1 = TornadoMath.min(j + RowKernels.LANES, d - 1);
-          int j2 = TornadoMath.min(j + 2 * RowKernels.LANES, d - 1);
-          int j3 = TornadoMath.min(j + 3 * RowKernels.LANES, d - 1);
-          int j4 = TornadoMath.min(j + 4 * RowKernels.LANES, d - 1);
-          int j5 = TornadoMath.min(j + 5 * RowKernels.LANES, d - 1);
-          int j6 = TornadoMath.min(j + 6 * RowKernels.LANES, d - 1);
-          int j7 = TornadoMath.min(j + 7 * RowKernels.LANES, d - 1);
+          int j1 = j + RowKernels.LANES < d ? j + RowKernels.LANES : j;
+          int j2 = j + 2 * RowKernels.LANES < d ? j + 2 * RowKernels.LANES : j;
+          int j3 = j + 3 * RowKernels.LANES < d ? j + 3 * RowKernels.LANES : j;
+          int j4 = j + 4 * RowKernels.LANES < d ? j + 4 * RowKernels.LANES : j;
+          int j5 = j + 5 * RowKernels.LANES < d ? j + 5 * RowKernels.LANES : j;
+          int j6 = j + 6 * RowKernels.LANES < d ? j + 6 * RowKernels.LANES : j;
+          int j7 = j + 7 * RowKernels.LANES < d ? j + 7 * RowKernels.LANES : j;
           float g0 = g.get(sample + j);
           float g1 = g.get(sample + j1);
           float g2 = g.get(sample + j2);

@@ -381,31 +381,33 @@ public final class LatentKernels {
           s3 += vD * xD3;
         }
       }
-      if (added != WRITTEN) {
-        s0 = out.get(latent * d + from0) + s0;
-        if (strips > 1) {
-          s1 = out.get(latent * d + from1) + s1;
-        }
-        if (strips > 2) {
-          s2 = out.get(latent * d + from2) + s2;
-          s3 = out.get(latent * d + from3) + s3;
-        }
-      }
     }
     int live = latent >= 0 ? 1 : 0;
     if ((live & (c0 < d ? 1 : 0)) == 1) {
+      if (added != WRITTEN) {
+        s0 = out.get(latent * d + c0) + s0;
+      }
       out.set(latent * d + c0, s0);
     }
     if (strips > 1) {
       if ((live & (c1 < d ? 1 : 0)) == 1) {
+        if (added != WRITTEN) {
+          s1 = out.get(latent * d + c1) + s1;
+        }
         out.set(latent * d + c1, s1);
       }
     }
     if (strips > 2) {
       if ((live & (c2 < d ? 1 : 0)) == 1) {
+        if (added != WRITTEN) {
+          s2 = out.get(latent * d + c2) + s2;
+        }
         out.set(latent * d + c2, s2);
       }
       if ((live & (c3 < d ? 1 : 0)) == 1) {
+        if (added != WRITTEN) {
+          s3 = out.get(latent * d + c3) + s3;
+        }
         out.set(latent * d + c3, s3);
       }
     }

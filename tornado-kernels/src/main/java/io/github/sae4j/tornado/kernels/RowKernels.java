@@ -10,8 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * 16 rows a group. Work-items of rows beyond the last one keep going to the barriers.
  *
  * <p>A lane asks for eight elements before it adds the first, so that it waits for memory once for
- * all of them. Beyond the last element, that one is read again as {@code -0 * 0}: {@code fma(-0, 0,
- * s)} is s, whatever s is; for a sum of squares, which is never -0, as {@code 0 * 0}.
+ * all of them. Beyond its last element, one of its own is read again as {@code -0 * 0}: {@code
+ * fma(-0, 0, s)} is s, whatever s is; for a sum of squares, which is never -0, as {@code 0 * 0}.
  */
 public final class RowKernels {
   /** Lanes of a row sum. */
@@ -71,13 +71,13 @@ public final class RowKernels {
     if (live == 1) {
       int at = row * d;
       for (int j = lane; j < d; j += 8 * LANES) {
-        int j1 = TornadoMath.min(j + LANES, d - 1);
-        int j2 = TornadoMath.min(j + 2 * LANES, d - 1);
-        int j3 = TornadoMath.min(j + 3 * LANES, d - 1);
-        int j4 = TornadoMath.min(j + 4 * LANES, d - 1);
-        int j5 = TornadoMath.min(j + 5 * LANES, d - 1);
-        int j6 = TornadoMath.min(j + 6 * LANES, d - 1);
-        int j7 = TornadoMath.min(j + 7 * LANES, d - 1);
+        int j1 = j + LANES < d ? j + LANES : j;
+        int j2 = j + 2 * LANES < d ? j + 2 * LANES : j;
+        int j3 = j + 3 * LANES < d ? j + 3 * LANES : j;
+        int j4 = j + 4 * LANES < d ? j + 4 * LANES : j;
+        int j5 = j + 5 * LANES < d ? j + 5 * LANES : j;
+        int j6 = j + 6 * LANES < d ? j + 6 * LANES : j;
+        int j7 = j + 7 * LANES < d ? j + 7 * LANES : j;
         float x0 = a.get(at + j);
         float x1 = a.get(at + j1);
         float x2 = a.get(at + j2);
@@ -248,13 +248,13 @@ public final class RowKernels {
       int at = row * d;
       int center = (row / microRows) * d;
       for (int j = lane; j < d; j += 8 * LANES) {
-        int j1 = TornadoMath.min(j + LANES, d - 1);
-        int j2 = TornadoMath.min(j + 2 * LANES, d - 1);
-        int j3 = TornadoMath.min(j + 3 * LANES, d - 1);
-        int j4 = TornadoMath.min(j + 4 * LANES, d - 1);
-        int j5 = TornadoMath.min(j + 5 * LANES, d - 1);
-        int j6 = TornadoMath.min(j + 6 * LANES, d - 1);
-        int j7 = TornadoMath.min(j + 7 * LANES, d - 1);
+        int j1 = j + LANES < d ? j + LANES : j;
+        int j2 = j + 2 * LANES < d ? j + 2 * LANES : j;
+        int j3 = j + 3 * LANES < d ? j + 3 * LANES : j;
+        int j4 = j + 4 * LANES < d ? j + 4 * LANES : j;
+        int j5 = j + 5 * LANES < d ? j + 5 * LANES : j;
+        int j6 = j + 6 * LANES < d ? j + 6 * LANES : j;
+        int j7 = j + 7 * LANES < d ? j + 7 * LANES : j;
         float x0 = a.get(at + j);
         float x1 = a.get(at + j1);
         float x2 = a.get(at + j2);
@@ -322,13 +322,13 @@ public final class RowKernels {
     if (live == 1) {
       int at = row * d;
       for (int j = lane; j < d; j += 8 * LANES) {
-        int j1 = TornadoMath.min(j + LANES, d - 1);
-        int j2 = TornadoMath.min(j + 2 * LANES, d - 1);
-        int j3 = TornadoMath.min(j + 3 * LANES, d - 1);
-        int j4 = TornadoMath.min(j + 4 * LANES, d - 1);
-        int j5 = TornadoMath.min(j + 5 * LANES, d - 1);
-        int j6 = TornadoMath.min(j + 6 * LANES, d - 1);
-        int j7 = TornadoMath.min(j + 7 * LANES, d - 1);
+        int j1 = j + LANES < d ? j + LANES : j;
+        int j2 = j + 2 * LANES < d ? j + 2 * LANES : j;
+        int j3 = j + 3 * LANES < d ? j + 3 * LANES : j;
+        int j4 = j + 4 * LANES < d ? j + 4 * LANES : j;
+        int j5 = j + 5 * LANES < d ? j + 5 * LANES : j;
+        int j6 = j + 6 * LANES < d ? j + 6 * LANES : j;
+        int j7 = j + 7 * LANES < d ? j + 7 * LANES : j;
         float x0 = w.get(at + j);
         float x1 = w.get(at + j1);
         float x2 = w.get(at + j2);
@@ -390,13 +390,13 @@ public final class RowKernels {
     if ((live & scaled) == 1) {
       int at = row * d;
       for (int j = lane; j < d; j += 8 * LANES) {
-        int j1 = TornadoMath.min(j + LANES, d - 1);
-        int j2 = TornadoMath.min(j + 2 * LANES, d - 1);
-        int j3 = TornadoMath.min(j + 3 * LANES, d - 1);
-        int j4 = TornadoMath.min(j + 4 * LANES, d - 1);
-        int j5 = TornadoMath.min(j + 5 * LANES, d - 1);
-        int j6 = TornadoMath.min(j + 6 * LANES, d - 1);
-        int j7 = TornadoMath.min(j + 7 * LANES, d - 1);
+        int j1 = j + LANES < d ? j + LANES : j;
+        int j2 = j + 2 * LANES < d ? j + 2 * LANES : j;
+        int j3 = j + 3 * LANES < d ? j + 3 * LANES : j;
+        int j4 = j + 4 * LANES < d ? j + 4 * LANES : j;
+        int j5 = j + 5 * LANES < d ? j + 5 * LANES : j;
+        int j6 = j + 6 * LANES < d ? j + 6 * LANES : j;
+        int j7 = j + 7 * LANES < d ? j + 7 * LANES : j;
         float x0 = w.get(at + j);
         float x1 = w.get(at + j1);
         float x2 = w.get(at + j2);
@@ -433,9 +433,9 @@ public final class RowKernels {
     if (live == 1) {
       int at = row * d;
       for (int j = lane; j < d; j += 4 * LANES) {
-        int j1 = TornadoMath.min(j + LANES, d - 1);
-        int j2 = TornadoMath.min(j + 2 * LANES, d - 1);
-        int j3 = TornadoMath.min(j + 3 * LANES, d - 1);
+        int j1 = j + LANES < d ? j + LANES : j;
+        int j2 = j + 2 * LANES < d ? j + 2 * LANES : j;
+        int j3 = j + 3 * LANES < d ? j + 3 * LANES : j;
         float x0 = gradient.get(at + j);
         float x1 = gradient.get(at + j1);
         float x2 = gradient.get(at + j2);

@@ -3,6 +3,8 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -18,6 +20,7 @@ import io.github.sae4j.step.Optimizer;
 import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
 import java.util.Optional;
 
 /**
@@ -82,6 +85,12 @@ public record GraphSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
         case Sparsity _, PreActivation _, GateReconstruction _ -> {
           return StepExecution.composed("no task graph for a penalty on activations");
         }
@@ -91,6 +100,19 @@ public record GraphSpec(
       }
     }
     return StepExecution.fused("one task graph");
+  }
+
+  /**
+   * Whether a step on a state is one task graph: the graph knows the weights of an encoder and a
+   * decoder, and would leave tensors besides as they are.
+   *
+   * @param step the step
+   * @param state what it trains
+   * @param doubles whether the device has doubles that can be relied on
+   * @return true if {@link TornadoTrainingStep} takes it
+   */
+  public static boolean takes(StepSpec step, TrainingState state, boolean doubles) {
+    return state.isPlain() && execution(step, doubles).fused();
   }
 
   /**

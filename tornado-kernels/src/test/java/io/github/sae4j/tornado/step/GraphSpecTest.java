@@ -4,11 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.Forward;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.RunningThreshold;
 import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainingState;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
@@ -56,5 +59,19 @@ class GraphSpecTest {
     StepExecution execution = GraphSpec.execution(keeping, true);
     assertFalse(execution.fused(), execution::toString);
     assertTrue(execution.reason().contains("threshold"), execution::reason);
+  }
+
+  /** The graph updates the tensors that it knows, and would leave another one as it was. */
+  @Test
+  void aStateWithMoreTensorsIsNotFused() {
+    try (OffHeap memory = new OffHeap()) {
+      StepSpec step = spec(Recipe.SAELENS);
+      TrainingState state = TrainingState.allocate(memory, 16, 64);
+      assertTrue(GraphSpec.takes(step, state, true));
+      assertFalse(GraphSpec.takes(step, state, false));
+      Parameter more =
+          new Parameter("thresholds", memory.vector(64), memory.vector(64), memory.vector(64));
+      assertFalse(GraphSpec.takes(step, state.plus(more), true));
+    }
   }
 }

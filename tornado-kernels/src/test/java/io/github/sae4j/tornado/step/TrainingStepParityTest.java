@@ -13,12 +13,13 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.internal.scalar.ScalarDevice;
-import io.github.sae4j.kernels.Activation;
-import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.parity.ParityCheck;
+import io.github.sae4j.parity.ParityResult;
+import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -129,40 +130,42 @@ class TrainingStepParityTest {
     assertTrue(deadSeen > 0, "no latent died, so AuxK was not tested");
   }
 
-  static Stream<Activation> otherActivations() {
-    return Stream.of(
-        Activation.Threshold.RELU,
-        new Ranked(Ranked.Scope.BATCH, 2.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
-        Ranked.topK(K, Ranked.Relu.NONE));
+  /**
+   * All steps that are no task graph, of the list that the engine keeps for parity: objectives and
+   * activations that are added there are run here too.
+   */
+  @Test
+  @Tag("composed")
+  void whatIsNoTaskGraphIsComposedOfKernels() {
+    List<ParityResult> results =
+        ParityCheck.steps(
+            tornado, ORACLE, ParityCheck.SEED, 4, spec -> !tornado.execution(spec).fused());
+    assertTrue(results.size() > 10, results::toString);
+    assertEquals(List.of(), results.stream().filter(result -> !result.equal()).toList());
   }
 
-  @ParameterizedTest
-  @MethodSource("otherActivations")
+  /** The whole list, fused and composed. */
+  @Test
   @Tag("composed")
-  void whatIsNoTaskGraphIsComposedOfKernels(Activation activation) {
-    StepSpec spec =
-        spec(Recipe.DICTIONARY_LEARNING, List.of())
-            .withActivation(activation)
-            .withInputFactor(0.7f);
-    assertFalse(tornado.execution(spec).fused(), () -> tornado.execution(spec).toString());
+  @Tag("long")
+  void everyStepOfTheEnginesListReturnsTheOraclesBits() {
+    List<ParityResult> results = ParityCheck.steps(tornado, ORACLE, ParityCheck.SEED, 4);
+    assertEquals(List.of(), results.stream().filter(result -> !result.equal()).toList());
+  }
+
+  @Test
+  @Tag("lifecycle")
+  void aStateWithMoreTensorsIsComposed() {
+    StepSpec spec = spec(Recipe.SAELENS, List.of());
     try (OffHeap memory = new OffHeap()) {
-      TrainingState expected = start(memory);
-      TrainingState got = start(memory);
-      SplittableRandom random = new SplittableRandom(9);
-      try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
-          TrainingStep step = tornado.compile(spec, got)) {
-        for (int t = 1; t <= Math.min(STEPS, 5); t++) {
-          Matrix x = Bits.random(memory, random, BATCH, D_IN);
-          assertEquals(
-              oracleStep.run(x, 1e-2 / t, t, true), step.run(x, 1e-2 / t, t, true), "step " + t);
-        }
-        step.synchronize();
+      TrainingState state =
+          start(memory)
+              .plus(
+                  new Parameter(
+                      "more", memory.vector(D_SAE), memory.vector(D_SAE), memory.vector(D_SAE)));
+      try (TrainingStep step = tornado.compile(spec, state)) {
+        assertFalse(step instanceof TornadoTrainingStep);
       }
-      for (int i = 0; i < expected.tensors().size(); i++) {
-        TrainingState.Named tensor = expected.tensors().get(i);
-        assertSame(tensor.name(), tensor.matrix(), got.tensors().get(i).matrix());
-      }
-      assertArrayEquals(expected.sinceFired(), got.sinceFired());
     }
   }
 

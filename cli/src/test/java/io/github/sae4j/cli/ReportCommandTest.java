@@ -1,0 +1,278 @@
+package io.github.sae4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.internal.json.Json;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code report}, and the page that {@code train} leaves. */
+class ReportCommandTest {
+  private static final int ROWS = 600;
+
+  @TempDir private static Path folder;
+  private static Path activations;
+  private static Path run;
+
+  private final Console console = new Console();
+
+  @BeforeAll
+  static void trained() throws IOException {
+    activations = Activations.write(folder.resolve("x.safetensors"), ROWS, 16);
+    StringBuilder tokens = new StringBuilder();
+    for (int row = 0; row < ROWS; row += 30) {
+      List<Object> words = new ArrayList<>();
+      for (int i = 0; i < 30; i++) {
+        words.add("word" + (row + i) % 11);
+      }
+      tokens
+          .append(Json.line(Map.of("row0", row, "source", "a book", "tokens", words)))
+          .append('\n');
+    }
+    Files.writeString(folder.resolve("x.tokens.jsonl"), tokens.toString());
+    run = train("run");
+  }
+
+  private static Path train(String name, Object... more) {
+    Console console = new Console();
+    Path run = folder.resolve(name);
+    List<Object> words =
+        new ArrayList<>(
+            List.of(
+                "train",
+                "--activations",
+                activations,
+                "--d-sae",
+                32,
+                "--k",
+                3,
+                "--train-batch-size",
+                32,
+                "--steps",
+                40,
+                "--no-progress",
+                "--output-path",
+                run));
+    words.addAll(List.of(more));
+    assertEquals(0, console.run(words.toArray()), console.err());
+    return run;
+  }
+
+  private static Map<?, ?> data(Path page) throws IOException {
+    String html = Files.readString(page);
+    String start = "id=\"data\">";
+    int from = html.indexOf(start) + start.length();
+    String json = html.substring(from, html.indexOf("</script>", from));
+    return (Map<?, ?>) Json.parse(page, json.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private Map<?, ?> evaluated(Object... more) throws IOException {
+    List<Object> words = new ArrayList<>(List.of("eval", "--sae", run, "--json"));
+    words.addAll(List.of("--activations", activations));
+    words.addAll(List.of(more));
+    assertEquals(0, console.run(words.toArray()), console.err());
+    return (Map<?, ?>) Json.parse(run, console.out().strip().getBytes(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void trainLeavesAPageWithTheFeaturesAndTheirTokens() throws IOException {
+    Map<?, ?> data = data(run.resolve("report.html"));
+    assertEquals("run", data.get("title"));
+    Map<?, ?> features = (Map<?, ?>) data.get("features");
+    assertEquals((long) ROWS, features.get("rows"));
+    assertEquals(List.of("a book"), features.get("sources"));
+    assertTrue(
+        ((List<?>) features.get("texts")).contains(" word3"), features.get("texts").toString());
+  }
+
+  @Test
+  void numbersOfThePageAreThoseOfEval() throws IOException {
+    Path page = folder.resolve("again.html");
+    assertEquals(0, console.run("report", run, "--out", page), console.err());
+    assertEquals(page.toString(), console.out().strip());
+    Map<?, ?> data = data(page);
+    Map<?, ?> features = (Map<?, ?>) data.get("features");
+    assertEquals(evaluated(), features.get("evaluation"));
+    Map<?, ?> first = (Map<?, ?>) ((List<?>) data.get("runs")).getFirst();
+    assertEquals(evaluated("--held-out", "0.05"), first.get("evaluation"));
+    // The histogram of errors has the FVU as its mean.
+    double mean = (Double) ((Map<?, ?>) features.get("errors")).get("mean");
+    assertEquals((Double) evaluated().get("fvu"), mean, 1e-9);
+  }
+
+  @Test
+  void codesOfEncodeGiveTheSameFeaturesAsTheirActivations() throws IOException {
+    Path codes = folder.resolve("codes");
+    assertEquals(
+        0,
+        console.run(
+            "encode", "--sae", run, "--activations", activations, "--output", codes, "--quiet"),
+        console.err());
+    Path one = folder.resolve("one.html");
+    Path two = folder.resolve("two.html");
+    Path tokens = folder.resolve("x.tokens.jsonl");
+    assertEquals(0, console.run("report", run, "--out", one), console.err());
+    assertEquals(
+        0,
+        console.run("report", run, "--codes", codes, "--tokens", tokens, "--out", two),
+        console.err());
+    Map<String, Object> of = new LinkedHashMap<>();
+    Map<String, Object> with = new LinkedHashMap<>();
+    for (String name : List.of("rows", "alive", "l0", "texts", "listed", "sources")) {
+      of.put(name, ((Map<?, ?>) data(one).get("features")).get(name));
+      with.put(name, ((Map<?, ?>) data(two).get("features")).get(name));
+    }
+    // Rows that are reconstructed worst have texts of their own.
+    assertTrue(((List<?>) of.remove("texts")).containsAll((List<?>) with.remove("texts")));
+    assertEquals(of, with);
+  }
+
+  @Test
+  void featuresAreExportedForNeuronpedia() throws IOException {
+    Path file = folder.resolve("batch-0.json");
+    Path page = folder.resolve("exported.html");
+    Path labels = folder.resolve("labels.json");
+    Files.writeString(labels, "{\"5\": \"fives\"}");
+    assertEquals(
+        0,
+        console.run("report", run, "--neuronpedia", file, "--labels", labels, "--out", page),
+        console.err());
+    assertEquals(Map.of("5", "fives"), ((Map<?, ?>) data(page).get("features")).get("labels"));
+    Map<String, Object> batch = Json.readObject(file, 1 << 24);
+    List<?> features = (List<?>) batch.get("features");
+    assertEquals((Long) ((Map<?, ?>) data(page).get("features")).get("listed"), features.size());
+    for (Object each : features) {
+      Map<?, ?> feature = (Map<?, ?>) each;
+      for (Object one : (List<?>) feature.get("activations")) {
+        Map<?, ?> activation = (Map<?, ?>) one;
+        List<?> values = (List<?>) activation.get("values");
+        List<?> tokens = (List<?>) activation.get("tokens");
+        assertEquals(tokens.size(), values.size());
+        int peak = ((Long) activation.get("qualifying_token_index")).intValue();
+        assertTrue((Double) values.get(peak) > 0);
+        assertTrue(tokens.get(peak).toString().startsWith(" word"));
+      }
+    }
+  }
+
+  @Test
+  void severalRunsAndSweepsAreCompared() throws IOException {
+    Path sweep = train("sweep", "--sweep", "lr=0.001,0.0003");
+    Map<?, ?> compared = data(sweep.resolve("report.html"));
+    assertEquals(2, ((List<?>) compared.get("runs")).size());
+    assertTrue(
+        console.run("report", sweep, run, "--out", folder.resolve("all.html")) == 0, console.err());
+    assertEquals(3, ((List<?>) data(folder.resolve("all.html")).get("runs")).size());
+    assertEquals(2, console.run("report", sweep, "--rows", 10), console.out());
+    assertTrue(
+        console.err().contains("features: expected one run with them, got 2"), console.err());
+  }
+
+  @Test
+  void anSaeAloneHasAPageOfItsFeatures() throws IOException {
+    Path page = folder.resolve("sae.html");
+    assertEquals(
+        0,
+        console.run(
+            "report",
+            "--sae",
+            run.resolve("final"),
+            "--activations",
+            activations,
+            "--compare",
+            run,
+            "--rows",
+            100,
+            "--out",
+            page),
+        console.err());
+    Map<?, ?> data = data(page);
+    assertEquals(List.of(), data.get("runs"));
+    Map<?, ?> features = (Map<?, ?>) data.get("features");
+    assertEquals(100L, features.get("rows"));
+    assertTrue(features.get("notes").toString().contains("first 100 of 600 rows"));
+    // Compared with itself, everything is found again.
+    Map<?, ?> same = (Map<?, ?>) features.get("compare");
+    assertEquals(1.0, same.get("mutual"));
+    assertEquals(1.0, (Double) same.get("mean_cosine"), 1e-6);
+  }
+
+  @Test
+  void noReportWritesNone() {
+    Path plain = train("plain", "--no-report");
+    assertFalse(Files.exists(plain.resolve("report.html")));
+    assertTrue(Files.exists(plain.resolve("evaluation.json")));
+  }
+
+  @Test
+  void aPageThatCannotBeWrittenDoesNotFailTheRun() throws IOException {
+    Path blocked = folder.resolve("blocked");
+    // A folder in the place of the page, put there once the run has begun its folder.
+    train("blocked", "--no-report");
+    Files.createDirectories(blocked.resolve("report.html/full"));
+    assertEquals(
+        0,
+        console.run(
+            "train",
+            "--resume-from-checkpoint",
+            blocked,
+            "--extend",
+            "--steps",
+            50,
+            "--no-progress"),
+        console.err());
+    assertTrue(console.err().contains("warning: the run's page was not written"), console.err());
+    assertTrue(Files.exists(blocked.resolve("evaluation.json")));
+  }
+
+  @Test
+  void textsThatDoNotFitAreRefusedByReportAndLeftOutByTrain() throws IOException {
+    Path few = Activations.write(folder.resolve("few.safetensors"), 64, 16);
+    Files.writeString(
+        folder.resolve("few.tokens.jsonl"), "{\"row0\":0,\"tokens\":[\"only\",\"two\"]}\n");
+    assertEquals(
+        3, console.run("report", "--sae", run, "--activations", few, "--out", folder.resolve("n")));
+    assertTrue(console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
+    assertFalse(Files.exists(folder.resolve("n")));
+    assertEquals(
+        0,
+        console.run(
+            "train",
+            "--activations",
+            few,
+            "--d-sae",
+            32,
+            "--k",
+            3,
+            "--train-batch-size",
+            8,
+            "--steps",
+            4,
+            "--no-progress",
+            "--output-path",
+            folder.resolve("few")),
+        console.err());
+    assertTrue(console.err().contains("the features are not on the run's page"), console.err());
+    assertTrue(Files.exists(folder.resolve("few/report.html")));
+  }
+
+  @Test
+  void badUsesAreRefused() {
+    assertEquals(2, console.run("report"));
+    assertTrue(console.err().contains("expected folders of runs, or --sae"), console.err());
+    assertEquals(2, console.run("report", run, "--no-features", "--rows", 5));
+    assertEquals(2, console.run("report", run, "--codes", "x", "--activations", activations));
+    assertEquals(3, console.run("report", folder.resolve("nothing")));
+  }
+}

@@ -1,0 +1,161 @@
+package io.github.sae4j.report.tokens;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.format.BadFileException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Texts of rows in all their forms. */
+class TextFilesTest {
+  @TempDir private Path folder;
+
+  private Path file(String name, String text) throws IOException {
+    return Files.writeString(folder.resolve(name), text);
+  }
+
+  private static String[] read(Texts texts, long first, int count) throws IOException {
+    return texts.read(first, count);
+  }
+
+  @Test
+  void sequencesOfTokensInJsonLines() throws IOException {
+    Path path =
+        file(
+            "x.tokens.jsonl",
+            "{\"row0\":0,\"source\":\"a\",\"tokens\":[\"pl\",\"##under\",\".\"]}\n"
+                + "{\"tokens\":[\"so\"]}\n\n"
+                + "{\"row0\":6,\"source\":\"a\",\"tokens\":[\"let\",\"all\"]}");
+    try (Texts texts = TextFiles.open(path, Optional.empty())) {
+      assertTrue(texts.tokens());
+      assertEquals(8, texts.rows());
+      assertEquals(new Texts.Sequence(0, 3, "a"), texts.sequence(2));
+      assertEquals(new Texts.Sequence(3, 1, ""), texts.sequence(3));
+      assertEquals(new Texts.Sequence(6, 2, "a"), texts.sequence(7));
+      assertArrayEquals(new String[] {" pl", "under", "."}, read(texts, 0, 3));
+      assertArrayEquals(new String[] {" all"}, read(texts, 7, 1));
+      // Rows between lines have no text.
+      assertEquals(new Texts.Sequence(5, 1, ""), texts.sequence(5));
+      assertArrayEquals(new String[] {" ?"}, read(texts, 5, 1));
+    }
+  }
+
+  @Test
+  void oneTextARow() throws IOException {
+    for (Path path :
+        new Path[] {
+          file("a.jsonl", "{\"text\":\"first one\"}\n{\"text\":\"\"}\n\"third\"\n"),
+          file("b.txt", "first one\n\nthird\n")
+        }) {
+      try (Texts texts = TextFiles.open(path, Optional.empty())) {
+        assertFalse(texts.tokens());
+        assertEquals(3, texts.rows());
+        assertEquals(new Texts.Sequence(1, 1, ""), texts.sequence(1));
+        assertArrayEquals(new String[] {"first one"}, read(texts, 0, 1));
+        assertArrayEquals(new String[] {"third"}, read(texts, 2, 1));
+      }
+    }
+  }
+
+  @Test
+  void numbersOfTokensWithAVocabulary() throws IOException {
+    Path vocabulary =
+        file(
+            "tokenizer.json",
+            "{\"model\":{\"vocab\":{\"the\":0,\"Ġcat\":1,\"Ã©\":2,\"Ã\":3,\"Ċ\":4}},"
+                + "\"added_tokens\":[{\"id\":9,\"content\":\"<|end|>\"}]}");
+    Path path = file("x.jsonl", "{\"tokens\":[0,1,2,3,4,9,77]}\n");
+    try (Texts texts = TextFiles.open(path, Optional.of(vocabulary))) {
+      assertArrayEquals(
+          new String[] {"the", " cat", "é", "\\xc3", "\n", "<|end|>", " #77"}, read(texts, 0, 7));
+    }
+    try (Texts texts = TextFiles.open(path, Optional.empty())) {
+      assertArrayEquals(new String[] {" #0", " #1"}, read(texts, 0, 2));
+    }
+  }
+
+  @Test
+  void tensorsOfTokensWithTheirSequences() throws IOException {
+    String header =
+        "{\"activations\":{\"dtype\":\"F32\",\"shape\":[2,3,1],\"data_offsets\":[0,24]},"
+            + "\"token_ids\":{\"dtype\":\"I32\",\"shape\":[2,3],\"data_offsets\":[24,48]}}";
+    ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 48).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+    bytes.position(bytes.position() + 24);
+    for (int number : new int[] {2, 0, 1, 1, 1, 0}) {
+      bytes.putInt(number);
+    }
+    Path path = Files.write(folder.resolve("acts.safetensors"), bytes.array());
+    assertEquals(Optional.of(path), TextFiles.beside(path));
+    Path words = file("vocab.txt", "▁a\nb\n▁c\n");
+    assertEquals(Optional.of(words), TextFiles.vocabularyBeside(path));
+    try (Texts texts = TextFiles.open(path, Optional.of(words))) {
+      assertEquals(6, texts.rows());
+      assertEquals(new Texts.Sequence(3, 3, ""), texts.sequence(4));
+      assertArrayEquals(new String[] {" c", " a", "b"}, read(texts, 0, 3));
+    }
+    Path sidecar = file("acts.tokens.jsonl", "{\"tokens\":[\"x\"]}\n");
+    assertEquals(Optional.of(sidecar), TextFiles.beside(path));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "not json\n",
+        "{\"row0\":0}\n",
+        "{\"tokens\":3}\n",
+        "7\n",
+        "{\"row0\":5,\"tokens\":[\"a\"]}\n{\"row0\":3,\"tokens\":[\"b\"]}\n"
+      })
+  void othersAreRefused(String text) throws IOException {
+    Path path = file("bad.jsonl", text);
+    assertThrows(BadFileException.class, () -> TextFiles.open(path, Optional.empty()));
+    assertThrows(
+        BadFileException.class, () -> TextFiles.open(folder.resolve("none.txt"), Optional.empty()));
+  }
+
+  @Test
+  void aVocabularyWithoutTokensIsRefused() throws IOException {
+    Path path = file("empty.json", "{\"version\":\"1.0\"}");
+    assertThrows(BadFileException.class, () -> Vocabulary.read(path));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "WORDPIECE, ##ing, 'ing'",
+    "WORDPIECE, go, ' go'",
+    "WORDPIECE, '##', ' ##'",
+    "WORDPIECE, '.', '.'",
+    "BYTE_LEVEL, Ġgo, ' go'",
+    "METASPACE, ▁go, ' go'",
+    "SPACED, ' go', ' go'",
+    "WORDS, go, ' go'",
+  })
+  void spacesAreWhereTokenizersPutThem(TokenStyle style, String token, String shown) {
+    assertEquals(shown, style.shown(token));
+  }
+
+  @Test
+  void aLongTextIsCutBetweenCharacters() {
+    String faces = "\ud83d\ude00".repeat(50_000);
+    String cut = TokenStyle.clipped("x" + faces);
+    assertTrue(cut.length() < 400);
+    assertTrue(cut.endsWith("… (100,001 characters)"), cut);
+    assertFalse(Character.isHighSurrogate(cut.charAt(cut.indexOf('…') - 1)));
+  }
+}
