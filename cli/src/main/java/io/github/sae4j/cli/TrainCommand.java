@@ -19,6 +19,7 @@ import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
 import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.pages.WatchServer;
 import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.SweepAxis;
@@ -77,8 +78,8 @@ import picocli.CommandLine.Spec;
     abbreviateSynopsis = true,
     footerHeading = "%n",
     footer = {
-      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
-          + " EMA, signum and muon, end-to-end losses."
+      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients,"
+          + " covariance whitening, signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
@@ -178,6 +179,12 @@ final class TrainCommand implements Callable<Integer> {
       names = "--no-report",
       description = "Do not write report.html, the page of the run, at its end.")
   private boolean noReport;
+
+  @Option(
+      names = "--serve",
+      paramLabel = "127.0.0.1:PORT",
+      description = "Serve the page of the run on this machine while it goes on, as watch does.")
+  private String serve;
 
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
@@ -460,10 +467,14 @@ final class TrainCommand implements Callable<Integer> {
           before.isPresent()
               ? before.get()
               : new RunFolder(outputPath == null ? defaultPath() : outputPath);
-      return job.run(
-          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
-          folder,
-          before.isPresent());
+      List<Path> runs =
+          members.stream().map(member -> folder.path().resolve(member.name())).toList();
+      try (WatchServer _ = serve(runs)) {
+        return job.run(
+            listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+            folder,
+            before.isPresent());
+      }
     }
   }
 
@@ -492,6 +503,7 @@ final class TrainCommand implements Callable<Integer> {
     List<String> warnings;
     long began = System.nanoTime();
     try (Progress progress = new Progress(style(), err);
+        WatchServer _ = serve(List.of(folder.path()));
         TensorBoardLogs logs = new TensorBoardLogs(keeping.tensorboard(), progress::warning);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
       TrainingListener listener = logs.beside(progress, folder.path());
@@ -532,6 +544,16 @@ final class TrainCommand implements Callable<Integer> {
           .forEach(line -> CommandLineApp.print(spec, line));
     }
     return ExitCode.DONE;
+  }
+
+  /** The live page of runs; null if it is not wanted. */
+  private WatchServer serve(List<Path> runs) throws IOException {
+    if (serve == null) {
+      return null;
+    }
+    WatchServer server = WatchServer.open(runs, "serve", serve);
+    Terminal.say("sae4j: the page of the run is at " + server.url());
+    return server;
   }
 
   private TrainingRun.Settings settings(RunFolder folder, Device device) {
