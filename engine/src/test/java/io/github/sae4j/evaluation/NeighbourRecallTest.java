@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
