@@ -83,7 +83,8 @@ final class DryRun {
     StepExecution execution = device.execution(step);
     found.put("step_fused", execution.fused());
     found.put("step_reason", execution.reason());
-    Map<String, Long> memory = memory(device.memoryPlan(step));
+    Map<String, Long> memory =
+        memory(MachineMemory.plan(config, step.shape().dIn(), step.shape().dOut(), device));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
     MachineMemory machine = MachineMemory.now();
     Optional<String> tooLarge =

@@ -76,8 +76,8 @@ import picocli.CommandLine.Spec;
     abbreviateSynopsis = true,
     footerHeading = "%n",
     footer = {
-      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
-          + " EMA, signum and muon, end-to-end losses."
+      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients,"
+          + " covariance whitening, signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";

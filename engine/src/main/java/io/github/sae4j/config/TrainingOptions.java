@@ -284,6 +284,16 @@ public final class TrainingOptions {
                   "largest global norm of the gradient, or none")
               .in("none", ELEUTHER, OPENAI));
 
+  static final Option<OptionalDouble> EMA_DECAY =
+      TABLE.add(
+          new Option<>(
+              "ema_decay",
+              Concern.OPTIMIZER,
+              optionalNumber(atLeastAndLessThan(0, 1)),
+              "none",
+              "decay of the running average of the weights over steps that becomes the SAE, or"
+                  + " none"));
+
   static final Option<Reconstruction.Measure> MAIN_LOSS =
       TABLE.add(
           new Option<>(

@@ -70,6 +70,22 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
+   * Running averages of everything that is trained.
+   *
+   * @param spec the step
+   * @return the part
+   */
+  public static Part ofAverages(StepSpec spec) {
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
+    long o = spec.shape().dOut();
+    long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    long skip = spec.shape().skip() ? d * o : 0;
+    return new Part(
+        "running averages of weights", 4 * (n * (d + o) + n + o + skip + n * vectors), false);
+  }
+
+  /**
    * This plan with further parts.
    *
    * @param more further parts; those of size 0 are left out

@@ -262,7 +262,7 @@ final class RunRecorder {
             weights.dIn(),
             weights.dOut(),
             weights.dSae(),
-            config.inferenceActivation(trainer.state()),
+            config.inferenceActivation(trainer.served()),
             config.sae().pairs() == Pairs.TARGETS,
             config.sae().applyBDecToInput(),
             config.data().normalizeActivations().inputNormalization(),

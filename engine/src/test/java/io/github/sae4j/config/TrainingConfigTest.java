@@ -49,6 +49,7 @@ class TrainingConfigTest {
           "use_matryoshka_aux_loss",
           "k_anneal_steps",
           "k_anneal_from",
+          "ema_decay",
           "pairs",
           "skip_connection",
           "sparsity_coefficient",
