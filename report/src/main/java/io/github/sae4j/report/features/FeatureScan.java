@@ -37,7 +37,7 @@ public final class FeatureScan {
    * A pass that has not begun.
    *
    * @param latents number of latents
-   * @param texts where sequences begin and end; without them all rows are one
+   * @param texts where sequences begin and end; without them each row is alone
    */
   public FeatureScan(int latents, Optional<Texts> texts) {
     this.texts = texts;
@@ -78,7 +78,7 @@ public final class FeatureScan {
         sequence =
             texts.isPresent()
                 ? texts.get().sequence(done)
-                : new Texts.Sequence(0, Integer.MAX_VALUE, "");
+                : new Texts.Sequence(done, 1, "");
       }
       long first = sequence.first();
       long last = first + sequence.rows();
