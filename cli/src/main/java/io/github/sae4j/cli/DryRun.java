@@ -111,7 +111,7 @@ final class DryRun {
             "data     %d rows of width %d%s to train on, %s held out",
             data.training().rows(),
             step.shape().dIn(),
-            data.paired() ? " with targets of width " + step.shape().dOut() : "",
+            data.paired() ? " with " + step.shape().pairs() + " of width " + data.dOut() : "",
             found.get("held_out_rows")));
     CommandLineApp.print(
         spec,

@@ -46,15 +46,17 @@ public final class TrainingState {
   /**
    * A state of the given tensors.
    *
-   * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
-   *     that of files and of the sum of squares that clipping takes (numerics rule 7)
+   * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them, without W_dec if
+   *     the decoder is the encoder; their order is that of files and of the sum of squares that
+   *     clipping takes (numerics rule 7)
    * @param sinceFired per latent, steps or rows since it fired; see {@link DeadLatentRule.Counting}
    */
   public TrainingState(List<Parameter> parameters, long[] sinceFired) {
     this.parameters = List.copyOf(parameters);
     this.sinceFired = sinceFired;
     this.wEnc = parameter(W_ENC).value();
-    this.wDec = parameter(W_DEC).value();
+    boolean tied = parameters.stream().noneMatch(parameter -> parameter.name().equals(W_DEC));
+    this.wDec = tied ? wEnc : parameter(W_DEC).value();
     this.bEnc = parameter(B_ENC).value();
     this.bDec = parameter(B_DEC).value();
   }
@@ -103,7 +105,9 @@ public final class TrainingState {
   public static TrainingState allocate(OffHeap memory, StepShape shape) {
     List<Parameter> parameters = new ArrayList<>();
     parameters.add(Parameter.allocate(memory, W_ENC, shape.dSae(), shape.dIn()));
-    parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    if (!shape.tied()) {
+      parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    }
     parameters.add(Parameter.allocate(memory, B_ENC, 1, shape.dSae()));
     parameters.add(Parameter.allocate(memory, B_DEC, 1, shape.dOut()));
     if (shape.skip()) {
@@ -289,6 +293,15 @@ public final class TrainingState {
         .map(Parameter::value)
         .findFirst()
         .orElse(null);
+  }
+
+  /**
+   * Whether encoder and decoder are one matrix, trained as W_enc.
+   *
+   * @return true if there is no W_dec
+   */
+  public boolean tied() {
+    return wDec == wEnc;
   }
 
   /**

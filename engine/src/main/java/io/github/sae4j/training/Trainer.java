@@ -239,7 +239,7 @@ public final class Trainer implements AutoCloseable {
           "pairs",
           wanted
               ? "expected pairs of rows, got rows of width " + data.dIn() + " alone"
-              : "expected targets, as the rows are pairs, got none");
+              : "expected targets or positives, as the rows are pairs, got none");
     }
   }
 

@@ -52,6 +52,7 @@ class TrainingConfigTest {
           "ema_decay",
           "pairs",
           "skip_connection",
+          "contrastive_coefficient",
           "sparsity_coefficient",
           "sparsity_warm_up_steps",
           "jumprelu_sparsity_loss_mode",

@@ -4,6 +4,8 @@ import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -76,6 +78,12 @@ public record FusedSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
         case Sparsity _, PreActivation _, GateReconstruction _ -> {
           return StepExecution.composed("no passes for a penalty on activations");
         }
