@@ -37,7 +37,8 @@ class LargePageTest {
               FeatureInput.ofCodes(sae, codes).texts(tokens, Optional.empty())),
           page);
     }
-    System.out.printf("page of %d latents and %d rows: %d bytes%n", LATENTS, ROWS, Files.size(page));
+    System.out.printf(
+        "page of %d latents and %d rows: %d bytes%n", LATENTS, ROWS, Files.size(page));
     assertTrue(Files.size(page) < 10_000_000, "bytes: " + Files.size(page));
     Map<?, ?> features = (Map<?, ?>) SmallRun.data(page).get("features");
     assertEquals((long) ROWS, features.get("rows"));

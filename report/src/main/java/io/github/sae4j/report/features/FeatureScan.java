@@ -75,10 +75,7 @@ public final class FeatureScan {
     float[] values = window.values();
     for (; done < end; done++) {
       if (done >= sequence.first() + sequence.rows()) {
-        sequence =
-            texts.isPresent()
-                ? texts.get().sequence(done)
-                : new Texts.Sequence(done, 1, "");
+        sequence = texts.isPresent() ? texts.get().sequence(done) : new Texts.Sequence(done, 1, "");
       }
       long first = sequence.first();
       long last = first + sequence.rows();
