@@ -84,6 +84,7 @@ public final class CommandLineApp {
     app.addSubcommand(new ConvertCommand());
     app.addSubcommand(new InspectCommand());
     app.addSubcommand(new ReportCommand());
+    app.addSubcommand(new WatchCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());
     app.registerConverter(Path.class, CommandLineApp::path);

@@ -83,7 +83,8 @@ final class DryRun {
     StepExecution execution = device.execution(step);
     found.put("step_fused", execution.fused());
     found.put("step_reason", execution.reason());
-    Map<String, Long> memory = memory(device.memoryPlan(step));
+    Map<String, Long> memory =
+        memory(MachineMemory.plan(config, step.shape().dIn(), step.shape().dOut(), device));
     found.put("memory_bytes", new LinkedHashMap<String, Object>(memory));
     MachineMemory machine = MachineMemory.now();
     Optional<String> tooLarge =
@@ -110,7 +111,7 @@ final class DryRun {
             "data     %d rows of width %d%s to train on, %s held out",
             data.training().rows(),
             step.shape().dIn(),
-            data.paired() ? " with targets of width " + step.shape().dOut() : "",
+            data.paired() ? " with " + step.shape().pairs() + " of width " + data.dOut() : "",
             found.get("held_out_rows")));
     CommandLineApp.print(
         spec,

@@ -19,6 +19,7 @@ import io.github.sae4j.cli.options.OptionFlags;
 import io.github.sae4j.cli.options.RunKeeping;
 import io.github.sae4j.cli.options.SampleData;
 import io.github.sae4j.cli.pages.RunPage;
+import io.github.sae4j.cli.pages.WatchServer;
 import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.ActivationNormalization;
 import io.github.sae4j.config.SweepAxis;
@@ -51,6 +52,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -76,8 +78,8 @@ import picocli.CommandLine.Spec;
     abbreviateSynopsis = true,
     footerHeading = "%n",
     footer = {
-      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients, weight"
-          + " EMA, signum and muon, end-to-end losses."
+      "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients,"
+          + " covariance whitening, signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
@@ -101,6 +103,15 @@ final class TrainCommand implements Callable<Integer> {
           "Train a transcoder: what its outputs approximate, row by row [rows, d_out], for instance"
               + " what a layer of a model makes of the activations.")
   private List<String> targets = new ArrayList<>();
+
+  @Option(
+      names = "--positives",
+      arity = "1..*",
+      paramLabel = "FILE|DIR|GLOB",
+      description =
+          "With recipe sentence-transformers: rows whose codes are to be near those of the"
+              + " activations, row by row [rows, d_in] (default: the rows themselves).")
+  private List<String> positives = new ArrayList<>();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
 
@@ -169,6 +180,12 @@ final class TrainCommand implements Callable<Integer> {
       description = "Do not write report.html, the page of the run, at its end.")
   private boolean noReport;
 
+  @Option(
+      names = "--serve",
+      paramLabel = "127.0.0.1:PORT",
+      description = "Serve the page of the run on this machine while it goes on, as watch does.")
+  private String serve;
+
   @Option(names = "--json", description = "Print the result as one JSON object.")
   private boolean json;
 
@@ -202,8 +219,9 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException("extend", "expected " + RESUME + " with a finished run");
     }
     List<Map<String, ?>> layers = new ArrayList<>();
-    if (input.activations.isEmpty() && !targets.isEmpty()) {
-      throw new ConfigException("activations", "expected the inputs of the targets, got none");
+    if (input.activations.isEmpty() && pairs() != Pairs.NONE) {
+      throw new ConfigException(
+          "activations", "expected the rows that " + pairs() + " belong to, got none");
     }
     if (input.activations.isEmpty()) {
       Path sample =
@@ -227,7 +245,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     try (Device device = choice.open();
         Pretrained pretrained = Pretrained.load(fromPretrained, device);
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       if (pretrained.sae().isPresent()) {
         ActivationOptions.expectWidth(fromPretrained, pretrained.sae().get(), source);
       }
@@ -283,6 +301,7 @@ final class TrainCommand implements Callable<Integer> {
       expectAsFinished(folder, config, newest);
       if (isEvaluated(folder) && !otherInput(folder)) {
         report(folder, evaluation(folder), "The run is finished; nothing is left to do.");
+        printPage(folder);
         return ExitCode.DONE;
       }
     }
@@ -292,7 +311,7 @@ final class TrainCommand implements Callable<Integer> {
     try (Device device = choice.open();
         Pretrained pretrained =
             Pretrained.load(newest.isPresent() ? null : fromPretrained, device);
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       expectPairs(config);
       TrainingData data =
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
@@ -338,7 +357,7 @@ final class TrainCommand implements Callable<Integer> {
     Map<String, Object> now = inputs();
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "targets", "tensor", "mask", "on_bad_rows")
+        && Stream.of("activations", "targets", "positives", "tensor", "mask", "on_bad_rows")
             .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
@@ -369,19 +388,39 @@ final class TrainCommand implements Callable<Integer> {
     return saved.isEmpty() || TrainingConfig.fromMap(saved.get()).data().evalFraction() == 0;
   }
 
-  /** Targets on the command line are what makes a transcoder; files of options say it too. */
-  private void expectPairs(TrainingConfig config) {
-    if (config.sae().pairs() == Pairs.TARGETS && targets.isEmpty()) {
-      throw new ConfigException("pairs", "expected --targets with pairs targets, got none");
+  /** The activations, with what stands beside them. */
+  private ActivationSource openRows() throws IOException {
+    return targets.isEmpty()
+        ? input.open(quiet, positives, "positives")
+        : input.open(quiet, targets, "targets");
+  }
+
+  /** What the command line says of pairs; files of options say it too. */
+  private Pairs pairs() {
+    if (!targets.isEmpty() && !positives.isEmpty()) {
+      throw new ConfigException("positives", "cannot be given with targets");
     }
-    if (config.sae().pairs() == Pairs.NONE && !targets.isEmpty()) {
-      throw new ConfigException("pairs", "expected targets with --targets, got none");
+    return !targets.isEmpty() ? Pairs.TARGETS : !positives.isEmpty() ? Pairs.POSITIVES : Pairs.NONE;
+  }
+
+  private void expectPairs(TrainingConfig config) {
+    if (config.sae().pairs() != pairs()) {
+      throw new ConfigException(
+          "pairs",
+          "is "
+              + config.sae().pairs().toString().toLowerCase(Locale.ROOT)
+              + ": expected "
+              + switch (config.sae().pairs()) {
+                case NONE -> "neither --targets nor --positives";
+                case TARGETS -> "--targets";
+                case POSITIVES -> "--positives";
+              });
     }
   }
 
   private void addGiven(List<Map<String, ?>> layers) throws IOException {
-    if (!targets.isEmpty()) {
-      layers.add(Map.of("pairs", "targets"));
+    if (pairs() != Pairs.NONE) {
+      layers.add(Map.of("pairs", pairs().toString()));
     }
     if (configFile != null) {
       ConfigFile file = ConfigFile.read(configFile, spec, List.of());
@@ -411,7 +450,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     members.forEach(member -> expectPairs(member.config()));
     try (Device device = choice.open();
-        ActivationSource source = input.open(quiet, targets, "targets")) {
+        ActivationSource source = openRows()) {
       double evalFraction = members.getFirst().config().data().evalFraction();
       TrainingData data =
           before.isPresent()
@@ -429,10 +468,14 @@ final class TrainCommand implements Callable<Integer> {
           before.isPresent()
               ? before.get()
               : new RunFolder(outputPath == null ? defaultPath() : outputPath);
-      return job.run(
-          listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
-          folder,
-          before.isPresent());
+      List<Path> runs =
+          members.stream().map(member -> folder.path().resolve(member.name())).toList();
+      try (WatchServer _ = serve(runs)) {
+        return job.run(
+            listeners -> new Sweep(settings(folder, device), axes, given, data, device, listeners),
+            folder,
+            before.isPresent());
+      }
     }
   }
 
@@ -461,6 +504,7 @@ final class TrainCommand implements Callable<Integer> {
     List<String> warnings;
     long began = System.nanoTime();
     try (Progress progress = new Progress(style(), err);
+        WatchServer _ = serve(List.of(folder.path()));
         TensorBoardLogs logs = new TensorBoardLogs(keeping.tensorboard(), progress::warning);
         Interrupts interrupts = Interrupts.install(name -> announce(err, name))) {
       TrainingListener listener = logs.beside(progress, folder.path());
@@ -485,10 +529,6 @@ final class TrainCommand implements Callable<Integer> {
       }
       return signal;
     }
-    if (!noReport) {
-      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
-      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
-    }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
@@ -500,7 +540,23 @@ final class TrainCommand implements Callable<Integer> {
           .lines()
           .forEach(line -> CommandLineApp.print(spec, line));
     }
+    if (!noReport) {
+      // Last: it takes a while, and what the run has come to is known.
+      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
+      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
+      printPage(folder);
+    }
     return ExitCode.DONE;
+  }
+
+  /** The live page of runs; null if it is not wanted. */
+  private WatchServer serve(List<Path> runs) throws IOException {
+    if (serve == null) {
+      return null;
+    }
+    WatchServer server = WatchServer.open(runs, "serve", serve);
+    Terminal.say("sae4j: the page of the run is at " + server.url());
+    return server;
   }
 
   private TrainingRun.Settings settings(RunFolder folder, Device device) {
@@ -522,13 +578,16 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
-    Path page = folder.path().resolve(RunReport.FILE);
-    if (Files.exists(page)) {
-      CommandLineApp.print(spec, "Its page is " + page);
-    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
+    }
+  }
+
+  private void printPage(RunFolder folder) {
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (!json && Files.isRegularFile(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
     }
   }
 
@@ -550,7 +609,7 @@ final class TrainCommand implements Callable<Integer> {
         config.run().recipe(),
         config.dSae(dIn),
         config.sae().k(),
-        data.paired() ? dIn + " with targets of width " + data.dOut() : dIn,
+        data.paired() ? dIn + " with " + config.sae().pairs() + " of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),
         data.training().rows(),
@@ -631,16 +690,20 @@ final class TrainCommand implements Callable<Integer> {
     options.put(
         "activations",
         input.activations.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    if (!targets.isEmpty()) {
-      options.put(
-          "targets",
-          targets.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
-    }
+    putPaths(options, "targets", targets);
+    putPaths(options, "positives", positives);
     putIfGiven(options, "tensor", input.tensor);
     putIfGiven(options, "mask", absolute(input.mask));
     putIfGiven(options, "on_bad_rows", input.onBadRows);
     options.putAll(input.others());
     return options;
+  }
+
+  private static void putPaths(Map<String, Object> options, String name, List<String> paths) {
+    if (!paths.isEmpty()) {
+      options.put(
+          name, paths.stream().map(path -> Path.of(path).toAbsolutePath().toString()).toList());
+    }
   }
 
   private static String absolute(Path path) {

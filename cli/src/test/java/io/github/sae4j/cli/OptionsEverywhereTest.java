@@ -40,7 +40,11 @@ class OptionsEverywhereTest {
 
   /** Options without which a value of another is refused. */
   private static Map<String, Object> company(Option<?> option) {
-    return option.name().equals("skip_connection") ? Map.of("pairs", "targets") : Map.of();
+    return switch (option.name()) {
+      case "skip_connection" -> Map.of("pairs", "targets");
+      case "contrastive_coefficient" -> Map.of("recipe", "sentence-transformers");
+      default -> Map.of();
+    };
   }
 
   private static Object configured(Option<?> option, Map<String, ?> given) {

@@ -265,7 +265,7 @@ class TranscoderCommandTest {
         console.err().contains("targets: expected as many rows as the 200 activations"),
         console::err);
     assertEquals(ExitCode.USAGE, train(folder.resolve("b"), "--pairs", "targets"));
-    assertTrue(console.err().contains("expected --targets"), console::err);
+    assertTrue(console.err().contains("pairs: is targets: expected --targets"), console::err);
     assertEquals(ExitCode.USAGE, train(folder.resolve("c"), "--skip-connection", true));
     assertTrue(console.err().contains("false without targets"), console::err);
     assertEquals(

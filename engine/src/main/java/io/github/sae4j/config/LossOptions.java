@@ -14,18 +14,21 @@ import java.util.OptionalDouble;
  * @param matryoshkaWidths latents of each nested prefix of a Matryoshka SAE; empty for a sixteenth,
  *     an eighth, a quarter and a half of d_sae
  * @param multiTopk adds FVU of a 4k reconstruction with weight 1/8
+ * @param contrastiveCoefficient weight of the contrastive loss; empty for none
  */
 public record LossOptions(
     Reconstruction.Measure mainLoss,
     OptionalDouble mseScale,
     List<Integer> matryoshkaWidths,
-    boolean multiTopk) {
+    boolean multiTopk,
+    OptionalDouble contrastiveCoefficient) {
 
   static LossOptions of(OptionValues values) {
     return new LossOptions(
         values.get(TrainingOptions.MAIN_LOSS),
         values.get(TrainingOptions.MSE_SCALE),
         values.get(TrainingOptions.MATRYOSHKA_WIDTHS),
-        values.get(TrainingOptions.MULTI_TOPK));
+        values.get(TrainingOptions.MULTI_TOPK),
+        values.get(TrainingOptions.CONTRASTIVE_COEFFICIENT));
   }
 }

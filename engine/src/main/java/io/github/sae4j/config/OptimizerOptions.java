@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
  * @param normalizeDecoderEpsilon added to that norm
  * @param projectDecoderGradient removes the decoder gradient's part parallel to its row
  * @param projectEpsilon added to the norm there; 0 takes rows as they are
+ * @param emaDecay decay of the running average of weights that becomes the SAE, if there is one
  */
 public record OptimizerOptions(
     double beta1,
@@ -24,7 +25,8 @@ public record OptimizerOptions(
     DecoderNormRule.When normalizeDecoder,
     double normalizeDecoderEpsilon,
     boolean projectDecoderGradient,
-    double projectEpsilon) {
+    double projectEpsilon,
+    OptionalDouble emaDecay) {
 
   static OptimizerOptions of(OptionValues values) {
     return new OptimizerOptions(
@@ -35,6 +37,7 @@ public record OptimizerOptions(
         values.get(TrainingOptions.NORMALIZE_DECODER),
         values.get(TrainingOptions.NORMALIZE_DECODER_EPSILON),
         values.get(TrainingOptions.PROJECT_DECODER_GRADIENT),
-        values.get(TrainingOptions.PROJECT_EPSILON));
+        values.get(TrainingOptions.PROJECT_EPSILON),
+        values.get(TrainingOptions.EMA_DECAY));
   }
 }

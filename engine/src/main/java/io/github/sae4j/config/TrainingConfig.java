@@ -3,6 +3,8 @@ package io.github.sae4j.config;
 import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -71,8 +73,10 @@ public final class TrainingConfig {
     optimizer = OptimizerOptions.of(values);
     start = StartOptions.of(values);
     ActivationNormalization normalization = data.normalizeActivations();
+    expectContrast(normalization);
     expect(
         auxK.coefficient() == 0
+            || contrastive()
             || normalization == ActivationNormalization.NONE
             || normalization == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN,
         TrainingOptions.AUX_LOSS_COEFFICIENT,
@@ -105,6 +109,45 @@ public final class TrainingConfig {
           "squared_error with matryoshka",
           loss.mainLoss());
     }
+  }
+
+  /** Whether the step is that of contrastive codes, with tied weights. */
+  private boolean contrastive() {
+    return run.recipe() == Recipe.SENTENCE_TRANSFORMERS;
+  }
+
+  private void expectContrast(ActivationNormalization normalization) {
+    expect(
+        loss.contrastiveCoefficient().isPresent() == contrastive(),
+        TrainingOptions.CONTRASTIVE_COEFFICIENT,
+        contrastive() ? "a number" : "none but with recipe sentence-transformers",
+        loss.contrastiveCoefficient());
+    expect(
+        contrastive() || sae.pairs() != Pairs.POSITIVES,
+        TrainingOptions.PAIRS,
+        "no positives but with recipe sentence-transformers",
+        sae.pairs());
+    if (!contrastive()) {
+      return;
+    }
+    expect(
+        sae.pairs() != Pairs.TARGETS,
+        TrainingOptions.PAIRS,
+        "no targets with recipe sentence-transformers",
+        sae.pairs());
+    expect(
+        normalization == ActivationNormalization.NONE
+            || normalization == ActivationNormalization.LAYER_NORM,
+        TrainingOptions.NORMALIZE_ACTIVATIONS,
+        "none or layer_norm with recipe sentence-transformers",
+        normalization);
+    TrainingOptions.WITH_CONTRAST.forEach(
+        (option, value) ->
+            expect(
+                values.get(option).equals(value),
+                option,
+                OptionType.plain(value) + " with recipe sentence-transformers",
+                values.get(option)));
   }
 
   /** What jumprelu, standard and gated leave open, and what not. */
@@ -619,6 +662,11 @@ public final class TrainingConfig {
    * @throws ConfigException as above
    */
   public StepSpec stepSpec(int dIn, int dOut, OptionalDouble measuredMseScale) {
+    if (sae.pairs() != Pairs.TARGETS && dOut != dIn) {
+      throw new ConfigException(
+          sae.pairs() == Pairs.POSITIVES ? "positives" : "d_out",
+          "expected rows of width " + dIn + " as the activations, got " + dOut);
+    }
     int latents = dSae(dIn);
     double scale = 1;
     if (loss.mainLoss() == Reconstruction.Measure.SCALED_MSE) {
@@ -639,6 +687,10 @@ public final class TrainingConfig {
     if (loss.multiTopk()) {
       terms.add(MultiTopK.SPARSIFY);
     }
+    if (contrastive()) {
+      terms.add(DeadTopK.SENTENCE_TRANSFORMERS);
+      terms.add(new Contrast(loss.contrastiveCoefficient().getAsDouble()));
+    }
     nested.ifPresent(terms::add);
     addActivityTerms(terms);
     aux(dIn).ifPresent(terms::add);
@@ -650,7 +702,8 @@ public final class TrainingConfig {
             rowsPerStep(),
             data.trainBatchSize(),
             sae.pairs(),
-            sae.skipConnection()),
+            sae.skipConnection(),
+            contrastive()),
         new Forward(
             activation(),
             sae.rescaleActsByDecoderNorm(),

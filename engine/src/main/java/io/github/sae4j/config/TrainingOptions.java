@@ -17,6 +17,7 @@ import static io.github.sae4j.options.Recipe.DICTIONARY_LEARNING;
 import static io.github.sae4j.options.Recipe.ELEUTHER;
 import static io.github.sae4j.options.Recipe.OPENAI;
 import static io.github.sae4j.options.Recipe.SAELENS_PR370;
+import static io.github.sae4j.options.Recipe.SENTENCE_TRANSFORMERS;
 
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.Reconstruction;
@@ -76,7 +77,8 @@ public final class TrainingOptions {
               Concern.SAE,
               choice(Pairs.class),
               "none",
-              "what stands beside the input: --targets implies targets (a transcoder)"));
+              "what stands beside the input: --targets implies targets (a transcoder), --positives"
+                  + " positives (contrastive codes)"));
 
   static final Option<Boolean> SKIP_CONNECTION =
       TABLE.add(
@@ -189,7 +191,7 @@ public final class TrainingOptions {
               optionalNumber(atLeast(0)),
               "auto",
               "peak learning rate; auto: 3e-4 for saelens and saelens-pr370, 1e-4 for openai,"
-                  + " 2e-4 / sqrt(d_sae / 16384) for the others"));
+                  + " 4e-5 for sentence-transformers, 2e-4 / sqrt(d_sae / 16384) for the others"));
 
   static final Option<LrScheduler> LR_SCHEDULER =
       TABLE.add(
@@ -282,7 +284,17 @@ public final class TrainingOptions {
                   optionalNumber(moreThan(0)),
                   "1",
                   "largest global norm of the gradient, or none")
-              .in("none", ELEUTHER, OPENAI));
+              .in("none", ELEUTHER, OPENAI, SENTENCE_TRANSFORMERS));
+
+  static final Option<OptionalDouble> EMA_DECAY =
+      TABLE.add(
+          new Option<>(
+              "ema_decay",
+              Concern.OPTIMIZER,
+              optionalNumber(atLeastAndLessThan(0, 1)),
+              "none",
+              "decay of the running average of the weights over steps that becomes the SAE, or"
+                  + " none"));
 
   static final Option<Reconstruction.Measure> MAIN_LOSS =
       TABLE.add(
@@ -293,16 +305,17 @@ public final class TrainingOptions {
                   "squared_error",
                   "loss of the reconstruction")
               .in("fvu", ELEUTHER)
-              .in("scaled_mse", OPENAI));
+              .in("scaled_mse", OPENAI, SENTENCE_TRANSFORMERS));
 
   static final Option<OptionalDouble> MSE_SCALE =
       TABLE.add(
           new Option<>(
-              "mse_scale",
-              Concern.LOSS,
-              optionalNumber(moreThan(0)),
-              "auto",
-              "factor of scaled_mse; auto: 1 / variance of the data"));
+                  "mse_scale",
+                  Concern.LOSS,
+                  optionalNumber(moreThan(0)),
+                  "auto",
+                  "factor of scaled_mse; auto: 1 / variance of the data")
+              .in("1", SENTENCE_TRANSFORMERS));
 
   static final Option<Boolean> RELU_BEFORE_TOPK =
       TABLE.add(
@@ -338,7 +351,13 @@ public final class TrainingOptions {
                   toggle(),
                   "true",
                   "rank by activation times decoder norm")
-              .in("false", SAELENS_PR370, ELEUTHER, OPENAI, DICTIONARY_LEARNING));
+              .in(
+                  "false",
+                  SAELENS_PR370,
+                  ELEUTHER,
+                  OPENAI,
+                  DICTIONARY_LEARNING,
+                  SENTENCE_TRANSFORMERS));
 
   static final Option<Boolean> APPLY_B_DEC_TO_INPUT =
       TABLE.add(
@@ -366,6 +385,17 @@ public final class TrainingOptions {
               toggle(),
               "false",
               "add FVU of a 4k reconstruction with weight 1/8"));
+
+  static final Option<OptionalDouble> CONTRASTIVE_COEFFICIENT =
+      TABLE.add(
+          new Option<>(
+                  "contrastive_coefficient",
+                  Concern.LOSS,
+                  optionalNumber(moreThan(0)),
+                  "none",
+                  "weight of the contrastive loss of sentence-transformers, over the rows of a"
+                      + " batch")
+              .in("1", SENTENCE_TRANSFORMERS));
 
   static final Option<List<Integer>> MATRYOSHKA_WIDTHS =
       TABLE.add(
@@ -512,7 +542,8 @@ public final class TrainingOptions {
                   "1",
                   "weight of AuxK; 0 switches it off")
               .alias("auxk_alpha")
-              .in("0.03125", ELEUTHER, OPENAI, DICTIONARY_LEARNING));
+              .in("0.03125", ELEUTHER, OPENAI, DICTIONARY_LEARNING)
+              .in("0.1", SENTENCE_TRANSFORMERS));
 
   static final Option<OptionalInt> AUXK =
       TABLE.add(
@@ -523,7 +554,8 @@ public final class TrainingOptions {
                   "auto",
                   "dead latents per row in AuxK; auto: by auxk-rule")
               .alias("k_aux")
-              .in("256", OPENAI));
+              .in("256", OPENAI)
+              .in("512", SENTENCE_TRANSFORMERS));
 
   static final Option<AuxKRule> AUXK_RULE =
       TABLE.add(
@@ -543,7 +575,7 @@ public final class TrainingOptions {
                   toggle(),
                   "true",
                   "AuxK times min(dead / k_aux, 1)")
-              .in("false", OPENAI, DICTIONARY_LEARNING));
+              .in("false", OPENAI, DICTIONARY_LEARNING, SENTENCE_TRANSFORMERS));
 
   static final Option<Boolean> DETACH_RESIDUAL =
       TABLE.add(
@@ -559,7 +591,7 @@ public final class TrainingOptions {
       TABLE.add(
           new Option<>(
                   "aux_relu", Concern.AUXK, toggle(), "false", "AuxK's codes pass through ReLU")
-              .in("true", ELEUTHER, OPENAI, DICTIONARY_LEARNING));
+              .in("true", ELEUTHER, OPENAI, DICTIONARY_LEARNING, SENTENCE_TRANSFORMERS));
 
   static final Option<AuxK.BDec> AUX_B_DEC =
       TABLE.add(
@@ -569,7 +601,8 @@ public final class TrainingOptions {
                   choiceOrSwitch(AuxK.BDec.INCLUDED, AuxK.BDec.EXCLUDED),
                   "excluded",
                   "b_dec in AuxK's reconstruction; cancels: in the gradient only")
-              .in("included", SAELENS_PR370));
+              .in("included", SAELENS_PR370)
+              .in("cancels", SENTENCE_TRANSFORMERS));
 
   static final Option<AuxK.Normalizer> AUX_NORMALIZER =
       TABLE.add(
@@ -580,7 +613,7 @@ public final class TrainingOptions {
                   "rows",
                   "what AuxK is divided by")
               .in("total_variance", ELEUTHER)
-              .in("residual_variance", OPENAI, DICTIONARY_LEARNING));
+              .in("residual_variance", OPENAI, DICTIONARY_LEARNING, SENTENCE_TRANSFORMERS));
 
   static final Option<DeadLatentRule.Fired> FIRED =
       TABLE.add(
@@ -589,9 +622,10 @@ public final class TrainingOptions {
                   Concern.DEAD,
                   choice(DeadLatentRule.Fired.class),
                   "positive",
-                  "when a latent counts as firing; the threshold is 1e-3")
+                  "when a latent counts as firing; the threshold is 1e-3, the small one 1e-5")
               .in("selected", ELEUTHER, DICTIONARY_LEARNING)
-              .in("above_threshold", OPENAI));
+              .in("above_threshold", OPENAI)
+              .in("above_small_threshold", SENTENCE_TRANSFORMERS));
 
   static final Option<OptionalLong> DEAD_FEATURE_WINDOW =
       TABLE.add(
@@ -602,6 +636,7 @@ public final class TrainingOptions {
                   "1000",
                   "optimizer steps without firing after which a latent is dead")
               .in("none", ELEUTHER, OPENAI, DICTIONARY_LEARNING)
+              .in("30", SENTENCE_TRANSFORMERS)
               .insteadOf("dead_feature_tokens"));
 
   static final Option<OptionalLong> DEAD_FEATURE_TOKENS =
@@ -644,7 +679,7 @@ public final class TrainingOptions {
                   toggle(),
                   "false",
                   "take the dead mask after the step's own count")
-              .in("true", OPENAI, DICTIONARY_LEARNING));
+              .in("true", OPENAI, DICTIONARY_LEARNING, SENTENCE_TRANSFORMERS));
 
   static final Option<Long> SINCE_FIRED_RESTART =
       TABLE.add(
@@ -654,7 +689,7 @@ public final class TrainingOptions {
                   longInteger(atLeast(0)),
                   "0",
                   "counter of a latent that has just fired")
-              .in("1", OPENAI));
+              .in("1", OPENAI, SENTENCE_TRANSFORMERS));
 
   static final Option<DecoderNormRule.When> NORMALIZE_DECODER =
       TABLE.add(
@@ -708,7 +743,7 @@ public final class TrainingOptions {
                   "decoder_transpose",
                   "initial encoder and decoder")
               .in("independent", SAELENS_PR370)
-              .in("encoder_clone", ELEUTHER)
+              .in("encoder_clone", ELEUTHER, SENTENCE_TRANSFORMERS)
               .in("calibrated_encoder_clone", OPENAI));
 
   static final Option<OptionalDouble> DECODER_INIT_NORM =
@@ -719,7 +754,8 @@ public final class TrainingOptions {
                   optionalNumber(moreThan(0)),
                   "0.1",
                   "norm of decoder rows at the start, or none")
-              .in("1", SAELENS_PR370, ELEUTHER, OPENAI, DICTIONARY_LEARNING));
+              .in("1", SAELENS_PR370, ELEUTHER, OPENAI, DICTIONARY_LEARNING)
+              .in("none", SENTENCE_TRANSFORMERS));
 
   static final Option<BDecInit> B_DEC_INIT_METHOD =
       TABLE.add(
@@ -774,6 +810,20 @@ public final class TrainingOptions {
           "zero_decoder",
           B_DEC_INIT_METHOD.name(),
           "mean");
+
+  /** What a contrastive step has no choice in. */
+  static final Map<Option<?>, Object> WITH_CONTRAST =
+      Map.ofEntries(
+          Map.entry(MAIN_LOSS, Reconstruction.Measure.SCALED_MSE),
+          Map.entry(APPLY_B_DEC_TO_INPUT, true),
+          Map.entry(RESCALE_ACTS_BY_DECODER_NORM, false),
+          Map.entry(MULTI_TOPK, false),
+          Map.entry(GRADIENT_ACCUMULATION, 1),
+          Map.entry(AUX_SCALED_BY_DEAD, false),
+          Map.entry(DETACH_RESIDUAL, true),
+          Map.entry(AUX_RELU, true),
+          Map.entry(AUX_B_DEC, AuxK.BDec.CANCELS),
+          Map.entry(AUX_NORMALIZER, AuxK.Normalizer.RESIDUAL_VARIANCE));
 
   private TrainingOptions() {}
 }

@@ -3,6 +3,7 @@ package io.github.sae4j.kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.util.function.IntConsumer;
 
 /**
  * The operations that every device offers individually: for serving, evaluation and parity, and for
@@ -276,4 +277,17 @@ public interface Kernels {
    * @param adam the step's constants
    */
   void adam(Matrix weights, Matrix gradient, Matrix m, Matrix v, Adam adam);
+
+  /**
+   * Runs work on the host that several parts can share, in any order, possibly at the same time:
+   * for what is computed in double by one implementation for all devices (rule 9).
+   *
+   * @param parts number of parts
+   * @param work runs one part, numbered from 0; parts must not depend on each other
+   */
+  default void onHost(int parts, IntConsumer work) {
+    for (int part = 0; part < parts; part++) {
+      work.accept(part);
+    }
+  }
 }

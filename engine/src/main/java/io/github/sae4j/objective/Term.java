@@ -8,7 +8,9 @@ package io.github.sae4j.objective;
 public sealed interface Term
     permits Reconstruction,
         MultiTopK,
+        DeadTopK,
         Matryoshka,
+        Contrast,
         Sparsity,
         PreActivation,
         GateReconstruction,

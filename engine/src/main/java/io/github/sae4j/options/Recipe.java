@@ -31,11 +31,17 @@ public enum Recipe {
   OPENAI,
 
   /** The TopKTrainer of dictionary_learning. */
-  DICTIONARY_LEARNING;
+  DICTIONARY_LEARNING,
 
   /**
-   * The learning rate that {@code lr} auto stands for: 3e-4 for SAELens, 1e-4 for OpenAI, 2e-4 /
-   * √(d_sae / 2¹⁴) for the other two.
+   * The sparse autoencoder of sentence-transformers with its CSRLoss: codes of embeddings for
+   * search, one matrix for encoder and decoder, and a contrastive term.
+   */
+  SENTENCE_TRANSFORMERS;
+
+  /**
+   * The learning rate that {@code lr} auto stands for: 3e-4 for SAELens, 1e-4 for OpenAI, 4e-5 for
+   * sentence-transformers, 2e-4 / √(d_sae / 2¹⁴) for the other two.
    *
    * @param dSae number of latents
    * @return the learning rate
@@ -44,6 +50,7 @@ public enum Recipe {
     return switch (this) {
       case SAELENS, SAELENS_PR370 -> 3e-4;
       case OPENAI -> 1e-4;
+      case SENTENCE_TRANSFORMERS -> 4e-5;
       case ELEUTHER, DICTIONARY_LEARNING -> 2e-4 / Math.sqrt(dSae / 16384.0);
     };
   }

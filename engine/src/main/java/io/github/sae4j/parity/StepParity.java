@@ -97,7 +97,9 @@ final class StepParity {
       for (int kAux : new int[] {4, 20, D_SAE}) {
         all.add(new Variant(recipe, " auxk=" + kAux, List.of("auxk", kAux)));
       }
-      all.add(new Variant(recipe, " accumulation=3", List.of("gradient_accumulation", 3)));
+      if (recipe != Recipe.SENTENCE_TRANSFORMERS) {
+        all.add(new Variant(recipe, " accumulation=3", List.of("gradient_accumulation", 3)));
+      }
       all.add(
           new Variant(
               recipe,
@@ -153,6 +155,12 @@ final class StepParity {
             Recipe.ELEUTHER,
             " multi annealed",
             List.of("multi_topk", true, "k_anneal_steps", 2, "k_anneal_from", 9)));
+    all.add(new Variant(Recipe.SENTENCE_TRANSFORMERS, " positives", List.of("pairs", "positives")));
+    all.add(
+        new Variant(
+            Recipe.SENTENCE_TRANSFORMERS,
+            " positives normalized",
+            List.of("pairs", "positives", "normalize_activations", "layer_norm", "auxk", 20)));
     all.add(new Variant(Recipe.ELEUTHER, " transcoder", List.of("pairs", "targets")));
     all.add(
         new Variant(
@@ -439,7 +447,9 @@ final class StepParity {
     TrainingState state = TrainingState.allocate(memory, spec);
     Inputs inputs = new Inputs(seed, memory);
     state.wEnc().copyFrom(inputs.matrix(dSae, shape.dIn(), Kind.UNIFORM));
-    state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    if (!shape.tied()) {
+      state.wDec().copyFrom(inputs.matrix(dSae, shape.dOut(), Kind.UNIFORM));
+    }
     if (shape.skip()) {
       state.wSkip().copyFrom(inputs.matrix(shape.dOut(), shape.dIn(), Kind.UNIFORM));
     }

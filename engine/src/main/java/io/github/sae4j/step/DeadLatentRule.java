@@ -15,7 +15,9 @@ public record DeadLatentRule(Fired fired, Counting counting) {
     /** It was selected in some row, even at 0 (with Multi-TopK: among the multiple of k). */
     SELECTED,
     /** Its activation was above {@link #FIRED_THRESHOLD} in some row. */
-    ABOVE_THRESHOLD;
+    ABOVE_THRESHOLD,
+    /** Its activation was above {@link #FIRED_SMALL_THRESHOLD} in some row. */
+    ABOVE_SMALL_THRESHOLD;
 
     /**
      * Whether a selected latent fired.
@@ -28,6 +30,7 @@ public record DeadLatentRule(Fired fired, Counting counting) {
         case POSITIVE -> activation > 0;
         case SELECTED -> true;
         case ABOVE_THRESHOLD -> activation > FIRED_THRESHOLD;
+        case ABOVE_SMALL_THRESHOLD -> activation > FIRED_SMALL_THRESHOLD;
       };
     }
   }
@@ -64,4 +67,7 @@ public record DeadLatentRule(Fired fired, Counting counting) {
 
   /** Threshold of {@link Fired#ABOVE_THRESHOLD}. */
   public static final float FIRED_THRESHOLD = 1e-3f;
+
+  /** Threshold of {@link Fired#ABOVE_SMALL_THRESHOLD}. */
+  public static final float FIRED_SMALL_THRESHOLD = 1e-5f;
 }

@@ -43,6 +43,14 @@ public record MemoryPlan(List<Part> parts) {
     long o = spec.shape().dOut();
     long batch = 8L * spec.shape().rows() * spec.shape().batchWidth();
     Part counters = new Part("8 n: steps or rows since latents fired", 8 * n, true);
+    if (spec.shape().tied()) {
+      return new MemoryPlan(
+          List.of(
+              new Part("12 n d: tied weights and moments", 12 * n * d, false),
+              new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
+              counters,
+              new Part("8 B d, with positives 16 B d: batch and next batch", batch, false)));
+    }
     long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
     Part gates = new Part("12 n a vector: gates and moments", 12 * n * vectors, false);
     if (spec.shape().pairs() == Pairs.NONE) {
@@ -67,6 +75,22 @@ public record MemoryPlan(List<Part> parts) {
                     spec.shape().skip() ? 12 * d * o : 0,
                     false),
                 gates));
+  }
+
+  /**
+   * Running averages of everything that is trained.
+   *
+   * @param spec the step
+   * @return the part
+   */
+  public static Part ofAverages(StepSpec spec) {
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
+    long o = spec.shape().dOut();
+    long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    long skip = spec.shape().skip() ? d * o : 0;
+    return new Part(
+        "running averages of weights", 4 * (n * (d + o) + n + o + skip + n * vectors), false);
   }
 
   /**

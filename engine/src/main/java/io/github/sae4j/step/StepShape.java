@@ -14,9 +14,17 @@ import io.github.sae4j.memory.Matrix;
  *     micro-batch and averaged over them (gradient accumulation)
  * @param pairs what stands beside the input in a row of a batch
  * @param skip whether W_skip, {@code [d_out, d_in]}, maps the input to the output as well
+ * @param tied whether encoder and decoder are one matrix
  */
 public record StepShape(
-    int dIn, int dOut, int dSae, int rows, int microBatchRows, Pairs pairs, boolean skip) {
+    int dIn,
+    int dOut,
+    int dSae,
+    int rows,
+    int microBatchRows,
+    Pairs pairs,
+    boolean skip,
+    boolean tied) {
   /** Checks the ranges. */
   public StepShape {
     Shapes.expect(dIn >= 1, "d_in", "at least 1", dIn);
@@ -41,6 +49,7 @@ public record StepShape(
         dOut);
     Shapes.expect(
         pairs == Pairs.TARGETS || !skip, "skip_connection", "false without targets", skip);
+    Shapes.expect(pairs != Pairs.TARGETS || !tied, "tied weights", "false with targets", tied);
   }
 
   /**
@@ -53,7 +62,7 @@ public record StepShape(
    * @param microBatchRows rows of a micro-batch
    */
   public StepShape(int dIn, int dOut, int dSae, int rows, int microBatchRows) {
-    this(dIn, dOut, dSae, rows, microBatchRows, Pairs.NONE, false);
+    this(dIn, dOut, dSae, rows, microBatchRows, Pairs.NONE, false, false);
   }
 
   /**

@@ -4,6 +4,7 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -11,6 +12,7 @@ import io.github.sae4j.objective.Objective;
 import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Sparsity;
+import java.util.Optional;
 
 /**
  * What one training step computes: its parts, and nothing that changes from step to step. The order
@@ -100,11 +102,64 @@ public record StepSpec(
                   "a detached residual",
                   objective);
             });
+    Optional<Contrast> contrast = objective.find(Contrast.class);
     Shapes.expect(
-        objective.find(AuxK.class).isEmpty() || forward.normalization() == InputNormalization.NONE,
+        contrast.isPresent() == shape.tied(),
+        "tied weights",
+        "a contrastive term with tied weights, and none without",
+        objective);
+    Shapes.expect(
+        contrast.isPresent() || shape.pairs() != Pairs.POSITIVES,
+        "positives",
+        "a contrastive term",
+        objective);
+    contrast.ifPresent(term -> expectContrast(shape, forward, objective));
+    Shapes.expect(
+        objective.find(AuxK.class).isEmpty()
+            || contrast.isPresent()
+            || forward.normalization() == InputNormalization.NONE,
         "AuxK coefficient",
         "0 with input normalisation " + forward.normalization(),
         objective.find(AuxK.class).map(AuxK::weight).orElse(0.0));
+  }
+
+  /** A contrastive step is that of sentence-transformers, with few choices. */
+  private static void expectContrast(StepShape shape, Forward forward, Objective objective) {
+    Shapes.expect(
+        shape.microBatchRows() == shape.rows(),
+        "micro-batch rows",
+        shape.rows() + " where the rows of a whole batch are compared",
+        shape.microBatchRows());
+    Shapes.expect(
+        forward.activation() instanceof Activation.Ranked ranked
+            && ranked.isTopK()
+            && ranked.cutsNegatives()
+            && !forward.rescaleByDecoderNorm()
+            && forward.subtractBDec(),
+        "forward pass",
+        "TopK with ReLU, not rescaled, of x - b_dec with a contrastive term",
+        forward);
+    Shapes.expect(
+        objective.reconstruction().measure() == Reconstruction.Measure.SCALED_MSE
+            && objective.find(MultiTopK.class).isEmpty()
+            && objective.find(Matryoshka.class).isEmpty(),
+        "objective",
+        "a mean squared error beside a contrastive term",
+        objective);
+    objective
+        .find(AuxK.class)
+        .ifPresent(
+            aux ->
+                Shapes.expect(
+                    aux.relu()
+                        && aux.residualDetached()
+                        && !aux.scaledByDead()
+                        && aux.bDec() == AuxK.BDec.CANCELS
+                        && aux.normalizer() == AuxK.Normalizer.RESIDUAL_VARIANCE,
+                    "AuxK",
+                    "ReLU, a detached residual and its variance, not scaled by the dead, b_dec"
+                        + " cancelling",
+                    aux));
   }
 
   /** What goes together where a threshold decides and activity is penalised. */

@@ -3,6 +3,7 @@ package io.github.sae4j.step;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -33,6 +34,10 @@ public final class TrainingState {
   private final List<Parameter> parameters;
   private final long[] sinceFired;
   private final Map<String, Double> statistics = new TreeMap<>();
+
+  /** Running averages of the trained tensors, by name; empty unless they are kept. */
+  private final Map<String, Matrix> averages = new LinkedHashMap<>();
+
   private final Matrix wEnc;
   private final Matrix wDec;
   private final Matrix bEnc;
@@ -41,15 +46,17 @@ public final class TrainingState {
   /**
    * A state of the given tensors.
    *
-   * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them; their order is
-   *     that of files and of the sum of squares that clipping takes (numerics rule 7)
+   * @param parameters trained tensors, W_enc, W_dec, b_enc and b_dec among them, without W_dec if
+   *     the decoder is the encoder; their order is that of files and of the sum of squares that
+   *     clipping takes (numerics rule 7)
    * @param sinceFired per latent, steps or rows since it fired; see {@link DeadLatentRule.Counting}
    */
   public TrainingState(List<Parameter> parameters, long[] sinceFired) {
     this.parameters = List.copyOf(parameters);
     this.sinceFired = sinceFired;
     this.wEnc = parameter(W_ENC).value();
-    this.wDec = parameter(W_DEC).value();
+    boolean tied = parameters.stream().noneMatch(parameter -> parameter.name().equals(W_DEC));
+    this.wDec = tied ? wEnc : parameter(W_DEC).value();
     this.bEnc = parameter(B_ENC).value();
     this.bDec = parameter(B_DEC).value();
   }
@@ -98,7 +105,9 @@ public final class TrainingState {
   public static TrainingState allocate(OffHeap memory, StepShape shape) {
     List<Parameter> parameters = new ArrayList<>();
     parameters.add(Parameter.allocate(memory, W_ENC, shape.dSae(), shape.dIn()));
-    parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    if (!shape.tied()) {
+      parameters.add(Parameter.allocate(memory, W_DEC, shape.dSae(), shape.dOut()));
+    }
     parameters.add(Parameter.allocate(memory, B_ENC, 1, shape.dSae()));
     parameters.add(Parameter.allocate(memory, B_DEC, 1, shape.dOut()));
     if (shape.skip()) {
@@ -141,6 +150,65 @@ public final class TrainingState {
   public void keepThreshold(RunningThreshold rule, long step, float least) {
     double before = statistics.getOrDefault(RunningThreshold.NAME, rule.initial());
     statistics.put(RunningThreshold.NAME, rule.next(before, step, least));
+  }
+
+  /**
+   * Makes room for a running average of every trained tensor.
+   *
+   * @param memory where
+   */
+  public void allocateAverages(OffHeap memory) {
+    for (Parameter parameter : parameters) {
+      Matrix value = parameter.value();
+      averages.put(parameter.name(), memory.matrix(value.rows(), value.cols()));
+    }
+  }
+
+  /**
+   * Takes the present tensors into their running averages: with the rate r = (1 − decay) / (1 −
+   * decay^step), rounded to float, a ← fma(r, w − a, a), which is the exponential average with the
+   * bias of its start corrected.
+   *
+   * @param decay of the average, at least 0 and below 1
+   * @param step number of the step, from 1
+   */
+  public void keepAverages(double decay, long step) {
+    float rate = (float) ((1 - decay) / (1 - StrictMath.pow(decay, step)));
+    for (Parameter parameter : parameters) {
+      Matrix value = parameter.value();
+      Matrix average = averages.get(parameter.name());
+      float[] now = new float[value.cols()];
+      float[] so = new float[value.cols()];
+      for (int i = 0; i < value.rows(); i++) {
+        value.read(i, 1, now, 0);
+        average.read(i, 1, so, 0);
+        for (int j = 0; j < so.length; j++) {
+          so[j] = Math.fma(rate, now[j] - so[j], so[j]);
+        }
+        average.write(i, 1, so, 0);
+      }
+    }
+  }
+
+  /**
+   * The state with the tensors that an SAE is made of.
+   *
+   * @return the running averages in the place of the trained tensors, on the same memory; this
+   *     state if none are kept
+   */
+  public TrainingState served() {
+    if (averages.isEmpty()) {
+      return this;
+    }
+    List<Parameter> averaged = new ArrayList<>();
+    for (Parameter parameter : parameters) {
+      averaged.add(
+          new Parameter(
+              parameter.name(), averages.get(parameter.name()), parameter.m(), parameter.v()));
+    }
+    TrainingState state = new TrainingState(averaged, sinceFired);
+    state.statistics.putAll(statistics);
+    return state;
   }
 
   /** {@return the trained tensors, in the order of files} */
@@ -228,6 +296,15 @@ public final class TrainingState {
   }
 
   /**
+   * Whether encoder and decoder are one matrix, trained as W_enc.
+   *
+   * @return true if there is no W_dec
+   */
+  public boolean tied() {
+    return wDec == wEnc;
+  }
+
+  /**
    * Per latent, steps or rows since it fired; see {@link DeadLatentRule.Counting}.
    *
    * @return the counters themselves, {@code [d_sae]}
@@ -246,7 +323,8 @@ public final class TrainingState {
 
   /**
    * All tensors in the order of files: values, then of each parameter first and second moments,
-   * named {@code W_enc.m}, {@code W_enc.v} and so on.
+   * named {@code W_enc.m}, {@code W_enc.v} and so on, then the running averages that are kept,
+   * {@code W_enc.average} and so on.
    *
    * @return names and tensors
    */
@@ -259,6 +337,7 @@ public final class TrainingState {
       tensors.add(new Named(parameter.name() + ".m", parameter.m()));
       tensors.add(new Named(parameter.name() + ".v", parameter.v()));
     }
+    averages.forEach((name, average) -> tensors.add(new Named(name + ".average", average)));
     return tensors;
   }
 

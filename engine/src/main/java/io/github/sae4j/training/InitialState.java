@@ -160,6 +160,11 @@ final class InitialState {
               + sae.config().activation());
     }
     expect("skip_connection", sae.weights().wSkip() != null, config.sae().skipConnection());
+    if (state.tied() && !sae.weights().tied()) {
+      throw new ConfigException(
+          "from_pretrained",
+          "expected an SAE whose encoder and decoder are one matrix, got one with two");
+    }
     expect("d_in", sae.config().dIn(), state.dIn());
     expect("d_out", sae.config().dOut(), state.wDec().cols());
     expect("d_sae", sae.config().dSae(), state.dSae());

@@ -12,17 +12,20 @@ import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.layout.writing.SentenceTransformersWriter;
 import io.github.sae4j.internal.layout.writing.SparsifyWriter;
 import io.github.sae4j.internal.records.MetricsLog;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.internal.records.RowRecord;
 import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.sae.Folding;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.Pairs;
+import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -262,7 +265,7 @@ final class RunRecorder {
             weights.dIn(),
             weights.dOut(),
             weights.dSae(),
-            config.inferenceActivation(trainer.state()),
+            config.inferenceActivation(trainer.served()),
             config.sae().pairs() == Pairs.TARGETS,
             config.sae().applyBDecToInput(),
             config.data().normalizeActivations().inputNormalization(),
@@ -272,8 +275,13 @@ final class RunRecorder {
             weights.wDec(),
             trainer.measured().normalizationFactor(),
             config.sae().rescaleActsByDecoderNorm());
-    // SAELens has no TopK transcoders, sparsify no others.
-    if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
+    // SAELens has no TopK transcoders, sparsify no others; tied weights are kept as one matrix.
+    TrainingState state = trainer.state();
+    if (weights.tied()) {
+      int kAux = config.aux(weights.dIn()).map(AuxK::kAux).orElse(0);
+      SentenceTransformersWriter.write(
+          folder, sae, weights, kAux, config.counting().window(), state.sinceFired());
+    } else if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
       SparsifyWriter.write(folder, sae, weights, folding);
     } else {
       SaeLensWriter.write(folder, sae, weights, folding);

@@ -92,6 +92,9 @@ public final class Trainer implements AutoCloseable {
     memory = device.openMemory();
     try {
       state = TrainingState.allocate(memory, spec);
+      if (config.optimizer().emaDecay().isPresent()) {
+        state.allocateAverages(memory);
+      }
       start.fill(state);
       stream =
           supply.open(
@@ -236,7 +239,7 @@ public final class Trainer implements AutoCloseable {
           "pairs",
           wanted
               ? "expected pairs of rows, got rows of width " + data.dIn() + " alone"
-              : "expected targets, as the rows are pairs, got none");
+              : "expected targets or positives, as the rows are pairs, got none");
     }
   }
 
@@ -314,6 +317,9 @@ public final class Trainer implements AutoCloseable {
     samplesDone += batch.rows();
     if (!Double.isFinite(report.loss())) {
       throw diverged(batch, report.loss(), rate);
+    }
+    if (config.optimizer().emaDecay().isPresent()) {
+      state().keepAverages(config.optimizer().emaDecay().getAsDouble(), stepsDone - passedOver);
     }
     return record(report, rate, seconds, waited);
   }
@@ -454,12 +460,22 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * The weights after the last step, from {@link #state}. The trainer owns them: do not close them.
+   * The state of what an SAE is made of: with {@code ema_decay} the running averages of the trained
+   * tensors, else the tensors themselves. The trainer owns it and the next step changes it.
+   *
+   * @return weights, with moments and counters
+   */
+  public TrainingState served() {
+    return state().served();
+  }
+
+  /**
+   * The weights of {@link #served}. The trainer owns them: do not close them.
    *
    * @return raw weights, nothing folded
    */
   public SaeWeights weights() {
-    TrainingState now = state();
+    TrainingState now = served();
     return new SaeWeights(memory, now.wEnc(), now.bEnc(), now.wDec(), now.bDec(), now.wSkip());
   }
 

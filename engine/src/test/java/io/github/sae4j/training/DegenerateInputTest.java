@@ -144,6 +144,9 @@ class DegenerateInputTest {
   private static StepReport run(Device device, Recipe recipe, Case input) {
     StepReport last = null;
     for (boolean multi : new boolean[] {true, false}) {
+      if (multi && recipe == Recipe.SENTENCE_TRANSFORMERS) {
+        continue; // has a Multi-TopK of its own
+      }
       TrainingConfig config =
           TrainingConfig.of(recipe)
               .with("d_sae", input.dSae())
@@ -172,14 +175,14 @@ class DegenerateInputTest {
       boolean compiled,
       String what) {
     Random random = new Random(SEED);
-    TrainingState state = TrainingState.allocate(memory, input.dIn(), input.dSae());
+    StepSpec spec = config.stepSpec(input.dIn(), OptionalDouble.empty());
+    TrainingState state = TrainingState.allocate(memory, spec.shape());
     fill(state.wEnc(), () -> (float) random.nextGaussian());
     fill(state.wDec(), () -> (float) random.nextGaussian());
     input.weights().accept(state);
     Arrays.fill(state.sinceFired(), 100);
     Matrix x = memory.matrix(input.rows(), input.dIn());
     input.data().accept(x, random);
-    StepSpec spec = config.stepSpec(input.dIn(), OptionalDouble.empty());
     StepReport report = null;
     try (TrainingStep step =
         compiled ? device.compile(spec, state) : new ComposedTrainingStep(device, spec, state)) {

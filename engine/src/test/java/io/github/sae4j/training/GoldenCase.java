@@ -10,6 +10,8 @@ import io.github.sae4j.memory.ElementType;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -40,7 +42,9 @@ final class GoldenCase implements AutoCloseable {
   /** Names of our tensors where the peers have others. */
   private static final Map<String, List<String>> OTHER_NAMES =
       Map.of(
-          "b_enc", List.of("b_gate", "gate_bias"),
+          "W_enc", List.of("W"),
+          "b_enc", List.of("b_gate", "gate_bias", "latent_bias"),
+          "b_dec", List.of("pre_bias"),
           "b_mag", List.of("mag_bias"));
 
   private final TensorFile file;
@@ -70,8 +74,15 @@ final class GoldenCase implements AutoCloseable {
     return Math.toIntExact(file.tensor("x").shape().get(2));
   }
 
+  /** sentence-transformers calls counters otherwise. */
+  private String named(String name) {
+    return file.tensors().stream().noneMatch(tensor -> tensor.name().equals("init.W"))
+        ? name
+        : name.replace("since_fired", "stats_last_nonzero");
+  }
+
   boolean has(String name) {
-    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(name));
+    return file.tensors().stream().anyMatch(tensor -> tensor.name().equals(named(name)));
   }
 
   /** The batch of a step, {@code [batch, d_in]}; if rows are pairs, both rows of each. */
@@ -107,9 +118,9 @@ final class GoldenCase implements AutoCloseable {
       value.write(0, value.rows(), floats("init." + theirs(parameter.name())), 0);
     }
     // Some peers count nothing for some architectures.
-    float[] sinceFired = has("init.since_fired") ? floats("init.since_fired") : new float[0];
+    long[] sinceFired = has("init.since_fired") ? integers("init.since_fired") : new long[0];
     for (int i = 0; i < sinceFired.length; i++) {
-      state.sinceFired()[i] = (long) sinceFired[i];
+      state.sinceFired()[i] = sinceFired[i];
     }
     return state;
   }
@@ -146,7 +157,7 @@ final class GoldenCase implements AutoCloseable {
   }
 
   float[] floats(String name) throws IOException {
-    TensorInfo tensor = file.tensor(name);
+    TensorInfo tensor = file.tensor(named(name));
     float[] values = new float[Math.toIntExact(tensor.elements())];
     try (OffHeap memory = new OffHeap()) {
       MemorySegment copy = memory.block(4L * values.length);
@@ -157,7 +168,7 @@ final class GoldenCase implements AutoCloseable {
   }
 
   long[] integers(String name) throws IOException {
-    TensorInfo tensor = file.tensor(name);
+    TensorInfo tensor = file.tensor(named(name));
     if (tensor.type() == ElementType.F32) {
       float[] values = floats(name);
       return IntStream.range(0, values.length).mapToLong(i -> (long) values[i]).toArray();
@@ -187,7 +198,14 @@ final class GoldenCase implements AutoCloseable {
       double theirs = ((Number) entry.getValue()).doubleValue();
       double ours =
           switch ((String) entry.getKey()) {
-            case "mse", "mse_loss", "fvu" -> report.mainLoss();
+            // Logged with their weights.
+            case "reconstruction_loss_4k" ->
+                DeadTopK.SENTENCE_TRANSFORMERS.weight() * report.loss(DeadTopK.class);
+            case "reconstruction_loss_aux" -> coefficient * report.loss(AuxK.class);
+            case "base_loss" ->
+                settings.config().loss().contrastiveCoefficient().getAsDouble()
+                    * report.loss(Contrast.class);
+            case "mse", "mse_loss", "fvu", "reconstruction_loss_k" -> report.mainLoss();
             case "l0_loss", "l1_loss" -> weighted(report, Sparsity.class);
             case "sparsity_loss", "lp_loss" ->
                 nearer(

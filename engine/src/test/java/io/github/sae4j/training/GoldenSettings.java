@@ -28,7 +28,8 @@ record GoldenSettings(
           "eleuther", "eleuther",
           "sparsify", "eleuther",
           "dictionary-learning", "dictionary-learning",
-          "openai", "openai");
+          "openai", "openai",
+          "sentence-transformers", "sentence-transformers");
 
   private static final Pattern HALF = Pattern.compile("(d_in|d_sae)\\s*//\\s*(\\d+)");
   private static final Pattern AT_MOST_DEAD = Pattern.compile("min\\((.+),\\s*n_dead\\)");
@@ -46,7 +47,9 @@ record GoldenSettings(
     Map<String, Object> options = new LinkedHashMap<>();
     List<String> unknown = new ArrayList<>();
     metadata.forEach((key, value) -> map(key, value, metadata, options, unknown));
-    count(metadata, options);
+    if (!metadata.containsKey("dead_threshold")) {
+      count(metadata, options);
+    }
     if (Boolean.TRUE.equals(metadata.get("published_backward"))
         && (number("auxk_alpha", metadata.getOrDefault("auxk_alpha", 0L)) > 0
             || Boolean.TRUE.equals(metadata.get("multi_topk")))) {
@@ -236,9 +239,16 @@ record GoldenSettings(
                   key,
                   value,
                   Map.of(
-                      "fvu + alpha*auxk + multi/8", "fvu",
-                      "fvu + alpha*auxk + multi/8; variance of the targets y", "fvu",
-                      "mse_scale * mean(e^2) + alpha * auxk", "scaled_mse")));
+                      "fvu + alpha*auxk + multi/8",
+                      "fvu",
+                      "fvu + alpha*auxk + multi/8; variance of the targets y",
+                      "fvu",
+                      "mse_scale * mean(e^2) + alpha * auxk",
+                      "scaled_mse",
+                      "mse_k + mse_4k/8 + beta * L_aux + gamma * InfoNCE(dot product, scale 1), the"
+                          + " first three averaged over the two columns; mse = mean over all"
+                          + " elements",
+                      "scaled_mse")));
       case "transcode" -> options.put("pairs", choose(key, value, Map.of("true", "targets")));
       case "skip_connection" -> options.put(key, value);
       case "skip" -> {
@@ -250,6 +260,24 @@ record GoldenSettings(
         options.put("aux_b_dec", "included");
       }
       case "d_out" -> {}
+      case "dead_threshold" -> options.put("dead_feature_window", value);
+      case "normalize" ->
+          options.put(
+              "normalize_activations",
+              choose(key, value, Map.of("true", "layer_norm", "false", "none")));
+      case "beta" -> options.put("aux_loss_coefficient", value);
+      case "gamma" -> {
+        options.put("contrastive_coefficient", value);
+        options.put("pairs", "positives");
+      }
+      case "optimizer" -> expect(key, value, "Adam");
+      case "forward" ->
+          expect(
+              key,
+              value,
+              "per column: top-k (codes), counters, dead mask written INTO the pre-activations, aux"
+                  + " top-k; then the 4k selection reads those masked pre-activations, so it holds"
+                  + " dead latents only; counters again");
       case "published_backward", "dead", "window", "dead_tokens", "since_fired_unit" -> {}
       case "seed", "version", "losses", "lr", "d_in", "steps" -> {}
       case "case", "smallest_selection_margin", "export_cfg", "final_topk_threshold_f64" -> {}

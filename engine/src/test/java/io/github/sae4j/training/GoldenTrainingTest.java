@@ -12,6 +12,8 @@ import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.step.DeadLatentRule;
@@ -209,9 +211,9 @@ class GoldenTrainingTest {
       if (!golden.has("final.since_fired")) {
         return;
       }
-      float[] sinceFired = golden.floats("final.since_fired");
+      long[] sinceFired = golden.integers("final.since_fired");
       for (int i = 0; i < arbitrary.length; i++) {
-        if (!arbitrary[i] && state.sinceFired()[i] != (long) sinceFired[i]) {
+        if (!arbitrary[i] && state.sinceFired()[i] != sinceFired[i]) {
           errors.fail(
               where(kind + "since_fired of latent " + i)
                   + (": " + state.sinceFired()[i] + ", expected " + sinceFired[i]));
@@ -259,6 +261,11 @@ class GoldenTrainingTest {
               distance(ours, dense(indices, values, golden.settings().config().sae().k())));
         }
       }
+      if (golden.has(prefix + "anchor.acts")) {
+        compareColumns(seen, prefix);
+        compareGradients(seen, state);
+        return;
+      }
       if (golden.has(prefix + "sae_out")) {
         Matrix out = published(seen).out();
         compare("sae_out", distance(out.toArray(), golden.floats(prefix + "sae_out")));
@@ -266,6 +273,31 @@ class GoldenTrainingTest {
       if (golden.has(prefix + "dead")) {
         compareDead(seen, golden.integers(prefix + "dead"));
       }
+      compareGradients(seen, state);
+    }
+
+    /** The rows and their positives of a contrastive step. */
+    private void compareColumns(Observation seen, String prefix) throws IOException {
+      List<Observation.TermView> views = seen.terms();
+      int terms = views.size() / 2;
+      for (int column = 0; column < 2; column++) {
+        String at = prefix + (column == 0 ? "anchor." : "positive.");
+        Observation.TermView main = views.get(column * terms);
+        compare(at + "acts", distance(dense(main.codes(), null), golden.floats(at + "acts")));
+        for (int i = 0; i < terms && golden.has(at + "decoded_embedding_k"); i++) {
+          String kind =
+              switch (views.get(i).term()) {
+                case DeadTopK multi -> "decoded_embedding_4k";
+                case AuxK aux -> "decoded_embedding_aux";
+                default -> "decoded_embedding_k";
+              };
+          float[] ours = views.get(column * terms + i).out().toArray();
+          compare(at + kind, distance(ours, golden.floats(at + kind)));
+        }
+      }
+    }
+
+    private void compareGradients(Observation seen, TrainingState state) throws IOException {
       for (Parameter parameter : step == 0 ? state.parameters() : List.<Parameter>of()) {
         compareGradient(golden.theirs(parameter.name()), seen.gradients().of(parameter.name()));
       }

@@ -123,7 +123,7 @@ class TrainingRunTest {
         .with("d_sae", 40)
         .with("k", 3)
         .with("train_batch_size", 16)
-        .with("gradient_accumulation", 2)
+        .with("gradient_accumulation", recipe == Recipe.SENTENCE_TRANSFORMERS ? 1 : 2)
         .with("steps", 30)
         .with("lr", 5e-3)
         .with("dead_feature_window", 4);
@@ -309,6 +309,28 @@ class TrainingRunTest {
           assertEquals(sae.config().activation(), served);
         }
       }
+    }
+  }
+
+  /** The k of a step follows from its number, whichever process runs it. */
+  @ParameterizedTest
+  @CsvSource({"dictionary-learning,batchtopk", "eleuther,topk"})
+  void aRunIsResumedWhileItsKFalls(String recipe, String architecture) throws IOException {
+    TrainingConfig config =
+        TrainingConfig.fromMap(Map.of("recipe", recipe))
+            .with("d_sae", 40)
+            .with("k", 3)
+            .with("train_batch_size", 32)
+            .with("steps", 20)
+            .with("lr", 5e-3)
+            .with("k_anneal_steps", 9)
+            .with("architecture", architecture);
+    start("whole", config);
+    for (int after : new int[] {4, 13}) {
+      interrupt("parts" + after, config, after);
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts" + after, config));
+      assertArrayEquals(weights("whole"), weights("parts" + after));
+      assertEquals(metrics("whole"), metrics("parts" + after));
     }
   }
 

@@ -52,7 +52,9 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
     List<WholeRun> all = new ArrayList<>();
     for (Recipe recipe : Recipe.values()) {
       all.add(of(recipe.toString(), small(recipe)));
-      all.add(of(recipe + " norm", small(recipe).with(NORM, "expected_average_only_in")));
+      if (recipe != Recipe.SENTENCE_TRANSFORMERS) {
+        all.add(of(recipe + " norm", small(recipe).with(NORM, "expected_average_only_in")));
+      }
     }
     TrainingConfig saelens = small(Recipe.SAELENS).with("aux_loss_coefficient", 0);
     all.add(of("layer_norm", saelens.with(NORM, "layer_norm")));
@@ -96,6 +98,9 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
                 .with("pairs", "targets")
                 .with("gradient_accumulation", 1)
                 .with("architecture", "batchtopk")));
+    TrainingConfig codes = small(Recipe.SENTENCE_TRANSFORMERS).with("pairs", "positives");
+    all.add(of("positives", codes));
+    all.add(of("positives clip", codes.with("clip_grad_norm", 0.1).with(NORM, "layer_norm")));
     all.add(of("annealed", small(Recipe.DICTIONARY_LEARNING).with("k_anneal_steps", 9)));
     TrainingConfig alone = small(Recipe.SAELENS).with("gradient_accumulation", 1);
     all.add(
@@ -133,8 +138,8 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
     return TrainingConfig.of(recipe)
         .with("d_sae", 67)
         .with("k", 4)
-        .with("train_batch_size", 13)
-        .with("gradient_accumulation", 2)
+        .with("train_batch_size", recipe == Recipe.SENTENCE_TRANSFORMERS ? 26 : 13)
+        .with("gradient_accumulation", recipe == Recipe.SENTENCE_TRANSFORMERS ? 1 : 2)
         .with("training_samples", 25 * 26 - 7)
         .with("lr", 5e-3)
         .with("dead_feature_window", 2);
@@ -158,17 +163,21 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
           reports.add(report);
           digest.add(report);
           if (trainer.stepsDone() < 300) {
-            note(trainer.state().parameter("W_dec").m(), moved);
+            note(moments(trainer), moved);
           }
         }
         digest.add(trainer.state());
         return new Result(
             reports,
             reports.stream().filter(report -> report.dead() > 0).count(),
-            decayed(trainer.state().parameter("W_dec").m(), moved),
+            decayed(moments(trainer), moved),
             digest.hex());
       }
     }
+  }
+
+  private static Matrix moments(Trainer trainer) {
+    return trainer.state().parameter(trainer.state().tied() ? "W_enc" : "W_dec").m();
   }
 
   private static void note(Matrix moments, boolean[] moved) {

@@ -5,6 +5,7 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.report.page.Packed;
 import io.github.sae4j.report.page.Page;
+import io.github.sae4j.report.runs.MetricsTable;
 import io.github.sae4j.report.runs.RunData;
 import io.github.sae4j.report.runs.WeightShapes;
 import io.github.sae4j.sae.SparseAutoencoder;
@@ -62,6 +63,7 @@ public final class RunReport {
    */
   public static void write(List<Path> runs, ReportOptions options, Path out) throws IOException {
     Path whole = out.toAbsolutePath();
+    Files.createDirectories(whole.getParent());
     Path fresh = whole.resolveSibling("." + whole.getFileName() + ".new");
     try {
       try (OutputStream page = new BufferedOutputStream(Files.newOutputStream(fresh), 1 << 16)) {
@@ -85,6 +87,12 @@ public final class RunReport {
    */
   public static void write(List<Path> runs, ReportOptions options, OutputStream out)
       throws IOException {
+    write(runs, options, MetricsTable::read, out);
+  }
+
+  /** The same, from logs that may have been read before. */
+  static void write(List<Path> runs, ReportOptions options, Logs logs, OutputStream out)
+      throws IOException {
     if (runs.isEmpty() && options.features().isEmpty()) {
       throw new IllegalArgumentException("runs: expected at least one, got none");
     }
@@ -93,7 +101,7 @@ public final class RunReport {
           "features: expected one run with them, got " + runs.size());
     }
     Map<String, Object> data = new LinkedHashMap<>();
-    List<Object> all = runs(runs, options);
+    List<Object> all = runs(runs, options, logs);
     String title = options.title().orElseGet(() -> title(all));
     data.put("title", title);
     data.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
@@ -120,7 +128,13 @@ public final class RunReport {
    * @throws IOException if reading fails
    */
   public static String liveData(List<Path> runs) throws IOException {
-    return Json.line(Map.of("runs", runs(runs, ReportOptions.DEFAULT)));
+    return new LiveReport(runs).data();
+  }
+
+  /** Reads the log of a run. */
+  @FunctionalInterface
+  interface Logs {
+    MetricsTable read(Path log) throws IOException;
   }
 
   /**
@@ -147,7 +161,9 @@ public final class RunReport {
     return runs.isEmpty() ? List.of(folder) : runs;
   }
 
-  private static List<Object> runs(List<Path> folders, ReportOptions options) throws IOException {
+  /** What the page shows of each run. */
+  static List<Object> runs(List<Path> folders, ReportOptions options, Logs logs)
+      throws IOException {
     List<Path> runs = new ArrayList<>();
     for (Path folder : folders) {
       runs.addAll(runsOf(folder));
@@ -161,7 +177,8 @@ public final class RunReport {
       for (int number = 2; !names.add(name); number++) {
         name = plain + " (" + number + ")";
       }
-      Map<String, Object> run = new LinkedHashMap<>(RunData.read(folder, name).members());
+      Map<String, Object> run =
+          new LinkedHashMap<>(RunData.read(folder, name, logs.read(folder.metrics())).members());
       if (runs.size() == 1 && run.get("warnings") instanceof List<?> found && found.isEmpty()) {
         run.put("warnings", new ArrayList<Object>(options.warnings()));
       }

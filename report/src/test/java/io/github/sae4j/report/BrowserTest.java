@@ -208,7 +208,8 @@ class BrowserTest {
     Files.writeString(evaluated.resolve("metrics.jsonl"), log.toString());
     Files.writeString(
         evaluated.resolve("warnings.jsonl"),
-        "{\"step\":12,\"kind\":\"x\",\"message\":\"loss is <b>high</b>\",\"advice\":\"--lr lower\"}\n");
+        "{\"step\":12,\"kind\":\"x\",\"message\":\"loss is <b>high</b>\",\"advice\":\"--lr"
+            + " lower\"}\n");
     Path file = folder.resolve("evaluated.html");
     RunReport.write(List.of(evaluated), ReportOptions.DEFAULT, file);
     chrome.window(1360, 900, false);
@@ -343,7 +344,9 @@ class BrowserTest {
     String name = what + (dark ? "-dark" : "-light");
     chrome.screenshot(SHOTS.resolve(name + ".png"));
     assertEquals(
-        true, chrome.run("document.documentElement.scrollWidth <= innerWidth"), "too wide: " + name);
+        true,
+        chrome.run("document.documentElement.scrollWidth <= innerWidth"),
+        "too wide: " + name);
     expectQuiet();
     chrome.run(axe());
     Object faults =
@@ -351,7 +354,8 @@ class BrowserTest {
             """
             axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations
               .filter((v) => ['serious', 'critical'].includes(v.impact))
-              .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))""");
+              .map((v) => v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | ')))\
+            """);
     assertEquals(List.of(), faults, name);
   }
 

@@ -8,6 +8,7 @@ import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepSpec;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -117,8 +118,13 @@ public record MachineMemory(long bytes, long heapBytes) {
     return plan.bytes() <= bytes && plan.heapBytes() <= heapBytes;
   }
 
-  private static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
-    return device.memoryPlan(config.stepSpec(dIn, dOut, OptionalDouble.of(1)));
+  /** What a run keeps in memory. */
+  public static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
+    StepSpec step = config.stepSpec(dIn, dOut, OptionalDouble.of(1));
+    MemoryPlan plan = device.memoryPlan(step);
+    return config.optimizer().emaDecay().isPresent()
+        ? plan.plus(List.of(MemoryPlan.ofAverages(step)))
+        : plan;
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */

@@ -2,6 +2,8 @@ package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -84,6 +86,33 @@ public final class ComposedMemory {
                         * (2 * batch
                             + scalars
                             + 2 * codes(spec, length.orElse(Pass.USUAL_LENGTH))));
+            case DeadTopK multi ->
+                part(
+                    "8 B d + 12 B 4k + 12 n d: Multi-TopK of the dead, all latents dead",
+                    2 * batch
+                        + scalars
+                        + codes(spec, multi, length)
+                        + 4 * n * (in + 1)
+                        + gradients(n, in, d));
+            case Contrast contrast ->
+                spec.shape().pairs() == Pairs.NONE
+                    ? part("inverted codes, on the heap", 0)
+                    : part(
+                        "a second column for positives",
+                        (inputs(spec) + 8) * batch
+                            + 3 * scalars
+                            + 4 * n * (in + 1)
+                            + codes(spec, length.orElseThrow())
+                            + codes(spec, DeadTopK.SENTENCE_TRANSFORMERS, length)
+                            + spec.objective()
+                                .find(AuxK.class)
+                                .map(aux -> codes(spec, aux.k((int) n)))
+                                .orElse(0L)
+                            + 3 * gradients(n, in, d));
+            case AuxK aux when spec.shape().tied() ->
+                part(
+                    "12 B d + 12 B k_aux + 8 n d: AuxK with all latents dead",
+                    3 * batch + scalars + codes(spec, aux.k((int) n)) + gradients(n, in, d));
             case Sparsity _, PreActivation _, GateReconstruction _ ->
                 throw new AssertionError(term + " is formed by tiles");
             case AuxK aux ->
@@ -158,6 +187,11 @@ public final class ComposedMemory {
 
   private static long gradients(long n, long in, long out) {
     return 4 * (n * (in + out) + n + out);
+  }
+
+  private static long codes(StepSpec spec, DeadTopK multi, OptionalInt length) {
+    long places = (long) multi.multiple() * length.orElseThrow();
+    return codes(spec, (int) Math.min(spec.shape().dSae(), places));
   }
 
   private static long codes(StepSpec spec, int perRow) {

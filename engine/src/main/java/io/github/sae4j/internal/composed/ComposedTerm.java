@@ -1,6 +1,8 @@
 package io.github.sae4j.internal.composed;
 
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -36,6 +38,8 @@ interface ComposedTerm {
             case AuxK aux when nested != null && nested.term().auxPerLevel() ->
                 AuxKLevels.of(aux, pass, main, nested);
             case AuxK aux -> new AuxKTerm(aux, pass, main);
+            case DeadTopK multi -> throw new AssertionError(multi + " outside a contrastive step");
+            case Contrast contrast -> throw new AssertionError("a pass of its own has " + contrast);
           });
     }
     return terms;

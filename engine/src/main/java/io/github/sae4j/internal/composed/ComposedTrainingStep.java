@@ -6,6 +6,7 @@ import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.objective.Contrast;
 import io.github.sae4j.step.DecoderNormRule;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
@@ -92,6 +93,10 @@ public final class ComposedTrainingStep implements TrainingStep {
   public StepReport run(Matrix x, double learningRate, long number, boolean withVariance) {
     spec.shape().expectBatch(x);
     try (OffHeap scratch = device.openMemory()) {
+      if (spec.objective().find(Contrast.class).isPresent()) {
+        update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
+        return contrast(x, learningRate, number, withVariance, scratch);
+      }
       encoding.begin();
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
       Pass pass = new Pass(device, spec.at(number), state, x, scratch);
@@ -112,12 +117,28 @@ public final class ComposedTrainingStep implements TrainingStep {
       gradient.begin();
       backward(pass, terms);
       gradient.end(number, x.rows());
-      observe(terms, firing.dead());
+      observe(
+          terms.stream().map(ComposedTerm::view).filter(Objects::nonNull).toList(), firing.dead());
       updating.begin();
       double norm = update.apply(gradients, learningRate, number, scratch);
       updating.end(number, x.rows());
       return losses.report(firing, norm);
     }
+  }
+
+  private StepReport contrast(
+      Matrix x, double learningRate, long number, boolean withVariance, OffHeap scratch) {
+    gradient.begin();
+    ContrastivePass pass =
+        new ContrastivePass(device, spec.at(number), state, x, gradients, scratch);
+    throughInput(scratch);
+    device.add(gradients.wEnc(), gradients.wDec());
+    gradient.end(number, x.rows());
+    observe(pass.views(), pass.dead());
+    updating.begin();
+    double norm = update.apply(gradients, learningRate, number, scratch);
+    updating.end(number, x.rows());
+    return pass.report(norm, withVariance);
   }
 
   private StepReport runTiled(Pass pass, long number, double learningRate, boolean withVariance) {
@@ -133,14 +154,19 @@ public final class ComposedTrainingStep implements TrainingStep {
   private void backward(Pass pass, List<ComposedTerm> terms) {
     gradients.clearOthers();
     terms.forEach(term -> term.backward(gradients));
+    throughInput(pass.scratch);
+  }
+
+  /** The gradient that b_dec has because it is subtracted from the encoder's input. */
+  private void throughInput(OffHeap scratch) {
     if (spec.forward().subtractBDec()) {
-      Matrix throughInput = pass.scratch.vector(spec.shape().dIn());
+      Matrix throughInput = scratch.vector(spec.shape().dIn());
       device.product(gradients.bEnc(), false, state.wEnc(), false, throughInput);
       device.subtract(gradients.bDec(), throughInput, gradients.bDec());
     }
   }
 
-  private void observe(List<ComposedTerm> terms, int[] dead) {
+  private void observe(List<Observation.TermView> views, int[] dead) {
     if (observer == null) {
       return;
     }
@@ -148,8 +174,6 @@ public final class ComposedTrainingStep implements TrainingStep {
     for (int latent : dead) {
       mask[latent] = true;
     }
-    List<Observation.TermView> views =
-        terms.stream().map(ComposedTerm::view).filter(Objects::nonNull).toList();
     observer.accept(new Observation(views, mask, gradients));
   }
 

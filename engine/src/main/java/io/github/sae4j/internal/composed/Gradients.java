@@ -24,6 +24,10 @@ public final class Gradients {
       Matrix value = parameter.value();
       gradients.tensors.put(parameter.name(), memory.matrix(value.rows(), value.cols()));
     }
+    if (state.tied()) {
+      Matrix value = state.wDec();
+      gradients.tensors.put(TrainingState.W_DEC, memory.matrix(value.rows(), value.cols()));
+    }
     return gradients;
   }
 
@@ -80,7 +84,8 @@ public final class Gradients {
   }
 
   /**
-   * The decoder's gradient.
+   * The decoder's gradient; with tied weights what W_enc's has from the decoder, and is added to
+   * it.
    *
    * @return {@code [d_sae, d_out]}
    */

@@ -58,11 +58,9 @@ final class Pass {
     Forward forward = spec.forward();
     StepShape shape = spec.shape();
     if (shape.pairs() == Pairs.TARGETS) {
-      x = columns(batch, 0, shape.dIn());
-      target = columns(batch, shape.dIn(), shape.dOut());
+      x = columns(batch, 0, shape.dIn(), scratch);
     } else {
       x = scaled(batch);
-      target = x;
     }
     Matrix normalized = x;
     if (forward.normalization() == InputNormalization.NONE) {
@@ -73,6 +71,12 @@ final class Pass {
       outScales = scratch.vector(rows());
       outShifts = scratch.vector(rows());
       forward.normalization().apply(x, normalized, outScales, outShifts);
+    }
+    if (shape.pairs() == Pairs.TARGETS) {
+      target = columns(batch, shape.dIn(), shape.dOut(), scratch);
+    } else {
+      // sentence-transformers compares with the normalised rows what is no longer normalised.
+      target = shape.tied() ? normalized : x;
     }
     if (forward.subtractBDec()) {
       input = scratch.matrix(rows(), x.cols());
@@ -88,7 +92,7 @@ final class Pass {
   }
 
   /** Some values of every row. */
-  private Matrix columns(Matrix rows, int from, int count) {
+  static Matrix columns(Matrix rows, int from, int count, OffHeap scratch) {
     Matrix some = scratch.matrix(rows.rows(), count);
     for (int b = 0; b < some.rows(); b++) {
       MemorySegment.copy(
@@ -132,14 +136,23 @@ final class Pass {
 
   /** Reconstruction from codes, the normalisation undone. */
   Matrix decode(SparseCodes sparse) {
+    return decode(sparse, state.wDec());
+  }
+
+  /** The same from codes of some latents, whose decoder rows are given. */
+  Matrix decode(SparseCodes sparse, Matrix wDec) {
     Matrix out = scratch.matrix(rows(), spec.shape().dOut());
-    decode(sparse, out, 0);
+    decode(sparse, wDec, out, 0);
     return out;
   }
 
   /** The same of the rows from the given one on, into a matrix of them. */
   void decode(SparseCodes sparse, Matrix out, int from) {
-    device.decode(sparse, state.wDec(), state.bDec(), out);
+    decode(sparse, state.wDec(), out, from);
+  }
+
+  private void decode(SparseCodes sparse, Matrix wDec, Matrix out, int from) {
+    device.decode(sparse, wDec, state.bDec(), out);
     if (outScales != null) {
       device.scaleRows(out, part(outScales, from, out.rows()), part(outShifts, from, out.rows()));
     }
@@ -181,8 +194,26 @@ final class Pass {
    */
   void gradients(
       SparseCodes sparse, Matrix gradient, Matrix wDec, Activation activation, Gradients out) {
+    gradients(sparse, gradient, wDec, activation, null, out);
+  }
+
+  /**
+   * The same with a gradient that codes have from elsewhere, added in one rounding each.
+   *
+   * @param more by code, of at least as many elements as there are codes; or null
+   */
+  void gradients(
+      SparseCodes sparse,
+      Matrix gradient,
+      Matrix wDec,
+      Activation activation,
+      float[] more,
+      Gradients out) {
     Matrix delta = scratch.vector(Math.max(1, sparse.size()));
     device.codeGradients(gradient, wDec, sparse, activation.cutsNegatives(), delta);
+    for (int p = 0; more != null && p < sparse.size(); p++) {
+      delta.set(0, p, delta.get(0, p) + more[p]);
+    }
     device.accumulateByLatent(sparse, null, gradient, out.wDec());
     device.accumulateByLatent(sparse, delta, input, out.wEnc());
     device.sumByLatent(sparse, delta, out.bEnc());

@@ -9,6 +9,8 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -423,7 +425,8 @@ final class TiledPass {
       case Sparsity sparsity -> form.penalty() * sparsity.warmUp().at(number);
       case PreActivation _ -> deadPenalty;
       case GateReconstruction _ -> gateError.total() / pass.rows();
-      case MultiTopK _, Matryoshka _, AuxK _ -> throw new AssertionError(term);
+      case MultiTopK _, DeadTopK _, Matryoshka _, Contrast _, AuxK _ ->
+          throw new AssertionError(term);
     };
   }
 }

@@ -40,6 +40,7 @@ import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
 /**
  * The CPU device: Vector API kernels on a worker pool. Operands lie off-heap; kernels copy rows or
@@ -578,6 +579,12 @@ public final class VectorDevice implements Device {
           readPadded(gradient, r, s.a, padded);
           AdamRows.update(weights, m, v, r, s.a, 0, adam);
         });
+  }
+
+  @Override
+  public void onHost(int parts, IntConsumer work) {
+    checkOpen();
+    pool.run(parts, (part, worker) -> work.accept(part));
   }
 
   @Override

@@ -10,6 +10,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import java.lang.reflect.Proxy;
@@ -18,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -34,11 +36,27 @@ class ComposedMemoryTest {
     "ELEUTHER, none, true, 1.5",
     "OPENAI, none, false, 1",
     "DICTIONARY_LEARNING, none, false, 1",
-    "SAELENS, layer_norm, false, 1.5"
+    "SAELENS, layer_norm, false, 1.5",
+    "SENTENCE_TRANSFORMERS, none, false, 1",
+    "SENTENCE_TRANSFORMERS, layer_norm, false, 1"
   })
   void realMemoryIsThePlans(Recipe recipe, String normalize, boolean multi, float factor) {
+    check(recipe, normalize, multi, factor, Pairs.NONE);
+  }
+
+  @Test
+  void realMemoryOfPairsIsThePlans() {
+    check(Recipe.SENTENCE_TRANSFORMERS, "none", false, 1, Pairs.POSITIVES);
+    check(Recipe.ELEUTHER, "none", true, 1, Pairs.TARGETS);
+  }
+
+  private static void check(
+      Recipe recipe, String normalize, boolean multi, float factor, Pairs pairs) {
+    int dOut = pairs == Pairs.TARGETS ? D_IN + 9 : D_IN;
     StepSpec spec =
         TrainingConfig.of(recipe)
+            .with("pairs", pairs.toString())
+            .with("skip_connection", pairs == Pairs.TARGETS)
             .with("d_sae", D_SAE)
             .with("k", 8)
             .with("train_batch_size", ROWS)
@@ -48,14 +66,13 @@ class ComposedMemoryTest {
             // The worst case: all latents are dead in the step that is measured.
             .with("dead_mask_after_step", false)
             .with("dead_feature_tokens", 1_000_000)
-            .stepSpec(D_IN, OptionalDouble.of(1))
+            .stepSpec(D_IN, dOut, OptionalDouble.of(1))
             .withInputFactor(factor);
     List<OffHeap> opened = new ArrayList<>();
     try (ScalarDevice device = new ScalarDevice();
         OffHeap memory = device.openMemory()) {
-      TrainingState state = TrainingState.allocate(memory, D_IN, D_SAE);
-      Matrix x = memory.matrix(ROWS, D_IN);
-      memory.matrix(ROWS, D_IN);
+      TrainingState state = TrainingState.allocate(memory, spec.shape());
+      Matrix x = memory.matrix(ROWS, spec.shape().batchWidth());
       fill(state.wEnc());
       fill(state.wDec());
       fill(x);
@@ -73,7 +90,9 @@ class ComposedMemoryTest {
       long planned = plan.bytes() - MemoryPlan.ofState(spec).bytes();
       String what = recipe + " " + normalize + " real " + real[0] + " planned " + planned;
       assertTrue(real[0] <= 1.01 * planned + 64 * 128, what + "\n" + plan);
-      assertTrue(real[0] >= 0.9 * planned, what + "\n" + plan);
+      // What fired in the first column is not dead in the second, so its worst case is not met.
+      double least = pairs == Pairs.POSITIVES ? 0.6 : 0.9;
+      assertTrue(real[0] >= least * planned, what + "\n" + plan);
     }
   }
 

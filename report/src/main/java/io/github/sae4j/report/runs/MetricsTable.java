@@ -5,8 +5,12 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -68,6 +72,12 @@ public final class MetricsTable {
   private long unread;
   private Map<String, Object> last = Map.of();
 
+  /** Bytes of the log that were read, up to the end of a line. */
+  private long offset;
+
+  /** The last line of those, with its end. */
+  private byte[] newest = {};
+
   private MetricsTable() {}
 
   /**
@@ -79,27 +89,82 @@ public final class MetricsTable {
    */
   public static MetricsTable read(Path file) throws IOException {
     MetricsTable table = new MetricsTable();
-    if (!Files.isRegularFile(file)) {
-      return table;
-    }
-    try (InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16)) {
-      ByteArrayOutputStream line = new ByteArrayOutputStream();
-      boolean tooLong = false;
-      for (int next = in.read(); next >= 0; next = in.read()) {
-        if (next != '\n') {
-          tooLong |= line.size() >= MOST_LINE_BYTES;
-          if (!tooLong) {
-            line.write(next);
-          }
-          continue;
-        }
-        table.add(file, line.toByteArray(), tooLong);
-        line.reset();
-        tooLong = false;
-      }
-      // What follows the last line end is a line that is being written.
-    }
+    table.follow(file);
     return table;
+  }
+
+  /** A table of no lines, to {@link #follow} a log with. */
+  public static MetricsTable empty() {
+    return new MetricsTable();
+  }
+
+  /**
+   * Adds what a log has got since it was last read. If it is another one, or was cut back, as by a
+   * run that resumes, it is read anew.
+   *
+   * @param file the log; none is as good as an empty one
+   * @throws IOException if reading fails; lines that are no JSON objects are only counted
+   */
+  public void follow(Path file) throws IOException {
+    if (!Files.isRegularFile(file)) {
+      clear();
+      return;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      if (!endsAsBefore(channel)) {
+        clear();
+      }
+      channel.position(offset);
+      readLines(file, channel);
+    }
+  }
+
+  /** Whether what was read is still what the file begins with, by the line that was last. */
+  private boolean endsAsBefore(FileChannel channel) throws IOException {
+    if (channel.size() < offset) {
+      return false;
+    }
+    ByteBuffer now = ByteBuffer.allocate(newest.length);
+    long from = offset - newest.length;
+    while (now.hasRemaining() && channel.read(now, from + now.position()) > 0) {
+      continue;
+    }
+    return Arrays.equals(now.array(), newest);
+  }
+
+  private void clear() {
+    points.clear();
+    names.clear();
+    perPoint = 1;
+    lines = 0;
+    unread = 0;
+    last = Map.of();
+    offset = 0;
+    newest = new byte[0];
+  }
+
+  private void readLines(Path file, FileChannel channel) throws IOException {
+    // Not closed: the channel is the caller's.
+    InputStream in = new BufferedInputStream(Channels.newInputStream(channel), 1 << 16);
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    long length = 0;
+    for (int next = in.read(); next >= 0; next = in.read()) {
+      length++;
+      if (next != '\n') {
+        if (length <= MOST_LINE_BYTES) {
+          line.write(next);
+        }
+        continue;
+      }
+      boolean tooLong = length > MOST_LINE_BYTES + 1;
+      add(file, line.toByteArray(), tooLong);
+      line.write('\n');
+      newest = tooLong ? new byte[] {'\n'} : line.toByteArray();
+      offset += length;
+      line.reset();
+      length = 0;
+    }
+    // What follows the last line end is a line that is being written.
   }
 
   private void add(Path file, byte[] line, boolean tooLong) {
@@ -133,9 +198,9 @@ public final class MetricsTable {
           now.put(name, value);
         });
     last = now;
-    Point newest = points.isEmpty() ? null : points.getLast();
-    if (newest != null && newest.lines < perPoint) {
-      newest.add(point);
+    Point previous = points.isEmpty() ? null : points.getLast();
+    if (previous != null && previous.lines < perPoint) {
+      previous.add(point);
       return;
     }
     points.add(point);

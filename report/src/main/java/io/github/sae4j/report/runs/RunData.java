@@ -30,12 +30,13 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
    *
    * @param folder its folder
    * @param name how the page calls it
+   * @param metrics its log
    * @return what was found
    * @throws IOException if a file that is there cannot be read
    */
-  public static RunData read(RunFolder folder, String name) throws IOException {
+  public static RunData read(RunFolder folder, String name, MetricsTable metrics)
+      throws IOException {
     List<Object> notes = new ArrayList<>();
-    MetricsTable metrics = MetricsTable.read(folder.metrics());
     Map<String, Object> run = new LinkedHashMap<>();
     run.put("name", name);
     run.put("finished", Files.isRegularFile(folder.trained().resolve("cfg.json")));

@@ -3,6 +3,8 @@ package io.github.sae4j.tornado.step;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -75,6 +77,9 @@ public record GraphSpec(
     if (step.shape().pairs() != Pairs.NONE) {
       return StepExecution.composed("no task graph for pairs of rows");
     }
+    if (step.deadLatents().fired() == DeadLatentRule.Fired.ABOVE_SMALL_THRESHOLD) {
+      return StepExecution.composed("no task graph that counts activations above 1e-5");
+    }
     if (annealing.isPresent()) {
       return StepExecution.composed("no task graph for a k that changes");
     }
@@ -83,6 +88,12 @@ public record GraphSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no task graph for contrastive codes");
+        }
         case Sparsity _, PreActivation _, GateReconstruction _ -> {
           return StepExecution.composed("no task graph for a penalty on activations");
         }

@@ -2,6 +2,8 @@ package io.github.sae4j.tornado.step;
 
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -89,7 +91,12 @@ final class StepLosses {
       case Reconstruction main ->
           StepSums.ratio(
               sum(a.rowSquares, from, to), main.divisor(to - from, spec.dIn(), variance));
-      case Matryoshka _, Sparsity _, PreActivation _, GateReconstruction _ ->
+      case Matryoshka _,
+          DeadTopK _,
+          Contrast _,
+          Sparsity _,
+          PreActivation _,
+          GateReconstruction _ ->
           throw new AssertionError("no task graph has " + term);
       case MultiTopK multi -> StepSums.ratio(sum(a.multiSquares, from, to), variance);
       case AuxK aux -> {

@@ -25,7 +25,7 @@ import java.util.Map;
  * Writes the folder of sentence-transformers' {@code SparseAutoEncoder} module: {@code config.json}
  * and {@code model.safetensors}. The one matrix is stored under the name that its own library uses.
  */
-final class SentenceTransformersWriter {
+public final class SentenceTransformersWriter {
   private static final String MATRIX = "decoder.linear.weight";
 
   /** The other name of the one matrix. */
@@ -43,10 +43,51 @@ final class SentenceTransformersWriter {
    */
   static void write(Path folder, SaeConfig config, SaeWeights weights, WriteOptions options)
       throws IOException {
+    write(
+        folder,
+        config,
+        weights,
+        members(config, Math.min(512, config.dSae()), 30),
+        new long[config.dSae()],
+        options);
+  }
+
+  /**
+   * Writes an SAE as training left it into a folder that exists, as F32.
+   *
+   * @param folder receives {@code config.json} and {@code model.safetensors}
+   * @param config what the SAE computes
+   * @param weights its weights, tied
+   * @param kAux the member {@code k_aux}
+   * @param deadThreshold the member {@code dead_threshold}
+   * @param sinceFired counters of its latents
+   * @throws IllegalArgumentException if the module cannot express it; says what
+   * @throws IOException if writing fails
+   */
+  public static void write(
+      Path folder,
+      SaeConfig config,
+      SaeWeights weights,
+      int kAux,
+      long deadThreshold,
+      long[] sinceFired)
+      throws IOException {
+    Map<String, Object> members = members(config, kAux, deadThreshold);
+    write(folder, config, weights, members, sinceFired, WriteOptions.DEFAULT);
+  }
+
+  private static void write(
+      Path folder,
+      SaeConfig config,
+      SaeWeights weights,
+      Map<String, Object> members,
+      long[] sinceFired,
+      WriteOptions options)
+      throws IOException {
     check(config, weights);
     long d = config.dIn();
     long n = config.dSae();
-    DiskFile.write(folder.resolve(SentenceTransformersLayout.CONFIG), Json.pretty(members(config)));
+    DiskFile.write(folder.resolve(SentenceTransformersLayout.CONFIG), Json.pretty(members));
     Map<String, String> header = new LinkedHashMap<>(HeaderMetadata.of(config.metadata()));
     header.put(ALIAS, MATRIX);
     List<TensorInfo> tensors =
@@ -63,7 +104,7 @@ final class SentenceTransformersWriter {
       plain.decoder(MATRIX);
       plain.decoderBias("pre_bias");
       plain.encoderBias("latent_bias");
-      output.writeRaw(COUNTERS, 0, MemorySegment.ofArray(new long[config.dSae()]), 0, n);
+      output.writeRaw(COUNTERS, 0, MemorySegment.ofArray(sinceFired.clone()), 0, n);
       output.finish();
     }
   }
@@ -115,14 +156,14 @@ final class SentenceTransformersWriter {
         "sentence-transformers' SparseAutoEncoder cannot express " + what);
   }
 
-  private static Map<String, Object> members(SaeConfig config) {
+  private static Map<String, Object> members(SaeConfig config, int kAux, long deadThreshold) {
     Map<String, Object> members = new LinkedHashMap<>();
     members.put("input_dim", config.dIn());
     members.put("hidden_dim", config.dSae());
     members.put("k", (int) ((Ranked) config.activation()).k());
-    members.put("k_aux", Math.min(512, config.dSae()));
+    members.put("k_aux", kAux);
     members.put("normalize", config.normalization() == InputNormalization.LAYER_NORM);
-    members.put("dead_threshold", 30);
+    members.put("dead_threshold", deadThreshold);
     return members;
   }
 }

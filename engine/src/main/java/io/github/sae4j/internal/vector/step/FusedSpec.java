@@ -4,6 +4,8 @@ import io.github.sae4j.internal.vector.select.BatchTopKEncoding;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -56,6 +58,9 @@ public record FusedSpec(
 
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
+    if (step.penalisesActivity()) {
+      return StepExecution.composed("no passes for thresholds and gates that are trained");
+    }
     // The pattern names all components: one that is added has to be decided on here to compile.
     if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _, var annealing, _))
         || !hasPasses(ranked)) {
@@ -76,8 +81,14 @@ public record FusedSpec(
         case Reconstruction reconstruction -> {}
         case MultiTopK multi -> {}
         case AuxK aux -> {}
+        case DeadTopK multi -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
+        case Contrast contrast -> {
+          return StepExecution.composed("no passes for contrastive codes");
+        }
         case Sparsity _, PreActivation _, GateReconstruction _ -> {
-          return StepExecution.composed("no passes for a penalty on activations");
+          throw new AssertionError(term + " was found before");
         }
         case Matryoshka nested -> {
           if (nested.auxPerLevel() && step.objective().find(AuxK.class).isPresent()) {

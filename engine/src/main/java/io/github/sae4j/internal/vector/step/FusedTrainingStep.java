@@ -16,6 +16,8 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.objective.AuxK;
+import io.github.sae4j.objective.Contrast;
+import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.GateReconstruction;
 import io.github.sae4j.objective.Matryoshka;
 import io.github.sae4j.objective.MultiTopK;
@@ -247,6 +249,8 @@ public final class FusedTrainingStep implements TrainingStep {
                     case MultiTopK multiTopK -> multi;
                     case Matryoshka matryoshka -> nested;
                     case AuxK auxK -> auxValue;
+                    case DeadTopK dead -> throw new AssertionError("no passes for " + dead);
+                    case Contrast contrast -> throw new AssertionError("no passes for " + contrast);
                     case Sparsity _, PreActivation _, GateReconstruction _ ->
                         throw new AssertionError("no passes for " + term);
                   })

@@ -95,6 +95,9 @@ class FusedMemoryPlanTest {
   @Test
   void worstNumberOfDeadLatentsIsTheWorst() {
     for (Recipe recipe : Recipe.values()) {
+      if (recipe == Recipe.SENTENCE_TRANSFORMERS) {
+        continue; // its step is composed
+      }
       for (int rows : new int[] {100, 1000, 9000}) {
         FusedSpec spec =
             FusedSpec.of(
