@@ -10,7 +10,6 @@ import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
-import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
@@ -62,16 +61,6 @@ final class SweepJob {
     this.style = style;
     this.page = page;
     this.tensorboard = tensorboard;
-  }
-
-  /** One map of the options of several sources, later ones winning, under the options' names. */
-  static Map<String, Object> merged(List<Map<String, ?>> layers) {
-    Map<String, Object> given = new LinkedHashMap<>();
-    for (Map<String, ?> layer : layers) {
-      layer.forEach(
-          (option, value) -> given.put(TrainingOptions.TABLE.expect(option).name(), value));
-    }
-    return given;
   }
 
   /** Refuses runs that need more memory together than there is. */

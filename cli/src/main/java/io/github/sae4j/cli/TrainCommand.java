@@ -291,6 +291,10 @@ final class TrainCommand implements Callable<Integer> {
     addGiven(layers);
     List<SweepAxis> axes = Sweep.axesOf(folder);
     if (!axes.isEmpty()) {
+      if (!sweep.isEmpty() && !sweep.stream().map(SweepAxis::parse).toList().equals(axes)) {
+        throw new ConfigException(
+            "sweep", "cannot be changed; " + folder.path() + " has its own in config.json");
+      }
       return sweep(layers, axes, Optional.of(folder));
     }
     if (!sweep.isEmpty()) {
@@ -443,7 +447,15 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException(
           "sweep", "cannot be given with " + (extend ? "extend" : "from_pretrained"));
     }
-    Map<String, Object> given = SweepJob.merged(layers);
+    Map<String, Object> onTheLine =
+        TrainingOptions.TABLE.merged(List.of(FLAGS.given(spec.commandLine().getParseResult())));
+    for (SweepAxis axis : axes) {
+      if (onTheLine.containsKey(axis.option())) {
+        throw new ConfigException(
+            axis.option(), "varies in the sweep, and cannot be given as well");
+      }
+    }
+    Map<String, Object> given = TrainingOptions.TABLE.merged(layers);
     List<Sweep.Member> members = Sweep.members(axes, given); // fails before anything is opened
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path; the sweep's config.json has none");
