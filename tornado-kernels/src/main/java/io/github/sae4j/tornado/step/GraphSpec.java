@@ -77,6 +77,9 @@ public record GraphSpec(
     if (step.shape().pairs() != Pairs.NONE) {
       return StepExecution.composed("no task graph for pairs of rows");
     }
+    if (step.deadLatents().fired() == DeadLatentRule.Fired.ABOVE_SMALL_THRESHOLD) {
+      return StepExecution.composed("no task graph that counts activations above 1e-5");
+    }
     if (annealing.isPresent()) {
       return StepExecution.composed("no task graph for a k that changes");
     }
