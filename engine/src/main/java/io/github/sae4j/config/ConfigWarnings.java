@@ -1,9 +1,14 @@
 package io.github.sae4j.config;
 
+import io.github.sae4j.options.Option;
+import io.github.sae4j.options.OptionType;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.DeadLatentRule;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** Warnings for valid but probably unintended settings. */
@@ -85,6 +90,7 @@ public final class ConfigWarnings {
               "matryoshka_widths", "without effect unless the architecture is matryoshka", ""));
     }
     if (config.sae().architecture() != Architecture.TOPK
+        && !config.sae().architecture().penalisesActivity()
         && config.run().recipe() == Recipe.DICTIONARY_LEARNING
         && steps <= config.sae().thresholdStartStep() + 1) {
       warnings.add(
@@ -97,7 +103,40 @@ public final class ConfigWarnings {
                   + ": the SAE will be TopK of each row",
               ""));
     }
+    ofActivity(config, warnings);
     return warnings;
+  }
+
+  /** Options of thresholds and penalties that were changed where nothing reads them. */
+  private static void ofActivity(TrainingConfig config, List<Warning> warnings) {
+    Architecture architecture = config.sae().architecture();
+    boolean jumpRelu = architecture == Architecture.JUMPRELU;
+    boolean standard = architecture == Architecture.STANDARD;
+    Map<Option<?>, Boolean> read = new LinkedHashMap<>();
+    read.put(TrainingOptions.K, !architecture.penalisesActivity());
+    read.put(TrainingOptions.SPARSITY_COEFFICIENT, architecture.penalisesActivity());
+    read.put(TrainingOptions.JUMPRELU_SPARSITY_LOSS_MODE, jumpRelu);
+    read.put(TrainingOptions.TARGET_L0, jumpRelu);
+    read.put(TrainingOptions.JUMPRELU_TANH_SCALE, jumpRelu);
+    read.put(TrainingOptions.PRE_ACT_LOSS_COEFFICIENT, jumpRelu);
+    read.put(TrainingOptions.JUMPRELU_BANDWIDTH, jumpRelu);
+    read.put(TrainingOptions.JUMPRELU_INIT_THRESHOLD, jumpRelu);
+    read.put(TrainingOptions.LOG_THRESHOLD, jumpRelu);
+    read.put(TrainingOptions.LP_NORM, standard);
+    read.put(TrainingOptions.L1_DECODER_NORM_POWER, standard || architecture == Architecture.GATED);
+    read.put(TrainingOptions.APRIL_UPDATE, standard);
+    Map<String, Object> values = config.toMap();
+    read.forEach(
+        (option, isRead) -> {
+          Object usual = OptionType.plain(option.startIn(config.run().recipe()));
+          if (!isRead && !Objects.equals(values.get(option.name()), usual)) {
+            warnings.add(
+                new Warning(
+                    option.name(),
+                    "without effect with architecture " + OptionType.plain(architecture),
+                    ""));
+          }
+        });
   }
 
   /** A window that the run is no longer than. */

@@ -476,4 +476,30 @@ class TrainingConfigTest {
       assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(all), option.getKey());
     }
   }
+
+  @Test
+  void optionsThatNothingReadsAreWarnedOf() {
+    for (Architecture architecture : Architecture.values()) {
+      for (String recipe : List.of("saelens", "dictionary-learning")) {
+        TrainingConfig config =
+            TrainingConfig.fromMap(Map.of("recipe", recipe, "architecture", architecture.name()));
+        assertEquals(List.of(), ConfigWarnings.of(config, 100_000), recipe + " " + architecture);
+      }
+    }
+    TrainingConfig jump = SAELENS.with("architecture", "jumprelu");
+    assertEquals(
+        List.of(
+            "k: without effect with architecture jumprelu",
+            "lp_norm: without effect with architecture jumprelu"),
+        ConfigWarnings.of(jump.with("k", 5).with("target_l0", 7).with("lp_norm", 2), 100_000));
+    assertEquals(
+        List.of("jumprelu_bandwidth: without effect with architecture topk"),
+        ConfigWarnings.of(SAELENS.with("jumprelu_bandwidth", 2), 100_000));
+    // Nothing there is served by a threshold that is estimated.
+    TrainingConfig theirs =
+        TrainingConfig.fromMap(Map.of("recipe", "dictionary-learning", "architecture", "jumprelu"));
+    assertFalse(
+        ConfigWarnings.of(theirs, 10).stream().anyMatch(line -> line.contains("TopK")),
+        ConfigWarnings.of(theirs, 10).toString());
+  }
 }
