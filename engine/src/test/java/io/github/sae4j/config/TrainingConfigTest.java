@@ -590,4 +590,32 @@ class TrainingConfigTest {
       assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(all), option.getKey());
     }
   }
+
+  @Test
+  void optionsThatNothingReadsAreWarnedOf() {
+    for (Architecture architecture : Architecture.values()) {
+      for (String recipe : List.of("saelens", "dictionary-learning")) {
+        TrainingConfig config =
+            TrainingConfig.fromMap(Map.of("recipe", recipe, "architecture", architecture.name()));
+        assertEquals(List.of(), ConfigWarnings.of(config, 100_000), recipe + " " + architecture);
+      }
+    }
+    TrainingConfig jump = SAELENS.with("architecture", "jumprelu");
+    assertEquals(
+        List.of(
+            "k: without effect unless the architecture is topk or batchtopk or matryoshka",
+            "target_l0: without effect unless the architecture is jumprelu and"
+                + " jumprelu_sparsity_loss_mode is quadratic",
+            "lp_norm: without effect unless the architecture is standard"),
+        ConfigWarnings.of(jump.with("k", 5).with("target_l0", 7).with("lp_norm", 2), 100_000));
+    assertEquals(
+        List.of("jumprelu_bandwidth: without effect unless the architecture is jumprelu"),
+        ConfigWarnings.of(SAELENS.with("jumprelu_bandwidth", 2), 100_000));
+    // Nothing there is served by a threshold that is estimated.
+    TrainingConfig theirs =
+        TrainingConfig.fromMap(Map.of("recipe", "dictionary-learning", "architecture", "jumprelu"));
+    assertFalse(
+        ConfigWarnings.of(theirs, 10).stream().anyMatch(line -> line.contains("TopK")),
+        ConfigWarnings.of(theirs, 10).toString());
+  }
 }
