@@ -9,7 +9,13 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeLensLayout;
+import io.github.sae4j.internal.layout.SentenceTransformersLayout;
+import io.github.sae4j.internal.layout.SparsifyLayout;
+import io.github.sae4j.internal.layout.reading.HeaderMetadata;
 import io.github.sae4j.internal.records.RecordHashes;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -234,15 +240,31 @@ public record RunFolder(Path path) {
     }
   }
 
-  /** Rows that the trained SAE was trained on, by its metadata. */
+  /**
+   * Rows that the trained SAE was trained on, by its metadata: of SAELens's layout in {@code
+   * cfg.json}, of the others in the header of the weights.
+   */
   long trainedSamples() throws IOException {
-    Path file = trained().resolve("cfg.json");
-    Map<String, Object> config = Json.readObject(file, MOST_CONFIG_BYTES);
-    if (config.get("metadata") instanceof Map<?, ?> metadata
-        && metadata.get("n_training_samples") instanceof Long samples) {
+    Path config = trained().resolve(SaeLensLayout.CONFIG);
+    Path weights = trained().resolve(SaeLensLayout.WEIGHTS);
+    Object metadata = null;
+    if (Files.exists(weights)) {
+      metadata = Json.readObject(config, MOST_CONFIG_BYTES).get("metadata");
+    } else {
+      for (String name : List.of(SparsifyLayout.WEIGHTS, SentenceTransformersLayout.WEIGHTS)) {
+        Path other = trained().resolve(name);
+        if (Files.exists(other)) {
+          try (TensorFile file = SafetensorsFile.open(other)) {
+            metadata = HeaderMetadata.read(other, file.metadata()).toMap();
+          }
+        }
+      }
+    }
+    if (metadata instanceof Map<?, ?> members
+        && members.get("n_training_samples") instanceof Long samples) {
       return samples;
     }
-    throw new BadFileException(file, "metadata: expected a count named n_training_samples");
+    throw new BadFileException(trained(), "metadata: expected a count named n_training_samples");
   }
 
   /**

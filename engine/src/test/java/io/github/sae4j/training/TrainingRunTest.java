@@ -161,7 +161,11 @@ class TrainingRunTest {
   }
 
   private byte[] weights(String name) throws IOException {
-    return Files.readAllBytes(folder.resolve(name).resolve("final/sae_weights.safetensors"));
+    try (var files = Files.list(folder.resolve(name).resolve("final"))) {
+      List<Path> weights = files.filter(file -> file.toString().endsWith(".safetensors")).toList();
+      assertEquals(1, weights.size(), weights.toString());
+      return Files.readAllBytes(weights.getFirst());
+    }
   }
 
   /** The log without times. */

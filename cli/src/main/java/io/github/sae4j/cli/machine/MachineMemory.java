@@ -153,7 +153,8 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public void expectRoomFor(Path folder, int batchRows) throws IOException {
     for (Path inner : new Path[] {folder, folder.resolve("final")}) {
-      for (String name : List.of("sae_weights.safetensors", "sae.safetensors")) {
+      for (String name :
+          List.of("sae_weights.safetensors", "sae.safetensors", "model.safetensors")) {
         Path file = inner.resolve(name);
         if (Files.isRegularFile(file)) {
           expectRoomForFile(folder, file, batchRows);
@@ -169,7 +170,7 @@ public record MachineMemory(long bytes, long heapBytes) {
     try (TensorFile tensors = TensorFile.open(file)) {
       for (TensorInfo tensor : tensors.tensors()) {
         weights += tensor.elements() * Float.BYTES;
-        if (tensor.name().equals("b_dec")) {
+        if (tensor.name().equals("b_dec") || tensor.name().equals("pre_bias")) {
           width = tensor.elements();
         }
       }

@@ -39,7 +39,7 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
     List<Object> notes = new ArrayList<>();
     Map<String, Object> run = new LinkedHashMap<>();
     run.put("name", name);
-    run.put("finished", Files.isRegularFile(folder.trained().resolve("cfg.json")));
+    run.put("finished", Files.isDirectory(folder.trained()));
     run.put("metrics", metrics.toMap());
     run.put("config", record(folder.config(), notes));
     Map<String, Object> evaluation = record(folder.evaluation(), notes);
