@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.RunSummary;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
@@ -114,12 +115,8 @@ final class SweepJob {
 
   private String summary(TrainingConfig config) {
     return String.format(
-        "recipe %s: %d latents, k %d, %d steps of %d rows",
-        config.run().recipe(),
-        config.dSae(width()),
-        config.sae().k(),
-        config.steps(data.training().rows()),
-        config.rowsPerStep());
+        "%s, %d steps of %d rows",
+        RunSummary.of(config, width()), config.steps(data.training().rows()), config.rowsPerStep());
   }
 
   /**

@@ -144,7 +144,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--from-pretrained",
       paramLabel = "DIR",
-      description = "Fine-tune this TopK SAE (a run, or any layout that inspect knows).")
+      description =
+          "Start from this SAE, of the architecture that is trained (a run, or any layout that"
+              + " inspect knows).")
   private Path fromPretrained;
 
   @Option(
@@ -616,11 +618,8 @@ final class TrainCommand implements Callable<Integer> {
   private static String summary(TrainingConfig config, TrainingData data) {
     int dIn = data.dIn();
     return String.format(
-        "recipe %s: %d latents, k %d, on rows of width %s: %d steps of %d rows;"
-            + " %d rows to train on, %d held out",
-        config.run().recipe(),
-        config.dSae(dIn),
-        config.sae().k(),
+        "%s, on rows of width %s: %d steps of %d rows; %d rows to train on, %d held out",
+        RunSummary.of(config, dIn),
         data.paired() ? dIn + " with " + config.sae().pairs() + " of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),
