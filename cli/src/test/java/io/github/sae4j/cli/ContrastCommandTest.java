@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;

@@ -123,7 +123,7 @@ class TrainingRunTest {
         .with("d_sae", 40)
         .with("k", 3)
         .with("train_batch_size", 16)
-        .with("gradient_accumulation", 2)
+        .with("gradient_accumulation", recipe == Recipe.SENTENCE_TRANSFORMERS ? 1 : 2)
         .with("steps", 30)
         .with("lr", 5e-3)
         .with("dead_feature_window", 4);
