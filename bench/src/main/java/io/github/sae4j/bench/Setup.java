@@ -7,6 +7,7 @@ import io.github.sae4j.bench.results.Contender;
 import io.github.sae4j.bench.scene.Scene;
 import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.bench.scene.Step;
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.kernels.Activation.Ranked;
@@ -147,6 +148,11 @@ public final class Setup implements AutoCloseable {
         "sae4j step " + label(recipe) + suffix(threads), threads, OUR_WARMUPS, step::run);
   }
 
+  public Contender ourStep(Architecture architecture, Step step, int threads) {
+    return new Contender(
+        "sae4j step " + label(architecture) + suffix(threads), threads, OUR_WARMUPS, step::run);
+  }
+
   public Contender peerStep(String name, Step step, int threads) {
     return new Contender(
         "libtorch step " + name + suffix(threads),
@@ -161,6 +167,11 @@ public final class Setup implements AutoCloseable {
   /** A recipe's name as configurations spell it. */
   public static String label(Recipe recipe) {
     return recipe.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /** An architecture's name as configurations spell it. */
+  public static String label(Architecture architecture) {
+    return architecture.name().toLowerCase(Locale.ROOT);
   }
 
   /** Names contain the number of threads only if it is not the default. */

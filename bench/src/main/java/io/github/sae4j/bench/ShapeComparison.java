@@ -2,6 +2,7 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.CompareOptions.Subject;
 import io.github.sae4j.bench.peers.Blas;
+import io.github.sae4j.bench.peers.JumpReluStep;
 import io.github.sae4j.bench.peers.SaelensStep;
 import io.github.sae4j.bench.peers.SparsifyStep;
 import io.github.sae4j.bench.peers.Torch;
@@ -13,6 +14,7 @@ import io.github.sae4j.bench.scene.Reference;
 import io.github.sae4j.bench.scene.Scene;
 import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.bench.scene.Step;
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
@@ -32,6 +34,8 @@ public final class ShapeComparison {
   private static final double LOSS_BOUND = 1e-3;
 
   private static final int CHECKED_STEPS = 2;
+
+  private static final String JUMPRELU_PEER = "as SAELens's JumpReLU (dense)";
 
   private final Setup setup;
   private final Shape shape;
@@ -145,6 +149,38 @@ public final class ShapeComparison {
             new Check("losses, " + String.join(" and ", losses.keySet()), error, LOSS_BOUND));
       }
     }
+    if (setup.options().ours()) {
+      addArchitectures(scene, contenders, steps, threads);
+    }
+  }
+
+  /** The other architectures, with about k latents active a row, as once an SAE is trained. */
+  private void addArchitectures(
+      Scene scene, List<Contender> contenders, List<Step> steps, int threads) {
+    double theta = DeviceStep.threshold(setup.device(), scene);
+    for (Architecture architecture : Architecture.values()) {
+      if (architecture == Architecture.TOPK) {
+        continue;
+      }
+      Step step = new DeviceStep(setup.device(), architecture, scene, theta);
+      steps.add(step);
+      contenders.add(setup.ourStep(architecture, step, threads));
+      double[] ours = firstLosses(step);
+      Torch torch = setup.peers().torch();
+      if (architecture == Architecture.JUMPRELU && torch != null && setup.options().peerSteps()) {
+        torch.setThreads(threads);
+        Step peer =
+            new JumpReluStep(scene, theta, DeviceStep.COEFFICIENT, DeviceStep.BANDWIDTH);
+        steps.add(peer);
+        contenders.add(setup.peerStep(JUMPRELU_PEER, peer, threads));
+        double[] theirs = firstLosses(peer);
+        double error = 0;
+        for (int i = 0; i < CHECKED_STEPS; i++) {
+          error = Math.max(error, Math.abs(ours[i] - theirs[i]) / theirs[i]);
+        }
+        section.add(new Check("losses of jumprelu, ours and libtorch's", error, LOSS_BOUND));
+      }
+    }
   }
 
   private static String peerName(Recipe recipe) {
@@ -198,6 +234,19 @@ public final class ShapeComparison {
           step,
           3.5);
     }
+    OptionalDouble plain = section.seconds("sae4j step " + Setup.label(Recipe.SAELENS));
+    for (Architecture architecture : Architecture.values()) {
+      OptionalDouble step = section.seconds("sae4j step " + Setup.label(architecture));
+      report("step " + Setup.label(architecture) + ": time / step saelens", step, plain);
+    }
+    report(
+        "step as SAELens (dense): time / step batchtopk",
+        section.seconds("libtorch step as SAELens (dense)"),
+        section.seconds("sae4j step " + Setup.label(Architecture.BATCHTOPK)));
+    report(
+        JUMPRELU_PEER + ": time / step jumprelu",
+        section.seconds("libtorch step " + JUMPRELU_PEER),
+        section.seconds("sae4j step " + Setup.label(Architecture.JUMPRELU)));
     report(
         "libtorch step as SAELens (dense): time / MKL's product",
         section.seconds("libtorch step as SAELens (dense)"),

@@ -19,6 +19,7 @@ import io.github.sae4j.evaluation.Density;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.LoadCheck;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.evaluation.NeighbourRecall;
 import io.github.sae4j.evaluation.SparseProbing;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Durable;
@@ -117,6 +118,14 @@ final class EvalCommand implements Callable<Integer> {
 
   /** Which rows are evaluated, if not all. */
   private Split split;
+
+  @Option(
+      names = "--recall-rows",
+      paramLabel = "N",
+      description =
+          "Also recall@10: of N rows, the share of each one's 10 nearest by cosine that are among"
+              + " its 10 nearest by cosine of codes (1000 take a second; default: not measured).")
+  private int recallRows;
 
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
@@ -281,7 +290,15 @@ final class EvalCommand implements Callable<Integer> {
       throw new ConfigException(
           "on_bad_rows", "expected error with labels: a mask leaves out both");
     }
-    Evaluator evaluator = new Evaluator(trained, batchSize);
+    if (recallRows != 0 && recallRows <= NeighbourRecall.NEIGHBOURS) {
+      throw new ConfigException(
+          "recall_rows",
+          "expected more than the "
+              + NeighbourRecall.NEIGHBOURS
+              + " neighbours, got "
+              + recallRows);
+    }
+    Evaluator evaluator = new Evaluator(trained, batchSize).withRecall(recallRows);
     if (!trained.config().transcoder()) {
       if (!targets.isEmpty()) {
         throw new ConfigException("targets", "an autoencoder reconstructs its input, got targets");

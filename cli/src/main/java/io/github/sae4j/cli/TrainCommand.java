@@ -301,6 +301,7 @@ final class TrainCommand implements Callable<Integer> {
       expectAsFinished(folder, config, newest);
       if (isEvaluated(folder) && !otherInput(folder)) {
         report(folder, evaluation(folder), "The run is finished; nothing is left to do.");
+        printPage(folder);
         return ExitCode.DONE;
       }
     }
@@ -528,10 +529,6 @@ final class TrainCommand implements Callable<Integer> {
       }
       return signal;
     }
-    if (!noReport) {
-      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
-      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
-    }
     report(folder, evaluation.map(Metrics::toMap), "Training is done.");
     if (!json && !quiet) {
       ResultNotes.of(config, evaluation.map(Metrics::toMap), last, fvu)
@@ -542,6 +539,12 @@ final class TrainCommand implements Callable<Integer> {
       new RunSummary(folder, config.dSae(data.training().width()), last, evaluation, seconds)
           .lines()
           .forEach(line -> CommandLineApp.print(spec, line));
+    }
+    if (!noReport) {
+      // Last: it takes a while, and what the run has come to is known.
+      long samples = config.steps(data.training().rows()) * config.rowsPerStep();
+      RunPage.atTheEnd(folder, device, input.files(), samples, warnings);
+      printPage(folder);
     }
     return ExitCode.DONE;
   }
@@ -575,13 +578,16 @@ final class TrainCommand implements Callable<Integer> {
     CommandLineApp.print(spec, outcome);
     CommandLineApp.print(spec, "The SAE is " + folder.trained());
     CommandLineApp.print(spec, "The run is " + folder.path());
-    Path page = folder.path().resolve(RunReport.FILE);
-    if (Files.exists(page)) {
-      CommandLineApp.print(spec, "Its page is " + page);
-    }
     if (metrics.isPresent()) {
       CommandLineApp.print(spec, "On held-out rows:");
       MetricsReport.print(spec, metrics.get());
+    }
+  }
+
+  private void printPage(RunFolder folder) {
+    Path page = folder.path().resolve(RunReport.FILE);
+    if (!json && Files.isRegularFile(page)) {
+      CommandLineApp.print(spec, "Its page is " + page);
     }
   }
 

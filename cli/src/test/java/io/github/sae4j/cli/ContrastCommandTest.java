@@ -87,6 +87,8 @@ class ContrastCommandTest {
     assertEquals(ExitCode.DONE, train(run, more.toArray()), console::err);
     Map<?, ?> metrics = (Map<?, ?>) printed().get("metrics");
     assertTrue(((Number) metrics.get("fvu")).doubleValue() < 0.7, metrics::toString);
+    assertTrue((Double) metrics.get("recall_at_10") > 0.5, metrics::toString);
+    assertEquals(20L, metrics.get("recall_rows"));
     assertTrue(Files.readString(run.resolve("metrics.jsonl")).contains("losses/contrastive_loss"));
 
     int code = console.run("inspect", run.resolve("final"), "--json");
@@ -100,6 +102,8 @@ class ContrastCommandTest {
             run,
             "--activations",
             rows,
+            "--recall-rows",
+            1000,
             "--held-out",
             0.1,
             "--json",

@@ -46,6 +46,7 @@ public final class Evaluator {
 
   private final SparseAutoencoder sae;
   private final int batchRows;
+  private final int recallRows;
 
   /**
    * An evaluator with batches of {@value #BATCH_ROWS} rows.
@@ -63,9 +64,24 @@ public final class Evaluator {
    * @param batchRows rows of a batch, at least 1; only the legacy metrics depend on it
    */
   public Evaluator(SparseAutoencoder sae, int batchRows) {
+    this(sae, batchRows, 0);
+  }
+
+  private Evaluator(SparseAutoencoder sae, int batchRows, int recallRows) {
     Shapes.expect(batchRows >= 1, "batch rows", "at least 1", batchRows);
     this.sae = sae;
     this.batchRows = batchRows;
+    this.recallRows = recallRows;
+  }
+
+  /**
+   * The same evaluator, which also measures how well codes keep the neighbours of rows.
+   *
+   * @param rows rows of the sample at most ({@link NeighbourRecall#of}); 0 for none
+   * @return another evaluator
+   */
+  public Evaluator withRecall(int rows) {
+    return new Evaluator(sae, batchRows, rows);
   }
 
   /**
@@ -174,7 +190,10 @@ public final class Evaluator {
         float[] errors = sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
         observer.batch(first, codes.firstRows(count), errors);
       }
-      return sums.metrics();
+      Metrics metrics = sums.metrics();
+      return recallRows == 0
+          ? metrics
+          : metrics.withRecall(NeighbourRecall.of(sae, source, recallRows));
     }
   }
 

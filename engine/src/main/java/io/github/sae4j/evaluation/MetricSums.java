@@ -5,6 +5,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
+import java.util.Optional;
 
 /**
  * Sums of metrics over rows that come in batches. Row scalars are formed in f32 by lanes on the
@@ -139,7 +140,8 @@ final class MetricSums {
         normsOut.total() / rows,
         ratios.total() / rows,
         ratio(squaresOut.total(), dots.total()),
-        new Density(rows, fired.clone()));
+        new Density(rows, fired.clone()),
+        Optional.empty());
   }
 
   private static double ratio(double sum, double divisor) {

@@ -2,6 +2,7 @@ package io.github.sae4j.evaluation;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Metrics of an SAE on given rows. Notation: e = x̂ − x, x̄ the mean of all rows evaluated, means
@@ -26,6 +27,7 @@ import java.util.Map;
  *     "Improving Dictionary Learning with Gated Sparse Autoencoders", eq. 10): 1 without shrinkage;
  *     undefined if the divisor is 0
  * @param density how often each latent fired
+ * @param recall how well codes keep neighbours, where it was asked for
  */
 public record Metrics(
     long rows,
@@ -41,7 +43,33 @@ public record Metrics(
     double l2NormOut,
     double l2Ratio,
     double relativeReconstructionBias,
-    Density density) {
+    Density density,
+    Optional<NeighbourRecall> recall) {
+
+  /**
+   * These metrics with another.
+   *
+   * @param measured how well codes keep neighbours; empty if it is not defined
+   * @return the same, with it
+   */
+  public Metrics withRecall(Optional<NeighbourRecall> measured) {
+    return new Metrics(
+        rows,
+        fvu,
+        explainedVariance,
+        explainedVarianceLegacy,
+        explainedVarianceLegacyStd,
+        mse,
+        cosineSimilarity,
+        l0,
+        l1,
+        l2NormIn,
+        l2NormOut,
+        l2Ratio,
+        relativeReconstructionBias,
+        density,
+        measured);
+  }
 
   /**
    * All metrics for JSON, named as SAELens names them where it has them.
@@ -63,6 +91,11 @@ public record Metrics(
     map.put("l2_norm_out", orNull(l2NormOut));
     map.put("l2_ratio", orNull(l2Ratio));
     map.put("relative_reconstruction_bias", orNull(relativeReconstructionBias));
+    recall.ifPresent(
+        measured -> {
+          map.put("recall_at_10", measured.recall());
+          map.put("recall_rows", measured.rows());
+        });
     map.put("never_fired", density.neverFired());
     map.put("never_fired_fraction", density.neverFiredFraction());
     map.put("mean_log10_feature_sparsity", density.meanLog10());

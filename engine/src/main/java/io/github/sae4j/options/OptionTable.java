@@ -12,6 +12,9 @@ import java.util.Optional;
 
 /** A table of options, one row each, and the only place where they are defined. */
 public final class OptionTable {
+  /** Characters from which the beginning of a name says which is meant. */
+  private static final int LEAST_BEGINNING = 4;
+
   private final Map<String, Option<?>> rows = new LinkedHashMap<>();
   private final Map<String, Option<?>> byAnyName = new HashMap<>();
 
@@ -166,11 +169,17 @@ public final class OptionTable {
    *
    * @param word what was given
    * @param known the possible words, at least one
-   * @return the one with the fewest characters to change; the first of several
+   * @return the one with the fewest characters to change, a word that was broken off counting as
+   *     one; the first of several
    */
   public static String nearest(String word, Collection<String> known) {
     return known.stream()
-        .min(Comparator.comparingInt(one -> editDistance(word, one)))
+        .min(
+            Comparator.comparingInt(
+                one ->
+                    one.startsWith(word) && word.length() >= LEAST_BEGINNING
+                        ? 1
+                        : editDistance(word, one)))
         .orElseThrow();
   }
 

@@ -11,6 +11,7 @@ import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.evaluation.NeighbourRecall;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.records.RecordHashes;
@@ -471,7 +472,13 @@ public final class TrainingRun {
   Outcome finish() throws IOException {
     if (data.heldOut().isPresent()) {
       try (SparseAutoencoder trained = SaeCheckpoint.load(settings.folder().trained(), device)) {
-        Metrics metrics = new Evaluator(trained).evaluateAsTrained(data.heldOut().get());
+        Metrics metrics =
+            new Evaluator(trained)
+                .withRecall(
+                    config.loss().contrastiveCoefficient().isPresent()
+                        ? NeighbourRecall.USUAL_ROWS
+                        : 0)
+                .evaluateAsTrained(data.heldOut().get());
         settings.folder().writeEvaluation(metrics.toMap());
         evaluation = Optional.of(metrics);
       }

@@ -312,6 +312,28 @@ class TrainingRunTest {
     }
   }
 
+  /** The k of a step follows from its number, whichever process runs it. */
+  @ParameterizedTest
+  @CsvSource({"dictionary-learning,batchtopk", "eleuther,topk"})
+  void aRunIsResumedWhileItsKFalls(String recipe, String architecture) throws IOException {
+    TrainingConfig config =
+        TrainingConfig.fromMap(Map.of("recipe", recipe))
+            .with("d_sae", 40)
+            .with("k", 3)
+            .with("train_batch_size", 32)
+            .with("steps", 20)
+            .with("lr", 5e-3)
+            .with("k_anneal_steps", 9)
+            .with("architecture", architecture);
+    start("whole", config);
+    for (int after : new int[] {4, 13}) {
+      interrupt("parts" + after, config, after);
+      assertEquals(TrainingRun.Outcome.FINISHED, resume("parts" + after, config));
+      assertArrayEquals(weights("whole"), weights("parts" + after));
+      assertEquals(metrics("whole"), metrics("parts" + after));
+    }
+  }
+
   /** There is no threshold yet to serve with. */
   @Test
   void aRunThatEndsBeforeTheThresholdIsEstimatedIsServedByTopK() throws IOException {

@@ -63,6 +63,7 @@ public final class RunReport {
    */
   public static void write(List<Path> runs, ReportOptions options, Path out) throws IOException {
     Path whole = out.toAbsolutePath();
+    Files.createDirectories(whole.getParent());
     Path fresh = whole.resolveSibling("." + whole.getFileName() + ".new");
     try {
       try (OutputStream page = new BufferedOutputStream(Files.newOutputStream(fresh), 1 << 16)) {

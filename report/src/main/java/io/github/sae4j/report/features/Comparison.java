@@ -37,26 +37,26 @@ final class Comparison {
    */
   static Comparison of(SparseAutoencoder sae, int[] latents, SparseAutoencoder other) {
     Comparison found = new Comparison(sae.config().dSae());
-    try (Directions directions = new Directions(other, 1)) {
-      directions.find(
-          sae,
-          latents,
-          (place, nearest) -> {
-            found.asked[latents[place]] = true;
-            found.best[latents[place]] = nearest.latents()[0];
-            found.cosines[latents[place]] = nearest.cosines()[0];
-          });
-    }
+    Directions.find(
+        other,
+        1,
+        sae,
+        latents,
+        (place, nearest) -> {
+          found.asked[latents[place]] = true;
+          found.best[latents[place]] = nearest.latents()[0];
+          found.cosines[latents[place]] = nearest.cosines()[0];
+        });
     int[] back = Arrays.stream(latents).map(i -> found.best[i]).distinct().sorted().toArray();
-    try (Directions directions = new Directions(sae, 1)) {
-      directions.find(
-          other,
-          back,
-          (place, nearest) -> {
-            int i = nearest.latents()[0];
-            found.mutual[i] |= found.best[i] == back[place];
-          });
-    }
+    Directions.find(
+        sae,
+        1,
+        other,
+        back,
+        (place, nearest) -> {
+          int i = nearest.latents()[0];
+          found.mutual[i] |= found.best[i] == back[place];
+        });
     return found;
   }
 

@@ -47,6 +47,24 @@ final class Directions implements AutoCloseable {
             Activation.Ranked.topK(this.nearest, Activation.Ranked.Relu.NONE));
   }
 
+  /**
+   * Looks up directions of one dictionary in another, or in itself.
+   *
+   * @param in where
+   * @param nearest how many of each
+   * @param of whose latents
+   * @param latents which of them; for none nothing is prepared
+   * @param sink receives for each place of {@code latents} what is nearest
+   */
+  static void find(
+      SparseAutoencoder in, int nearest, SparseAutoencoder of, int[] latents, Sink sink) {
+    if (latents.length > 0) {
+      try (Directions directions = new Directions(in, nearest)) {
+        directions.find(of, latents, sink);
+      }
+    }
+  }
+
   private static void unit(SparseAutoencoder sae, int latent, float[] row) {
     sae.decoderDirection(latent, row);
     double norm = Math.sqrt(OrderedSums.dot(row, 0, row, 0, row.length));
@@ -65,9 +83,6 @@ final class Directions implements AutoCloseable {
   void find(SparseAutoencoder of, int[] latents, Sink sink) {
     float[] row = new float[of.config().dOut()];
     int most = Math.min(BATCH_ROWS, latents.length);
-    if (most == 0) {
-      return;
-    }
     try (OffHeap scratch = sae.device().openMemory()) {
       Matrix x = scratch.matrix(most, row.length);
       SparseCodes codes = scratch.codes(most, nearest);

@@ -27,6 +27,9 @@ public final class FeaturePages {
    */
   private static final double MOST_PRODUCTS = 1.5e12;
 
+  /** Weights of a decoder up to which it is looked up at all: two copies of it take 2 GiB then. */
+  private static final long MOST_WEIGHTS = 1L << 28;
+
   private final SparseAutoencoder sae;
   private final FeatureScan scan;
   private final Optional<Texts> texts;
@@ -255,27 +258,29 @@ public final class FeaturePages {
     int[] near = new int[listed.length * NEIGHBOURS];
     byte[] cosines = new byte[listed.length * NEIGHBOURS];
     int[] asked = Arrays.copyOf(listed, most(sae));
-    if (asked.length < listed.length) {
+    if (asked.length == 0 && listed.length > 0) {
+      notes.add("Nearest directions are not looked up in a dictionary of this size.");
+    } else if (asked.length < listed.length) {
       notes.add(
           String.format(
               Locale.ROOT,
               "Nearest directions are looked up for the first %,d latents of the list.",
               asked.length));
     }
-    try (Directions directions = new Directions(sae, NEIGHBOURS + 1)) {
-      directions.find(
-          sae,
-          asked,
-          (place, nearest) -> {
-            int slot = place * NEIGHBOURS;
-            for (int i = 0; i < nearest.latents().length; i++) {
-              if (nearest.latents()[i] != asked[place] && slot < (place + 1) * NEIGHBOURS) {
-                near[slot] = nearest.latents()[i] + 1;
-                cosines[slot++] = unit(nearest.cosines()[i]);
-              }
+    Directions.find(
+        sae,
+        NEIGHBOURS + 1,
+        sae,
+        asked,
+        (place, nearest) -> {
+          int slot = place * NEIGHBOURS;
+          for (int i = 0; i < nearest.latents().length; i++) {
+            if (nearest.latents()[i] != asked[place] && slot < (place + 1) * NEIGHBOURS) {
+              near[slot] = nearest.latents()[i] + 1;
+              cosines[slot++] = unit(nearest.cosines()[i]);
             }
-          });
-    }
+          }
+        });
     packed.whole("near", near);
     packed.bytes("near_cosine", cosines);
     int[] partners = new int[listed.length * NEIGHBOURS];
@@ -317,8 +322,10 @@ public final class FeaturePages {
 
   /** How many latents can be looked up in a dictionary in the time there is. */
   private int most(SparseAutoencoder dictionary) {
-    double each = (double) dictionary.config().dSae() * dictionary.config().dOut();
-    return (int) Math.min(selection.latents().length, Math.max(64, MOST_PRODUCTS / each));
+    long each = (long) dictionary.config().dSae() * dictionary.config().dOut();
+    return each > MOST_WEIGHTS
+        ? 0
+        : (int) Math.min(selection.latents().length, Math.max(64, MOST_PRODUCTS / each));
   }
 
   /** A number from 0 to 1 in a byte. */

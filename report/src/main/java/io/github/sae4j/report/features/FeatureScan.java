@@ -37,7 +37,7 @@ public final class FeatureScan {
    * A pass that has not begun.
    *
    * @param latents number of latents
-   * @param texts where sequences begin and end; without them all rows are one
+   * @param texts where sequences begin and end; without them each row is alone
    */
   public FeatureScan(int latents, Optional<Texts> texts) {
     this.texts = texts;
@@ -75,10 +75,7 @@ public final class FeatureScan {
     float[] values = window.values();
     for (; done < end; done++) {
       if (done >= sequence.first() + sequence.rows()) {
-        sequence =
-            texts.isPresent()
-                ? texts.get().sequence(done)
-                : new Texts.Sequence(0, Integer.MAX_VALUE, "");
+        sequence = texts.isPresent() ? texts.get().sequence(done) : new Texts.Sequence(done, 1, "");
       }
       long first = sequence.first();
       long last = first + sequence.rows();

@@ -360,7 +360,7 @@ function context(p) {
   else for (let k = -left; k <= right; k++) {
     const shade = c.shades[F.shadeAt[p] + left + k];
     const token = textOf(row + k) ?? " ?";
-    const span = el("span", { class: k === 0 ? "peak" : null, title: shade ? "about " + fmt((shade / 255) * c.largest[F.showing], 2) : null });
+    const span = el("span", { class: k === 0 && d.tokens ? "peak" : null, title: shade ? "about " + fmt((shade / 255) * c.largest[F.showing], 2) : null });
     if (shade) span.style.background = "rgba(var(--fire), calc(var(--shade) * " + (shade / 255).toFixed(3) + "))";
     span.append(bdi(visible(token)));
     text.append(span);

@@ -73,7 +73,11 @@ class FeatureScanTest {
   }
 
   private FeatureScan scan(int batch) throws IOException {
-    FeatureScan scan = new FeatureScan(LATENTS, Optional.of(new Numbered()));
+    return scan(batch, Optional.of(new Numbered()));
+  }
+
+  private FeatureScan scan(int batch, Optional<Texts> texts) throws IOException {
+    FeatureScan scan = new FeatureScan(LATENTS, texts);
     try (OffHeap memory = new OffHeap()) {
       for (int first = 0; first < ROWS; first += batch) {
         int count = Math.min(batch, ROWS - first);
@@ -168,6 +172,19 @@ class FeatureScanTest {
           // 16 bits: 8 of the significand.
           assertEquals(exact, contexts.around(slots[n], at), Math.abs(exact) / 128);
         }
+      }
+    }
+  }
+
+  @Test
+  void withoutTextsNeighboursAreNoReasonToLeaveARowOut() throws IOException {
+    Contexts contexts = scan(64, Optional.empty()).contexts();
+    for (int latent = 0; latent < LATENTS; latent++) {
+      float[] all = column(latent, false);
+      int[] slots = contexts.strongest(latent);
+      assertEquals(Math.min(Contexts.STRONGEST, all.length), slots.length);
+      for (int n = 0; n < slots.length; n++) {
+        assertEquals(all[all.length - 1 - n], contexts.value(slots[n]), "latent " + latent);
       }
     }
   }

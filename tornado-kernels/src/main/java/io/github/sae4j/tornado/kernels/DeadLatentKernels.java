@@ -19,7 +19,6 @@ public final class DeadLatentKernels {
 
   public static final int SELECTED = 1;
   public static final int ABOVE_THRESHOLD = 2;
-  public static final int ABOVE_SMALL_THRESHOLD = 3;
 
   private DeadLatentKernels() {}
 
@@ -67,9 +66,6 @@ public final class DeadLatentKernels {
         }
         if (rule == ABOVE_THRESHOLD) {
           fires = activation > DeadLatentRule.FIRED_THRESHOLD ? 1 : 0;
-        }
-        if (rule == ABOVE_SMALL_THRESHOLD) {
-          fires = activation > DeadLatentRule.FIRED_SMALL_THRESHOLD ? 1 : 0;
         }
         if (fires == 1) {
           fired.set(latent, 1);

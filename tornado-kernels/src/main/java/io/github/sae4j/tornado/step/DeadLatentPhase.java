@@ -35,7 +35,7 @@ final class DeadLatentPhase {
               case POSITIVE -> DeadLatentKernels.POSITIVE;
               case SELECTED -> DeadLatentKernels.SELECTED;
               case ABOVE_THRESHOLD -> DeadLatentKernels.ABOVE_THRESHOLD;
-              case ABOVE_SMALL_THRESHOLD -> DeadLatentKernels.ABOVE_SMALL_THRESHOLD;
+              case ABOVE_SMALL_THRESHOLD -> throw new AssertionError("no task graph counts so");
             });
     if (step.multi && step.spec.deadLatents().fired() == Fired.SELECTED) {
       step.tasks.task(

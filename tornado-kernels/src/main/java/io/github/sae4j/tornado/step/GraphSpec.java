@@ -80,6 +80,9 @@ public record GraphSpec(
     if (gate.isPresent()) {
       return StepExecution.composed("no task graph that trains a gate");
     }
+    if (step.deadLatents().fired() == DeadLatentRule.Fired.ABOVE_SMALL_THRESHOLD) {
+      return StepExecution.composed("no task graph that counts activations above 1e-5");
+    }
     if (annealing.isPresent()) {
       return StepExecution.composed("no task graph for a k that changes");
     }

@@ -58,6 +58,9 @@ public record FusedSpec(
 
   /** Whether there are fused passes for a step, and if not, why. */
   public static StepExecution execution(StepSpec step) {
+    if (step.penalisesActivity()) {
+      return StepExecution.composed("no passes for thresholds and gates that are trained");
+    }
     // The pattern names all components: one that is added has to be decided on here to compile.
     if (!(step.forward() instanceof Forward(Ranked ranked, _, _, _, _, _, var annealing, _))
         || !hasPasses(ranked)) {
@@ -85,7 +88,7 @@ public record FusedSpec(
           return StepExecution.composed("no passes for contrastive codes");
         }
         case Sparsity _, PreActivation _, GateReconstruction _ -> {
-          return StepExecution.composed("no passes for a penalty on activations");
+          throw new AssertionError(term + " was found before");
         }
         case Matryoshka nested -> {
           if (nested.auxPerLevel() && step.objective().find(AuxK.class).isPresent()) {
