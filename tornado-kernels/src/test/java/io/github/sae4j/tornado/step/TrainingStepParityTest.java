@@ -13,6 +13,8 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -21,7 +23,6 @@ import io.github.sae4j.options.Recipe;
 import io.github.sae4j.parity.ParityCheck;
 import io.github.sae4j.parity.ParityResult;
 import io.github.sae4j.step.Parameter;
-import io.github.sae4j.step.StepExecution;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
@@ -134,14 +135,52 @@ class TrainingStepParityTest {
     assertTrue(deadSeen > 0, "no latent died, so AuxK was not tested");
   }
 
+  static Stream<Activation> otherActivations() {
+    return Stream.of(
+        Activation.Threshold.RELU,
+        new Ranked(Ranked.Scope.BATCH, 2.5, Ranked.Order.VALUE, Ranked.Relu.BEFORE),
+        Ranked.topK(K, Ranked.Relu.NONE));
+  }
+
+  @ParameterizedTest
+  @MethodSource("otherActivations")
+  @Tag("composed")
+  void whatIsNoTaskGraphIsComposedOfKernels(Activation activation) {
+    StepSpec spec =
+        spec(Recipe.DICTIONARY_LEARNING, List.of())
+            .withActivation(activation)
+            .withInputFactor(0.7f);
+    assertFalse(tornado.execution(spec).fused(), () -> tornado.execution(spec).toString());
+    try (OffHeap memory = new OffHeap()) {
+      TrainingState expected = start(memory);
+      TrainingState got = start(memory);
+      SplittableRandom random = new SplittableRandom(9);
+      try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
+          TrainingStep step = tornado.compile(spec, got)) {
+        for (int t = 1; t <= Math.min(STEPS, 5); t++) {
+          Matrix x = Bits.random(memory, random, BATCH, D_IN);
+          assertEquals(
+              oracleStep.run(x, 1e-2 / t, t, true), step.run(x, 1e-2 / t, t, true), "step " + t);
+        }
+        step.synchronize();
+      }
+      for (int i = 0; i < expected.tensors().size(); i++) {
+        TrainingState.Named tensor = expected.tensors().get(i);
+        assertSame(tensor.name(), tensor.matrix(), got.tensors().get(i).matrix());
+      }
+      assertArrayEquals(expected.sinceFired(), got.sinceFired());
+    }
+  }
+
   /**
-   * Steps that are no task graph, of the list that the engine keeps for parity: one of every reason
-   * and combination of terms, so that objectives and activations that are added there are run here
-   * too.
+   * The list of steps that the engine keeps for parity, one of every way to run them and
+   * combination of terms: objectives and activations that are added there are run here too. Steps
+   * that are composed compile a kernel for every number of codes, which takes minutes.
    */
   @Test
   @Tag("composed")
-  void whatIsNoTaskGraphIsComposedOfKernels() {
+  @Tag("long")
+  void stepsOfTheEnginesListReturnTheOraclesBits() {
     Set<Object> seen = new HashSet<>();
     List<ParityResult> results =
         ParityCheck.steps(
@@ -149,25 +188,13 @@ class TrainingStepParityTest {
             ORACLE,
             ParityCheck.SEED,
             4,
-            spec -> {
-              StepExecution execution = tornado.execution(spec);
-              return !execution.fused()
-                  && seen.add(
-                      List.of(
-                          execution.reason(),
-                          spec.shape().pairs(),
-                          spec.objective().terms().stream().map(Term::getClass).toList()));
-            });
+            spec ->
+                seen.add(
+                    List.of(
+                        tornado.execution(spec),
+                        spec.shape().pairs(),
+                        spec.objective().terms().stream().map(Term::getClass).toList())));
     assertTrue(results.size() > 5, results::toString);
-    assertEquals(List.of(), results.stream().filter(result -> !result.equal()).toList());
-  }
-
-  /** The whole list, fused and composed. */
-  @Test
-  @Tag("composed")
-  @Tag("long")
-  void everyStepOfTheEnginesListReturnsTheOraclesBits() {
-    List<ParityResult> results = ParityCheck.steps(tornado, ORACLE, ParityCheck.SEED, 4);
     assertEquals(List.of(), results.stream().filter(result -> !result.equal()).toList());
   }
 
