@@ -66,7 +66,7 @@ public record GraphSpec(
     }
     // The pattern names all components: one that is added has to be decided on here to compile.
     if (!(step.forward()
-            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing, _))
+            instanceof Forward(Ranked ranked, _, _, _, _, var threshold, var annealing, var gate))
         || !ranked.isTopK()
         || ranked.relu() == Ranked.Relu.NONE) {
       return StepExecution.composed("no task graph for " + step.forward().activation());
@@ -76,6 +76,9 @@ public record GraphSpec(
     }
     if (step.shape().pairs() != Pairs.NONE) {
       return StepExecution.composed("no task graph for pairs of rows");
+    }
+    if (gate.isPresent()) {
+      return StepExecution.composed("no task graph that trains a gate");
     }
     if (step.deadLatents().fired() == DeadLatentRule.Fired.ABOVE_SMALL_THRESHOLD) {
       return StepExecution.composed("no task graph that counts activations above 1e-5");
