@@ -163,7 +163,8 @@ final class EvalCommand implements Callable<Integer> {
               spec,
               String.format(
                   Locale.ROOT,
-                  "%d classes told by %d latents: balanced accuracy %.4f (by columns %.4f), %d rows",
+                  "%d classes told by %d latents: balanced accuracy %.4f (by columns %.4f), %d"
+                      + " rows",
                   result.probes().size(),
                   result.features(),
                   result.balancedAccuracy(),

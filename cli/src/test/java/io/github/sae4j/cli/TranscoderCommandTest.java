@@ -118,9 +118,7 @@ class TranscoderCommandTest {
     assertEquals(ExitCode.DONE, console.run(with(eval, words, "--dtype", "bf16")), console::err);
     assertEquals(expected, console.out());
     assertEquals(ExitCode.BAD_INPUT, console.run(with(eval, words)), console::err);
-    Object[] edit = {
-      "edit", "--sae", run, "--activations", inputs, "--ablate", 1, "--output"
-    };
+    Object[] edit = {"edit", "--sae", run, "--activations", inputs, "--ablate", 1, "--output"};
     Path one = folder.resolve("one");
     Path other = folder.resolve("other");
     int code = console.run(with(edit, one, "--targets", plain));

@@ -75,11 +75,7 @@ public final class SparseProbing {
    * @param probes one for each class, by label
    */
   public record Result(
-      int features,
-      long rows,
-      double balancedAccuracy,
-      double ofColumns,
-      List<Probe> probes) {
+      int features, long rows, double balancedAccuracy, double ofColumns, List<Probe> probes) {
     /** Copies the probes. */
     public Result {
       probes = List.copyOf(probes);
@@ -143,10 +139,10 @@ public final class SparseProbing {
 
   /**
    * Probes all classes. Of more than {@value #MOST_ROWS} rows with labels a sample of that many is
-   * probed, a random one that depends on nothing but how many there are; classes are those that have
-   * enough rows in it. So what is held of the features does not grow with the rows: 2<sup>26</sup>
-   * values at a time, with more passes over the rows where that is too few, and a sum for each class
-   * and latent.
+   * probed, a random one that depends on nothing but how many there are; classes are those that
+   * have enough rows in it. So what is held of the features does not grow with the rows:
+   * 2<sup>26</sup> values at a time, with more passes over the rows where that is too few, and a
+   * sum for each class and latent.
    *
    * @param sae the SAE
    * @param rows rows of width {@code d_in}, fewer than 2<sup>31</sup>
@@ -313,8 +309,8 @@ public final class SparseProbing {
    * @param best features by class
    * @return by number of features and class
    */
-  private double[][] accuracies(
-      Features features, int[][] best, int[] counts, int mostValues) throws IOException {
+  private double[][] accuracies(Features features, int[][] best, int[] counts, int mostValues)
+      throws IOException {
     double[][] accuracies = new double[counts.length][names.length];
     int[] training = placesOf(false);
     int[] test = placesOf(true);

@@ -20,6 +20,7 @@ import org.apache.lucene.search.Query;
 public final class Main {
   private static final int N = 4096;
   private static final int STEPS = 1500;
+  private static final int CONTRASTIVE_STEPS = 600;
   private static final List<Integer> KS = List.of(8, 16, 32, 64);
   private static final int HITS = 5;
   private static final int REASONS = 5;
@@ -162,11 +163,18 @@ public final class Main {
     return KS.stream().map(k -> new Autoencoders.Recipe(N, k, STEPS)).toList();
   }
 
+  /**
+   * With the contrastive objective beside reconstruction, whose steps take several times as long.
+   */
+  private static List<Autoencoders.Recipe> contrastive() {
+    return List.of(new Autoencoders.Recipe(N, 32, CONTRASTIVE_STEPS, true));
+  }
+
   private void measure() throws IOException {
     JudgedCollection collection = JudgedCollection.read(collectionFolder);
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
       Measure measure = new Measure(collection, work, device, out);
-      measure.quality(recipes());
+      measure.quality(Stream.concat(recipes().stream(), contrastive().stream()).toList());
       out.println();
       measure.costHead();
       measure.cost(recipes(), 10_000, true);
