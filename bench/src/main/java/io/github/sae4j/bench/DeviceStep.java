@@ -52,14 +52,14 @@ public final class DeviceStep implements Step {
   }
 
   /**
-   * A step of another architecture than TopK, as SAELens trains it, with the weights and codes of an
-   * SAE that is trained: about k latents a row are active.
+   * A step of another architecture than TopK, as SAELens trains it, with the weights and codes of
+   * an SAE that is trained: about k latents a row are active.
    *
    * @param device runs the step
    * @param architecture what is trained
    * @param scene weights and batch
-   * @param theta what about k pre-activations of a row exceed; the threshold, or taken from the bias
-   *     where the threshold is 0
+   * @param theta what about k pre-activations of a row exceed; the threshold, or taken from the
+   *     bias where the threshold is 0
    */
   public DeviceStep(Device device, Architecture architecture, Scene scene, double theta) {
     this.memory = device.openMemory();

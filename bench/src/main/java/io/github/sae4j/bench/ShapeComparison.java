@@ -169,8 +169,7 @@ public final class ShapeComparison {
       Torch torch = setup.peers().torch();
       if (architecture == Architecture.JUMPRELU && torch != null && setup.options().peerSteps()) {
         torch.setThreads(threads);
-        Step peer =
-            new JumpReluStep(scene, theta, DeviceStep.COEFFICIENT, DeviceStep.BANDWIDTH);
+        Step peer = new JumpReluStep(scene, theta, DeviceStep.COEFFICIENT, DeviceStep.BANDWIDTH);
         steps.add(peer);
         contenders.add(setup.peerStep(JUMPRELU_PEER, peer, threads));
         double[] theirs = firstLosses(peer);

@@ -3,6 +3,7 @@ package io.github.sae4j.cli;
 import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.console.Interrupts;
 import io.github.sae4j.cli.console.Progress;
+import io.github.sae4j.cli.console.RunSummary;
 import io.github.sae4j.cli.console.Shell;
 import io.github.sae4j.cli.console.SweepProgress;
 import io.github.sae4j.cli.console.Terminal;
@@ -10,7 +11,6 @@ import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.cli.tensorboard.TensorBoardLogs;
 import io.github.sae4j.config.TrainingConfig;
-import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
@@ -64,16 +64,6 @@ final class SweepJob {
     this.tensorboard = tensorboard;
   }
 
-  /** One map of the options of several sources, later ones winning, under the options' names. */
-  static Map<String, Object> merged(List<Map<String, ?>> layers) {
-    Map<String, Object> given = new LinkedHashMap<>();
-    for (Map<String, ?> layer : layers) {
-      layer.forEach(
-          (option, value) -> given.put(TrainingOptions.TABLE.expect(option).name(), value));
-    }
-    return given;
-  }
-
   /** Refuses runs that need more memory together than there is. */
   void expectMemory() {
     Optional<String> tooLarge =
@@ -125,12 +115,8 @@ final class SweepJob {
 
   private String summary(TrainingConfig config) {
     return String.format(
-        "recipe %s: %d latents, k %d, %d steps of %d rows",
-        config.run().recipe(),
-        config.dSae(width()),
-        config.sae().k(),
-        config.steps(data.training().rows()),
-        config.rowsPerStep());
+        "%s, %d steps of %d rows",
+        RunSummary.of(config, width()), config.steps(data.training().rows()), config.rowsPerStep());
   }
 
   /**

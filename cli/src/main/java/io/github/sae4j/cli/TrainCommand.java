@@ -144,7 +144,9 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--from-pretrained",
       paramLabel = "DIR",
-      description = "Fine-tune this TopK SAE (a run, or any layout that inspect knows).")
+      description =
+          "Start from this SAE, of the architecture that is trained (a run, or any layout that"
+              + " inspect knows).")
   private Path fromPretrained;
 
   @Option(
@@ -291,6 +293,10 @@ final class TrainCommand implements Callable<Integer> {
     addGiven(layers);
     List<SweepAxis> axes = Sweep.axesOf(folder);
     if (!axes.isEmpty()) {
+      if (!sweep.isEmpty() && !sweep.stream().map(SweepAxis::parse).toList().equals(axes)) {
+        throw new ConfigException(
+            "sweep", "cannot be changed; " + folder.path() + " has its own in config.json");
+      }
       return sweep(layers, axes, Optional.of(folder));
     }
     if (!sweep.isEmpty()) {
@@ -446,7 +452,15 @@ final class TrainCommand implements Callable<Integer> {
       throw new ConfigException(
           "sweep", "cannot be given with " + (extend ? "extend" : "from_pretrained"));
     }
-    Map<String, Object> given = SweepJob.merged(layers);
+    Map<String, Object> onTheLine =
+        TrainingOptions.TABLE.merged(List.of(FLAGS.given(spec.commandLine().getParseResult())));
+    for (SweepAxis axis : axes) {
+      if (onTheLine.containsKey(axis.option())) {
+        throw new ConfigException(
+            axis.option(), "varies in the sweep, and cannot be given as well");
+      }
+    }
+    Map<String, Object> given = TrainingOptions.TABLE.merged(layers);
     List<Sweep.Member> members = Sweep.members(axes, given); // fails before anything is opened
     if (input.activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path; the sweep's config.json has none");
@@ -607,11 +621,8 @@ final class TrainCommand implements Callable<Integer> {
   private static String summary(TrainingConfig config, TrainingData data) {
     int dIn = data.dIn();
     return String.format(
-        "recipe %s: %d latents, k %d, on rows of width %s: %d steps of %d rows;"
-            + " %d rows to train on, %d held out",
-        config.run().recipe(),
-        config.dSae(dIn),
-        config.sae().k(),
+        "%s, on rows of width %s: %d steps of %d rows; %d rows to train on, %d held out",
+        RunSummary.of(config, dIn),
         data.paired() ? dIn + " with " + config.sae().pairs() + " of width " + data.dOut() : dIn,
         config.steps(data.training().rows()),
         config.rowsPerStep(),

@@ -121,4 +121,22 @@ class MachineMemoryTest {
             ConfigException.class, () -> new MachineMemory(1000, 1000).expectRoomFor(sae, 1));
     assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
   }
+
+  /** A run of contrastive codes leaves its weights under other names. */
+  @Test
+  void anSaeOfSentenceTransformersIsHeldToItToo() {
+    Path sae =
+        Path.of(
+            "../engine/src/test/resources/golden/checkpoints/sentence-transformers-csr",
+            "2_SparseAutoEncoder");
+    ConfigException e =
+        assertThrows(
+            ConfigException.class, () -> new MachineMemory(1000, 1000).expectRoomFor(sae, 1));
+    assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
+    e =
+        assertThrows(
+            ConfigException.class,
+            () -> new MachineMemory(1 << 20, 1 << 20).expectRoomFor(sae, 1 << 20));
+    assertTrue(e.getMessage().contains("what fits: --batch-size "), e.getMessage());
+  }
 }

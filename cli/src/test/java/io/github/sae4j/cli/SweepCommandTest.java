@@ -37,12 +37,14 @@ class SweepCommandTest {
                 "--output-path",
                 folder.resolve(output).toString(),
                 "--d-sae=32",
-                "--k=4",
                 "--train-batch-size=16",
                 "--steps=12",
                 "--device=scalar",
                 "--no-progress"));
     all.addAll(List.of(more));
+    if (all.stream().noneMatch(option -> option.contains("k=2"))) {
+      all.add("--k=4");
+    }
     return all;
   }
 
@@ -109,6 +111,38 @@ class SweepCommandTest {
     assertTrue(done.out().contains("\nk-4 "), done::toString);
     assertArrayEquals(weights("whole/k-4"), weights("parts/k-4"));
     assertTrue(Files.exists(folder.resolve("parts/k-4/best/cfg.json")));
+  }
+
+  /** The line's --steps replaces the file's epochs, as without a sweep. */
+  @Test
+  void theCommandLineReplacesWhatAFileSays() throws IOException {
+    Path file = folder.resolve("options.json");
+    Files.writeString(file, "{\"epochs\": 3}");
+    CliRun done = run(arguments("sweep", "--sweep=k=2,4", "--config=" + file));
+    assertEquals(0, done.exit(), done::toString);
+    assertEquals(12 * 16, samples("sweep/k-2"));
+  }
+
+  private long samples(String run) throws IOException {
+    Map<?, ?> config =
+        (Map<?, ?>)
+            Json.parse(folder, Files.readAllBytes(folder.resolve(run).resolve("final/cfg.json")));
+    return (long) ((Map<?, ?>) config.get("metadata")).get("n_training_samples");
+  }
+
+  @Test
+  void anAxisIsNotAlsoAnOption() {
+    CliRun refused = run(arguments("refused", "--sweep=lr=1e-3,1e-2", "--lr=1e-4"));
+    assertEquals(2, refused.exit(), refused::toString);
+    assertTrue(refused.err().contains("lr"), refused::toString);
+    run(arguments("sweep", "--sweep=lr=1e-3,1e-2"));
+    for (String more : List.of("--sweep=lr=1e-3", "--lr=1e-4")) {
+      CliRun other =
+          run(
+              List.of(
+                  "train", "--resume-from-checkpoint", folder.resolve("sweep").toString(), more));
+      assertEquals(2, other.exit(), other::toString);
+    }
   }
 
   @Test

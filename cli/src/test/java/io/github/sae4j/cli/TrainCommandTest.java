@@ -408,16 +408,46 @@ class TrainCommandTest {
     }
   }
 
+  /**
+   * SAELens's own architectures, with the names of its options; Matryoshka has another one here.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "batchtopk, batchtopk, topk_threshold_lr, 0.1",
+    "matryoshka_batchtopk, matryoshka, k, 3",
+    "jumprelu, jumprelu, l0_coefficient, 0.5",
+    "standard, standard, l1_coefficient, 0.5",
+    "gated, gated, l1_coefficient, 0.5"
+  })
+  void everyArchitectureOfSaeLensThatIsTrainedIsTaken(
+      String theirs, String ours, String option, double value) throws IOException {
+    Path config = folder.resolve("saelens.json");
+    Files.writeString(
+        config,
+        "{\"sae\": {\"architecture\": \"%s\", \"d_in\": 10, \"d_sae\": 40, \"%s\": %s}}"
+            .formatted(theirs, option, option.equals("k") ? "3" : Double.toString(value)));
+    Object k = ours.endsWith("k") || option.equals("k") ? 3 : null;
+    int code = train("--config", config, "--d-sae", null, "--k", k);
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(ours, trainingSection().get("architecture"));
+    String name = option.startsWith("l") ? "sparsity_coefficient" : option;
+    assertEquals(value, ((Number) trainingSection().get(name)).doubleValue());
+    boolean penalised = option.startsWith("l");
+    assertTrue(
+        console.err().contains("40 latents, " + (penalised ? ours : "k 3") + ", on rows of width"),
+        console::err);
+  }
+
   @Test
   void aConfigurationOfSaeLensForWhatIsNotTrainedSaysSoAtOnce() throws IOException {
     Path config = folder.resolve("saelens.json");
     Files.writeString(
         config,
-        "{\"architecture\": \"gated\", \"d_in\": 10, \"d_sae\": 40, \"noise_scale\": 0.1,"
+        "{\"architecture\": \"temporal\", \"d_in\": 10, \"d_sae\": 40, \"noise_scale\": 0.1,"
             + " \"use_ghost_grads\": false, \"mse_loss_normalization\": \"dense_batch\"}");
     assertEquals(ExitCode.USAGE, train("--config", config), console::err);
     for (String what :
-        List.of("architecture gated", "noise_scale 0.1", "mse_loss_normalization dense_batch")) {
+        List.of("architecture temporal", "noise_scale 0.1", "mse_loss_normalization dense_batch")) {
       assertTrue(console.err().contains(what), console::err);
     }
     assertFalse(console.err().contains("use_ghost_grads"), console::err);

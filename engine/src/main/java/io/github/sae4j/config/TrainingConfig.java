@@ -141,6 +141,13 @@ public final class TrainingConfig {
         TrainingOptions.NORMALIZE_ACTIVATIONS,
         "none or layer_norm with recipe sentence-transformers",
         normalization);
+    WeightInit init = start.weightInit();
+    expect(
+        init == WeightInit.DECODER_TRANSPOSE || init == WeightInit.ENCODER_CLONE,
+        TrainingOptions.WEIGHT_INIT,
+        "decoder_transpose or encoder_clone with recipe sentence-transformers, where one matrix is"
+            + " encoder and decoder",
+        init);
     TrainingOptions.WITH_CONTRAST.forEach(
         (option, value) ->
             expect(
@@ -385,6 +392,11 @@ public final class TrainingConfig {
    */
   public Map<String, Object> toMap() {
     return values.toMap();
+  }
+
+  /** Whether an option has another value than the recipe gives it. */
+  boolean differsFromRecipe(Option<?> option) {
+    return !values.get(option).equals(option.startIn(run.recipe()));
   }
 
   /** {@return recipe, length and seed of the run} */

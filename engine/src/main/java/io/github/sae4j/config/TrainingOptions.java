@@ -818,6 +818,7 @@ public final class TrainingOptions {
           Map.entry(APPLY_B_DEC_TO_INPUT, true),
           Map.entry(RESCALE_ACTS_BY_DECODER_NORM, false),
           Map.entry(MULTI_TOPK, false),
+          Map.entry(PROJECT_DECODER_GRADIENT, false),
           Map.entry(GRADIENT_ACCUMULATION, 1),
           Map.entry(AUX_SCALED_BY_DEAD, false),
           Map.entry(DETACH_RESIDUAL, true),

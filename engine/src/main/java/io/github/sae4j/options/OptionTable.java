@@ -6,9 +6,11 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** A table of options, one row each, and the only place where they are defined. */
 public final class OptionTable {
@@ -107,6 +109,29 @@ public final class OptionTable {
     OptionValues read = new OptionValues(values);
     expectOneOfRivals(read);
     return read;
+  }
+
+  /**
+   * Several sources as one: later values win, and those of options that they replace are left out.
+   *
+   * @param layers option names in any spelling and plain values
+   * @return values of what was given, by the options' names in files
+   * @throws ConfigException if an option is unknown
+   */
+  public Map<String, Object> merged(List<? extends Map<String, ?>> layers) {
+    Map<String, Object> given = new LinkedHashMap<>();
+    for (Map<String, ?> layer : layers) {
+      expectAll(layer.keySet());
+      Set<String> names = new LinkedHashSet<>();
+      layer.keySet().forEach(name -> names.add(expect(name).name()));
+      for (String name : names) {
+        rows.get(name).rivals().stream()
+            .filter(rival -> !names.contains(rival))
+            .forEach(given::remove);
+      }
+      layer.forEach((name, value) -> given.put(expect(name).name(), value));
+    }
+    return given;
   }
 
   private void apply(Map<String, Object> values, Map<String, ?> layer) {

@@ -1,11 +1,13 @@
 package io.github.sae4j.step;
 
+import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -28,6 +30,9 @@ public final class TrainingState {
 
   /** Name of the skip connection, {@code [d_out, d_in]}. */
   public static final String W_SKIP = "W_skip";
+
+  /** Blocks of rows into which a tensor is divided while averages are kept. */
+  private static final int AVERAGED_PARTS = 256;
 
   private static final List<String> PLAIN = List.of(W_ENC, W_DEC, B_ENC, B_DEC);
 
@@ -127,6 +132,7 @@ public final class TrainingState {
     more.add(parameter);
     TrainingState state = new TrainingState(more, sinceFired);
     state.statistics.putAll(statistics);
+    state.averages.putAll(averages);
     return state;
   }
 
@@ -169,24 +175,32 @@ public final class TrainingState {
    * decay^step), rounded to float, a ← fma(r, w − a, a), which is the exponential average with the
    * bias of its start corrected.
    *
+   * @param kernels whose threads divide the rows
    * @param decay of the average, at least 0 and below 1
    * @param step number of the step, from 1
    */
-  public void keepAverages(double decay, long step) {
+  public void keepAverages(Kernels kernels, double decay, long step) {
     float rate = (float) ((1 - decay) / (1 - StrictMath.pow(decay, step)));
     for (Parameter parameter : parameters) {
       Matrix value = parameter.value();
       Matrix average = averages.get(parameter.name());
-      float[] now = new float[value.cols()];
-      float[] so = new float[value.cols()];
-      for (int i = 0; i < value.rows(); i++) {
-        value.read(i, 1, now, 0);
-        average.read(i, 1, so, 0);
-        for (int j = 0; j < so.length; j++) {
-          so[j] = Math.fma(rate, now[j] - so[j], so[j]);
-        }
-        average.write(i, 1, so, 0);
-      }
+      int rows = value.rows();
+      int parts = Math.min(rows, AVERAGED_PARTS);
+      kernels.onHost(
+          parts,
+          part -> {
+            int end = (int) ((long) rows * (part + 1) / parts);
+            float[] now = new float[value.cols()];
+            float[] mean = new float[value.cols()];
+            for (int i = (int) ((long) rows * part / parts); i < end; i++) {
+              value.read(i, 1, now, 0);
+              average.read(i, 1, mean, 0);
+              for (int j = 0; j < mean.length; j++) {
+                mean[j] = Math.fma(rate, now[j] - mean[j], mean[j]);
+              }
+              average.write(i, 1, mean, 0);
+            }
+          });
     }
   }
 
@@ -204,7 +218,10 @@ public final class TrainingState {
     for (Parameter parameter : parameters) {
       averaged.add(
           new Parameter(
-              parameter.name(), averages.get(parameter.name()), parameter.m(), parameter.v()));
+              parameter.name(),
+              averages.getOrDefault(parameter.name(), parameter.value()),
+              parameter.m(),
+              parameter.v()));
     }
     TrainingState state = new TrainingState(averaged, sinceFired);
     state.statistics.putAll(statistics);
@@ -357,11 +374,15 @@ public final class TrainingState {
    * @param source the other state
    */
   public void copyFrom(TrainingState source) {
-    List<Named> from = source.tensors();
+    Map<String, Matrix> from = new LinkedHashMap<>();
+    source.tensors().forEach(tensor -> from.put(tensor.name(), tensor.matrix()));
     List<Named> to = tensors();
-    for (int i = 0; i < to.size(); i++) {
-      to.get(i).matrix().copyFrom(from.get(i).matrix());
+    List<String> names = to.stream().map(Named::name).toList();
+    if (!from.keySet().equals(Set.copyOf(names))) {
+      throw new IllegalArgumentException(
+          "source: expected a state of " + names + ", got one of " + from.keySet());
     }
+    to.forEach(tensor -> tensor.matrix().copyFrom(from.get(tensor.name())));
     System.arraycopy(source.sinceFired, 0, sinceFired, 0, sinceFired.length);
     statistics.clear();
     statistics.putAll(source.statistics);

@@ -19,6 +19,7 @@ import java.util.function.BooleanSupplier;
  */
 final class ActiveRun implements AutoCloseable {
   private final TrainingRun.Settings settings;
+  private final Path resumed;
   private final TrainingListener listener;
   private final RunHealth health;
   private final TrainingData data;
@@ -34,6 +35,7 @@ final class ActiveRun implements AutoCloseable {
   /**
    * A run before its next step.
    *
+   * @param resumed what a user resumes to go on
    * @param health looks at each step; closed with the run
    * @param trainer closed with the run
    * @param recorder writes into the run's folder
@@ -41,6 +43,7 @@ final class ActiveRun implements AutoCloseable {
    */
   ActiveRun(
       TrainingRun.Settings settings,
+      Path resumed,
       TrainingData data,
       TrainingListener listener,
       RunHealth health,
@@ -49,6 +52,7 @@ final class ActiveRun implements AutoCloseable {
       long logged)
       throws IOException {
     this.settings = settings;
+    this.resumed = resumed;
     this.data = data;
     this.listener = listener;
     this.health = health;
@@ -154,7 +158,7 @@ final class ActiveRun implements AutoCloseable {
                   ? "stopped before the first step"
                   : "stopped after step " + trainer.stepsDone() + ", up to which all is kept")
               + "; to go on: --resume-from-checkpoint "
-              + word(settings.folder().path())
+              + word(resumed)
               + (failure instanceof BadRowException
                   ? " with --on-bad-rows skip, or with a --mask that leaves the row out"
                   : ""));

@@ -4,8 +4,10 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.Batches;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
+import java.nio.file.Path;
 
 /** Where a trainer's batches come from: a stream of its own, or one that several share. */
 @FunctionalInterface
@@ -27,17 +29,17 @@ interface BatchSupply {
       return new Request(source, seed, rows, start, end, rules);
     }
 
-    /** A stream of these rows, in memory of a device. */
-    BatchStream open(OffHeap memory) {
+    /** Room for the two batches of a stream, in memory of a device. */
+    Matrix[] buffers(OffHeap memory) {
       int most = (int) Math.min(rows, end);
-      return new BatchStream(
-          source,
-          seed,
-          position,
-          end,
-          rules,
-          memory.matrix(most, source.width()),
-          memory.matrix(most, source.width()));
+      return new Matrix[] {
+        memory.matrix(most, source.width()), memory.matrix(most, source.width())
+      };
+    }
+
+    /** A stream of these rows that fills two batches in turn. */
+    BatchStream open(Matrix[] buffers) {
+      return new BatchStream(source, seed, position, end, rules, buffers[0], buffers[1]);
     }
   }
 
@@ -48,7 +50,7 @@ interface BatchSupply {
   }
 
   /** A stream for each trainer. */
-  BatchSupply OWN = Request::open;
+  BatchSupply OWN = (request, memory) -> request.open(request.buffers(memory));
 
   /**
    * Opens a trainer's batches.
@@ -58,6 +60,16 @@ interface BatchSupply {
    * @return the batches
    */
   Batches open(Request request, OffHeap memory);
+
+  /**
+   * What a user resumes to go on with a run.
+   *
+   * @param run the run's folder
+   * @return that folder, or the sweep's
+   */
+  default Path resumed(Path run) {
+    return run;
+  }
 
   /**
    * Measures something that depends on the data and on nothing in which trainers of one stream

@@ -136,12 +136,13 @@ final class Continuation {
     long step = checkpoint.isPresent() ? TrainerState.read(checkpoint.get()).step() : 0;
     List<RowRecord.Removal> removals = new ArrayList<>(saved.removals());
     removals.add(new RowRecord.Removal(step, now, masks));
-    recordRemoval(step, now);
+    recordRemoval(folder, data, step, now);
     return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
   }
 
   /** Also recorded in {@code config.json}, with the files, for the next resumption. */
-  private void recordRemoval(long step, OnBadRows onBadRows) throws IOException {
+  static void recordRemoval(RunFolder folder, TrainingData data, long step, OnBadRows onBadRows)
+      throws IOException {
     Map<String, Object> config = new LinkedHashMap<>(folder.readConfig());
     if (config.isEmpty()) {
       return; // the file is lost; checkpoints have what resuming needs

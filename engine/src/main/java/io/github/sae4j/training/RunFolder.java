@@ -9,6 +9,7 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.internal.layout.SaeReader;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
@@ -42,6 +43,9 @@ public record RunFolder(Path path) {
 
   /** Member of an extension: rows trained on before it. */
   static final String FROM_SAMPLES = "from_samples";
+
+  /** Member of a trained SAE's metadata: rows that it was trained on. */
+  static final String N_TRAINING_SAMPLES = "n_training_samples";
 
   /** Member of {@code config.json}: rows left out since a step, given when the run was resumed. */
   public static final String REMOVALS = "removals";
@@ -129,10 +133,20 @@ public record RunFolder(Path path) {
   public boolean finished() {
     try {
       Manifest.verify(trained());
-      return extendedFrom() == 0 || extendedFrom() < trainedSamples();
+      return !extended();
     } catch (IOException e) {
       return false;
     }
+  }
+
+  /**
+   * Whether the trained SAE is that of the run before it was last extended.
+   *
+   * @return true until the longer run has ended
+   * @throws IOException if the trained SAE cannot be read
+   */
+  public boolean extended() throws IOException {
+    return extendedFrom() != 0 && extendedFrom() >= trainedSamples();
   }
 
   /**
@@ -234,15 +248,16 @@ public record RunFolder(Path path) {
     }
   }
 
-  /** Rows that the trained SAE was trained on, by its metadata. */
+  /**
+   * Rows that the trained SAE was trained on, by its metadata, which each layout keeps elsewhere.
+   */
   long trainedSamples() throws IOException {
-    Path file = trained().resolve("cfg.json");
-    Map<String, Object> config = Json.readObject(file, MOST_CONFIG_BYTES);
-    if (config.get("metadata") instanceof Map<?, ?> metadata
-        && metadata.get("n_training_samples") instanceof Long samples) {
-      return samples;
+    Object samples = SaeReader.metadata(trained()).toMap().get(N_TRAINING_SAMPLES);
+    if (samples instanceof Long count) {
+      return count;
     }
-    throw new BadFileException(file, "metadata: expected a count named n_training_samples");
+    throw new BadFileException(
+        trained(), "metadata: expected a count named " + N_TRAINING_SAMPLES + ", got " + samples);
   }
 
   /**

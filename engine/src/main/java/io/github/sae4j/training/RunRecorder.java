@@ -258,7 +258,7 @@ final class RunRecorder {
   private void writeSae(Path folder, Trainer trainer) throws IOException {
     Map<String, Object> metadata = new LinkedHashMap<>(inherited);
     metadata.putAll(settings.metadata());
-    metadata.put("n_training_samples", trainer.samplesDone());
+    metadata.put(RunFolder.N_TRAINING_SAMPLES, trainer.samplesDone());
     SaeWeights weights = trainer.weights();
     SaeConfig sae =
         new SaeConfig(

@@ -1,10 +1,13 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.data.Batch;
+import io.github.sae4j.data.BatchStream;
 import io.github.sae4j.data.Batches;
+import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,19 +20,34 @@ import java.util.Map;
  */
 final class SharedBatches implements BatchSupply, AutoCloseable {
   private final OffHeap memory;
+  private final Path folder;
   private final List<View> views = new ArrayList<>();
   private final Map<String, Object> measured = new HashMap<>();
   private Request shared;
-  private Batches stream;
+
+  /** The two batches that the stream fills in turn. */
+  private Matrix[] buffers;
+
+  private BatchStream stream;
   private Batch present;
+
+  /** What streams waited that were closed since. */
+  private double waitedBefore;
 
   /**
    * A supply without a stream; that is opened with the first batch.
    *
    * @param memory where its two batches are allocated; the caller's
+   * @param folder the sweep's
    */
-  SharedBatches(OffHeap memory) {
+  SharedBatches(OffHeap memory, Path folder) {
     this.memory = memory;
+    this.folder = folder;
+  }
+
+  @Override
+  public Path resumed(Path run) {
+    return folder;
   }
 
   @Override
@@ -65,8 +83,8 @@ final class SharedBatches implements BatchSupply, AutoCloseable {
               "shared batches: another trainer has not taken its batch at " + view.position);
         }
       }
-      if (stream == null) {
-        stream = shared.from(position).open(memory);
+      if (stream == null || stream.position() != position) {
+        reopen(position); // nobody wants the batches between any more
       }
       present = stream.next();
     }
@@ -75,6 +93,21 @@ final class SharedBatches implements BatchSupply, AutoCloseable {
           "shared batches: expected position " + position + ", got " + present.position());
     }
     return present;
+  }
+
+  private void reopen(long position) {
+    if (buffers == null) {
+      buffers = shared.buffers(memory);
+    }
+    if (stream != null) {
+      stream.close();
+      waitedBefore += stream.secondsWaited();
+    }
+    stream = shared.from(position).open(buffers);
+  }
+
+  private double secondsWaited() {
+    return waitedBefore + (stream == null ? 0 : stream.secondsWaited());
   }
 
   /** Ends reading. */
@@ -95,9 +128,9 @@ final class SharedBatches implements BatchSupply, AutoCloseable {
 
     @Override
     public Batch next() throws IOException {
-      double before = stream == null ? 0 : stream.secondsWaited();
+      double before = SharedBatches.this.secondsWaited();
       Batch batch = take(this);
-      waited += stream.secondsWaited() - before;
+      waited += SharedBatches.this.secondsWaited() - before;
       position += batch.places();
       return batch;
     }

@@ -3,6 +3,7 @@ package io.github.sae4j.training;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.folders.Durable;
@@ -212,9 +213,11 @@ public final class Sweep {
           "output_path",
           folder.path() + " holds a run or a sweep already; choose another folder or resume it");
     }
+    TrainingRun.expectHeldOut(settings.heldOut(), data, BatchSupply.OWN);
     Map<String, Object> config = new LinkedHashMap<>(settings.record());
     config.put(RunFolder.TRAINING, given);
     config.put(RunFolder.DATA, data.identity().toMap());
+    config.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
     config.put(AXES, toMap(axes));
     Durable.createFolders(folder.path());
     folder.writeConfig(config);
@@ -231,10 +234,54 @@ public final class Sweep {
    * @throws IOException if reading or writing fails
    */
   public List<Result> resume(BooleanSupplier stop) throws IOException {
-    if (!axes.equals(axesOf(settings.folder()))) {
-      throw new ConfigException("sweep", "expected the axes " + axesOf(settings.folder()));
+    RunFolder folder = settings.folder();
+    if (!axes.equals(axesOf(folder))) {
+      throw new ConfigException(
+          "sweep", "expected the axes of " + folder.path() + ", " + toMap(axesOf(folder)));
     }
+    Optional<Map<String, Object>> before = folder.section(RunFolder.TRAINING, Optional.empty());
+    if (before.isPresent()) {
+      List<String> differences = new ArrayList<>();
+      List<Member> started = members(axes, before.get());
+      for (int i = 0; i < members.size(); i++) {
+        Map<String, Object> was = started.get(i).config().toMap();
+        members
+            .get(i)
+            .config()
+            .toMap()
+            .forEach(
+                (option, value) -> {
+                  String difference = option + " was " + was.get(option) + ", is now " + value;
+                  if (!Objects.equals(was.get(option), value)
+                      && !differences.contains(difference)) {
+                    differences.add(difference);
+                  }
+                });
+      }
+      Continuation.expectNone(differences);
+    }
+    new Continuation(folder, members.getFirst().config(), data, TrainingListener.NONE)
+        .expectSameData(Optional.empty());
+    recordRemoval();
     return run(stop);
+  }
+
+  /** Rows that are left out from now on are also left out when the sweep is resumed again. */
+  private void recordRemoval() throws IOException {
+    Map<String, Object> config = settings.folder().readConfig();
+    OnBadRows policy = settings.folder().onBadRows();
+    List<Object> masks = List.of();
+    if (config.get(RunFolder.REMOVALS) instanceof List<?> all
+        && !all.isEmpty()
+        && all.getLast() instanceof Map<?, ?> last) {
+      policy = OnBadRows.SKIP.toString().equals(last.get("on_bad_rows")) ? OnBadRows.SKIP : policy;
+      masks =
+          ((List<?>) last.get("masks"))
+              .stream().<Object>map(mask -> ((Map<?, ?>) mask).get("sha256")).toList();
+    }
+    if (policy != data.rules().onBadRows() || !masks.equals(data.removalHashes())) {
+      Continuation.recordRemoval(settings.folder(), data, 0, data.rules().onBadRows());
+    }
   }
 
   /**
@@ -343,7 +390,7 @@ public final class Sweep {
   private List<Result> run(BooleanSupplier stop) throws IOException {
     List<Running> all = new ArrayList<>();
     try (OffHeap memory = device.openMemory();
-        SharedBatches batches = new SharedBatches(memory)) {
+        SharedBatches batches = new SharedBatches(memory, settings.folder().path())) {
       try {
         for (Member member : members) {
           RunFolder folder = new RunFolder(settings.folder().path().resolve(member.name()));

@@ -46,6 +46,7 @@ public final class Trainer implements AutoCloseable {
   public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
 
   private final TrainingConfig config;
+  private final Device device;
   private final Measured measured;
   private final StepSpec spec;
   private final LearningRate learningRate;
@@ -75,6 +76,7 @@ public final class Trainer implements AutoCloseable {
     expectPairs(config, data);
     long samples = config.samples(data.training().rows());
     this.config = config;
+    this.device = device;
     this.measured = measured;
     stepsDone = done.steps();
     passedOver = done.passedOver();
@@ -319,7 +321,9 @@ public final class Trainer implements AutoCloseable {
       throw diverged(batch, report.loss(), rate);
     }
     if (config.optimizer().emaDecay().isPresent()) {
-      state().keepAverages(config.optimizer().emaDecay().getAsDouble(), stepsDone - passedOver);
+      state()
+          .keepAverages(
+              device, config.optimizer().emaDecay().getAsDouble(), stepsDone - passedOver);
     }
     return record(report, rate, seconds, waited);
   }

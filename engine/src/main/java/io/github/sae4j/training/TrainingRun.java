@@ -205,11 +205,7 @@ public final class TrainingRun {
     if (pretrained.isEmpty()) {
       warnings.ofOffset();
     }
-    // Check held-out rows first; finding a bad one later wastes the run.
-    if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
-      FiniteRows.expect(data.heldOut().get());
-    }
-    expectHeldOut();
+    expectHeldOut(settings.heldOut(), data, batches);
     rowRecord = new RowRecord(data.rules().onBadRows(), List.of(), LeftOut.NONE, 0);
     Trainer trainer = Trainer.start(config, data, device, pretrained, batches);
     try {
@@ -276,7 +272,7 @@ public final class TrainingRun {
     if (settings.folder().finished()) {
       return Optional.empty();
     }
-    expectHeldOut();
+    expectHeldOutRows(settings.heldOut(), data);
     rowRecord = continuation.rows(from);
     health.recallSaid();
     warnings.ofOptions();
@@ -289,8 +285,23 @@ public final class TrainingRun {
     return Optional.of(goOn(store, from.get(), false));
   }
 
-  private void expectHeldOut() {
-    if (settings.heldOut().every() > 0 && data.heldOut().isEmpty()) {
+  /** Checks held-out rows before the first step: a bad one that is found later wastes the run. */
+  static void expectHeldOut(HeldOutSchedule schedule, TrainingData data, BatchSupply batches)
+      throws IOException {
+    expectHeldOutRows(schedule, data);
+    if (data.heldOut().isPresent() && data.rules().onBadRows() == OnBadRows.ERROR) {
+      batches.once(
+          "held-out rows are finite",
+          Boolean.class,
+          () -> {
+            FiniteRows.expect(data.heldOut().get());
+            return true;
+          });
+    }
+  }
+
+  private static void expectHeldOutRows(HeldOutSchedule schedule, TrainingData data) {
+    if (schedule.every() > 0 && data.heldOut().isEmpty()) {
       throw new ConfigException(
           "eval_every", "expected held-out rows (eval_fraction above 0), got none");
     }
@@ -449,7 +460,15 @@ public final class TrainingRun {
           new RunRecorder(
               settings, config, data, device, listener, store, inherited, rowRecord, health,
               heldOut);
-      return new ActiveRun(settings, data, listener, health, trainer, recorder, logged);
+      return new ActiveRun(
+          settings,
+          batches.resumed(settings.folder().path()),
+          data,
+          listener,
+          health,
+          trainer,
+          recorder,
+          logged);
     } catch (Throwable e) {
       trainer.close();
       throw e;

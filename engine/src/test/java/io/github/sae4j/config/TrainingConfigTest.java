@@ -377,6 +377,120 @@ class TrainingConfigTest {
     assertEquals(List.of(), ConfigWarnings.of(SAELENS.with("aux_loss_coefficient", 0), 10));
   }
 
+  /** An option that the architecture, or its mode, does not read is warned of, never ignored. */
+  @ParameterizedTest
+  @CsvSource({
+    "saelens, topk, , sparsity_coefficient, 9",
+    "saelens, topk, , sparsity_warm_up_steps, 9",
+    "saelens, topk, , april_update, true",
+    "saelens, batchtopk, , pre_act_loss_coefficient, 3",
+    "saelens, matryoshka, , log_threshold, true",
+    "openai, topk, , jumprelu_bandwidth, 1",
+    "saelens, standard, , jumprelu_init_threshold, 1",
+    "saelens, gated, , jumprelu_sparsity_loss_mode, tanh",
+    "saelens, jumprelu, , lp_norm, 2",
+    "saelens, jumprelu, , l1_decoder_norm_power, 2",
+    "saelens, jumprelu, , target_l0, 50",
+    "saelens, jumprelu, tanh, target_l0, 50",
+    "saelens, jumprelu, quadratic, jumprelu_tanh_scale, 2",
+    "dictionary-learning, standard, , target_l0, 50",
+    "saelens, jumprelu, , k, 16",
+    "dictionary-learning, gated, , k, 16",
+    "saelens, standard, , k_anneal_from, 64",
+    "saelens, gated, , topk_threshold_lr, 0.5",
+    "eleuther, topk, , topk_threshold_lr, 0.5",
+    "saelens, batchtopk, , threshold_start_step, 5",
+    "saelens, batchtopk, , relu_before_topk, true",
+    "dictionary-learning, jumprelu, , relu_before_topk, false",
+    "saelens, batchtopk, , matryoshka_widths, '8,16'",
+    "saelens, topk, , use_matryoshka_aux_loss, true",
+    "saelens, topk, , mse_scale, 2"
+  })
+  void anOptionWithoutMeaningIsWarnedOf(
+      String recipe, String architecture, String mode, String option, String value) {
+    Map<String, Object> all = new LinkedHashMap<>();
+    all.put("recipe", recipe);
+    all.put("architecture", architecture);
+    all.put("d_sae", 64);
+    if (mode != null) {
+      all.put("jumprelu_sparsity_loss_mode", mode);
+    }
+    assertEquals(List.of(), ConfigWarnings.of(TrainingConfig.fromMap(all), 1 << 20));
+    all.put(option, value);
+    List<String> warnings = ConfigWarnings.of(TrainingConfig.fromMap(all), 1 << 20);
+    assertEquals(1, warnings.size(), warnings::toString);
+    assertTrue(
+        warnings.getFirst().startsWith(option + ": without effect unless "), warnings::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "saelens, jumprelu, sparsity_coefficient, 9",
+    "saelens, jumprelu, pre_act_loss_coefficient, 3",
+    "dictionary-learning, jumprelu, target_l0, 50",
+    "saelens, standard, lp_norm, 2",
+    "saelens, gated, l1_decoder_norm_power, 2",
+    "dictionary-learning, standard, april_update, true",
+    "dictionary-learning, batchtopk, threshold_start_step, 5",
+    "saelens, matryoshka, use_matryoshka_aux_loss, true",
+    "saelens, topk, relu_before_topk, true",
+    "sentence-transformers, topk, mse_scale, 2",
+    "saelens, batchtopk, k, 16"
+  })
+  void anOptionThatActsIsNotWarnedOf(
+      String recipe, String architecture, String option, String value) {
+    Map<String, Object> all =
+        Map.of("recipe", recipe, "architecture", architecture, "d_sae", 64, option, value);
+    assertEquals(List.of(), ConfigWarnings.of(TrainingConfig.fromMap(all), 1 << 20));
+  }
+
+  /** Only BatchTopK and Matryoshka leave a threshold that is estimated. */
+  @ParameterizedTest
+  @EnumSource
+  void theEstimatedThresholdIsWarnedOfWhereThereIsOne(Architecture architecture) {
+    TrainingConfig config =
+        TrainingConfig.of(Recipe.DICTIONARY_LEARNING)
+            .with("architecture", architecture.toString().toLowerCase(java.util.Locale.ROOT))
+            .with("lr_warm_up_steps", 0)
+            .with("aux_loss_coefficient", 0);
+    boolean batch =
+        architecture == Architecture.BATCHTOPK || architecture == Architecture.MATRYOSHKA;
+    assertEquals(
+        batch,
+        ConfigWarnings.of(config, 1001).stream()
+            .anyMatch(line -> line.startsWith("threshold_start_step: ")));
+  }
+
+  @Test
+  void aWindowTooLongForTheLossOfPreActivationsIsWarnedOf() {
+    TrainingConfig config =
+        SAELENS.with("architecture", "jumprelu").with("pre_act_loss_coefficient", 0.1);
+    assertEquals(List.of(), ConfigWarnings.of(config, 1001));
+    assertEquals(
+        List.of(
+            "dead_feature_window: no latent is dead before 1000 steps, the run has 1000:"
+                + " pre_act_loss_coefficient never acts; --dead-feature-window 100, a tenth of the"
+                + " run, lets it"),
+        ConfigWarnings.of(config, 1000));
+  }
+
+  /** One matrix is encoder and decoder: what treats them apart has no meaning. */
+  @ParameterizedTest
+  @CsvSource({
+    "weight_init, zero_decoder, decoder_transpose or encoder_clone",
+    "weight_init, independent, decoder_transpose or encoder_clone",
+    "weight_init, calibrated_encoder_clone, decoder_transpose or encoder_clone",
+    "project_decoder_gradient, true, false with recipe sentence-transformers"
+  })
+  void whatTiedWeightsDoNotTakeIsRefused(String option, String value, String message) {
+    ConfigException refused =
+        assertThrows(
+            ConfigException.class,
+            () -> TrainingConfig.fromMap(Map.of("recipe", "sentence-transformers", option, value)));
+    assertTrue(refused.getMessage().startsWith(option + ": expected "), refused.getMessage());
+    assertTrue(refused.getMessage().contains(message), refused.getMessage());
+  }
+
   @Test
   void switchesOfThePeersAreUnderstood() {
     assertEquals(AuxK.BDec.INCLUDED, SAELENS.with("aux_b_dec", true).auxK().bDec());
@@ -475,5 +589,33 @@ class TrainingConfigTest {
       all.put(option.getKey(), option.getValue());
       assertThrows(ConfigException.class, () -> TrainingConfig.fromMap(all), option.getKey());
     }
+  }
+
+  @Test
+  void optionsThatNothingReadsAreWarnedOf() {
+    for (Architecture architecture : Architecture.values()) {
+      for (String recipe : List.of("saelens", "dictionary-learning")) {
+        TrainingConfig config =
+            TrainingConfig.fromMap(Map.of("recipe", recipe, "architecture", architecture.name()));
+        assertEquals(List.of(), ConfigWarnings.of(config, 100_000), recipe + " " + architecture);
+      }
+    }
+    TrainingConfig jump = SAELENS.with("architecture", "jumprelu");
+    assertEquals(
+        List.of(
+            "k: without effect unless the architecture is topk or batchtopk or matryoshka",
+            "target_l0: without effect unless the architecture is jumprelu and"
+                + " jumprelu_sparsity_loss_mode is quadratic",
+            "lp_norm: without effect unless the architecture is standard"),
+        ConfigWarnings.of(jump.with("k", 5).with("target_l0", 7).with("lp_norm", 2), 100_000));
+    assertEquals(
+        List.of("jumprelu_bandwidth: without effect unless the architecture is jumprelu"),
+        ConfigWarnings.of(SAELENS.with("jumprelu_bandwidth", 2), 100_000));
+    // Nothing there is served by a threshold that is estimated.
+    TrainingConfig theirs =
+        TrainingConfig.fromMap(Map.of("recipe", "dictionary-learning", "architecture", "jumprelu"));
+    assertFalse(
+        ConfigWarnings.of(theirs, 10).stream().anyMatch(line -> line.contains("TopK")),
+        ConfigWarnings.of(theirs, 10).toString());
   }
 }

@@ -4,11 +4,16 @@ import static io.github.sae4j.training.GoldenCase.distance;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.internal.composed.Observation;
-import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.internal.layout.writing.SaeLensWriter;
+import io.github.sae4j.internal.tensors.SafetensorsFile;
+import io.github.sae4j.internal.tensors.TensorFile;
+import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -16,6 +21,11 @@ import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.Reconstruction;
+import io.github.sae4j.sae.Folding;
+import io.github.sae4j.sae.SaeConfig;
+import io.github.sae4j.sae.SaeMetadata;
+import io.github.sae4j.sae.SaeWeights;
+import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.StepReport;
@@ -29,9 +39,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Compares the training step with steps that the peers computed: the files of the resource folder
@@ -48,6 +60,12 @@ class GoldenTrainingTest {
    * gradient's size, which turns rounding of small gradients into larger relative differences.
    */
   private static final double UPDATE = 1e-4;
+
+  /** Tensors of an exported SAE, of which each architecture has some. */
+  private static final List<String> EXPORTED =
+      List.of("W_enc", "b_enc", "W_dec", "b_dec", "threshold", "b_gate", "b_mag", "r_mag");
+
+  @TempDir private static Path temporary;
 
   @TestFactory
   Stream<DynamicTest> everyFile() throws IOException, URISyntaxException {
@@ -221,24 +239,78 @@ class GoldenTrainingTest {
       }
     }
 
-    /** The SAE that serves single rows, on the last batch. */
+    /**
+     * What a run leaves behind, folded, beside what SAELens leaves; and what it computes of the
+     * last batch once it is loaded.
+     */
     private void compareExport(TrainingState state, OffHeap memory, String kind)
         throws IOException {
-      Matrix norms = null;
-      if (spec.forward().rescaleByDecoderNorm()) {
-        norms = memory.vector(spec.shape().dSae());
-        device.rowNorms(state.wDec(), norms);
+      TrainingConfig config = golden.settings().config();
+      SaeConfig serving =
+          new SaeConfig(
+              state.dIn(),
+              state.wDec().cols(),
+              state.dSae(),
+              config.inferenceActivation(state),
+              false,
+              config.sae().applyBDecToInput(),
+              config.data().normalizeActivations().inputNormalization(),
+              SaeMetadata.NONE);
+      SaeWeights weights =
+          new SaeWeights(
+              memory, state.wEnc(), state.bEnc(), state.wDec(), state.bDec(), state.wSkip());
+      Folding folding = Folding.of(state.wDec(), 1f, config.sae().rescaleActsByDecoderNorm());
+      Path folder = Files.createTempDirectory(temporary, "export");
+      SaeLensWriter.write(folder, serving, weights, folding);
+      try (TensorFile written = SafetensorsFile.open(folder.resolve("sae_weights.safetensors"))) {
+        for (String name : EXPORTED) {
+          if (golden.has("export." + name)) {
+            float[] ours = floats(written, name);
+            // The peer's file has columns by latent as ours; the golden file has rows.
+            float[] rows = name.equals("W_enc") ? transposed(ours, state.dSae()) : ours;
+            float[] theirs = golden.floats("export." + name);
+            if (name.equals("threshold")) {
+              // Only positive values are served: below 0 a threshold is as good as 0, and so left.
+              for (int i = 0; i < theirs.length; i++) {
+                theirs[i] = Math.max(0f, theirs[i]);
+              }
+            }
+            errors.update(where(kind + "exported " + name), distance(rows, theirs));
+          }
+        }
       }
       Matrix x = golden.batch(golden.steps() - 1, memory);
-      SparseCodes codes = memory.codes(x.rows(), 1);
-      device.encode(
-          new EncoderWeights(state.wEnc(), state.bEnc(), state.bDec(), norms),
-          x,
-          golden.settings().config().inferenceActivation(state),
-          codes);
-      errors.update(
-          where(kind + "exported codes"),
-          distance(dense(codes, norms), golden.floats("export.acts")));
+      try (SparseAutoencoder sae = SaeCheckpoint.load(folder, device)) {
+        SparseCodes codes = memory.codes(x.rows(), 1);
+        sae.encode(x, codes);
+        errors.update(
+            where(kind + "exported codes"),
+            distance(dense(codes, (Matrix) null), golden.floats("export.acts")));
+        Matrix out = memory.matrix(x.rows(), x.cols());
+        sae.decode(codes, x, out);
+        errors.update(
+            where(kind + "exported sae_out"),
+            distance(out.toArray(), golden.floats("export.sae_out")));
+      }
+    }
+
+    private static float[] floats(TensorFile file, String name) throws IOException {
+      TensorInfo tensor = file.tensor(name);
+      float[] values = new float[Math.toIntExact(tensor.elements())];
+      try (OffHeap memory = new OffHeap()) {
+        Matrix all = memory.vector(values.length);
+        file.readFloats(tensor, 0, values.length, all.segment(), 0);
+        return all.toArray();
+      }
+    }
+
+    private static float[] transposed(float[] matrix, int columns) {
+      float[] turned = new float[matrix.length];
+      int rows = matrix.length / columns;
+      for (int i = 0; i < turned.length; i++) {
+        turned[i] = matrix[i % rows * columns + i / rows];
+      }
+      return turned;
     }
 
     private void compare(Observation seen, TrainingState state) throws IOException {
@@ -283,7 +355,8 @@ class GoldenTrainingTest {
       for (int column = 0; column < 2; column++) {
         String at = prefix + (column == 0 ? "anchor." : "positive.");
         Observation.TermView main = views.get(column * terms);
-        compare(at + "acts", distance(dense(main.codes(), null), golden.floats(at + "acts")));
+        compare(
+            at + "acts", distance(dense(main.codes(), (Matrix) null), golden.floats(at + "acts")));
         for (int i = 0; i < terms && golden.has(at + "decoded_embedding_k"); i++) {
           String kind =
               switch (views.get(i).term()) {
@@ -291,8 +364,14 @@ class GoldenTrainingTest {
                 case AuxK aux -> "decoded_embedding_aux";
                 default -> "decoded_embedding_k";
               };
-          float[] ours = views.get(column * terms + i).out().toArray();
-          compare(at + kind, distance(ours, golden.floats(at + kind)));
+          Observation.TermView view = views.get(column * terms + i);
+          compare(at + kind, distance(view.out().toArray(), golden.floats(at + kind)));
+          if (column == 0 && i > 0) {
+            // The latents that were dead before the first column are those of the observation.
+            String codes = view.term() instanceof AuxK ? "auxiliary_embedding" : "acts_4k";
+            float[] ours = dense(view.codes(), seen.dead());
+            compare(at + codes, distance(ours, golden.floats(at + codes)));
+          }
         }
       }
     }
@@ -382,6 +461,18 @@ class GoldenTrainingTest {
           int latent = codes.index(b, slot);
           float norm = norms == null ? 1 : norms.get(0, latent);
           dense[b * spec.shape().dSae() + latent] = codes.value(b, slot) * norm;
+        }
+      }
+      return dense;
+    }
+
+    /** The same of codes that number the dead latents, from 0. */
+    private float[] dense(SparseCodes codes, boolean[] dead) {
+      int[] latents = IntStream.range(0, dead.length).filter(i -> dead[i]).toArray();
+      float[] dense = new float[codes.rows() * dead.length];
+      for (int b = 0; b < codes.rows(); b++) {
+        for (int slot = 0; slot < codes.length(b); slot++) {
+          dense[b * dead.length + latents[codes.index(b, slot)]] = codes.value(b, slot);
         }
       }
       return dense;

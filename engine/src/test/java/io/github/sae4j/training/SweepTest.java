@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.data.BadRowException;
+import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
@@ -16,6 +18,7 @@ import io.github.sae4j.options.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -226,6 +229,112 @@ class SweepTest {
         List.of("finished", "diverged", "finished"),
         ((List<?>) table.get("runs"))
             .stream().map(run -> ((Map<?, ?>) run).get("outcome")).toList());
+  }
+
+  /** The run that diverged has no checkpoint: it begins again, and diverges again, far behind. */
+  @Test
+  void aSweepWithARunThatDivergedIsResumed() throws IOException {
+    given.put("clip_grad_norm", "none");
+    String axis = "lr=5e-3,1e30,1e-3";
+    sweep("whole", axis).start(NEVER);
+    int[] count = {0};
+    sweep("parts", axis).start(() -> ++count[0] > 25);
+    List<Sweep.Result> results = sweep("parts", axis).resume(NEVER);
+    assertTrue(results.get(1).failure().isPresent());
+    for (String run : List.of("lr-5e-3", "lr-1e-3")) {
+      assertArrayEquals(weights("whole/" + run), weights("parts/" + run), run);
+    }
+  }
+
+  private byte[] weights(String run) throws IOException {
+    return Files.readAllBytes(folder.resolve(run).resolve("final/sae_weights.safetensors"));
+  }
+
+  /** Stopped again while one run catches up with the others, and again. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 5})
+  void aSweepIsStoppedWhileARunCatchesUp(int steps) throws IOException {
+    String axis = "k=2,3";
+    Sweep sweep = sweep("whole", axis);
+    sweep.start(NEVER);
+    int[] count = {0};
+    sweep("parts", axis).start(() -> ++count[0] > 25);
+    delete(folder.resolve("parts/k-3"));
+    for (int stops = 0; stops < 3; stops++) {
+      int[] again = {0};
+      sweep("parts", axis).resume(() -> ++again[0] >= steps);
+    }
+    sweep("parts", axis).resume(NEVER);
+    assertSame("whole", "parts", sweep);
+  }
+
+  @Test
+  void anotherConfigurationIsRefused() throws IOException {
+    int[] count = {0};
+    sweep("sweep", "k=2,3").start(() -> ++count[0] > 9);
+    delete(folder.resolve("sweep/k-3"));
+    given.put("lr", 1e-2);
+    ConfigException refused =
+        assertThrows(ConfigException.class, () -> sweep("sweep", "k=2,3").resume(NEVER));
+    assertTrue(refused.getMessage().contains("lr was 0.005, is now 0.01"), refused::getMessage);
+    assertFalse(Files.exists(folder.resolve("sweep/k-3")));
+  }
+
+  @Test
+  void aSweepThatCannotBeEvaluatedLeavesNoFolder() throws IOException {
+    TrainingRun.Settings evaluated =
+        new TrainingRun.Settings(
+            new RunFolder(folder.resolve("none")),
+            new CheckpointSchedule(7, 0, 0, 2),
+            false,
+            5,
+            Map.of(),
+            Map.of(),
+            new HeldOutSchedule(5, false, 0));
+    given.put("eval_fraction", 0);
+    Sweep sweep =
+        new Sweep(
+            evaluated,
+            axes("k=2,3"),
+            given,
+            small.data(0),
+            device,
+            member -> TrainingListener.NONE);
+    assertThrows(ConfigException.class, () -> sweep.start(NEVER));
+    assertFalse(Files.exists(folder.resolve("none")));
+  }
+
+  /** The row is left out when the sweep is resumed, and then whenever it is resumed again. */
+  @Test
+  void whatIsLeftOutIsRecordedForTheSweep() throws IOException {
+    List<String> said = new ArrayList<>();
+    TrainingListener hears =
+        new TrainingListener() {
+          @Override
+          public void warning(String message) {
+            said.add(message);
+          }
+        };
+    small.rows.set(7, 3, Float.NaN);
+    TrainingData strict = small.data(0.1);
+    Sweep first = new Sweep(settings("bad"), axes("k=2,3"), given, strict, device, member -> hears);
+    assertThrows(BadRowException.class, () -> first.start(NEVER));
+    String hint = "--resume-from-checkpoint " + folder.resolve("bad") + " with";
+    assertTrue(said.stream().anyMatch(line -> line.contains(hint)), said::toString);
+    TrainingData lenient =
+        TrainingData.of(
+            new MatrixSource(small.rows, "rows"), Optional.empty(), 0.1, OnBadRows.SKIP, List.of());
+    Sweep again =
+        new Sweep(settings("bad"), axes("k=2,3"), given, lenient, device, member -> hears);
+    int[] count = {0};
+    again.resume(() -> ++count[0] > 3);
+    Map<String, Object> config = SealedJson.read(folder.resolve("bad/config.json"), 1 << 20);
+    Map<?, ?> removal = (Map<?, ?>) ((List<?>) config.get("removals")).getLast();
+    assertEquals("skip", removal.get("on_bad_rows"));
+    List<Sweep.Result> results =
+        new Sweep(settings("bad"), axes("k=2,3"), given, lenient, device, member -> hears)
+            .resume(NEVER);
+    assertTrue(results.stream().allMatch(end -> end.evaluation().isPresent()));
   }
 
   @Test

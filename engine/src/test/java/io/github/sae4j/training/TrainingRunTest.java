@@ -10,7 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
@@ -30,6 +32,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.TrainingStep;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -160,8 +163,13 @@ class TrainingRunTest {
     return run(name, config).resume(Optional.empty(), Optional.empty(), NEVER);
   }
 
+  /** The weights of a finished run, whichever layout they have. */
   private byte[] weights(String name) throws IOException {
-    return Files.readAllBytes(folder.resolve(name).resolve("final/sae_weights.safetensors"));
+    Path trained = folder.resolve(name).resolve("final");
+    try (Stream<Path> files = Files.list(trained)) {
+      return Files.readAllBytes(
+          files.filter(file -> file.toString().endsWith(".safetensors")).findFirst().orElseThrow());
+    }
   }
 
   /** The log without times. */
@@ -659,6 +667,66 @@ class TrainingRunTest {
     assertEquals(
         metrics("whole"),
         metrics("parts").stream().filter(m -> !m.get("step").equals(11L)).toList());
+  }
+
+  /** Each layout keeps elsewhere how many rows its SAE was trained on. */
+  @ParameterizedTest
+  @CsvSource({
+    "cfg.json, dictionary-learning, gated, none",
+    "sae_weights.safetensors, saelens, jumprelu, targets",
+    "sae.safetensors, eleuther, topk, targets",
+    "model.safetensors, sentence-transformers, topk, none",
+    "model.safetensors, sentence-transformers, topk, positives"
+  })
+  void runsOfEveryLayoutAreMadeLonger(String file, String recipe, String architecture, String pairs)
+      throws IOException {
+    TrainingConfig config =
+        TrainingConfig.fromMap(
+            Map.of(
+                "recipe", recipe,
+                "architecture", architecture,
+                "pairs", pairs,
+                "d_sae", 40,
+                "k", 3,
+                "train_batch_size", 32,
+                "steps", 12,
+                "lr_scheduler", "constant",
+                "lr_warm_up_steps", 3));
+    Path parts = folder.resolve("parts");
+    assertEquals(
+        TrainingRun.Outcome.FINISHED, ofPairs("whole", config).start(Optional.empty(), NEVER));
+    ofPairs("parts", config.with("steps", 5)).start(Optional.empty(), NEVER);
+    assertTrue(Files.exists(parts.resolve("final").resolve(file)), file);
+    assertFalse(new RunFolder(parts).extended());
+    int[] done = {0};
+    assertEquals(
+        TrainingRun.Outcome.STOPPED, ofPairs("parts", config).extend(() -> ++done[0] == 2));
+    assertTrue(new RunFolder(parts).extended());
+    assertFalse(new RunFolder(parts).finished());
+    assertEquals(
+        TrainingRun.Outcome.FINISHED,
+        ofPairs("parts", config).resume(Optional.empty(), Optional.empty(), NEVER));
+    assertTrue(new RunFolder(parts).finished());
+    assertArrayEquals(weights("whole"), weights("parts"));
+  }
+
+  /** A run on the rows, beside which the same rows stand in reverse. */
+  private TrainingRun ofPairs(String name, TrainingConfig config) throws IOException {
+    ActivationSource source = new MatrixSource(rows, "rows");
+    if (config.sae().pairs() != Pairs.NONE) {
+      Matrix others = memory.matrix(ROWS, D_IN);
+      for (int b = 0; b < ROWS; b++) {
+        others.rows(b, 1).copyFrom(rows.rows(ROWS - 1 - b, 1));
+      }
+      source = RowViews.pairs(source, new MatrixSource(others, "others"));
+    }
+    return new TrainingRun(
+        new TrainingRun.Settings(
+            new RunFolder(folder.resolve(name)), NONE, goOn, 5, Map.of(), Map.of()),
+        config,
+        TrainingData.of(source, Optional.empty(), config.data().evalFraction()),
+        device,
+        listener);
   }
 
   /** The last batch of the shorter run was short: the next begins after it, no row is left out. */

@@ -428,6 +428,20 @@ class BrowserTest {
           chrome.run("document.documentElement.scrollWidth <= innerWidth"),
           "latent " + latent);
     }
+    // The most active latents fire on such tokens.
+    open(file, "#features");
+    for (int place = 0; place < 12; place++) {
+      chrome.run("open(F.order[" + place + "])");
+      chrome.await(
+          "F.chosen === F.order["
+              + place
+              + "] && document.querySelectorAll('#contexts .ctx').length > 5");
+      assertEquals("undefined", chrome.run("typeof window.hacked"));
+      assertEquals(
+          true, chrome.run("document.documentElement.scrollWidth <= innerWidth"), "place " + place);
+    }
+    String seen = (String) chrome.run("document.getElementById('contexts').textContent");
+    assertTrue(seen.contains("</script>") && seen.contains("(100,000 characters)"), seen);
     chrome.screenshot(SHOTS.resolve("hostile.png"));
     // Marks of direction stay within their own word.
     assertEquals(

@@ -44,13 +44,10 @@ public final class JumpReluStep implements Step {
       wDec = SaelensStep.parameter(Torch.view(scene.wDec()));
       bEnc = SaelensStep.parameter(Torch.row(scene.bEnc()));
       bDec = SaelensStep.parameter(Torch.row(scene.bDec()));
-      threshold =
-          SaelensStep.parameter(torch.zeros_like(bEnc.detach()).add(Torch.number(theta)));
+      threshold = SaelensStep.parameter(torch.zeros_like(bEnc.detach()).add(Torch.number(theta)));
       sinceFired = torch.zeros_like(bEnc.detach()).retainReference();
       frequency = torch.zeros_like(bEnc.detach()).retainReference();
-      adam =
-          new TorchAdam(
-              SaelensStep.LEARNING_RATE, List.of(bEnc, bDec, wDec, wEnc, threshold));
+      adam = new TorchAdam(SaelensStep.LEARNING_RATE, List.of(bEnc, bDec, wDec, wEnc, threshold));
     }
   }
 
@@ -63,7 +60,8 @@ public final class JumpReluStep implements Step {
       Tensor distance = pre.detach().sub(fixed).div(Torch.number(bandwidth)).abs();
       Tensor rectangle = distance.lt(Torch.number(0.5)).to(torch.ScalarType.Float);
       distance.close();
-      // What the hand-written backward passes multiply with, as a term that is 0 in the forward one.
+      // What the hand-written backward passes multiply with, as a term that is 0 in the forward
+      // one.
       Tensor moved = threshold.sub(fixed);
       Tensor slope = rectangle.mul(fixed.div(Torch.number(-bandwidth)));
       Tensor acts = pre.mul(above).add(slope.mul(moved));

@@ -1,7 +1,10 @@
 package io.github.sae4j.cli.console;
 
+import io.github.sae4j.config.Architecture;
+import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.evaluation.Metrics;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.options.OptionType;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.StepRecord;
 import java.io.IOException;
@@ -29,6 +32,24 @@ public record RunSummary(
     Optional<Metrics> evaluation,
     double seconds) {
   private static final String PREFIX = "summary: ";
+
+  /**
+   * What is trained, in a few words.
+   *
+   * @param config the configuration
+   * @param dIn width of the rows
+   * @return recipe, number of latents, and k or, where there is none, the architecture
+   */
+  public static String of(TrainingConfig config, int dIn) {
+    Architecture architecture = config.sae().architecture();
+    return String.format(
+        "recipe %s: %d latents, %s",
+        config.run().recipe(),
+        config.dSae(dIn),
+        architecture.penalisesActivity()
+            ? OptionType.plain(architecture)
+            : "k " + config.sae().k());
+  }
 
   /** The lines. */
   public List<String> lines() {

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.function.LongPredicate;
 
 /**
@@ -30,6 +31,13 @@ import java.util.function.LongPredicate;
  */
 public record MachineMemory(long bytes, long heapBytes) {
   private static final double GIBI = 1L << 30;
+
+  /** Files of weights that runs leave behind and that are read, by layout. */
+  private static final List<String> WEIGHTS =
+      List.of("sae_weights.safetensors", "sae.safetensors", "model.safetensors");
+
+  /** Names that those layouts have for b_dec. */
+  private static final Set<String> OUTPUT_BIASES = Set.of("b_dec", "pre_bias");
 
   public static MachineMemory now() {
     long bytes =
@@ -56,7 +64,8 @@ public record MachineMemory(long bytes, long heapBytes) {
     }
     List<String> ways = new ArrayList<>();
     int dSae = config.dSae(dIn);
-    largest(config.sae().k(), dSae, n -> fits(config.with("d_sae", n), dIn, dOut, device))
+    int least = config.sae().architecture().penalisesActivity() ? 1 : config.sae().k();
+    largest(least, dSae, n -> fits(config.with("d_sae", n), dIn, dOut, device))
         .ifPresent(n -> ways.add("--d-sae " + n));
     int batch = config.data().trainBatchSize();
     largest(1, batch, n -> fits(config.with("train_batch_size", n), dIn, dOut, device))
@@ -153,7 +162,7 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public void expectRoomFor(Path folder, int batchRows) throws IOException {
     for (Path inner : new Path[] {folder, folder.resolve("final")}) {
-      for (String name : List.of("sae_weights.safetensors", "sae.safetensors")) {
+      for (String name : WEIGHTS) {
         Path file = inner.resolve(name);
         if (Files.isRegularFile(file)) {
           expectRoomForFile(folder, file, batchRows);
@@ -169,7 +178,7 @@ public record MachineMemory(long bytes, long heapBytes) {
     try (TensorFile tensors = TensorFile.open(file)) {
       for (TensorInfo tensor : tensors.tensors()) {
         weights += tensor.elements() * Float.BYTES;
-        if (tensor.name().equals("b_dec")) {
+        if (OUTPUT_BIASES.contains(tensor.name())) {
           width = tensor.elements();
         }
       }

@@ -1,10 +1,13 @@
 package io.github.sae4j.cli.options;
 
+import io.github.sae4j.config.Architecture;
 import io.github.sae4j.config.TrainingOptions;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.options.Recipe;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
@@ -19,6 +22,18 @@ public record SaeLensRunnerConfig(Map<String, Object> members, List<String> left
   private static final String SAE = "sae";
   private static final String ARCHITECTURE = "architecture";
   private static final String ACTIVATION = "activation_fn_kwargs";
+
+  /** Its architectures that are trained, by its names for them, and ours. */
+  private static final Map<String, String> ARCHITECTURES = new LinkedHashMap<>();
+
+  static {
+    for (Architecture ours : Architecture.values()) {
+      if (ours.recipes().contains(Recipe.SAELENS)) {
+        String name = ours.name().toLowerCase(Locale.ROOT);
+        ARCHITECTURES.put(ours == Architecture.MATRYOSHKA ? "matryoshka_batchtopk" : name, name);
+      }
+    }
+  }
 
   /** Options of the command that are not part of the training configuration. */
   private static final Set<String> OF_THE_COMMAND =
@@ -59,8 +74,16 @@ public record SaeLensRunnerConfig(Map<String, Object> members, List<String> left
     all.forEach(
         (key, value) -> {
           if (key.equals(ARCHITECTURE)) {
-            if (!"topk".equals(value)) {
-              unsupported.add(key + " " + value + " (expected topk)");
+            if (ARCHITECTURES.containsKey(value)) {
+              taken.put(key, ARCHITECTURES.get(value));
+            } else {
+              unsupported.add(
+                  key
+                      + " "
+                      + value
+                      + " (expected one of "
+                      + String.join(", ", ARCHITECTURES.keySet())
+                      + ")");
             }
           } else if (CHANGES_TRAINING.contains(key)) {
             if (isSet(value)) {

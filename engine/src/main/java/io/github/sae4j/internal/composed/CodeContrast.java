@@ -108,6 +108,18 @@ final class CodeContrast {
     System.arraycopy(first, 0, a.gradient, 0, first.length);
   }
 
+  /**
+   * What this takes on the heap.
+   *
+   * @param codes most codes of a side
+   * @param sides 1, or 2 where positives are other rows
+   */
+  static long heapBytes(long codes, long rows, long dSae, int sides) {
+    long side = 20 * codes + 4 * rows + 8 * dSae; // in use while the side is made
+    long first = 4 * codes;
+    return sides * side + first + 20 * rows;
+  }
+
   /** The loss before its weight. */
   double value() {
     OrderedSums.Blocks sum = new OrderedSums.Blocks();

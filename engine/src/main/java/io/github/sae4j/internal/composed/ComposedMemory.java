@@ -96,7 +96,7 @@ public final class ComposedMemory {
                         + gradients(n, in, d));
             case Contrast contrast ->
                 spec.shape().pairs() == Pairs.NONE
-                    ? part("inverted codes, on the heap", 0)
+                    ? part("columns for positives", 0)
                     : part(
                         "a second column for positives",
                         (inputs(spec) + 8) * batch
@@ -124,6 +124,15 @@ public final class ComposedMemory {
                         + 4 * n * (in + d + 2)
                         + gradients(n, in, d));
           });
+    }
+    if (spec.objective().find(Contrast.class).isPresent()) {
+      long all = (long) spec.shape().rows() * length.orElseThrow();
+      int sides = paired ? 2 : 1;
+      parts.add(
+          new Part(
+              "(20 B k + 8 n) a column + 4 B k + 24 B: codes by row and by latent",
+              CodeContrast.heapBytes(all, spec.shape().rows(), n, sides),
+              true));
     }
     return MemoryPlan.ofState(spec).plus(parts);
   }

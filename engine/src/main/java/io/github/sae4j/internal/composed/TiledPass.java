@@ -84,11 +84,6 @@ final class TiledPass {
   private final Matrix gateDecoder;
 
   private Matrix vector;
-  private Matrix deadEncoder;
-  private Matrix deadGradient;
-  private Matrix deadPre;
-  private Matrix normRows;
-  private Matrix normFactors;
   private SparseCodes codes;
   private SparseCodes gateCodes;
   private double deadPenalty;
@@ -266,16 +261,21 @@ final class TiledPass {
     JumpReluForm jump = (JumpReluForm) form;
     int rows = pass.rows();
     int d = spec.shape().dIn();
-    int run = deadAtOnce(limits, rows, latents.length);
+    if (latents.length == 0) {
+      return;
+    }
+    // Runs of nearly equal length: the last one leaves few rows of the run before it in place,
+    // whose
+    // products are not read. Memory of its own length would stay taken until the step ends.
+    int most = deadAtOnce(limits, rows, latents.length);
+    int run = Math.ceilDiv(latents.length, Math.ceilDiv(latents.length, most));
     double c = term.weight() / rows;
     float[] column = new float[run];
+    Matrix deadEncoder = scratch.matrix(run, d);
+    Matrix deadGradient = scratch.matrix(run, d);
+    Matrix deadPre = scratch.matrix(rows, run);
     for (int from = 0; from < latents.length; from += run) {
       int count = Math.min(run, latents.length - from);
-      if (deadEncoder == null || deadEncoder.rows() != count) {
-        deadEncoder = scratch.matrix(count, d);
-        deadGradient = scratch.matrix(count, d);
-        deadPre = scratch.matrix(rows, count);
-      }
       for (int j = 0; j < count; j++) {
         deadEncoder.rows(j, 1).copyFrom(state.wEnc().rows(latents[from + j], 1));
       }
@@ -343,12 +343,12 @@ final class TiledPass {
 
   private void addNormGradients() {
     int n = state.dSae();
+    Matrix someRows = scratch.matrix(Math.min(NORM_ROWS, n), spec.shape().dOut());
+    Matrix someFactors = scratch.vector(someRows.rows());
     for (int from = 0; from < n; from += NORM_ROWS) {
       int count = Math.min(NORM_ROWS, n - from);
-      if (from == 0 || count < NORM_ROWS) {
-        normRows = scratch.matrix(count, spec.shape().dOut());
-        normFactors = scratch.vector(count);
-      }
+      Matrix normRows = someRows.firstRows(count);
+      Matrix normFactors = someFactors.firstElements(count);
       for (int i = 0; i < count; i++) {
         double norm = form.norms[from + i];
         float share = norm == 0 ? 0f : (float) (form.normGradients[from + i] / norm);

@@ -6,6 +6,7 @@ import io.github.sae4j.internal.layout.reading.Blueprint;
 import io.github.sae4j.internal.layout.reading.SaeFiles;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.ReadOptions;
+import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
@@ -45,6 +46,20 @@ public final class SaeReader {
         weights.close();
         throw e;
       }
+    }
+  }
+
+  /**
+   * Reads what an SAE's files say about it, without its weights.
+   *
+   * @param path an SAE's folder, or the file of its weights
+   * @return the metadata; none if it has none
+   * @throws BadFileException if no known layout is found, or it is damaged
+   * @throws IOException if reading fails
+   */
+  public static SaeMetadata metadata(Path path) throws IOException {
+    try (Blueprint blueprint = Layouts.read(new SaeFiles(path), ReadOptions.NONE)) {
+      return blueprint.config().metadata();
     }
   }
 

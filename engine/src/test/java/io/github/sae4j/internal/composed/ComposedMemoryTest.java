@@ -2,17 +2,20 @@ package io.github.sae4j.internal.composed;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
+import java.lang.management.ManagementFactory;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -48,6 +51,52 @@ class ComposedMemoryTest {
   void realMemoryOfPairsIsThePlans() {
     check(Recipe.SENTENCE_TRANSFORMERS, "none", false, 1, Pairs.POSITIVES);
     check(Recipe.ELEUTHER, "none", true, 1, Pairs.TARGETS);
+  }
+
+  /** What codes are copied to on the heap, inverted, is in the plan, for the widest k. */
+  @ParameterizedTest
+  @CsvSource({"false, false", "true, false", "true, true"})
+  void heapOfTheContrastiveLossIsThePlans(boolean positives, boolean annealed) {
+    int rows = 64;
+    int k = 48;
+    StepSpec spec =
+        TrainingConfig.of(Recipe.SENTENCE_TRANSFORMERS)
+            .with("pairs", positives ? "positives" : "none")
+            .with("d_sae", D_SAE)
+            .with("k", annealed ? 8 : k)
+            .with("k_anneal_steps", annealed ? 100 : 0)
+            .with("k_anneal_from", annealed ? k : null)
+            .with("train_batch_size", rows)
+            .stepSpec(D_IN, D_IN, OptionalDouble.of(1));
+    try (ScalarDevice device = new ScalarDevice();
+        OffHeap memory = device.openMemory()) {
+      SparseCodes anchors = codes(memory, rows, k);
+      SparseCodes others = positives ? codes(memory, rows, k) : anchors;
+      new CodeContrast(device, anchors, others, D_SAE, 1); // loads classes
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      long before = threads.getCurrentThreadAllocatedBytes();
+      CodeContrast contrast = new CodeContrast(device, anchors, others, D_SAE, 1);
+      long real = threads.getCurrentThreadAllocatedBytes() - before;
+      assertTrue(Double.isFinite(contrast.value()));
+      long planned = device.memoryPlan(spec).heapBytes();
+      String what = "real " + real + " planned " + planned;
+      assertTrue(real <= 1.05 * planned + 2048, what);
+      assertTrue(real >= 0.8 * planned, what);
+    }
+  }
+
+  private static SparseCodes codes(OffHeap memory, int rows, int k) {
+    SparseCodes codes = memory.codes(rows, k);
+    int[] starts = new int[rows + 1];
+    int[] latents = new int[rows * k];
+    float[] values = new float[rows * k];
+    for (int at = 0; at < latents.length; at++) {
+      starts[at / k + 1] = at + 1;
+      latents[at] = at % k + at / k;
+      values[at] = 0.5f;
+    }
+    codes.setRows(0, rows, starts, latents, values);
+    return codes;
   }
 
   private static void check(
@@ -87,7 +136,7 @@ class ComposedMemoryTest {
         step.run(x, 1e-3, 1, true);
       }
       MemoryPlan plan = device.memoryPlan(spec);
-      long planned = plan.bytes() - MemoryPlan.ofState(spec).bytes();
+      long planned = plan.bytes() - plan.heapBytes() - MemoryPlan.ofState(spec).bytes();
       String what = recipe + " " + normalize + " real " + real[0] + " planned " + planned;
       assertTrue(real[0] <= 1.01 * planned + 64 * 128, what + "\n" + plan);
       // What fired in the first column is not dead in the second, so its worst case is not met.

@@ -1,5 +1,6 @@
 package io.github.sae4j.report.runs;
 
+import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
@@ -39,7 +40,7 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
     List<Object> notes = new ArrayList<>();
     Map<String, Object> run = new LinkedHashMap<>();
     run.put("name", name);
-    run.put("finished", Files.isRegularFile(folder.trained().resolve("cfg.json")));
+    run.put("finished", finished(folder));
     run.put("metrics", metrics.toMap());
     run.put("config", record(folder.config(), notes));
     Map<String, Object> evaluation = record(folder.evaluation(), notes);
@@ -47,6 +48,18 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
     run.put("warnings", warnings(folder.path(), notes));
     run.put("notes", notes);
     return new RunData(folder, run, metrics);
+  }
+
+  /**
+   * Whether the run has ended. Every layout has a manifest; hashes are left to who loads the SAE,
+   * so that a page that follows a run is cheap.
+   */
+  private static boolean finished(RunFolder folder) {
+    try {
+      return Manifest.isIn(folder.trained()) && !folder.extended();
+    } catch (IOException e) {
+      return true; // it ended; that its SAE is damaged is said where it is loaded
+    }
   }
 
   /** A JSON object of the run without its seal; empty where there is none. */
