@@ -25,6 +25,9 @@ final class Autoencoders {
   /** How much the contrastive loss counts beside the mean squared error of a value. */
   private static final double CONTRAST = 0.001;
 
+  /** Steps of the contrastive SAE, which take long, and of the one that it is compared with. */
+  static final int FEW_STEPS = 600;
+
   /** Rows encoded at a time. */
   private static final int BATCH = 4096;
 
@@ -50,7 +53,10 @@ final class Autoencoders {
 
     /** What tables call it. */
     String title() {
-      return "k = " + k + (contrastive ? ", " + steps + " steps, contrastive" : "");
+      return "k = "
+          + k
+          + (steps == FEW_STEPS ? ", " + steps + " steps" : "")
+          + (contrastive ? ", contrastive" : "");
     }
 
     TrainingConfig config() {
