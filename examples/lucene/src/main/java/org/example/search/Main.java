@@ -20,7 +20,6 @@ import org.apache.lucene.search.Query;
 public final class Main {
   private static final int N = 4096;
   private static final int STEPS = 1500;
-  private static final int CONTRASTIVE_STEPS = 600;
   private static final List<Integer> KS = List.of(8, 16, 32, 64);
   private static final int HITS = 5;
   private static final int REASONS = 5;
@@ -163,11 +162,11 @@ public final class Main {
     return KS.stream().map(k -> new Autoencoders.Recipe(N, k, STEPS)).toList();
   }
 
-  /**
-   * With the contrastive objective beside reconstruction, whose steps take several times as long.
-   */
+  /** With the contrastive objective beside reconstruction, and without; its steps take long. */
   private static List<Autoencoders.Recipe> contrastive() {
-    return List.of(new Autoencoders.Recipe(N, 32, CONTRASTIVE_STEPS, true));
+    return Stream.of(false, true)
+        .map(contrastive -> new Autoencoders.Recipe(N, 32, Autoencoders.FEW_STEPS, contrastive))
+        .toList();
   }
 
   private void measure() throws IOException {
