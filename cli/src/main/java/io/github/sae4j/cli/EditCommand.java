@@ -95,7 +95,7 @@ final class EditCommand implements Callable<Integer> {
         SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
         ActivationFiles source = input.open(job.quiet);
         ActivationFiles outputs =
-            targets.isEmpty() ? null : ActivationFiles.open(targets, Optional.empty())) {
+            targets.isEmpty() ? null : input.openOthers(job.quiet, targets, "targets")) {
       ActivationOptions.expectWidth(sae, trained, source);
       Optional<ActivationSource> paired = Optional.ofNullable(outputs);
       return job.run(spec, settings -> Jobs.edit(trained, source, paired, edits, settings));

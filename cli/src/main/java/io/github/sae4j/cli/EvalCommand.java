@@ -7,7 +7,6 @@ import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.options.SaeOptions;
-import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.data.OnBadRows;
@@ -164,11 +163,13 @@ final class EvalCommand implements Callable<Integer> {
               spec,
               String.format(
                   Locale.ROOT,
-                  "%d classes told by %d latents: balanced accuracy %.4f (by columns %.4f)",
+                  "%d classes told by %d latents: balanced accuracy %.4f (by columns %.4f), %d"
+                      + " rows",
                   result.probes().size(),
                   result.features(),
                   result.balancedAccuracy(),
-                  result.ofColumns()));
+                  result.ofColumns(),
+                  result.rows()));
         }
       }
       LoadCheck.warnings(trained.config(), metrics)
@@ -307,12 +308,11 @@ final class EvalCommand implements Callable<Integer> {
       input.report(quiet);
       return evaluator.evaluate(input.finite(chosen));
     }
-    input.report(quiet);
     if (targets.isEmpty()) {
       throw new ConfigException(
           "targets", "expected the rows that the transcoder's output approximates, got none");
     }
-    try (ActivationSource outputs = ActivationFiles.open(targets, Optional.empty())) {
+    try (ActivationSource outputs = input.openOthers(targets, "targets")) {
       if (outputs.width() != trained.config().dOut() || outputs.rows() != source.rows()) {
         throw new ConfigException(
             "targets",
@@ -326,6 +326,7 @@ final class EvalCommand implements Callable<Integer> {
                 + outputs.width()
                 + "]");
       }
+      input.report(quiet);
       // As pairs, so that a mask or a bad row leaves out both.
       ActivationSource pairs = input.finite(rows(RowViews.pairs(source, outputs)));
       return evaluator.evaluate(RowViews.inputs(pairs), RowViews.others(pairs));

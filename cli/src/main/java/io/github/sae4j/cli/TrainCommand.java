@@ -361,10 +361,13 @@ final class TrainCommand implements Callable<Integer> {
   private boolean otherInput(RunFolder folder) throws IOException {
     Map<?, ?> before = recorded(folder);
     Map<String, Object> now = inputs();
+    Stream<String> options =
+        Stream.concat(
+            Stream.of("activations", "targets", "positives", "tensor", "mask", "on_bad_rows"),
+            ActivationOptions.OTHERS.stream());
     return !before.isEmpty()
         && !input.activations.isEmpty()
-        && Stream.of("activations", "targets", "positives", "tensor", "mask", "on_bad_rows")
-            .anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
+        && options.anyMatch(option -> !Objects.equals(before.get(option), now.get(option)));
   }
 
   private static Map<?, ?> recorded(RunFolder folder) throws IOException {

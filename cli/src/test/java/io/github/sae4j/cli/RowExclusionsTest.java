@@ -127,6 +127,29 @@ class RowExclusionsTest {
     expectAsMasked(out, "--max-norm-ratio", 10);
   }
 
+  /** Most rows are padding: the median is that of the others. */
+  @Test
+  void byNormBesidePadding() throws IOException {
+    float[][] padded = new float[ROWS][WIDTH];
+    boolean[] out = new boolean[ROWS];
+    for (int row = 0; row < ROWS; row += 3) {
+      padded[row] = rows[row];
+      out[row] = row % CONTEXT == 0;
+    }
+    file = Activations.write(folder.resolve("padded.safetensors"), padded, ElementType.F32);
+    expectAsMasked(out, "--max-norm-ratio", 10);
+    Path zeros =
+        Activations.write(
+            folder.resolve("zeros.safetensors"), new float[ROWS][WIDTH], ElementType.F32);
+    expectRefusal(
+        ExitCode.USAGE,
+        "max_norm_ratio: expected rows that are finite and not zero, got none among the 200",
+        "--activations",
+        zeros,
+        "--max-norm-ratio",
+        10);
+  }
+
   @Test
   void togetherAndWithAMask() throws IOException {
     boolean[] out = new boolean[ROWS];
@@ -204,6 +227,50 @@ class RowExclusionsTest {
     byte[] out = console.out().getBytes(StandardCharsets.UTF_8);
     Map<?, ?> metrics = (Map<?, ?>) Json.parse(Path.of("stdout"), out);
     assertEquals((long) ROWS - SEQUENCES, metrics.get("rows"));
+  }
+
+  /** Options that can no longer affect a finished run are refused, not ignored. */
+  @Test
+  void aFinishedRunRefusesToLeaveOutOthers() throws IOException {
+    Path run = folder.resolve("run");
+    trained(file, run, "--exclude-tokens", "1,2");
+    int code = console.run("train", "--resume-from-checkpoint", run);
+    assertEquals(ExitCode.DONE, code, console::err);
+    Object[][] others = {
+      {"--exclude-tokens", "1", "exclude_tokens"},
+      {"--exclude-positions", "0", "exclude_positions"},
+      {"--max-norm-ratio", "5", "max_norm_ratio"},
+      {"--token-ids", file, "token_ids"},
+      {"--sequence-length", "4", "sequence_length"}
+    };
+    for (Object[] other : others) {
+      code = console.run("train", "--resume-from-checkpoint", run, other[0], other[1]);
+      assertEquals(ExitCode.USAGE, code, () -> other[0] + ": " + console.out());
+      assertTrue(
+          console.err().contains(other[2] + ": expected what the run began with"), console::err);
+    }
+    code = console.run("train", "--resume-from-checkpoint", run, "--dtype", "f16");
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains("dtype: expected bf16, got 'f16'"), console::err);
+  }
+
+  @Test
+  void aReportRefusesToLeaveOutRows() throws IOException {
+    Path run = folder.resolve("run");
+    trained(file, run);
+    Object[][] options = {
+      {"--exclude-tokens", "1"},
+      {"--exclude-positions", "0"},
+      {"--max-norm-ratio", "5"},
+      {"--token-ids", file},
+      {"--sequence-length", "4"}
+    };
+    for (Object[] option : options) {
+      int code = console.run("report", run, option[0], option[1]);
+      assertEquals(ExitCode.USAGE, code, () -> option[0] + ": " + console.err());
+      String name = option[0].toString().substring(2).replace('-', '_');
+      assertTrue(console.err().contains(name + ": is not known to report"), console::err);
+    }
   }
 
   private void expectRefusal(int code, String problem, Object... exclusions) {

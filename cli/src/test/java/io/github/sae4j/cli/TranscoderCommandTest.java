@@ -9,11 +9,15 @@ import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +77,65 @@ class TranscoderCommandTest {
                 5e-3));
     line.addAll(List.of(more));
     return console.run(line.toArray());
+  }
+
+  /** The bits of bfloat16 as unsigned integers, as numpy has them without ml_dtypes. */
+  private Path words(float[][] rows) throws IOException {
+    String header =
+        "{'descr': '<u2', 'fortran_order': False, 'shape': (%d, %d), }"
+            .formatted(rows.length, rows[0].length);
+    ByteBuffer out =
+        ByteBuffer.allocate(10 + header.length() + rows.length * rows[0].length * Short.BYTES)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    out.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0});
+    out.putShort((short) header.length());
+    out.put(header.getBytes(StandardCharsets.US_ASCII));
+    for (float[] row : rows) {
+      for (float value : row) {
+        out.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
+      }
+    }
+    return Files.write(folder.resolve("words.npy"), out.array());
+  }
+
+  /** What can be trained on can be evaluated and edited with. */
+  @Test
+  void targetsAreOfTheTypeThatTheUserSays() throws IOException {
+    float[][] y = targetsOf(Activations.rows(ROWS, D_IN));
+    for (float[] row : y) {
+      for (int j = 0; j < row.length; j++) {
+        row[j] = Float.intBitsToFloat(Float.floatToRawIntBits(row[j]) & 0xffff0000);
+      }
+    }
+    Path plain = Activations.write(folder.resolve("plain.safetensors"), y, ElementType.F32);
+    Path words = words(y);
+    Path run = folder.resolve("run");
+    Object[] typed = {"--targets", words, "--dtype", "bf16", "--steps", 20};
+    assertEquals(ExitCode.DONE, train(run, typed), console::err);
+    Object[] eval = {"eval", "--sae", run, "--activations", inputs, "--json", "--targets"};
+    assertEquals(ExitCode.DONE, console.run(with(eval, plain)), console::err);
+    String expected = console.out();
+    assertEquals(ExitCode.DONE, console.run(with(eval, words, "--dtype", "bf16")), console::err);
+    assertEquals(expected, console.out());
+    assertEquals(ExitCode.BAD_INPUT, console.run(with(eval, words)), console::err);
+    Object[] edit = {"edit", "--sae", run, "--activations", inputs, "--ablate", 1, "--output"};
+    Path one = folder.resolve("one");
+    Path other = folder.resolve("other");
+    int code = console.run(with(edit, one, "--targets", plain));
+    assertEquals(ExitCode.DONE, code, console::err);
+    code = console.run(with(edit, other, "--targets", words, "--dtype", "bf16"));
+    assertEquals(ExitCode.DONE, code, console::err);
+    try (Stream<Path> files = Files.list(one)) {
+      for (Path file : files.filter(f -> f.toString().endsWith(".safetensors")).toList()) {
+        assertEquals(-1, Files.mismatch(file, other.resolve(file.getFileName())), file::toString);
+      }
+    }
+  }
+
+  private static Object[] with(Object[] first, Object... more) {
+    List<Object> all = new ArrayList<>(List.of(first));
+    all.addAll(List.of(more));
+    return all.toArray();
   }
 
   private Map<?, ?> printed() throws IOException {

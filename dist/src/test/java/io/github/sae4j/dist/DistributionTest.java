@@ -145,15 +145,30 @@ class DistributionTest {
       String pattern = "`" + library.replaceFirst("-[0-9].*", "") + "-*.jar`";
       assertTrue(list.contains(pattern), library + " is missing from third-party/README.md");
     }
-    for (String text :
-        List.of(
-            "jackson-core/META-INF/LICENSE",
-            "jackson-core/META-INF/NOTICE",
-            "progressbar-LICENSE",
-            "jline-LICENSE",
-            "zstd-jni-LICENSE",
-            "uplot-LICENSE")) {
-      assertTrue(Files.size(home.resolve("third-party").resolve(text)) > 500, text);
+    // Texts with which each begins: of another project's, or none at all, is as good as missing.
+    Map<String, String> texts =
+        Map.of(
+            "jackson-core/META-INF/LICENSE", "Apache License",
+            "jackson-core/META-INF/NOTICE", "Jackson",
+            "progressbar-LICENSE", "MIT License",
+            "jline-LICENSE", "Copyright",
+            "zstd-jni-LICENSE", "Zstd-jni",
+            "zstd-LICENSE", "For Zstandard software",
+            "snappy-LICENSE", "Google Inc.",
+            "snappy-java-NOTICE", "New BSD License",
+            "arrow-format-NOTICE", "The Apache Software Foundation",
+            "uplot-LICENSE", "MIT License");
+    for (Map.Entry<String, String> text : texts.entrySet()) {
+      String all = Files.readString(home.resolve("third-party").resolve(text.getKey()));
+      assertTrue(all.contains(text.getValue()), text.getKey());
+      String name = text.getKey().replaceFirst("META-INF/.*", "META-INF/");
+      assertTrue(list.contains(name), text.getKey() + " is not named in the list");
+    }
+    try (Stream<Path> files = Files.list(home.resolve("third-party"))) {
+      for (Path file : files.filter(Files::isRegularFile).toList()) {
+        String name = file.getFileName().toString();
+        assertTrue(name.equals("README.md") || texts.containsKey(name), name + " is not expected");
+      }
     }
   }
 

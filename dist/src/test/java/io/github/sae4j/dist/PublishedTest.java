@@ -28,7 +28,7 @@ class PublishedTest {
           "Main-Class");
 
   @ParameterizedTest
-  @ValueSource(strings = {"engine", "report", "cli"})
+  @ValueSource(strings = {"engine", "formats-extra", "report", "cli", "lucene"})
   void aJarSaysNothingOfTheJdkThatBuiltIt(String module) throws IOException {
     try (JarFile jar = new JarFile(jar(module).toFile())) {
       Set<String> attributes = new TreeSet<>();
@@ -42,7 +42,7 @@ class PublishedTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"engine", "report", "cli"})
+  @ValueSource(strings = {"engine", "formats-extra", "report", "cli", "lucene"})
   void aJarCarriesItsLicence(String module) throws IOException {
     try (JarFile jar = new JarFile(jar(module).toFile())) {
       for (String name : List.of("LICENSE", "NOTICE")) {
@@ -55,7 +55,7 @@ class PublishedTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {".", "engine", "report", "cli"})
+  @ValueSource(strings = {".", "engine", "formats-extra", "report", "cli", "lucene"})
   void aPomNamesItsVersion(String module) throws IOException {
     String pom = Files.readString(Path.of("..", module, "target", "flattened-pom.xml"));
     assertFalse(pom.contains("${revision}"), pom);

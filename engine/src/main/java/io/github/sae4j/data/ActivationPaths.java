@@ -159,7 +159,7 @@ final class ActivationPaths {
       throw new BadFileException(path, "no folder '" + base + "' to look in");
     }
     String pattern = path.subpath(literal, path.getNameCount()).toString();
-    List<String> suffixes = suffixes(TensorFormats.suffixes());
+    List<String> suffixes = suffixes(globSuffixes(path.getFileName().toString()));
     int depth = pattern.contains("**") ? Integer.MAX_VALUE : path.getNameCount() - literal;
     List<Path> found = find(base, depth, suffixes, below(base, matcher(path, pattern)));
     if (found.isEmpty()) {
@@ -212,6 +212,22 @@ final class ActivationPaths {
           }
         });
     return found;
+  }
+
+  /**
+   * As for a folder, and what the pattern's last name spells out: beside activations there may be
+   * logs and tokens in files of other suffixes, which {@code *} does not mean.
+   */
+  private static Set<String> globSuffixes(String pattern) {
+    String lower = pattern.toLowerCase(Locale.ROOT);
+    Set<String> suffixes = new TreeSet<>(TensorFormats.folderSuffixes());
+    for (String suffix : TensorFormats.suffixes()) {
+      // Of a group, such as *.{npy,jsonl}, the dot may stand outside.
+      if (lower.contains(suffix) || lower.contains("{") && lower.contains(suffix.substring(1))) {
+        suffixes.add(suffix);
+      }
+    }
+    return suffixes;
   }
 
   private static List<String> suffixes(Set<String> others) {

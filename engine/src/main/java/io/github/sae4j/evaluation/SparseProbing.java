@@ -36,6 +36,15 @@ public final class SparseProbing {
   /** Rows of a class at least, in training and in the test; smaller ones are left out. */
   public static final int FEWEST_ROWS = 5;
 
+  /** Rows that are probed at most. */
+  public static final int MOST_ROWS = 1 << 17;
+
+  /** Values of features that are held at a time. */
+  private static final int MOST_VALUES = 1 << 26;
+
+  /** Beyond all rows: hashes that choose rows are not those that part them. */
+  private static final long OTHER = 1L << 32;
+
   private static final int BATCH_ROWS = 1024;
   private static final int SOME_LATENTS = 128;
 
@@ -60,12 +69,13 @@ public final class SparseProbing {
    * Probes with one number of features.
    *
    * @param features latents of each probe
+   * @param rows how many rows were probed, in training and in the test
    * @param balancedAccuracy mean over the classes
    * @param ofColumns the same with as many columns of the activations
    * @param probes one for each class, by label
    */
   public record Result(
-      int features, double balancedAccuracy, double ofColumns, List<Probe> probes) {
+      int features, long rows, double balancedAccuracy, double ofColumns, List<Probe> probes) {
     /** Copies the probes. */
     public Result {
       probes = List.copyOf(probes);
@@ -74,11 +84,12 @@ public final class SparseProbing {
     /**
      * The numbers for JSON.
      *
-     * @return features, classes, balanced_accuracy, balanced_accuracy_of_columns
+     * @return features, rows, classes, balanced_accuracy, balanced_accuracy_of_columns
      */
     public Map<String, Object> toMap() {
       Map<String, Object> map = new LinkedHashMap<>();
       map.put("features", features);
+      map.put("rows", rows);
       map.put("classes", probes.size());
       map.put("balanced_accuracy", balancedAccuracy);
       map.put("balanced_accuracy_of_columns", ofColumns);
@@ -86,7 +97,7 @@ public final class SparseProbing {
     }
   }
 
-  /** Values of some features of all rows; the sums by class that choose them. */
+  /** Values of some features of the rows that are probed. */
   private interface Features {
     /** Calls for each value that is not 0, row by row. */
     void forEach(Value value) throws IOException;
@@ -94,33 +105,44 @@ public final class SparseProbing {
     int count();
   }
 
-  /** A value of a row. */
+  /** A value of a row, by its place among those that are probed. */
   private interface Value {
-    void of(int row, int feature, float value);
+    void of(int place, int feature, float value);
   }
 
   private final SparseAutoencoder sae;
   private final ActivationSource rows;
-  private final long[] labels;
 
-  /** The number of each row's class; −1 for rows that are left out. */
+  /** The rows that are probed, ascending. */
+  private final int[] ids;
+
+  /** The number of each one's class; −1 for rows of small classes. */
   private final int[] classes;
 
+  private final boolean[] isTest;
   private final long[] names;
 
-  private SparseProbing(SparseAutoencoder sae, ActivationSource rows, long[] labels) {
+  private SparseProbing(SparseAutoencoder sae, ActivationSource rows, long[] labels, int mostRows) {
     this.sae = sae;
     this.rows = rows;
-    this.labels = labels;
+    ids = sample(labels, mostRows);
+    isTest = new boolean[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      isTest[i] = Long.remainderUnsigned(hash(ids[i]), TEST_SHARE) == 0;
+    }
     names = largeEnough(labels);
-    classes = new int[labels.length];
-    for (int row = 0; row < classes.length; row++) {
-      classes[row] = Math.max(-1, Arrays.binarySearch(names, labels[row]));
+    classes = new int[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      classes[i] = Math.max(-1, Arrays.binarySearch(names, labels[ids[i]]));
     }
   }
 
   /**
-   * Probes all classes.
+   * Probes all classes. Of more than {@value #MOST_ROWS} rows with labels a sample of that many is
+   * probed, a random one that depends on nothing but how many there are; classes are those that
+   * have enough rows in it. So what is held of the features does not grow with the rows:
+   * 2<sup>26</sup> values at a time, with more passes over the rows where that is too few, and a
+   * sum for each class and latent.
    *
    * @param sae the SAE
    * @param rows rows of width {@code d_in}, fewer than 2<sup>31</sup>
@@ -134,6 +156,23 @@ public final class SparseProbing {
   public static List<Result> probe(
       SparseAutoencoder sae, ActivationSource rows, long[] labels, int... features)
       throws IOException {
+    return probeWithin(MOST_ROWS, MOST_VALUES, sae, rows, labels, features);
+  }
+
+  /**
+   * Probes with other bounds.
+   *
+   * @param mostRows rows that are probed at most
+   * @param mostValues values of features that are held at a time
+   */
+  static List<Result> probeWithin(
+      int mostRows,
+      int mostValues,
+      SparseAutoencoder sae,
+      ActivationSource rows,
+      long[] labels,
+      int... features)
+      throws IOException {
     Shapes.expect(
         rows.width() == sae.config().dIn(),
         "activations",
@@ -145,7 +184,7 @@ public final class SparseProbing {
       Shapes.expect(
           count >= 1 && count <= MOST_FEATURES, "features", "1 to " + MOST_FEATURES, count);
     }
-    SparseProbing probing = new SparseProbing(sae, rows, labels);
+    SparseProbing probing = new SparseProbing(sae, rows, labels, mostRows);
     Shapes.expect(
         probing.names.length >= 2 && probing.names.length <= MOST_CLASSES,
         "labels",
@@ -156,40 +195,63 @@ public final class SparseProbing {
             + " rows in training and in the test",
         probing.names.length);
     int most = Arrays.stream(features).max().getAsInt();
-    Chosen latents = probing.choose(probing.new Latents(), most);
-    Chosen columns = probing.choose(probing.new Columns(), most);
+    Features latents = probing.new Latents();
+    Features columns = probing.new Columns();
+    int[][] ofLatents = probing.choose(latents, most);
+    double[][] accuracies = probing.accuracies(latents, ofLatents, features, mostValues);
+    double[][] byColumns =
+        probing.accuracies(columns, probing.choose(columns, most), features, mostValues);
     List<Result> results = new ArrayList<>();
-    for (int count : features) {
+    for (int n = 0; n < features.length; n++) {
       List<Probe> probes = new ArrayList<>();
-      double sum = 0;
-      double ofColumns = 0;
       for (int c = 0; c < probing.names.length; c++) {
-        double accuracy = probing.accuracy(latents, c, count);
-        sum += accuracy;
-        ofColumns += probing.accuracy(columns, c, count);
-        List<Integer> ids = Arrays.stream(latents.best()[c]).limit(count).boxed().toList();
-        probes.add(new Probe(probing.names[c], ids, accuracy));
+        List<Integer> best = Arrays.stream(ofLatents[c]).limit(features[n]).boxed().toList();
+        probes.add(new Probe(probing.names[c], best, accuracies[n][c]));
       }
-      int all = probing.names.length;
-      results.add(new Result(count, sum / all, ofColumns / all, probes));
+      results.add(
+          new Result(
+              features[n],
+              probing.probed(),
+              Arrays.stream(accuracies[n]).sum() / probing.names.length,
+              Arrays.stream(byColumns[n]).sum() / probing.names.length,
+              probes));
     }
     return results;
   }
 
+  /** How many rows have a class. */
+  private long probed() {
+    return Arrays.stream(classes).filter(c -> c >= 0).count();
+  }
+
   /** Spread over the rows whatever their order: a hash of the row's number. */
-  private static boolean isTest(int row) {
+  private static long hash(long row) {
     long mixed = (row + 1L) * 0x9E3779B97F4A7C15L;
     mixed = (mixed ^ mixed >>> 30) * 0xBF58476D1CE4E5B9L;
     mixed = (mixed ^ mixed >>> 27) * 0x94D049BB133111EBL;
-    return Long.remainderUnsigned(mixed ^ mixed >>> 31, TEST_SHARE) == 0;
+    return mixed ^ mixed >>> 31;
   }
 
-  private static long[] largeEnough(long[] labels) {
-    Map<Long, int[]> counts = new HashMap<>();
-    for (int row = 0; row < labels.length; row++) {
+  /** All rows with a label, or so many of them at random: each sample of the size is as likely. */
+  private static int[] sample(long[] labels, int most) {
+    long left = Arrays.stream(labels).filter(label -> label >= 0).count();
+    int[] ids = new int[(int) Math.min(most, left)];
+    int taken = 0;
+    for (int row = 0; taken < ids.length; row++) {
       if (labels[row] >= 0) {
-        counts.computeIfAbsent(labels[row], label -> new int[2])[isTest(row) ? 1 : 0]++;
+        if (Long.remainderUnsigned(hash(row + OTHER), left) < ids.length - taken) {
+          ids[taken++] = row;
+        }
+        left--;
       }
+    }
+    return ids;
+  }
+
+  private long[] largeEnough(long[] labels) {
+    Map<Long, int[]> counts = new HashMap<>();
+    for (int i = 0; i < ids.length; i++) {
+      counts.computeIfAbsent(labels[ids[i]], label -> new int[2])[isTest[i] ? 1 : 0]++;
     }
     return counts.entrySet().stream()
         .filter(entry -> Math.min(entry.getValue()[0], entry.getValue()[1]) >= FEWEST_ROWS)
@@ -198,27 +260,20 @@ public final class SparseProbing {
         .toArray();
   }
 
-  /**
-   * The best features of each class, and the values of all of these.
-   *
-   * @param best by class, the most different first
-   * @param values by feature, of every row
-   */
-  private record Chosen(int[][] best, Map<Integer, float[]> values) {}
-
-  private Chosen choose(Features features, int most) throws IOException {
+  /** The features of each class that differ most, the most different first. */
+  private int[][] choose(Features features, int most) throws IOException {
     double[][] sums = new double[names.length][features.count()];
     features.forEach(
-        (row, feature, value) -> {
-          if (classes[row] >= 0 && !isTest(row)) {
-            sums[classes[row]][feature] += value;
+        (place, feature, value) -> {
+          if (classes[place] >= 0 && !isTest[place]) {
+            sums[classes[place]][feature] += value;
           }
         });
     long[] sizes = new long[names.length];
     long all = 0;
-    for (int row = 0; row < classes.length; row++) {
-      if (classes[row] >= 0 && !isTest(row)) {
-        sizes[classes[row]]++;
+    for (int i = 0; i < classes.length; i++) {
+      if (classes[i] >= 0 && !isTest[i]) {
+        sizes[classes[i]]++;
         all++;
       }
     }
@@ -229,7 +284,6 @@ public final class SparseProbing {
       }
     }
     int[][] best = new int[names.length][];
-    Map<Integer, float[]> values = new HashMap<>();
     for (int c = 0; c < best.length; c++) {
       double[] difference = new double[total.length];
       for (int i = 0; i < total.length; i++) {
@@ -244,29 +298,57 @@ public final class SparseProbing {
               .limit(most)
               .mapToInt(Integer::intValue)
               .toArray();
-      for (int feature : best[c]) {
-        values.computeIfAbsent(feature, id -> new float[classes.length]);
-      }
     }
-    features.forEach(
-        (row, feature, value) -> {
-          float[] column = values.get(feature);
-          if (column != null) {
-            column[row] = value;
-          }
-        });
-    return new Chosen(best, values);
+    return best;
+  }
+
+  /**
+   * Fits and tries the probes of all classes, some classes at a time, so that the values of their
+   * features fit into memory.
+   *
+   * @param best features by class
+   * @return by number of features and class
+   */
+  private double[][] accuracies(Features features, int[][] best, int[] counts, int mostValues)
+      throws IOException {
+    double[][] accuracies = new double[counts.length][names.length];
+    int[] training = placesOf(false);
+    int[] test = placesOf(true);
+    long mostFeatures = mostValues / ids.length;
+    for (int first = 0; first < names.length; ) {
+      Map<Integer, float[]> values = new HashMap<>();
+      int end = first;
+      do {
+        for (int feature : best[end]) {
+          values.computeIfAbsent(feature, id -> new float[ids.length]);
+        }
+        end++;
+      } while (end < names.length && values.size() + best[end].length <= mostFeatures);
+      features.forEach(
+          (place, feature, value) -> {
+            float[] column = values.get(feature);
+            if (column != null) {
+              column[place] = value;
+            }
+          });
+      for (int c = first; c < end; c++) {
+        for (int n = 0; n < counts.length; n++) {
+          int[] chosen = Arrays.copyOf(best[c], Math.min(counts[n], best[c].length));
+          accuracies[n][c] = accuracy(values, chosen, c, training, test);
+        }
+      }
+      first = end;
+    }
+    return accuracies;
   }
 
   /** Fits a class's probe and tries it. */
-  private double accuracy(Chosen chosen, int c, int count) {
-    int[] best = Arrays.copyOf(chosen.best()[c], Math.min(count, chosen.best()[c].length));
-    int[] training = rowsOf(false);
-    int[] test = rowsOf(true);
-    double[] x = new double[training.length * best.length];
-    double[] y = new double[test.length * best.length];
+  private double accuracy(
+      Map<Integer, float[]> values, int[] best, int c, int[] training, int[] test) {
+    double[] x = new double[Math.multiplyExact(training.length, best.length)];
+    double[] y = new double[Math.multiplyExact(test.length, best.length)];
     for (int j = 0; j < best.length; j++) {
-      float[] column = chosen.values().get(best[j]);
+      float[] column = values.get(best[j]);
       double squares = 0;
       for (int row : training) {
         squares += (double) column[row] * column[row];
@@ -294,10 +376,19 @@ public final class SparseProbing {
     return ((double) right[0] / of[0] + (double) right[1] / of[1]) / 2;
   }
 
-  private int[] rowsOf(boolean test) {
+  private int[] placesOf(boolean test) {
     return IntStream.range(0, classes.length)
-        .filter(row -> classes[row] >= 0 && isTest(row) == test)
+        .filter(i -> classes[i] >= 0 && isTest[i] == test)
         .toArray();
+  }
+
+  /** Reads the rows that are probed. */
+  private void read(int first, int count, Matrix x) throws IOException {
+    long[] some = new long[count];
+    for (int i = 0; i < count; i++) {
+      some[i] = ids[first + i];
+    }
+    rows.read(some, count, x);
   }
 
   /** The SAE's codes. */
@@ -309,14 +400,14 @@ public final class SparseProbing {
 
     @Override
     public void forEach(Value value) throws IOException {
-      int most = (int) Math.min(BATCH_ROWS, rows.rows());
+      int most = Math.min(BATCH_ROWS, ids.length);
       Device device = sae.device();
       try (OffHeap memory = device.openMemory()) {
         Matrix x = memory.matrix(most, rows.width());
         SparseCodes codes = memory.codes(most, Math.min(SOME_LATENTS, sae.config().mostLatents()));
-        for (int first = 0; first < labels.length; first += most) {
-          int count = Math.min(most, labels.length - first);
-          rows.readRange(first, count, x);
+        for (int first = 0; first < ids.length; first += most) {
+          int count = Math.min(most, ids.length - first);
+          read(first, count, x);
           sae.encode(x.firstRows(count), codes.firstRows(count));
           for (int row = 0; row < count; row++) {
             for (int slot = 0; slot < codes.length(row); slot++) {
@@ -337,13 +428,13 @@ public final class SparseProbing {
 
     @Override
     public void forEach(Value value) throws IOException {
-      int most = (int) Math.min(BATCH_ROWS, rows.rows());
+      int most = Math.min(BATCH_ROWS, ids.length);
       float[] row = new float[rows.width()];
       try (OffHeap memory = new OffHeap()) {
         Matrix x = memory.matrix(most, rows.width());
-        for (int first = 0; first < labels.length; first += most) {
-          int count = Math.min(most, labels.length - first);
-          rows.readRange(first, count, x);
+        for (int first = 0; first < ids.length; first += most) {
+          int count = Math.min(most, ids.length - first);
+          read(first, count, x);
           for (int b = 0; b < count; b++) {
             x.read(b, 1, row, 0);
             for (int j = 0; j < row.length; j++) {

@@ -26,7 +26,8 @@ public interface TensorFormat {
 
   /**
    * Whether its files are taken where a folder is given. Formats that other things are stored in
-   * too, such as JSON, are only read where a file is named itself or by a glob.
+   * too, such as JSON, are only read where a file is named itself or by a glob that names the
+   * suffix.
    *
    * @return true if a folder's files of its suffixes are meant to be read
    */

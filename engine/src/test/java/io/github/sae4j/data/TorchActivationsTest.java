@@ -1,10 +1,12 @@
 package io.github.sae4j.data;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.HeldMemory;
 import io.github.sae4j.internal.tensors.HandMadePickle;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -78,6 +80,29 @@ class TorchActivationsTest {
       assertEquals(16f, x.get(1, 0));
       assertEquals(0f, x.get(2, 0));
     }
+  }
+
+  /** Views that are held in memory share the bound of all that is held. */
+  @Test
+  void aViewIsHeldBesideWhatOthersHoldOrRefused() throws IOException {
+    // Neither row by row nor column by column: element (i, j, k) is 36 + i + 4 j + 2 k.
+    write("c.pt", bare("FloatStorage", floats(36, 8), of(2, 2, 2), of(1, 4, 2)));
+    try (ActivationFiles files = open(folder);
+        OffHeap memory = new OffHeap()) {
+      Matrix x = memory.matrix(4, 2);
+      assertTrue(HeldMemory.reserve(HeldMemory.most()), "nothing else is open");
+      try {
+        var e = assertThrows(BadFileException.class, () -> files.readRange(0, 4, x));
+        assertTrue(e.getMessage().contains("32 bytes, with other open files"), e.getMessage());
+      } finally {
+        HeldMemory.release(HeldMemory.most());
+      }
+      files.readRange(0, 4, x);
+      assertEquals(43f, x.get(3, 1));
+      assertFalse(HeldMemory.reserve(HeldMemory.most()), "the view's bytes count");
+    }
+    assertTrue(HeldMemory.reserve(HeldMemory.most()), "and are given back");
+    HeldMemory.release(HeldMemory.most());
   }
 
   @Test

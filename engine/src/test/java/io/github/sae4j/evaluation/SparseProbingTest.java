@@ -103,6 +103,45 @@ class SparseProbingTest {
         });
   }
 
+  /** Rows above the bound: a sample of them, which is told as the whole is. */
+  @Test
+  void ofManyRowsASampleIsProbed() throws IOException {
+    with(
+        (sae, rows) -> {
+          int latent = sae.encode(row(rows, 0)).indices()[0];
+          long[] labels = new long[ROWS];
+          for (int i = 0; i < ROWS; i++) {
+            int[] active = sae.encode(row(rows, i)).indices();
+            labels[i] = i % 20 == 0 ? -1 : Arrays.binarySearch(active, latent) >= 0 ? 7 : 3;
+          }
+          MatrixSource source = new MatrixSource(rows, "rows");
+          SparseProbing.Result whole = SparseProbing.probe(sae, source, labels, 1).getFirst();
+          assertEquals(ROWS * 19 / 20, whole.rows());
+          SparseProbing.Result some =
+              SparseProbing.probeWithin(1500, 1 << 26, sae, source, labels, 1).getFirst();
+          assertEquals(1500, some.rows());
+          assertEquals(latent, some.probes().get(1).features().getFirst());
+          assertEquals(1, some.balancedAccuracy(), 0.02);
+          assertEquals(1500L, some.toMap().get("rows"));
+        });
+  }
+
+  /** Memory for the features of one class at a time: more passes, and the same numbers. */
+  @Test
+  void littleMemoryChangesNothing() throws IOException {
+    with(
+        (sae, rows) -> {
+          long[] labels = new Random(9).longs(ROWS, 0, 6).toArray();
+          MatrixSource source = new MatrixSource(rows, "rows");
+          assertEquals(
+              SparseProbing.probe(sae, source, labels, 1, 4),
+              SparseProbing.probeWithin(ROWS, 1, sae, source, labels, 1, 4));
+          assertEquals(
+              SparseProbing.probe(sae, source, labels, 4),
+              SparseProbing.probeWithin(ROWS, 9 * ROWS, sae, source, labels, 4));
+        });
+  }
+
   @Test
   void whatDoesNotFitIsSaid() throws IOException {
     with(

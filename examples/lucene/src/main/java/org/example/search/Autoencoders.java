@@ -22,6 +22,12 @@ import java.util.Optional;
 
 /** SAEs of a collection's own vectors. */
 final class Autoencoders {
+  /** How much the contrastive loss counts beside the mean squared error of a value. */
+  private static final double CONTRAST = 0.001;
+
+  /** Steps of the contrastive SAE, which take long, and of the one that it is compared with. */
+  static final int FEW_STEPS = 600;
+
   /** Rows encoded at a time. */
   private static final int BATCH = 4096;
 
@@ -31,14 +37,48 @@ final class Autoencoders {
    * @param dSae number of latents
    * @param k active latents of a document
    * @param steps optimizer steps
+   * @param contrastive whether by the recipe of sentence-transformers, whose loss also pulls the
+   *     codes of a document apart from those of others, instead of by reconstruction alone
    */
-  record Recipe(int dSae, int k, int steps) {
+  record Recipe(int dSae, int k, int steps, boolean contrastive) {
+    /** By reconstruction alone. */
+    Recipe(int dSae, int k, int steps) {
+      this(dSae, k, steps, false);
+    }
+
     /** The name of the run's folder, so that other settings are another run. */
     String name() {
-      return "n" + dSae + "-k" + k + "-" + steps;
+      return "n" + dSae + "-k" + k + "-" + steps + (contrastive ? "-contrastive" : "");
+    }
+
+    /** What tables call it. */
+    String title() {
+      return "k = "
+          + k
+          + (steps == FEW_STEPS ? ", " + steps + " steps" : "")
+          + (contrastive ? ", contrastive" : "");
     }
 
     TrainingConfig config() {
+      if (contrastive) {
+        return TrainingConfig.fromMap(
+            Map.of(
+                "recipe",
+                "sentence-transformers",
+                "d_sae",
+                dSae,
+                "k",
+                k,
+                "steps",
+                steps,
+                "train_batch_size",
+                512,
+                "lr",
+                1e-3,
+                // Vectors have length 1, so errors are small beside the recipe's 1.
+                "contrastive_coefficient",
+                CONTRAST));
+      }
       return TrainingConfig.fromMap(
           Map.of(
               "recipe",

@@ -162,11 +162,18 @@ public final class Main {
     return KS.stream().map(k -> new Autoencoders.Recipe(N, k, STEPS)).toList();
   }
 
+  /** With the contrastive objective beside reconstruction, and without; its steps take long. */
+  private static List<Autoencoders.Recipe> contrastive() {
+    return Stream.of(false, true)
+        .map(contrastive -> new Autoencoders.Recipe(N, 32, Autoencoders.FEW_STEPS, contrastive))
+        .toList();
+  }
+
   private void measure() throws IOException {
     JudgedCollection collection = JudgedCollection.read(collectionFolder);
     try (Device device = Devices.open("auto", DeviceOptions.DEFAULT)) {
       Measure measure = new Measure(collection, work, device, out);
-      measure.quality(recipes());
+      measure.quality(Stream.concat(recipes().stream(), contrastive().stream()).toList());
       out.println();
       measure.costHead();
       measure.cost(recipes(), 10_000, true);

@@ -33,7 +33,7 @@ final class Measure {
   private final PrintStream out;
 
   /** What is measured by nothing but the number of candidates. */
-  private record Candidates(int k, double[] recalls) {}
+  private record Candidates(String title, double[] recalls) {}
 
   /**
    * A measurement.
@@ -97,12 +97,12 @@ final class Measure {
         "Recall of the 10 nearest documents after a dense re-rank, by the number of candidates that"
             + " codes give:");
     out.println();
-    out.print("| k |");
+    out.print("| codes |");
     Arrays.stream(CANDIDATES).forEach(count -> out.print(" " + count + " |"));
     out.println(" candidates for 0.95 |");
     out.println("|---|" + "---|".repeat(CANDIDATES.length + 1));
     for (Candidates row : candidates) {
-      out.print("| " + row.k() + " |");
+      out.print("| " + row.title() + " |");
       OptionalInt enough = OptionalInt.empty();
       for (int i = 0; i < CANDIDATES.length; i++) {
         out.printf(Locale.ROOT, " %.3f |", row.recalls()[i]);
@@ -142,8 +142,8 @@ final class Measure {
     }
     out.printf(
         Locale.ROOT,
-        "| codes, k = %d | %.3f | %.3f | %.4f | %.3f | %.3f | %.4f | %.3f | %.3f | %.4f | %.3f |%n",
-        recipe.k(),
+        "| codes, %s | %.3f | %.3f | %.4f | %.3f | %.3f | %.4f | %.3f | %.3f | %.4f | %.3f |%n",
+        recipe.title(),
         Autoencoders.fvu(sae, collection.documentFile()),
         Autoencoders.fvu(sae, collection.folder().resolve("queries.npy")),
         ndcg(alone),
@@ -154,7 +154,7 @@ final class Measure {
         recall(ranked, nearest),
         ndcg(decoded),
         recall(decoded, nearest));
-    return new Candidates(recipe.k(), recalls);
+    return new Candidates(recipe.title(), recalls);
   }
 
   /**
@@ -206,7 +206,7 @@ final class Measure {
         if (vectors) {
           line(
               count,
-              "codes, k = " + recipe.k() + ", dense re-rank of 100",
+              "codes, " + recipe.title() + ", dense re-rank of 100",
               seconds,
               size(folder),
               times(
@@ -216,7 +216,7 @@ final class Measure {
         } else {
           line(
               count,
-              "codes, k = " + recipe.k(),
+              "codes, " + recipe.title(),
               seconds,
               size(folder),
               times(q -> index.search(queries[q], Ranking.DEPTH)));

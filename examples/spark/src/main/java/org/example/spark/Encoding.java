@@ -43,33 +43,34 @@ final class Encoding {
   /**
    * A function of a column, a row at a time; for SQL, and where rows come one by one.
    *
-   * @param folder the SAE's folder, readable on every executor
+   * @param sae the SAE, readable on every executor
    * @param column rows of {@code d_in} floats
    * @return their codes
    */
-  static Column encode(String folder, Column column) {
+  static Column encode(SaeVersion sae, Column column) {
     UserDefinedFunction function =
-        functions.udf((UDF1<Object, Row[]> & Serializable) row -> code(folder, row), CODE);
+        functions.udf((UDF1<Object, Row[]> & Serializable) row -> code(sae, row), CODE);
     return function.apply(column);
   }
 
-  private static Row[] code(String folder, Object row) {
-    return row == null ? null : rows(ExecutorSae.of(folder).encode(floats(row)));
+  private static Row[] code(SaeVersion sae, Object row) {
+    return row == null ? null : rows(ExecutorSae.of(sae).encode(floats(row)));
   }
 
   /**
-   * Adds a column of codes, a batch of rows at a time, which is several times faster.
+   * Adds a column of codes, encoding a batch of rows at a time: the kernels read the weights once
+   * for all of it.
    *
    * @param rows a data set
    * @param column its column of {@code d_in} floats, none of them null
-   * @param folder the SAE's folder, readable on every executor
+   * @param sae the SAE, readable on every executor
    * @param codes the name of the new column
    * @return the data set with the column
    */
-  static Dataset<Row> encode(Dataset<Row> rows, String column, String folder, String codes) {
+  static Dataset<Row> encode(Dataset<Row> rows, String column, SaeVersion sae, String codes) {
     int at = rows.schema().fieldIndex(column);
     StructType with = rows.schema().add(codes, CODE, false);
-    MapPartitionsFunction<Row, Row> encode = partition -> new Batches(partition, at, folder);
+    MapPartitionsFunction<Row, Row> encode = partition -> new Batches(partition, at, sae);
     return rows.mapPartitions(encode, Encoders.row(with));
   }
 
@@ -81,10 +82,10 @@ final class Encoding {
     private final List<Row> done = new ArrayList<>(BATCH);
     private int next;
 
-    Batches(Iterator<Row> rows, int column, String folder) {
+    Batches(Iterator<Row> rows, int column, SaeVersion version) {
       this.rows = rows;
       this.column = column;
-      sae = ExecutorSae.of(folder);
+      sae = ExecutorSae.of(version);
     }
 
     @Override

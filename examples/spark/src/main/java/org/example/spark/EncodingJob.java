@@ -1,18 +1,14 @@
 package org.example.spark;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -21,10 +17,14 @@ import org.apache.spark.sql.SparkSession;
 
 /**
  * Parquet files to codes, idempotent: each file is a shard with a folder of its own in the output,
- * and a manifest beside it, written last, that says what went in and what came out. Given again,
- * the job leaves out shards whose manifest still holds, and writes the others anew.
+ * named after it, and a manifest beside it, finished last, that says what went in and what came
+ * out. Given again, the job leaves out shards whose manifest still holds, writes the others anew,
+ * and removes those whose file is gone.
  */
 final class EncodingJob {
+  private static final String PARQUET = ".parquet";
+  private static final String MANIFEST = ".manifest";
+
   private EncodingJob() {}
 
   /**
@@ -35,41 +35,83 @@ final class EncodingJob {
    * @param column its column of {@code array<float>}
    * @param sae the SAE's folder
    * @param output the folder of shards and manifests
-   * @return the numbers of the shards that were written now
+   * @return the shards that were written now, by the names of their folders
    */
-  static List<Integer> encode(SparkSession spark, Path input, String column, Path sae, Path output)
+  static List<String> encode(SparkSession spark, Path input, String column, Path sae, Path output)
       throws IOException {
     List<Path> files;
     try (Stream<Path> all = Files.list(input)) {
-      files = all.filter(file -> file.toString().endsWith(".parquet")).sorted().toList();
+      files = all.filter(EncodingJob::isInput).sorted().toList();
     }
     Files.createDirectories(output);
-    String weights = sha256OfAll(sae);
-    List<Integer> written = new ArrayList<>();
-    for (int shard = 0; shard < files.size(); shard++) {
-      Path folder = output.resolve("shard-%05d".formatted(shard));
-      Path manifest = output.resolve("shard-%05d.manifest".formatted(shard));
-      String source = files.get(shard).getFileName() + " " + sha256(files.get(shard));
-      String head = "column " + column + "\nsae " + weights + "\ninput " + source + "\n";
+    removeOthers(output, files.stream().map(EncodingJob::shard).collect(Collectors.toSet()));
+    SaeVersion weights = SaeVersion.of(sae);
+    List<String> written = new ArrayList<>();
+    for (Path file : files) {
+      Path folder = output.resolve(shard(file));
+      Path manifest = output.resolve(shard(file) + MANIFEST);
+      String source = file.getFileName() + " " + Digests.of(file);
+      String head = "column " + column + "\nsae " + weights.sha256() + "\ninput " + source + "\n";
       if (holds(manifest, head, folder)) {
         continue;
       }
-      Dataset<Row> rows = spark.read().parquet(files.get(shard).toString());
-      Encoding.encode(rows, column, sae.toString(), "code")
+      write(manifest, head); // from here on the folder is known to be a shard, and unfinished
+      Dataset<Row> rows = spark.read().parquet(file.toString());
+      Encoding.encode(rows, column, weights, "code")
           .drop(column)
           .write()
           .mode(SaveMode.Overwrite)
           .parquet(folder.toString());
-      write(manifest, head + "output " + sha256OfAll(folder) + "\n");
-      written.add(shard);
+      write(manifest, head + "output " + Digests.ofAll(folder) + "\n");
+      written.add(shard(file));
     }
     return written;
+  }
+
+  /** As Spark, without what begins with a dot or an underscore. */
+  private static boolean isInput(Path file) {
+    return file.getFileName().toString().matches("[^._].*\\" + PARQUET);
+  }
+
+  /** Files that come or go beside it do not change it. */
+  static String shard(Path file) {
+    String name = file.getFileName().toString();
+    return "shard-" + name.substring(0, name.length() - PARQUET.length());
+  }
+
+  /** Removes shards of files that are gone; what has no manifest is not a shard. */
+  static void removeOthers(Path output, Set<String> shards) throws IOException {
+    List<Path> manifests;
+    try (Stream<Path> all = Files.list(output)) {
+      manifests = all.filter(file -> file.toString().endsWith(MANIFEST)).toList();
+    }
+    for (Path manifest : manifests) {
+      String name = manifest.getFileName().toString();
+      String shard = name.substring(0, name.length() - MANIFEST.length());
+      if (shard.startsWith("shard-") && !shards.contains(shard)) {
+        removeAll(output.resolve(shard));
+        Files.delete(manifest); // last, so that a job that is killed here goes on
+      }
+    }
+  }
+
+  private static void removeAll(Path folder) throws IOException {
+    if (Files.notExists(folder)) {
+      return;
+    }
+    List<Path> all;
+    try (Stream<Path> files = Files.walk(folder)) {
+      all = files.sorted(Comparator.reverseOrder()).toList();
+    }
+    for (Path each : all) {
+      Files.delete(each);
+    }
   }
 
   private static boolean holds(Path manifest, String head, Path folder) throws IOException {
     return Files.isRegularFile(manifest)
         && Files.isDirectory(folder)
-        && Files.readString(manifest).equals(head + "output " + sha256OfAll(folder) + "\n");
+        && Files.readString(manifest).equals(head + "output " + Digests.ofAll(folder) + "\n");
   }
 
   /** Whole or not at all. */
@@ -77,35 +119,5 @@ final class EncodingJob {
     Path fresh = file.resolveSibling("." + file.getFileName() + ".new");
     Files.writeString(fresh, text);
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-  }
-
-  /** Of a folder's files, names included; hidden ones are checksums of Spark's own. */
-  private static String sha256OfAll(Path folder) throws IOException {
-    MessageDigest all = digest();
-    try (Stream<Path> files = Files.walk(folder)) {
-      for (Path file : files.filter(Files::isRegularFile).sorted().toList()) {
-        if (!file.getFileName().toString().startsWith(".")) {
-          String line = folder.relativize(file) + " " + sha256(file) + "\n";
-          all.update(line.getBytes(StandardCharsets.UTF_8));
-        }
-      }
-    }
-    return HexFormat.of().formatHex(all.digest());
-  }
-
-  private static String sha256(Path file) throws IOException {
-    MessageDigest digest = digest();
-    try (InputStream in = new DigestInputStream(Files.newInputStream(file), digest)) {
-      in.transferTo(OutputStream.nullOutputStream());
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
-  private static MessageDigest digest() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java has it", e);
-    }
   }
 }

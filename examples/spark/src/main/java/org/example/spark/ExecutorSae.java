@@ -15,14 +15,15 @@ import org.apache.spark.SparkEnv;
 
 /**
  * SAEs of this JVM, each opened once from its files however many tasks use it: what is shipped to
- * executors is a path, which all of them can read. They stay open for the life of the executor.
+ * executors is a path, which all of them can read, and a digest of what lies there. They stay open
+ * for the life of the executor, earlier versions of a folder too: tasks may still be using them.
  *
  * <p>All of them share one device with as many threads as the executor has cores. Tasks that encode
  * at the same time take turns, a batch each, so an executor never computes on more threads than
  * Spark gave it.
  */
 final class ExecutorSae {
-  private static final Map<String, SparseAutoencoder> OPEN = new HashMap<>();
+  private static final Map<SaeVersion, SparseAutoencoder> OPEN = new HashMap<>();
   private static Device device;
 
   private ExecutorSae() {}
@@ -30,15 +31,23 @@ final class ExecutorSae {
   /**
    * The SAE of a folder.
    *
-   * @param folder in any layout that sae4j reads
+   * @param version which one
    * @return the SAE, which stays open
+   * @throws IllegalStateException if the folder holds another one by now
    */
-  static synchronized SparseAutoencoder of(String folder) {
+  static synchronized SparseAutoencoder of(SaeVersion version) {
     return OPEN.computeIfAbsent(
-        folder,
-        path -> {
+        version,
+        wanted -> {
+          Path folder = Path.of(wanted.folder());
           try {
-            return SaeCheckpoint.load(Path.of(path), device());
+            SparseAutoencoder sae = SaeCheckpoint.load(folder, device());
+            // After reading, so that what is used is what was promised.
+            if (!wanted.equals(SaeVersion.of(folder))) {
+              sae.close();
+              throw new IllegalStateException(folder + " has changed since the job began");
+            }
+            return sae;
           } catch (IOException e) {
             throw new UncheckedIOException(e);
           }

@@ -57,12 +57,13 @@ public final class Main {
               folder.resolve("runs").toString(),
               20);
       trained.forEach(sae -> System.out.println("trained: " + sae));
-      List<Integer> written =
+      List<String> written =
           EncodingJob.encode(
               session, parquet, "activation", Path.of(trained.getFirst()), folder.resolve("codes"));
       System.out.println("encoded now: shards " + written);
       Dataset<Row> rows = session.read().parquet(parquet.toString());
-      rows.withColumn("code", Encoding.encode(trained.getLast(), functions.col("activation")))
+      SaeVersion last = SaeVersion.of(Path.of(trained.getLast()));
+      rows.withColumn("code", Encoding.encode(last, functions.col("activation")))
           .select(functions.col("row"), functions.explode(functions.col("code")).as("latent"))
           .groupBy("latent.id")
           .agg(functions.count("row").as("rows"), functions.avg("latent.weight").as("mean"))

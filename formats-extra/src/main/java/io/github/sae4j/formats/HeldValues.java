@@ -1,6 +1,7 @@
 package io.github.sae4j.formats;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.HeldMemory;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -8,8 +9,9 @@ import java.nio.file.Path;
 
 /**
  * Values that can only be decoded from front to back. They are decoded once, when they are first
- * asked for, and held until the file is closed; if they are too many for that, reads must go on
- * from one another or from the start.
+ * asked for, and held until the file is closed; if there is no room for that within what all open
+ * files may hold together ({@link HeldMemory}), reads must go on from one another or from the
+ * start.
  */
 final class HeldValues implements AutoCloseable {
   /** A pass over all values. */
@@ -30,9 +32,6 @@ final class HeldValues implements AutoCloseable {
     Decoder begin() throws IOException;
   }
 
-  /** As for compressed npz files, which are held likewise. */
-  static final long MOST_HELD = Long.getLong("sae4j.npzInflateBytes", 1L << 30);
-
   /** Passes from the start that a reader may cause. */
   private static final int MOST_PASSES = 64;
 
@@ -43,6 +42,8 @@ final class HeldValues implements AutoCloseable {
   private final long bytes;
   private final Start start;
   private final Arena arena = Arena.ofShared();
+  private boolean reserved;
+  private boolean closed;
   private MemorySegment held;
   private Decoder pass;
   private long reached;
@@ -65,12 +66,23 @@ final class HeldValues implements AutoCloseable {
   }
 
   void read(long position, MemorySegment target) throws IOException {
-    MemorySegment values = bytes <= MOST_HELD ? all() : null;
-    if (values != null) {
-      MemorySegment.copy(values, position, target, 0, target.byteSize());
+    if (hold()) {
+      MemorySegment.copy(all(), position, target, 0, target.byteSize());
     } else {
       inSequence(position, target);
     }
+  }
+
+  /** Whether the values are held, or may be from now on. */
+  private synchronized boolean hold() throws IOException {
+    if (closed) {
+      throw new IllegalStateException(path + " is closed");
+    }
+    if (!reserved && HeldMemory.reserve(bytes)) {
+      reserved = true;
+      closePass();
+    }
+    return reserved;
   }
 
   private synchronized MemorySegment all() throws IOException {
@@ -101,10 +113,12 @@ final class HeldValues implements AutoCloseable {
             what
                 + ": of "
                 + bytes
-                + " bytes, more than the "
-                + MOST_HELD
+                + " bytes, with other open files more than the "
+                + HeldMemory.most()
                 + " that are held decoded, it can only be read from front to back; start Java with"
-                + " -Dsae4j.npzInflateBytes=BYTES, or save it as npy or safetensors");
+                + " -D"
+                + HeldMemory.PROPERTY
+                + "=BYTES, or save it as npy or safetensors");
       }
       pass = start.begin();
       reached = 0;
@@ -130,7 +144,17 @@ final class HeldValues implements AutoCloseable {
 
   @Override
   public synchronized void close() throws IOException {
-    closePass();
-    arena.close();
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      closePass();
+    } finally {
+      arena.close();
+      if (reserved) {
+        HeldMemory.release(bytes);
+      }
+    }
   }
 }

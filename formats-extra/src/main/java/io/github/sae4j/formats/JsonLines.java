@@ -210,7 +210,7 @@ final class JsonLines implements TensorColumns {
             widths.add(count);
           }
         } else {
-          parser.skipChildren();
+          skipNested();
         }
       }
     }
@@ -234,7 +234,7 @@ final class JsonLines implements TensorColumns {
     }
 
     private void skipNested() throws IOException {
-      if (parser.currentToken().isStructStart()) {
+      if (parser.hasCurrentToken() && parser.currentToken().isStructStart()) {
         skip();
       }
     }

@@ -76,6 +76,9 @@ class JsonLinesTest {
         "[[1, 2]]\\n                    | line 1: 'rows': expected numbers, got START_ARRAY",
         "17\\n                          | line 1: expected an array of numbers or an object",
         "[1 2]\\n                       | line 1: expected JSON",
+        "{\"m\": {\"x\": tru}, \"v\": [1]}\\n | line 1: expected JSON",
+        "{\"m\": {\"x\": 1\\n              | line 1:",
+        "{\"m\":                           | line 1:",
       })
   void whatIsWrongIsSaidByLine(String text, String problem) throws IOException {
     String message = Rows.refusal(file(text.replace("\\n", "\n")), null);
@@ -86,13 +89,29 @@ class JsonLinesTest {
   void damagedFilesAreRefusedInOneLine() throws IOException {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < 30; i++) {
-      text.append("{\"t\": \"x\", \"v\": [%d, %d.5, 1e%d]}\n".formatted(i, i, i % 5));
+      text.append("{\"t\": {\"u\": [{}, true]}, \"v\": [%d, %d.5, 1e%d]}\n".formatted(i, i, i % 5));
     }
     Path sound = file(text.toString());
     assertTrue(Rows.damage(sound, temp, ".jsonl", "v", 1000) > 100);
     Path nested = temp.resolve("nested.jsonl");
     Files.write(nested, "[".repeat(100_000).getBytes(StandardCharsets.US_ASCII));
     Rows.refusal(nested, null);
+  }
+
+  /** Sidecars of tokens and logs lie beside activations. */
+  @Test
+  void aGlobTakesThemOnlyIfItNamesTheirSuffix() throws IOException {
+    float[][] rows = {{5, 6, 7}};
+    Rows.npy(temp.resolve("rows.npy"), rows);
+    Files.writeString(temp.resolve("rows.tokens.jsonl"), "{\"tokens\": [\"a\", \"b\"]}\n");
+    for (String glob : new String[] {"*", "rows*", "**", "*.[jn]*"}) {
+      assertArrayEquals(rows[0], Rows.read(temp.resolve(glob), null)[0], glob);
+    }
+    Files.writeString(temp.resolve("more.jsonl"), "[1, 2, 3]\n");
+    Files.delete(temp.resolve("rows.tokens.jsonl"));
+    for (String glob : new String[] {"*.{npy,jsonl}", "*{.npy,.jsonl}", "*.jsonl*"}) {
+      assertArrayEquals(new float[] {1, 2, 3}, Rows.read(temp.resolve(glob), null)[0], glob);
+    }
   }
 
   @Test

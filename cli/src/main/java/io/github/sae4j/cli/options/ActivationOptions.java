@@ -31,6 +31,10 @@ import picocli.CommandLine.Spec;
 
 /** Where activations come from. */
 public final class ActivationOptions {
+  /** What {@link #others} may hold. */
+  public static final List<String> OTHERS =
+      Stream.concat(RowExclusions.OPTIONS.stream(), Stream.of("dtype")).toList();
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -107,9 +111,7 @@ public final class ActivationOptions {
       return inputs;
     }
     try {
-      expectPaths(paths, spec);
-      others = ActivationFiles.open(paths, Optional.empty(), wordsAreBf16(dtype));
-      othersName = name;
+      openOthers(paths, name);
       if (others.rows() != inputs.rows()) {
         throw new ConfigException(
             name,
@@ -126,6 +128,24 @@ public final class ActivationOptions {
       inputs.close();
       throw e;
     }
+  }
+
+  /**
+   * Opens the other rows of pairs by themselves, read like the inputs.
+   *
+   * @param paths files, folders or globs
+   * @param name the option that gives them, as files spell it
+   */
+  public ActivationSource openOthers(List<String> paths, String name) throws IOException {
+    expectPaths(paths, spec);
+    others = ActivationFiles.open(paths, Optional.empty(), wordsAreBf16(dtype));
+    othersName = name;
+    return others;
+  }
+
+  /** Whether rows are to be left out for what they are. */
+  public boolean excludes() {
+    return !exclusions.given().isEmpty();
   }
 
   /** All rows, once they are open, without the progress of reading. */

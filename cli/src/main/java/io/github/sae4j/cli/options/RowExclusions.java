@@ -27,6 +27,11 @@ public final class RowExclusions {
   /** Rows whose norms give the median that others are measured by, spread evenly. */
   static final int SAMPLED = 1 << 16;
 
+  /** Their names in the record of a run. */
+  static final List<String> OPTIONS =
+      List.of(
+          "exclude_tokens", "token_ids", "exclude_positions", "sequence_length", "max_norm_ratio");
+
   private static final List<String> TOKEN_NAMES = List.of("token_ids", "input_ids", "tokens");
   private static final int READ_ROWS = 1024;
   private static final int READ_TOKENS = 1 << 16;
@@ -63,7 +68,8 @@ public final class RowExclusions {
       names = "--max-norm-ratio",
       paramLabel = "X",
       description =
-          "Leave out rows whose norm is above X times the median (attention sinks; 10, say).")
+          "Leave out rows whose norm is above X times the median of those that are not zero"
+              + " (attention sinks; 10, say).")
   private Double mostNorm;
 
   /** One bit of a row for each reason to leave it out. */
@@ -97,13 +103,7 @@ public final class RowExclusions {
   /** Refuses a resumed run that would leave out other rows than it began with. */
   void expectAs(Map<?, ?> record) {
     Map<String, Object> now = given();
-    for (String option :
-        List.of(
-            "exclude_tokens",
-            "token_ids",
-            "exclude_positions",
-            "sequence_length",
-            "max_norm_ratio")) {
+    for (String option : OPTIONS) {
       String was = String.valueOf(record.get(option));
       String is = String.valueOf(now.get(option));
       if (!Objects.equals(was, is)) {
@@ -289,8 +289,7 @@ public final class RowExclusions {
           norms[from + i] = norm(x, i, row);
         }
       }
-      Arrays.sort(norms);
-      double median = norms[count / 2];
+      double median = medianOfPositive(norms);
       double bound = median * mostNorm;
       long[] first = {-1};
       String what = String.format(Locale.ROOT, ": norm above %.6g, median %.6g", bound, median);
@@ -308,6 +307,19 @@ public final class RowExclusions {
     } catch (ReadFailure e) {
       throw e.failure();
     }
+  }
+
+  /** Rows of zeros are padding, which says nothing of how long the others are. */
+  private static double medianOfPositive(double[] norms) {
+    double[] positive = Arrays.stream(norms).filter(norm -> norm > 0).sorted().toArray();
+    if (positive.length == 0) {
+      throw new ConfigException(
+          "max_norm_ratio",
+          "expected rows that are finite and not zero, got none among the "
+              + norms.length
+              + " that the median is taken of");
+    }
+    return positive[positive.length / 2];
   }
 
   /** The i-th of some rows that are spread over all. */

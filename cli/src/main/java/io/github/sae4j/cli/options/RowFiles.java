@@ -42,13 +42,28 @@ public final class RowFiles {
     if (activations.isEmpty()) {
       throw new ConfigException("activations", "expected a path, got none");
     }
-    ActivationOptions.expectPaths(activations, spec);
+    return open(activations, Optional.ofNullable(tensor), "activations", quiet);
+  }
+
+  /**
+   * Opens other rows, read like the activations.
+   *
+   * @param paths files, folders or globs
+   * @param name the option that gives them, as files spell it
+   */
+  public ActivationFiles openOthers(boolean quiet, List<String> paths, String name)
+      throws IOException {
+    return open(paths, Optional.empty(), name, quiet);
+  }
+
+  private ActivationFiles open(
+      List<String> paths, Optional<String> named, String name, boolean quiet) throws IOException {
+    ActivationOptions.expectPaths(paths, spec);
     ActivationFiles files =
-        ActivationFiles.open(
-            activations, Optional.ofNullable(tensor), ActivationOptions.wordsAreBf16(dtype));
+        ActivationFiles.open(paths, named, ActivationOptions.wordsAreBf16(dtype));
     files.leftOut().forEach(line -> Terminal.say("sae4j: warning: " + Terminal.harmless(line)));
     if (!quiet) {
-      Terminal.say("activations: " + files.tensorTaken());
+      Terminal.say(name + ": " + files.tensorTaken());
     }
     return files;
   }

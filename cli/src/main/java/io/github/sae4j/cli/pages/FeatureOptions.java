@@ -112,6 +112,11 @@ public final class FeatureOptions {
     if (input.mask != null || input.onBadRows != null) {
       throw new ConfigException("mask", "is not known to report: texts are numbered like all rows");
     }
+    if (input.excludes()) {
+      throw new ConfigException(
+          input.others().keySet().iterator().next(),
+          "is not known to report: texts are numbered like all rows");
+    }
     if (codes != null && (rows != null || !input.activations.isEmpty())) {
       throw new ConfigException("codes", "expected codes or activations, got both");
     }

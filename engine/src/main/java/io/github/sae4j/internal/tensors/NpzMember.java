@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.tensors;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.HeldMemory;
 import io.github.sae4j.internal.files.ByteSource;
 import java.io.EOFException;
 import java.io.IOException;
@@ -8,7 +9,6 @@ import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
@@ -17,7 +17,7 @@ import java.util.zip.ZipFile;
 /**
  * A member of a zip file. A stored member is read in place. A deflated one can only be read from
  * its start, so it is inflated as a whole, once, into memory outside the heap and checked against
- * its CRC, as long as all members held like this stay within a bound. Beyond it a member is
+ * its CRC, as long as all that is held like this stays within a bound. Beyond it a member is
  * inflated while it is read, from front to back, in hardly any memory; a reader that jumps back and
  * forth would inflate it again and again, and is refused.
  */
@@ -25,19 +25,11 @@ final class NpzMember implements ByteSource, AutoCloseable {
   /** Deflate codes at most 258 bytes in two bits: no member can expand by more than this factor. */
   private static final long MAX_RATIO = 1032;
 
-  /** Sets {@link #BOUND}, in bytes. */
-  static final String PROPERTY = "sae4j.npzInflateBytes";
-
-  /** Bytes that inflated members of all open files may hold together. */
-  static final long BOUND = Long.getLong(PROPERTY, 1L << 30);
-
   /** How often a member's size may be inflated and discarded before its reader is refused. */
   private static final int VAIN_PASSES = 4;
 
   /** A read that skips at most this multiple of its own size does not count as wasted. */
   private static final int FAIR_SKIP = 64;
-
-  private static final AtomicLong HELD = new AtomicLong();
 
   private final Path path;
   private final ZipFile zip;
@@ -123,9 +115,7 @@ final class NpzMember implements ByteSource, AutoCloseable {
     if (closed) {
       throw new IllegalStateException(path + " is closed");
     }
-    long size = size();
-    if (HELD.addAndGet(size) > BOUND) {
-      HELD.addAndGet(-size);
+    if (!HeldMemory.reserve(size())) {
       return false;
     }
     arena = Arena.ofShared();
@@ -182,10 +172,10 @@ final class NpzMember implements ByteSource, AutoCloseable {
               + "' is compressed, of "
               + size
               + " bytes, more than the "
-              + BOUND
+              + HeldMemory.most()
               + " that are held inflated at a time: it can only be read from front to back, not in"
               + " any order. Save it with numpy.savez, or start Java with -D"
-              + PROPERTY
+              + HeldMemory.PROPERTY
               + "=BYTES");
     }
   }
@@ -249,7 +239,7 @@ final class NpzMember implements ByteSource, AutoCloseable {
     arena.close();
     arena = null;
     try {
-      HELD.addAndGet(-size());
+      HeldMemory.release(size());
     } catch (BadFileException e) {
       throw new IllegalStateException("checked before", e);
     }

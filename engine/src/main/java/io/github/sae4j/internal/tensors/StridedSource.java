@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.tensors;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.HeldMemory;
 import io.github.sae4j.internal.files.ByteSource;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -10,7 +11,8 @@ import java.util.List;
 
 /**
  * Presents a view with any strides as row-major bytes. The range that the view spans is read into
- * off-heap memory when its elements are first read, and kept until the view is closed.
+ * off-heap memory when its elements are first read, and kept until the view is closed, within what
+ * all open files may hold together.
  */
 final class StridedSource implements ByteSource, AutoCloseable {
   private final Path path;
@@ -84,15 +86,15 @@ final class StridedSource implements ByteSource, AutoCloseable {
 
   private synchronized MemorySegment window() throws IOException {
     if (window == null) {
-      if (span > NpzMember.BOUND) {
+      if (!HeldMemory.reserve(span)) {
         throw new BadFileException(
             path,
             "a tensor's rows do not lie together, and its "
                 + span
-                + " bytes are more than the "
-                + NpzMember.BOUND
+                + " bytes, with other open files, are more than the "
+                + HeldMemory.most()
                 + " that are held in memory; save its .contiguous() copy, or start Java with -D"
-                + NpzMember.PROPERTY
+                + HeldMemory.PROPERTY
                 + "=BYTES");
       }
       Arena opened = Arena.ofShared();
@@ -104,6 +106,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
       } finally {
         if (window == null) {
           opened.close();
+          HeldMemory.release(span);
         }
       }
     }
@@ -124,6 +127,7 @@ final class StridedSource implements ByteSource, AutoCloseable {
   public synchronized void close() {
     if (window != null && window.scope().isAlive()) {
       arena.close();
+      HeldMemory.release(span);
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.tensors;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.HeldMemory;
 import io.github.sae4j.format.TensorFormat;
 import io.github.sae4j.internal.files.FileSource;
 import io.github.sae4j.memory.ElementType;
@@ -183,7 +184,7 @@ public final class TensorFile implements Closeable {
    * @return bytes
    */
   public static long mostHeld() {
-    return NpzMember.BOUND;
+    return HeldMemory.most();
   }
 
   /**
