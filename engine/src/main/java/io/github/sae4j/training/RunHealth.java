@@ -1,16 +1,18 @@
 package io.github.sae4j.training;
 
 import io.github.sae4j.config.TrainingConfig;
+import io.github.sae4j.internal.files.DiskFile;
 import io.github.sae4j.internal.health.HealthMonitor;
 import io.github.sae4j.internal.health.Step;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.records.MetricsLog;
-import java.io.BufferedReader;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -63,11 +65,16 @@ final class RunHealth implements AutoCloseable {
       if (!Files.isRegularFile(file) || Files.size(file) > MOST_BYTES) {
         return warnings;
       }
-      try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-          Warning.fromMap(Json.parse(file, line.getBytes(StandardCharsets.UTF_8)))
-              .ifPresent(warnings::add);
+      ByteBuffer bytes = ByteBuffer.allocate((int) Files.size(file));
+      try (DiskFile in = DiskFile.open(file, StandardOpenOption.READ)) {
+        for (int got = 0; got >= 0 && bytes.hasRemaining(); ) {
+          got = in.read(bytes, bytes.position());
         }
+      }
+      String text = new String(bytes.array(), 0, bytes.position(), StandardCharsets.UTF_8);
+      for (String line : text.lines().toList()) {
+        Warning.fromMap(Json.parse(file, line.getBytes(StandardCharsets.UTF_8)))
+            .ifPresent(warnings::add);
       }
     } catch (IOException e) {
       return warnings; // at worst a warning is said twice

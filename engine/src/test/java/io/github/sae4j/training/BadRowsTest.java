@@ -84,7 +84,7 @@ class BadRowsTest {
         .with("d_sae", 40)
         .with("k", 3)
         .with("train_batch_size", 16)
-        .with("gradient_accumulation", 2)
+        .with("gradient_accumulation", recipe == Recipe.SENTENCE_TRANSFORMERS ? 1 : 2)
         .with("steps", 30)
         .with("lr", 5e-3)
         .with("eval_fraction", 0.1)

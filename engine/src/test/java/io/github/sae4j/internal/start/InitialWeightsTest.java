@@ -45,7 +45,7 @@ class InitialWeightsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ZERO_DECODER")
   void decoderRowsHaveTheNormAskedFor(WeightInit init) {
     draw(init, OptionalDouble.of(0.1), 1);
     for (int i = 0; i < D_SAE; i++) {
@@ -65,7 +65,13 @@ class InitialWeightsTest {
     assertArrayEquals(decoder, wDec.toArray());
     draw(init, OptionalDouble.of(1), 8);
     assertFalse(Arrays.equals(encoder, wEnc.toArray()));
-    assertFalse(Arrays.equals(decoder, wDec.toArray()));
+    assertEquals(init == WeightInit.ZERO_DECODER, Arrays.equals(decoder, wDec.toArray()));
+  }
+
+  @Test
+  void aDecoderOfZerosIsThat() {
+    draw(WeightInit.ZERO_DECODER, OptionalDouble.of(1), 7);
+    assertArrayEquals(new float[D_SAE * D_IN], wDec.toArray());
   }
 
   @Test

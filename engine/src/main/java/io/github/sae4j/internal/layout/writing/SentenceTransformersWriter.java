@@ -43,6 +43,7 @@ public final class SentenceTransformersWriter {
    */
   static void write(Path folder, SaeConfig config, SaeWeights weights, WriteOptions options)
       throws IOException {
+    check(config, weights);
     write(
         folder,
         config,
@@ -72,6 +73,7 @@ public final class SentenceTransformersWriter {
       long deadThreshold,
       long[] sinceFired)
       throws IOException {
+    check(config, weights);
     Map<String, Object> members = members(config, kAux, deadThreshold);
     write(folder, config, weights, members, sinceFired, WriteOptions.DEFAULT);
   }
@@ -84,7 +86,6 @@ public final class SentenceTransformersWriter {
       long[] sinceFired,
       WriteOptions options)
       throws IOException {
-    check(config, weights);
     long d = config.dIn();
     long n = config.dSae();
     DiskFile.write(folder.resolve(SentenceTransformersLayout.CONFIG), Json.pretty(members));
