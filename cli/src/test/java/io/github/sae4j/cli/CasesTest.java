@@ -87,7 +87,9 @@ class CasesTest {
   @ParameterizedTest
   @CsvSource({"4-fp8-only.safetensors, F8_E4M3", "4-bf16-V2.npz, BF16"})
   void typesThatPeersWriteAreRead(String file, String type) {
-    assertEquals(ExitCode.DONE, eval(CASES.resolve(file), "--on-bad-rows", "skip"), console::err);
+    Path path = CASES.resolve(file);
+    int code = console.run("eval", "--sae", SAE, "--activations", path, "--on-bad-rows", "skip");
+    assertEquals(ExitCode.DONE, code, console::err);
     assertTrue(console.err().contains("activations: 'activations' " + type), console::err);
   }
 
