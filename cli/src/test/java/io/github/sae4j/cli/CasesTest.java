@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -48,8 +49,11 @@ class CasesTest {
     return console.run(words);
   }
 
-  private int eval(Object activations) {
-    return console.run("eval", "--sae", SAE, "--activations", activations);
+  private int eval(Object activations, Object... more) {
+    List<Object> words =
+        new ArrayList<>(List.of("eval", "--sae", SAE, "--activations", activations));
+    words.addAll(List.of(more));
+    return console.run(words.toArray());
   }
 
   private void assertRefused(int code, String... said) {

@@ -100,6 +100,11 @@ public final class FeatureOptions {
         || rows != null;
   }
 
+  /** The SAE that the latents are matched with. */
+  public Optional<Path> compared() {
+    return Optional.ofNullable(compare);
+  }
+
   /**
    * Opens what was given, and of a run what it was trained on.
    *
