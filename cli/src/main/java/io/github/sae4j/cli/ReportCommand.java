@@ -4,6 +4,7 @@ import io.github.sae4j.cli.console.ExitCode;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.DeviceChoice;
 import io.github.sae4j.cli.pages.FeatureOptions;
+import io.github.sae4j.cli.pages.RunPage;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.options.ConfigException;
@@ -75,6 +76,7 @@ final class ReportCommand implements Callable<Integer> {
     if (runs.isEmpty() == (sae == null)) {
       throw new ConfigException("run", "expected folders of runs, or --sae with an SAE");
     }
+    features.expectKnown();
     int number = 0;
     for (Path run : runs) {
       number += RunReport.runsOf(run).size();
@@ -98,18 +100,36 @@ final class ReportCommand implements Callable<Integer> {
     try (Device device = choice.open()) {
       ReportOptions options = ReportOptions.DEFAULT.on(device);
       options = title == null ? options : options.titled(title);
-      Optional<FeatureOptions.Opened> opened =
-          single ? features.open(trained, device, quiet) : Optional.empty();
-      if (opened.isPresent()) {
-        try (FeatureOptions.Opened input = opened.get()) {
-          RunReport.write(runs, options.with(input.features()), page);
-        }
-      } else {
+      if (!single || !withFeatures(trained, device, options, page)) {
         RunReport.write(runs, options, page);
       }
     }
     CommandLineApp.print(spec, page.toString());
     return ExitCode.DONE;
+  }
+
+  /**
+   * Writes the page with its features, if there are rows. Those of a run that the user has not
+   * asked for by an option may be gone or unreadable: that is a warning.
+   */
+  private boolean withFeatures(Path trained, Device device, ReportOptions options, Path page)
+      throws IOException {
+    boolean asked = features.given() || runs.isEmpty();
+    try {
+      Optional<FeatureOptions.Opened> opened = features.open(trained, device, quiet);
+      if (opened.isPresent()) {
+        try (FeatureOptions.Opened input = opened.get()) {
+          RunReport.write(runs, options.with(input.features()), page);
+        }
+      }
+      return opened.isPresent();
+    } catch (IOException | RuntimeException e) {
+      if (asked) {
+        throw e;
+      }
+      RunPage.warn("the features are not on the page", e);
+      return false;
+    }
   }
 
   private Path page() throws IOException {

@@ -50,8 +50,8 @@ class CasesTest {
   }
 
   private int eval(Object activations, Object... more) {
-    List<Object> words =
-        new ArrayList<>(List.of("eval", "--sae", SAE, "--activations", activations));
+    List<Object> words = new ArrayList<>(List.of("eval", "--sae", SAE, "--activations"));
+    words.add(activations);
     words.addAll(List.of(more));
     return console.run(words.toArray());
   }
@@ -91,7 +91,9 @@ class CasesTest {
   @ParameterizedTest
   @CsvSource({"4-fp8-only.safetensors, F8_E4M3", "4-bf16-V2.npz, BF16"})
   void typesThatPeersWriteAreRead(String file, String type) {
-    assertEquals(ExitCode.DONE, eval(CASES.resolve(file), "--on-bad-rows", "skip"), console::err);
+    Path path = CASES.resolve(file);
+    int code = console.run("eval", "--sae", SAE, "--activations", path, "--on-bad-rows", "skip");
+    assertEquals(ExitCode.DONE, code, console::err);
     assertTrue(console.err().contains("activations: 'activations' " + type), console::err);
   }
 

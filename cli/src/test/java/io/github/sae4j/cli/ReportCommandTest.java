@@ -2,20 +2,30 @@ package io.github.sae4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code report}, and the page that {@code train} leaves. */
 class ReportCommandTest {
@@ -51,8 +61,6 @@ class ReportCommandTest {
         new ArrayList<>(
             List.of(
                 "train",
-                "--activations",
-                activations,
                 "--d-sae",
                 32,
                 "--k",
@@ -65,6 +73,9 @@ class ReportCommandTest {
                 "--output-path",
                 run));
     words.addAll(List.of(more));
+    if (!words.contains("--activations")) {
+      words.addAll(List.of("--activations", activations));
+    }
     assertEquals(0, console.run(words.toArray()), console.err());
     return run;
   }
@@ -75,6 +86,13 @@ class ReportCommandTest {
     int from = html.indexOf(start) + start.length();
     String json = html.substring(from, html.indexOf("</script>", from));
     return (Map<?, ?>) Json.parse(page, json.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private Map<?, ?> evaluation(Path sae, Object... more) throws IOException {
+    List<Object> words = new ArrayList<>(List.of("eval", "--sae", sae, "--json"));
+    words.addAll(List.of(more));
+    assertEquals(0, console.run(words.toArray()), console.err());
+    return (Map<?, ?>) Json.parse(sae, console.out().strip().getBytes(StandardCharsets.UTF_8));
   }
 
   private Map<?, ?> evaluated(Object... more) throws IOException {
@@ -265,6 +283,149 @@ class ReportCommandTest {
         console.err());
     assertTrue(console.err().contains("the features are not on the run's page"), console.err());
     assertTrue(Files.exists(folder.resolve("few/report.html")));
+  }
+
+  /** Tokens that tell their rows. */
+  private static void numberedTokens(Path file) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int row = 0; row < ROWS; row += 30) {
+      int first = row;
+      List<Object> words =
+          new ArrayList<>(IntStream.range(0, 30).mapToObj(i -> "row" + (first + i)).toList());
+      lines.append(Json.line(Map.of("row0", row, "tokens", words))).append('\n');
+    }
+    Files.writeString(file, lines.toString());
+  }
+
+  /** The pages that train leaves and that report writes are of the rows that eval takes. */
+  private void expectPagesAsEval(Path input, Set<Long> out, Object... options) throws IOException {
+    Path kept = train(input.getFileName() + "-run", with("--activations", input, options));
+    Path again = folder.resolve("kept.html");
+    assertEquals(0, console.run("report", kept, "--out", again), console.err());
+    Map<?, ?> expected = evaluation(kept, with("--activations", input, options));
+    for (Path page : List.of(kept.resolve("report.html"), again)) {
+      Map<?, ?> features = (Map<?, ?>) data(page).get("features");
+      assertEquals(expected, features.get("evaluation"));
+      assertEquals(ROWS - (long) out.size(), features.get("rows"));
+      assertTrue(features.get("notes").toString().contains("Without"), features.toString());
+      List<?> worst = (List<?>) features.get("worst");
+      assertEquals(20, worst.size());
+      for (Object each : worst) {
+        Object row = ((Map<?, ?>) each).get("row");
+        assertFalse(out.contains(row), worst.toString());
+        assertTrue(((List<?>) features.get("texts")).contains(" row" + row), "row " + row);
+      }
+    }
+  }
+
+  private static Object[] with(Object first, Object second, Object... more) {
+    List<Object> all = new ArrayList<>(List.of(first, second));
+    all.addAll(List.of(more));
+    return all.toArray();
+  }
+
+  @Test
+  void rowsThatTheRunLeftOutAreNotOnItsPage() throws IOException {
+    float[][] rows = Activations.rows(ROWS, 16);
+    boolean[] excluded = new boolean[ROWS];
+    Set<Long> out = new HashSet<>();
+    for (int row = 0; row < ROWS; row += 30) {
+      for (int j = 0; j < 16; j++) {
+        rows[row][j] *= 100;
+      }
+      excluded[row] = true;
+      out.add((long) row);
+    }
+    Path sinks = Activations.write(folder.resolve("sinks.safetensors"), rows, ElementType.F32);
+    numberedTokens(folder.resolve("sinks.tokens.jsonl"));
+    expectPagesAsEval(sinks, out, "--max-norm-ratio", "10");
+    rows[30][3] = Float.NaN; // padding
+    rows[60][3] = 1e20f;
+    Path padded = Activations.write(folder.resolve("padded.safetensors"), rows, ElementType.F32);
+    numberedTokens(folder.resolve("padded.tokens.jsonl"));
+    Path mask = Activations.writeMask(folder.resolve("mask.safetensors"), excluded);
+    expectPagesAsEval(padded, out, "--mask", mask);
+  }
+
+  @Test
+  void rowsThatAreNotFiniteAreSkippedWhereTheRunDid() throws IOException {
+    float[][] rows = Activations.rows(ROWS, 16);
+    rows[3][1] = Float.NaN;
+    rows[500][7] = Float.POSITIVE_INFINITY;
+    Path bad = Activations.write(folder.resolve("bad.safetensors"), rows, ElementType.F32);
+    numberedTokens(folder.resolve("bad.tokens.jsonl"));
+    expectPagesAsEval(bad, Set.of(3L, 500L), "--on-bad-rows", "skip");
+  }
+
+  @Test
+  void rowsAreReadWithTheTypeThatTheRunSaid() throws IOException {
+    byte[] header =
+        "{'descr': '<u2', 'fortran_order': False, 'shape': (64, 4), }"
+            .getBytes(StandardCharsets.US_ASCII);
+    ByteBuffer out =
+        ByteBuffer.allocate(10 + header.length + 64 * 4 * 2).order(ByteOrder.LITTLE_ENDIAN);
+    out.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (byte) header.length, 0});
+    out.put(header);
+    for (float[] row : Activations.rows(64, 4)) {
+      for (float value : row) {
+        out.putShort((short) (Float.floatToRawIntBits(value) >>> 16));
+      }
+    }
+    Path npy = Files.write(folder.resolve("words.npy"), out.array());
+    Path typed = train("typed", "--activations", npy, "--dtype", "bf16");
+    Path page = folder.resolve("typed.html");
+    assertEquals(0, console.run("report", typed, "--out", page), console.err());
+    Map<?, ?> expected = evaluation(typed, "--activations", npy, "--dtype", "bf16");
+    assertEquals(expected, ((Map<?, ?>) data(page).get("features")).get("evaluation"));
+  }
+
+  @Test
+  void rowsThatCannotBeReadAreAWarningUnlessTheyWereAskedFor() throws IOException {
+    Path input = Activations.write(folder.resolve("lost.safetensors"), 64, 16);
+    Path lost = train("lost", "--activations", input);
+    Path page = folder.resolve("lost.html");
+    Files.writeString(input, "no tensors");
+    assertEquals(0, console.run("report", lost, "--out", page), console.err());
+    assertTrue(console.err().contains("warning: the features are not on the page"), console.err());
+    assertNull(data(page).get("features"));
+    assertEquals(1, ((List<?>) data(page).get("runs")).size());
+    assertEquals(3, console.run("report", lost, "--rows", 9, "--out", page), console.err());
+    Files.delete(input);
+    assertEquals(0, console.run("report", lost, "--out", page), console.err());
+    assertTrue(console.err().contains("are not there any more"), console.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {16, 9})
+  void outputsOfATranscoderAreComparedWithItsTargets(int width) throws IOException {
+    float[][] rows = Activations.rows(ROWS, width);
+    Path targets =
+        Activations.write(folder.resolve("y" + width + ".safetensors"), rows, ElementType.F32);
+    Path coder = train("transcoder" + width, "--targets", targets, "--recipe", "eleuther");
+    Path page = folder.resolve("transcoder.html");
+    assertEquals(0, console.run("report", coder, "--out", page), console.err());
+    Map<?, ?> expected = evaluation(coder, "--activations", activations, "--targets", targets);
+    assertEquals(expected, ((Map<?, ?>) data(page).get("features")).get("evaluation"));
+    Map<?, ?> own = (Map<?, ?>) data(coder.resolve("report.html")).get("features");
+    assertEquals(expected, own.get("evaluation"));
+    assertEquals(2, console.run("report", coder, "--activations", activations), console.err());
+    assertTrue(console.err().contains("expected pairs"), console.err());
+  }
+
+  @Test
+  void aRowWhoseSquaredErrorOverflowsDoesNotKeepThePageFromEnding() throws IOException {
+    float[][] rows = Activations.rows(64, 16);
+    Arrays.fill(rows[5], 1e20f);
+    Path huge = Activations.write(folder.resolve("huge.safetensors"), rows, ElementType.F32);
+    Path page = folder.resolve("huge.html");
+    assertEquals(
+        0,
+        console.run("report", "--sae", run, "--activations", huge, "--out", page),
+        console.err());
+    Map<?, ?> features = (Map<?, ?>) data(page).get("features");
+    assertEquals(64L, features.get("rows"));
+    assertNull(features.get("errors"));
+    assertTrue(features.get("notes").toString().contains("errors of 1 rows are too large"));
   }
 
   @Test

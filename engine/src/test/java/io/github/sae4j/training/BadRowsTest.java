@@ -142,7 +142,10 @@ class BadRowsTest {
   }
 
   private byte[] weights(String name) throws IOException {
-    return Files.readAllBytes(folder.resolve(name).resolve("final/sae_weights.safetensors"));
+    Path sae = folder.resolve(name).resolve("final");
+    Path weights = sae.resolve("sae_weights.safetensors");
+    return Files.readAllBytes(
+        Files.exists(weights) ? weights : sae.resolve("model.safetensors")); // of contrastive codes
   }
 
   private Path newest(String name) throws IOException {

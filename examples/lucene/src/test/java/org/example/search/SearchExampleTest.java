@@ -71,7 +71,7 @@ class SearchExampleTest {
     assertTrue(row.get(4) > 0.5, "recall of codes alone: " + tables);
     assertTrue(row.get(6) > 0.97, "re-ranked, of dense: " + tables);
     assertTrue(row.get(7) > 0.9, "recall re-ranked: " + tables);
-    List<Double> candidates = numbers(tables, "| 32 |");
+    List<Double> candidates = numbers(tables, "| k = 32 |");
     for (int i = 1; i < 6; i++) {
       assertTrue(candidates.get(i) >= candidates.get(i - 1), "more candidates, more found");
     }

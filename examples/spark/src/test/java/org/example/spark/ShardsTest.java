@@ -44,7 +44,7 @@ class ShardsTest {
     Path weights = sae.resolve("sae_weights.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
     for (int i = bytes.length / 2; i < bytes.length; i++) {
-      bytes[i] ^= i % 4 == 2 ? 0x40 : 0; // a bit of each mantissa
+      bytes[i] = (byte) (bytes[i] ^ (i % 4 == 2 ? 0x40 : 0)); // a bit of each mantissa
     }
     Files.write(weights, bytes);
   }

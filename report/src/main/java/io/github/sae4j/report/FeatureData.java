@@ -1,5 +1,8 @@
 package io.github.sae4j.report;
 
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
@@ -21,6 +24,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongPredicate;
+import java.util.function.LongUnaryOperator;
 
 /** Makes the data of the pages of features: one pass over the rows. */
 final class FeatureData {
@@ -41,19 +46,27 @@ final class FeatureData {
   private static Map<String, Object> of(FeatureInput input, Optional<Texts> texts, Packed packed)
       throws IOException {
     int latents = input.sae().config().dSae();
-    FeatureScan scan = new FeatureScan(latents, texts);
+    Optional<RowMask> mask = input.leftOut();
+    LongPredicate leftOut = mask.isPresent() ? mask.get()::excluded : row -> false;
+    LongUnaryOperator number =
+        mask.isPresent() ? mask.get()::keptRow : LongUnaryOperator.identity();
+    FeatureScan scan = new FeatureScan(latents, texts, leftOut);
     Optional<Metrics> metrics = Optional.empty();
     if (input.activations().isPresent()) {
-      expectTexts(texts, input.texts(), input.activations().get().rows());
+      ActivationSource rows = input.activations().get();
+      expectTexts(texts, input.texts(), number.applyAsLong(rows.rows() - 1) + 1);
+      ActivationSource inputs = RowViews.inputs(rows);
       metrics =
           Optional.of(
               new Evaluator(input.sae())
                   .evaluate(
-                      input.activations().get(),
-                      input.activations().get(),
+                      inputs,
+                      input.sae().config().transcoder() ? RowViews.others(rows) : inputs,
                       (first, codes, errors) -> {
                         scan.add(codes);
-                        scan.addErrors(first, errors);
+                        for (int i = 0; i < errors.length; i++) {
+                          scan.addError(number.applyAsLong(first + i), errors[i]);
+                        }
                       }));
     } else {
       try (CodeSource codes = CodeSource.open(input.codes().orElseThrow())) {

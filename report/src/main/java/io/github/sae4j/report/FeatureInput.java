@@ -1,6 +1,8 @@
 package io.github.sae4j.report;
 
 import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.RowViews;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,7 +14,10 @@ import java.util.Optional;
  * or codes that {@code encode} has written.
  *
  * @param sae the dictionary; stays open as long as the page is written
- * @param activations rows of width {@code d_in}; empty where codes are given
+ * @param activations rows of width {@code d_in}; of a transcoder, pairs with the rows that its
+ *     outputs approximate ({@link RowViews#pairs}); empty where codes are given
+ * @param leftOut a mask of more rows than those of {@code activations}, which are the first that it
+ *     keeps; the page numbers rows, and finds their texts, as the mask does
  * @param codes a file of codes or a folder of its shards; empty where activations are given
  * @param texts what rows stand for: JSON lines of tokens or texts, a text file with one a line, or
  *     a file of tensors with {@code tokens}; empty if nobody knows
@@ -27,6 +32,7 @@ import java.util.Optional;
 public record FeatureInput(
     SparseAutoencoder sae,
     Optional<ActivationSource> activations,
+    Optional<RowMask> leftOut,
     Optional<Path> codes,
     Optional<Path> texts,
     Optional<Path> vocabulary,
@@ -49,6 +55,21 @@ public record FeatureInput(
               + sae.config().dOut()
               + ", got "
               + compared.get().config().dOut());
+    }
+    if (activations.isPresent()
+        && sae.config().transcoder()
+        && activations.get().width() == activations.get().inputWidth()) {
+      throw new IllegalArgumentException(
+          "activations: expected pairs with the rows that the transcoder's output approximates, got"
+              + " inputs alone; features of codes that encode has written need none");
+    }
+    if (leftOut.isPresent()
+        && (activations.isEmpty() || activations.get().rows() > leftOut.get().keptRows())) {
+      throw new IllegalArgumentException(
+          "left out: expected activations of at most the "
+              + leftOut.get().keptRows()
+              + " rows that are kept, got "
+              + (activations.isEmpty() ? "codes" : activations.get().rows()));
     }
     notes = List.copyOf(notes);
   }
@@ -80,6 +101,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        Optional.empty(),
         codes,
         Optional.empty(),
         Optional.empty(),
@@ -88,6 +110,27 @@ public record FeatureInput(
         "",
         Optional.empty(),
         List.of());
+  }
+
+  /**
+   * Of rows that a mask keeps.
+   *
+   * @param mask keeps the rows of the activations first
+   * @return a copy
+   */
+  public FeatureInput leavingOut(RowMask mask) {
+    return new FeatureInput(
+        sae,
+        activations,
+        Optional.of(mask),
+        codes,
+        texts,
+        vocabulary,
+        labels,
+        compared,
+        comparedName,
+        neuronpedia,
+        notes);
   }
 
   /**
@@ -101,6 +144,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        leftOut,
         codes,
         Optional.of(file),
         words,
@@ -121,6 +165,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        leftOut,
         codes,
         texts,
         vocabulary,
@@ -142,6 +187,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        leftOut,
         codes,
         texts,
         vocabulary,
@@ -162,6 +208,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        leftOut,
         codes,
         texts,
         vocabulary,
@@ -182,6 +229,7 @@ public record FeatureInput(
     return new FeatureInput(
         sae,
         activations,
+        leftOut,
         codes,
         texts,
         vocabulary,

@@ -77,6 +77,7 @@ public final class ActivationOptions {
   private ActivationFiles others;
   private String othersName;
   private RowMask rowMask;
+  private Rules rules;
 
   /**
    * Opens them.
@@ -148,9 +149,49 @@ public final class ActivationOptions {
     return !exclusions.given().isEmpty();
   }
 
-  /** All rows, once they are open, without the progress of reading. */
+  /** All rows, or pairs of rows, once they are open, without the progress of reading. */
   public ActivationSource files() {
-    return files;
+    return others == null ? files : RowViews.pairs(files, others);
+  }
+
+  /**
+   * Takes what a run read, and how, where the user has named nothing.
+   *
+   * @param record the run's {@code config.json}
+   */
+  public void take(Map<String, Object> record) {
+    if (record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options) {
+      activations.addAll(paths(options, "activations"));
+      tensor = tensor == null && options.get("tensor") instanceof String name ? name : tensor;
+      dtype = dtype == null && options.get("dtype") instanceof String type ? type : dtype;
+      exclusions.take(options);
+    }
+    if (OnBadRows.SKIP.toString().equals(record.get(RunFolder.ON_BAD_ROWS))) {
+      onBadRows = OnBadRows.SKIP.toString();
+    }
+  }
+
+  /** The other rows of a run's pairs, by the option that gave them; empty if it has none. */
+  public static Optional<Map.Entry<String, List<String>>> recordedOthers(
+      Map<String, Object> record) {
+    Map<?, ?> options =
+        record.get(RunFolder.OPTIONS) instanceof Map<?, ?> recorded ? recorded : Map.of();
+    return Stream.of("targets", "positives")
+        .map(name -> Map.entry(name, paths(options, name)))
+        .filter(paths -> !paths.getValue().isEmpty())
+        .findFirst();
+  }
+
+  private static List<String> paths(Map<?, ?> options, String name) {
+    return options.get(name) instanceof List<?> all
+        ? all.stream().map(String::valueOf).toList()
+        : List.of();
+  }
+
+  /** The rows that a run was made of. */
+  public record Kept(Optional<RowMask> mask, OnBadRows onBadRows) {
+    /** Nothing is left out. */
+    public static final Kept ALL = new Kept(Optional.empty(), OnBadRows.ERROR);
   }
 
   /** Checks what was taken for paths: as many words follow {@code --activations} as there are. */
@@ -214,7 +255,39 @@ public final class ActivationOptions {
 
   /** The rows of a new run. */
   public TrainingData data(ActivationSource source, double evalFraction) throws IOException {
-    return TrainingData.of(source, readMask(source), evalFraction, onBadRows(), List.of());
+    return data(source, evalFraction, rules(source));
+  }
+
+  private TrainingData data(ActivationSource source, double evalFraction, Rules now)
+      throws IOException {
+    rules = now;
+    return TrainingData.of(source, now.mask(), evalFraction, now.onBadRows(), now.removals());
+  }
+
+  private Rules rules(ActivationSource source) throws IOException {
+    return new Rules(readMask(source), onBadRows(), List.of());
+  }
+
+  /** Which rows a run leaves out, the removals since it began. */
+  private record Rules(Optional<RowMask> mask, OnBadRows onBadRows, List<RowMask> removals) {
+    Kept kept() {
+      return new Kept(
+          Stream.concat(mask.stream(), removals.stream()).reduce(RowMask::and), onBadRows);
+    }
+  }
+
+  /** The rows of the run whose data were made last. */
+  public Kept kept() {
+    return rules.kept();
+  }
+
+  /**
+   * The rows of a run that is there.
+   *
+   * @param record its {@code config.json}
+   */
+  public Kept kept(ActivationSource source, Map<String, Object> record) throws IOException {
+    return resumedRules(source, record).kept();
   }
 
   /**
@@ -225,8 +298,13 @@ public final class ActivationOptions {
    */
   public TrainingData resumedData(
       ActivationSource source, double evalFraction, Map<String, Object> record) throws IOException {
+    return data(source, evalFraction, resumedRules(source, record));
+  }
+
+  private Rules resumedRules(ActivationSource source, Map<String, Object> record)
+      throws IOException {
     if (!(record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options)) {
-      return data(source, evalFraction);
+      return rules(source);
     }
     exclusions.expectAs(options);
     Optional<RowMask> given = readFile(source);
@@ -253,7 +331,7 @@ public final class ActivationOptions {
             .noneMatch(mask -> mask.sha256().equals(given.get().sha256()))) {
       removals.add(given.get());
     }
-    return TrainingData.of(source, withExclusions(first, source), evalFraction, policy, removals);
+    return new Rules(withExclusions(first, source), policy, removals);
   }
 
   /** A mask that was added by an earlier resumption. */
@@ -286,10 +364,10 @@ public final class ActivationOptions {
   public static void expectWidth(Path folder, SparseAutoencoder sae, ActivationSource source)
       throws BadFileException {
     int dIn = sae.config().dIn();
-    if (source.width() != dIn) {
+    if (source.inputWidth() != dIn) {
       throw new BadFileException(
           folder,
-          "encodes rows of width " + dIn + ", the activations have width " + source.width());
+          "encodes rows of width " + dIn + ", the activations have width " + source.inputWidth());
     }
   }
 

@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Rows that are left out for what they are, beside those of a mask: by token, norm or position. */
@@ -98,6 +99,20 @@ public final class RowExclusions {
       given.put("max_norm_ratio", mostNorm.toString());
     }
     return given;
+  }
+
+  /** Leaves out what a run did. */
+  void take(Map<?, ?> record) {
+    tokens = strings(record.get("exclude_tokens")).map(Long::valueOf).toList();
+    positions = strings(record.get("exclude_positions")).map(Integer::valueOf).toList();
+    tokenFile = record.get("token_ids") instanceof String file ? Path.of(file) : null;
+    sequenceLength =
+        record.get("sequence_length") instanceof String rows ? Integer.valueOf(rows) : null;
+    mostNorm = record.get("max_norm_ratio") instanceof String ratio ? Double.valueOf(ratio) : null;
+  }
+
+  private static Stream<String> strings(Object values) {
+    return values instanceof List<?> all ? all.stream().map(String::valueOf) : Stream.empty();
   }
 
   /** Refuses a resumed run that would leave out other rows than it began with. */

@@ -8,10 +8,11 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.FeatureInput;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -105,6 +106,20 @@ public final class FeatureOptions {
     return Optional.ofNullable(compare);
   }
 
+  /** Refuses what a page does not know, of all that options of activations offer. */
+  public void expectKnown() {
+    if (input.mask != null || input.onBadRows != null) {
+      throw new ConfigException(
+          input.mask != null ? "mask" : "on_bad_rows",
+          "is not known to report: a run's page is of its own rows");
+    }
+    if (input.excludes()) {
+      throw new ConfigException(
+          input.others().keySet().iterator().next(),
+          "is not known to report: a run's page is of its own rows");
+    }
+  }
+
   /**
    * Opens what was given, and of a run what it was trained on.
    *
@@ -114,50 +129,46 @@ public final class FeatureOptions {
    * @return empty if there are neither activations nor codes, and none were asked for
    */
   public Optional<Opened> open(Path trained, Device device, boolean quiet) throws IOException {
-    if (input.mask != null || input.onBadRows != null) {
-      throw new ConfigException("mask", "is not known to report: texts are numbered like all rows");
-    }
-    if (input.excludes()) {
-      throw new ConfigException(
-          input.others().keySet().iterator().next(),
-          "is not known to report: texts are numbered like all rows");
-    }
     if (codes != null && (rows != null || !input.activations.isEmpty())) {
       throw new ConfigException("codes", "expected codes or activations, got both");
     }
+    Map<String, Object> record = Map.of();
     if (codes == null && input.activations.isEmpty()) {
+      record = RunPage.record(trained);
       List<String> recorded = RunPage.recordedActivations(trained);
       if (recorded.isEmpty()) {
         if (given()) {
           throw new ConfigException(
               "activations", "expected a path: the run's own activations are not there any more");
         }
+        if (record.get(RunFolder.OPTIONS) instanceof Map<?, ?> options
+            && options.containsKey("activations")) {
+          Terminal.say(
+              "sae4j: warning: the features are not on the page: the run's activations are not"
+                  + " there any more");
+        }
         return Optional.empty();
       }
-      input.activations.addAll(recorded);
-      input.tensor = input.tensor == null ? RunPage.recordedTensor(trained) : input.tensor;
+      input.take(record);
     }
     SparseAutoencoder sae = SaeCheckpoint.load(trained, device);
     SparseAutoencoder other = null;
     ActivationSource source = null;
     try {
-      List<String> notes = new ArrayList<>();
       FeatureInput features;
       if (codes != null) {
         features = FeatureInput.ofCodes(sae, codes);
       } else {
-        source = input.open(quiet);
+        source = open(record, quiet);
         ActivationOptions.expectWidth(trained, sae, source);
         input.report(quiet);
         long most = rows == null ? USUAL_ROWS : rows;
         if (most < 1) {
           throw new ConfigException("rows", "expected at least 1, got " + most);
         }
-        if (source.rows() > most) {
-          notes.add(RunPage.firstRows(most, source.rows()));
-          source = new FirstRows(source, most);
-        }
-        features = FeatureInput.of(sae, source);
+        ActivationOptions.Kept kept =
+            record.isEmpty() ? ActivationOptions.Kept.ALL : input.kept(source, record);
+        features = RunPage.features(sae, source, kept, most);
       }
       Optional<RunPage.Found> texts =
           tokens != null
@@ -180,7 +191,7 @@ public final class FeatureOptions {
       if (neuronpedia != null) {
         features = features.neuronpedia(neuronpedia);
       }
-      return Optional.of(new Opened(features.noted(notes), sae, source, other));
+      return Optional.of(new Opened(features, sae, source, other));
     } catch (Throwable e) {
       if (source != null) {
         source.close();
@@ -191,6 +202,14 @@ public final class FeatureOptions {
       }
       throw e;
     }
+  }
+
+  /** The rows, of a run with those that it was trained on beside them. */
+  private ActivationSource open(Map<String, Object> record, boolean quiet) throws IOException {
+    Optional<Map.Entry<String, List<String>>> others = ActivationOptions.recordedOthers(record);
+    return others.isPresent()
+        ? input.open(quiet, others.get().getValue(), others.get().getKey())
+        : input.open(quiet);
   }
 
   private Optional<Path> vocabularyOf(Path texts) {

@@ -19,6 +19,21 @@ record FirstRows(ActivationSource all, long rows) implements ActivationSource {
   }
 
   @Override
+  public int inputWidth() {
+    return all.inputWidth();
+  }
+
+  @Override
+  public RowOrigin.Value origin(long row, int column) {
+    return all.origin(row, column);
+  }
+
+  @Override
+  public double stored(long row, int column) throws IOException {
+    return all.stored(row, column);
+  }
+
+  @Override
   public void read(long[] rowIds, int count, Matrix target) throws IOException {
     all.read(rowIds, count, target);
   }

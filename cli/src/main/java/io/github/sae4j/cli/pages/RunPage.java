@@ -2,10 +2,14 @@ package io.github.sae4j.cli.pages;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.cli.console.Terminal;
+import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.OnBadRows;
+import io.github.sae4j.data.RowMask;
+import io.github.sae4j.data.Split;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.FeatureInput;
 import io.github.sae4j.report.ReportOptions;
 import io.github.sae4j.report.RunReport;
@@ -16,10 +20,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 
 /** The page that {@code train} leaves in a run's folder, and what a run says of its rows. */
 public final class RunPage {
@@ -39,7 +46,8 @@ public final class RunPage {
    *
    * @param folder the run
    * @param device runs its SAE
-   * @param source the rows that it was trained on and evaluated with
+   * @param source all rows, or pairs of rows, of the files that it read
+   * @param kept which of them it was trained on and evaluated with
    * @param samples how many rows it was trained on in all
    * @param warnings what the run warned of
    */
@@ -47,6 +55,7 @@ public final class RunPage {
       RunFolder folder,
       Device device,
       ActivationSource source,
+      Supplier<ActivationOptions.Kept> kept,
       long samples,
       List<String> warnings) {
     ReportOptions options = ReportOptions.DEFAULT.on(device).warned(warnings);
@@ -54,10 +63,14 @@ public final class RunPage {
     List<Path> runs = List.of(folder.path());
     try {
       try (SparseAutoencoder sae = SaeCheckpoint.load(folder.trained(), device)) {
-        if (!sae.config().transcoder()) {
-          RunReport.write(runs, options.with(features(folder, sae, source, samples)), page);
-          return;
+        long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
+        FeatureInput features = features(sae, source, kept.get(), most);
+        Optional<Found> texts = textsBeside(recordedActivations(folder.path()));
+        if (texts.isPresent()) {
+          features = features.texts(texts.get().texts(), texts.get().vocabulary());
         }
+        RunReport.write(runs, options.with(features), page);
+        return;
       } catch (IOException | RuntimeException | OutOfMemoryError e) {
         warn("the features are not on the run's page", e);
       }
@@ -85,36 +98,55 @@ public final class RunPage {
     }
   }
 
-  private static void warn(String what, Throwable e) {
+  /** Warns of what a page goes without. */
+  public static void warn(String what, Throwable e) {
     Terminal.say(
         "sae4j: warning: " + what + ": " + Terminal.harmless(String.valueOf(e.getMessage())));
   }
 
-  private static FeatureInput features(
-      RunFolder folder, SparseAutoencoder sae, ActivationSource source, long samples)
+  /**
+   * The rows of a page: of those that a run has, the first.
+   *
+   * @param source all rows of the files, or pairs of rows
+   * @param kept which of them the run has
+   * @param most how many are read
+   */
+  static FeatureInput features(
+      SparseAutoencoder sae, ActivationSource source, ActivationOptions.Kept kept, long most)
       throws IOException {
-    long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
     List<String> notes = new ArrayList<>();
-    ActivationSource rows = source;
-    if (source.rows() > most) {
-      rows = new FirstRows(source, most);
-      notes.add(firstRows(most, source.rows()));
+    Optional<RowMask> mask = kept.mask();
+    ActivationSource rows = keptOf(mask, source);
+    if (mask.isPresent()) {
+      long out = source.rows() - rows.rows();
+      notes.add(String.format(Locale.ROOT, "Without %,d rows that the run leaves out.", out));
     }
-    Optional<Found> texts = textsBeside(recordedActivations(folder.path()));
-    if (OnBadRows.SKIP.toString().equals(folder.readConfig().get(RunFolder.ON_BAD_ROWS))) {
-      FiniteRows.Selected finite = FiniteRows.select(rows);
-      long bad = finite.leftOut().bad();
-      if (bad > 0 && finite.rows().isPresent()) {
-        rows = finite.rows().get();
-        texts = Optional.empty();
-        notes.add(bad + " rows are not finite and left out; texts, which count them, are too.");
+    if (rows.rows() > most) {
+      notes.add(firstRows(most, rows.rows()));
+      rows = new FirstRows(rows, most);
+    }
+    if (kept.onBadRows() == OnBadRows.SKIP) {
+      Set<Long> bad = new HashSet<>();
+      Optional<RowMask> before = mask;
+      FiniteRows.scan(
+          rows, (row, _) -> bad.add(before.isPresent() ? before.get().keptRow(row) : row));
+      long finite = rows.rows() - bad.size();
+      if (finite == 0) {
+        throw new ConfigException("on_bad_rows", "no row is finite");
+      }
+      if (!bad.isEmpty()) {
+        notes.add(String.format(Locale.ROOT, "Without %,d rows that are not finite.", bad.size()));
+        RowMask others = RowMask.where(source.rows(), bad::contains);
+        mask = Optional.of(before.isPresent() ? before.get().and(others) : others);
+        rows = new FirstRows(keptOf(mask, source), finite);
       }
     }
     FeatureInput input = FeatureInput.of(sae, rows);
-    if (texts.isPresent()) {
-      input = input.texts(texts.get().texts(), texts.get().vocabulary());
-    }
-    return input.noted(notes);
+    return (mask.isPresent() ? input.leavingOut(mask.get()) : input).noted(notes);
+  }
+
+  private static ActivationSource keptOf(Optional<RowMask> mask, ActivationSource source) {
+    return mask.isPresent() ? Split.of(mask.get(), 0).training(source) : source;
   }
 
   static String firstRows(long some, long all) {
@@ -136,17 +168,14 @@ public final class RunPage {
     return paths;
   }
 
-  /** The tensor that a run reads, if its record names one. */
-  static String recordedTensor(Path run) throws IOException {
-    return options(run).get("tensor") instanceof String name ? name : null;
+  private static Map<?, ?> options(Path run) throws IOException {
+    return record(run).get(RunFolder.OPTIONS) instanceof Map<?, ?> options ? options : Map.of();
   }
 
-  private static Map<?, ?> options(Path run) throws IOException {
+  /** What a run says of itself; empty for an SAE that is none. */
+  static Map<String, Object> record(Path run) throws IOException {
     RunFolder folder = new RunFolder(run);
-    return Files.exists(folder.config())
-            && folder.readConfig().get(RunFolder.OPTIONS) instanceof Map<?, ?> options
-        ? options
-        : Map.of();
+    return Files.exists(folder.config()) ? folder.readConfig() : Map.of();
   }
 
   /**

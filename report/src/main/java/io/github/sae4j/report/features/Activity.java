@@ -38,7 +38,7 @@ final class Activity {
       widen(latent, needed);
     }
     largest[latent] = Math.max(largest[latent], value);
-    counts[latent * BINS + (int) Math.scalb(value * BINS, -exponents[latent])]++;
+    counts[latent * BINS + (int) (Math.scalb(value, -exponents[latent]) * BINS)]++;
   }
 
   private void widen(int latent, int exponent) {
@@ -55,9 +55,14 @@ final class Activity {
     System.arraycopy(merged, 0, counts, from, BINS);
   }
 
-  /** Upper end of a latent's histogram: a power of two above all its activations; 0 if none. */
+  /**
+   * Upper end of a latent's histogram: a power of two above all its activations, or the largest
+   * float; 0 if none.
+   */
   float range(int latent) {
-    return exponents[latent] == Short.MIN_VALUE ? 0 : Math.scalb(1f, exponents[latent]);
+    return exponents[latent] == Short.MIN_VALUE
+        ? 0
+        : Math.min(Float.MAX_VALUE, Math.scalb(1f, exponents[latent]));
   }
 
   /** Its bins, some neighbours joined. */

@@ -4,6 +4,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.LongPredicate;
 
 /** The codes of some consecutive rows, of which the first are dropped as later ones come. */
 final class CodeWindow {
@@ -23,8 +24,8 @@ final class CodeWindow {
     return first + rows;
   }
 
-  /** Appends rows. */
-  void append(SparseCodes codes) {
+  /** Appends rows, each after those without codes that are left out before it. */
+  void append(SparseCodes codes, LongPredicate leftOut) {
     int had = starts[rows];
     int more = codes.size();
     if (latents.length < had + more) {
@@ -34,13 +35,19 @@ final class CodeWindow {
     }
     MemorySegment.copy(codes.indices(), SparseCodes.INT, 0, latents, had, more);
     MemorySegment.copy(codes.values(), Matrix.FLOAT, 0, values, had, more);
-    if (starts.length < rows + codes.rows() + 1) {
-      starts = Arrays.copyOf(starts, rows + codes.rows() + 1);
-    }
     for (int row = 0; row < codes.rows(); row++) {
-      starts[rows + row + 1] = had + codes.start(row + 1);
+      while (leftOut.test(end())) {
+        endRow(had + codes.start(row));
+      }
+      endRow(had + codes.start(row + 1));
     }
-    rows += codes.rows();
+  }
+
+  private void endRow(int end) {
+    if (starts.length == rows + 1) {
+      starts = Arrays.copyOf(starts, 2 * starts.length);
+    }
+    starts[++rows] = end;
   }
 
   /** Drops the rows before one that is held. */

@@ -135,6 +135,13 @@ public final class FeaturePages {
     map.put("bands", Places.BANDS);
     map.put("neighbours", NEIGHBOURS);
     map.put("sampled_rows", scan.sample().rows());
+    if (scan.errors().beyond() > 0) {
+      notes.add(
+          String.format(
+              Locale.ROOT,
+              "The squared errors of %,d rows are too large for f32; errors are not shown.",
+              scan.errors().beyond()));
+    }
     map.put("evaluation", metrics.map(Metrics::toMap).orElse(null));
     map.put("errors", metrics.map(this::errors).orElse(null));
     map.put("worst", metrics.map(this::worst).orElse(null));
@@ -154,7 +161,7 @@ public final class FeaturePages {
   private Map<String, Object> errors(Metrics metrics) {
     double variance = metrics.mse() / metrics.fvu();
     Histogram all = scan.errors();
-    return variance > 0 && Double.isFinite(variance) && all.number() > 0
+    return variance > 0 && Double.isFinite(variance) && all.number() > 0 && all.beyond() == 0
         ? all.toMap(variance)
         : null;
   }
@@ -162,7 +169,7 @@ public final class FeaturePages {
   private List<Object> worst(Metrics metrics) {
     double variance = metrics.mse() / metrics.fvu();
     List<Object> rows = new ArrayList<>();
-    if (!(variance > 0) || !Double.isFinite(variance)) {
+    if (!(variance > 0) || !Double.isFinite(variance) || scan.errors().beyond() > 0) {
       return rows;
     }
     for (int i = 0; i < worst.size(); i++) {

@@ -9,6 +9,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.PriorityQueue;
+import java.util.function.LongPredicate;
 
 /**
  * One pass over codes, in the order of their rows. Memory grows with the number of latents, about
@@ -19,6 +20,7 @@ public final class FeatureScan {
   private static final int WORST = 20;
 
   private final Optional<Texts> texts;
+  private final LongPredicate leftOut;
   private final CodeWindow window = new CodeWindow();
   private final Activity activity;
   private final Contexts contexts;
@@ -28,39 +30,57 @@ public final class FeatureScan {
       new PriorityQueue<>(Comparator.comparingDouble(Worst::error).thenComparing(Worst::row));
   private Texts.Sequence sequence = new Texts.Sequence(0, 0, "");
   private long done;
+  private long taken;
   private long codesSeen;
+  private int[] active = new int[0];
 
   /** A row and its squared error. */
   record Worst(long row, double error) {}
 
   /**
-   * A pass that has not begun.
+   * A pass over all rows that has not begun.
    *
    * @param latents number of latents
    * @param texts where sequences begin and end; without them each row is alone
    */
   public FeatureScan(int latents, Optional<Texts> texts) {
+    this(latents, texts, row -> false);
+  }
+
+  /**
+   * A pass over some rows that has not begun.
+   *
+   * @param latents number of latents
+   * @param texts where sequences begin and end; without them each row is alone
+   * @param leftOut whether a row is none of those that will be taken; their numbers, by which texts
+   *     are found, count it all the same
+   */
+  public FeatureScan(int latents, Optional<Texts> texts, LongPredicate leftOut) {
     this.texts = texts;
+    this.leftOut = leftOut;
     activity = new Activity(latents);
     contexts = new Contexts(latents, window);
   }
 
   /** Takes the next rows. */
   public void add(SparseCodes codes) throws IOException {
-    window.append(codes);
+    window.append(codes, leftOut);
     work(window.end() - Contexts.AFTER);
     window.dropBefore(Math.max(window.first(), done - Contexts.BEFORE));
   }
 
-  /** Takes the squared errors of rows. */
-  public void addErrors(long first, float[] squared) {
-    for (int i = 0; i < squared.length; i++) {
-      errors.add(squared[i]);
-      if (worst.size() < WORST || squared[i] > worst.peek().error()) {
-        worst.add(new Worst(first + i, squared[i]));
-        if (worst.size() > WORST) {
-          worst.poll();
-        }
+  /**
+   * Takes the squared error of a row.
+   *
+   * @param row its number
+   * @param squared the error
+   */
+  public void addError(long row, float squared) {
+    errors.add(squared);
+    if (worst.size() < WORST || squared > worst.peek().error()) {
+      worst.add(new Worst(row, squared));
+      if (worst.size() > WORST) {
+        worst.poll();
       }
     }
   }
@@ -74,6 +94,10 @@ public final class FeatureScan {
     int[] latents = window.latents();
     float[] values = window.values();
     for (; done < end; done++) {
+      if (leftOut.test(done)) {
+        continue;
+      }
+      taken++;
       if (done >= sequence.first() + sequence.rows()) {
         sequence = texts.isPresent() ? texts.get().sequence(done) : new Texts.Sequence(done, 1, "");
       }
@@ -81,20 +105,26 @@ public final class FeatureScan {
       long last = first + sequence.rows();
       int from = window.start(done);
       int to = window.start(done + 1);
+      int count = 0;
+      if (active.length < to - from) {
+        active = new int[to - from];
+      }
       for (int at = from; at < to; at++) {
+        // TopK stores zeros too: such a latent does not fire.
         if (values[at] != 0) {
+          active[count++] = latents[at];
           activity.add(latents[at], values[at]);
           contexts.offer(latents[at], done, values[at], first, last);
         }
       }
-      sample.add(done, latents, from, to);
-      codesSeen += to - from;
+      sample.add(done, active, 0, count);
+      codesSeen += count;
     }
   }
 
   /** {@return number of rows taken} */
   public long rows() {
-    return done;
+    return taken;
   }
 
   long codesSeen() {

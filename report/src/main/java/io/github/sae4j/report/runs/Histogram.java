@@ -19,12 +19,17 @@ public final class Histogram {
   private long number;
   private double sum;
   private double largest;
+  private long beyond;
 
   /** No values yet. */
   public Histogram() {}
 
-  /** Adds a value of at least 0, finite. */
+  /** Adds a value of at least 0. One that is not finite is in no bin, and counted by itself. */
   public void add(double value) {
+    if (!Double.isFinite(value)) {
+      beyond++;
+      return;
+    }
     if (range == 0) {
       range = value == 0 ? Double.MIN_NORMAL : above(value);
     }
@@ -50,12 +55,17 @@ public final class Histogram {
     return Math.scalb(1.0, Math.getExponent(value) + 1);
   }
 
-  /** {@return how many values there are} */
+  /** {@return how many values were not finite; the other numbers leave them out} */
+  public long beyond() {
+    return beyond;
+  }
+
+  /** {@return how many finite values there are} */
   public long number() {
     return number;
   }
 
-  /** {@return the mean of all values} */
+  /** {@return the mean of the finite values} */
   public double mean() {
     return sum / number;
   }

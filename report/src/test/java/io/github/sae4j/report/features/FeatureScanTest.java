@@ -15,8 +15,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -77,13 +79,18 @@ class FeatureScanTest {
   }
 
   private FeatureScan scan(int batch, Optional<Texts> texts) throws IOException {
-    FeatureScan scan = new FeatureScan(LATENTS, texts);
+    return scan(batch, new FeatureScan(LATENTS, texts), row -> false);
+  }
+
+  /** Scans the rows that are not left out. */
+  private FeatureScan scan(int batch, FeatureScan scan, IntPredicate leftOut) throws IOException {
+    int[] rows = IntStream.range(0, ROWS).filter(leftOut.negate()).toArray();
     try (OffHeap memory = new OffHeap()) {
-      for (int first = 0; first < ROWS; first += batch) {
-        int count = Math.min(batch, ROWS - first);
+      for (int first = 0; first < rows.length; first += batch) {
+        int count = Math.min(batch, rows.length - first);
         SparseCodes some = memory.codes(count, 4);
         for (int b = 0; b < count; b++) {
-          float[] row = codes[first + b];
+          float[] row = codes[rows[first + b]];
           int[] active = IntStream.range(0, LATENTS).filter(i -> row[i] != 0).toArray();
           float[] values = new float[active.length];
           for (int i = 0; i < active.length; i++) {
@@ -253,6 +260,80 @@ class FeatureScanTest {
     return squareA == 0 || squareB == 0 || squareA < 1e-9 || squareB < 1e-9
         ? 0
         : product / Math.sqrt(squareA * squareB);
+  }
+
+  /** Rows that are left out count for nothing, and the others keep their numbers and neighbours. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 64, ROWS})
+  void rowsThatAreLeftOutAreAsIfNothingFired(int batch) throws IOException {
+    IntPredicate out = row -> row < 40 || row % 7 == 3 || row > 900 && row < 960;
+    Optional<Texts> texts = Optional.of(new Numbered());
+    FeatureScan some =
+        scan(batch, new FeatureScan(LATENTS, texts, row -> out.test((int) row)), out);
+    for (int row = 0; row < ROWS; row++) {
+      if (out.test(row)) {
+        Arrays.fill(codes[row], 0);
+      }
+    }
+    FeatureScan all = scan(64);
+    assertEquals(IntStream.range(0, ROWS).filter(out.negate()).count(), some.rows());
+    assertEquals(some.rows(), some.sample().rows());
+    assertArrayEquals(all.activity().fired, some.activity().fired);
+    for (int latent = 0; latent < LATENTS; latent++) {
+      int[] slots = some.contexts().strongest(latent);
+      int[] expected = all.contexts().strongest(latent);
+      assertEquals(expected.length, slots.length);
+      for (int n = 0; n < slots.length; n++) {
+        assertEquals(all.contexts().row(expected[n]), some.contexts().row(slots[n]));
+        for (int at = -Contexts.BEFORE; at <= Contexts.AFTER; at++) {
+          assertEquals(
+              all.contexts().around(expected[n], at), some.contexts().around(slots[n], at));
+        }
+      }
+    }
+  }
+
+  /** TopK fills a row up with zeros where fewer pre-activations are positive. */
+  @Test
+  void codesOfValueZeroDoNotFire() throws IOException {
+    FeatureScan scan = new FeatureScan(LATENTS, Optional.empty());
+    try (OffHeap memory = new OffHeap()) {
+      SparseCodes some = memory.codes(2, 4);
+      some.setRow(0, 3, new int[] {0, 1, 5}, new float[] {0, 0, 2}, 0);
+      some.setRow(1, 3, new int[] {0, 1, 2}, new float[] {0, 0, 0}, 0);
+      scan.add(some);
+    }
+    scan.finish();
+    assertEquals(1, scan.codesSeen());
+    assertEquals(0, scan.sample().end(0) - scan.sample().start(0) - 1);
+    assertEquals(5, scan.sample().latents()[scan.sample().start(0)]);
+    assertEquals(scan.sample().start(1), scan.sample().end(1));
+  }
+
+  @Test
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void errorsThatOverflowAreCountedAndEndNothing() {
+    FeatureScan scan = new FeatureScan(LATENTS, Optional.empty());
+    float huge = Float.POSITIVE_INFINITY;
+    float[] errors = {huge, 1, 3, huge};
+    for (int row = 0; row < errors.length; row++) {
+      scan.addError(row, errors[row]);
+    }
+    assertEquals(2, scan.errors().beyond());
+    assertEquals(2, scan.errors().number());
+    assertEquals(2.0, scan.errors().mean());
+    assertEquals(List.of(0L, 3L), scan.worst().subList(0, 2).stream().map(w -> w.row()).toList());
+  }
+
+  @Test
+  void theLargestActivationsHaveABin() {
+    Activity activity = new Activity(1);
+    activity.add(0, Float.MIN_VALUE);
+    activity.add(0, Float.MAX_VALUE);
+    activity.add(0, Float.MAX_VALUE / 2);
+    int[] bins = activity.histogram(0, 32);
+    assertEquals(List.of(1, 1, 1), List.of(bins[0], bins[15], bins[31]));
+    assertEquals(Float.MAX_VALUE, activity.range(0));
   }
 
   @Test
