@@ -14,6 +14,7 @@ import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -88,7 +89,9 @@ final class ReportCommand implements Callable<Integer> {
     boolean single = !noFeatures && number < 2;
     Path trained = sae != null ? sae : runs.getFirst();
     if (single && (sae != null || Files.exists(new RunFolder(trained).trained()))) {
-      MachineMemory.now().expectRoomFor(trained, Evaluator.BATCH_ROWS);
+      List<Path> saes = new ArrayList<>(List.of(trained));
+      features.compared().ifPresent(saes::add);
+      MachineMemory.now().expectRoomFor(saes, Evaluator.BATCH_ROWS);
     } else if (features.given()) {
       throw new ConfigException("features", trained + " has no trained SAE yet");
     } else {

@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
 final class WatchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Parameters(arity = "1..*", paramLabel = "RUN", description = "Folders of runs.")
+  @Parameters(arity = "1..*", paramLabel = "RUN", description = "Folders of runs or sweeps.")
   private List<Path> runs;
 
   @Option(

@@ -14,8 +14,11 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.regex.Matcher;
@@ -120,6 +123,52 @@ class MachineMemoryTest {
         assertThrows(
             ConfigException.class, () -> new MachineMemory(1000, 1000).expectRoomFor(sae, 1));
     assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
+  }
+
+  /** The SAE that latents are matched with lies in memory beside the first. */
+  @Test
+  void twoSaesAreHeldToItTogether() throws IOException {
+    Path sae = Path.of("..", "engine", "src", "test", "resources", "cases", "3-sae-hook_z");
+    long weights = Files.size(sae.resolve("sae_weights.safetensors"));
+    MachineMemory memory = new MachineMemory(weights + weights / 2, weights);
+    memory.expectRoomFor(List.of(sae), 0);
+    ConfigException e =
+        assertThrows(ConfigException.class, () -> memory.expectRoomFor(List.of(sae, sae), 0));
+    assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
+  }
+
+  @Test
+  void reportIsHeldToItForTheSaeThatItCompares() throws IOException {
+    Path file = Activations.write(folder.resolve("a.safetensors"), 20, 16);
+    Path sae = Path.of("..", "engine", "src", "test", "resources", "cases", "3-sae-hook_z");
+    Path large = Files.createDirectories(folder.resolve("large"));
+    long elements = 1L << 40; // 4 TiB, of which none is written
+    byte[] header =
+        ("{\"W_dec\":{\"dtype\":\"F32\",\"shape\":["
+                + elements
+                + "],\"data_offsets\":[0,"
+                + 4 * elements
+                + "]}}")
+            .getBytes(StandardCharsets.UTF_8);
+    try (RandomAccessFile sparse =
+        new RandomAccessFile(large.resolve("sae_weights.safetensors").toFile(), "rw")) {
+      sparse.writeLong(Long.reverseBytes(header.length));
+      sparse.write(header);
+      sparse.setLength(8 + header.length + 4 * elements);
+    }
+    int code =
+        console.run(
+            "report",
+            "--sae",
+            sae,
+            "--activations",
+            file,
+            "--compare",
+            large,
+            "--out",
+            folder.resolve("page.html"));
+    assertEquals(ExitCode.USAGE, code, console::err);
+    assertTrue(console.err().contains("of memory, there are"), console::err);
   }
 
   /** A run of contrastive codes leaves its weights under other names. */

@@ -1,8 +1,11 @@
 package io.github.sae4j.report;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.page.Packed;
 import io.github.sae4j.report.page.Page;
 import io.github.sae4j.report.runs.MetricsTable;
@@ -10,6 +13,7 @@ import io.github.sae4j.report.runs.RunData;
 import io.github.sae4j.report.runs.WeightShapes;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.Sweep;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -138,7 +142,8 @@ public final class RunReport {
   }
 
   /**
-   * The runs that a folder stands for: those of a sweep, else itself.
+   * The runs that a folder stands for: those of a sweep, else itself. Of a sweep that goes on, or
+   * was interrupted, those that have begun; its own folder until one has.
    *
    * @param folder a run's folder, or a sweep's
    * @return folders of runs
@@ -146,8 +151,10 @@ public final class RunReport {
    */
   public static List<Path> runsOf(Path folder) throws IOException {
     Path table = folder.resolve(SWEEP);
-    if (!Files.isRegularFile(table)
-        || !(Json.readObject(table, MOST_TABLE_BYTES).get("runs") instanceof List<?> rows)) {
+    if (!Files.isRegularFile(table)) {
+      return begun(folder);
+    }
+    if (!(Json.readObject(table, MOST_TABLE_BYTES).get("runs") instanceof List<?> rows)) {
       return List.of(folder);
     }
     List<Path> runs = new ArrayList<>();
@@ -157,6 +164,28 @@ public final class RunReport {
           && Files.isDirectory(folder.resolve(name))) {
         runs.add(folder.resolve(name));
       }
+    }
+    return runs.isEmpty() ? List.of(folder) : runs;
+  }
+
+  /** The runs of a sweep that has no table yet: it is written when all have ended. */
+  private static List<Path> begun(Path folder) throws IOException {
+    RunFolder sweep = new RunFolder(folder);
+    List<Path> runs = new ArrayList<>();
+    try {
+      List<SweepAxis> axes = Sweep.axesOf(sweep);
+      if (!axes.isEmpty() && sweep.readConfig().get(RunFolder.TRAINING) instanceof Map<?, ?> all) {
+        Map<String, Object> given = new LinkedHashMap<>();
+        all.forEach((option, value) -> given.put((String) option, value));
+        for (Sweep.Member member : Sweep.members(axes, given)) {
+          RunFolder run = new RunFolder(folder.resolve(member.name()));
+          if (run.used()) {
+            runs.add(run.path());
+          }
+        }
+      }
+    } catch (BadFileException | ConfigException e) {
+      return List.of(folder); // whose record is damaged, as the page says then
     }
     return runs.isEmpty() ? List.of(folder) : runs;
   }

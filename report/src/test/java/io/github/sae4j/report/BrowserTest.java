@@ -458,26 +458,20 @@ class BrowserTest {
     expectQuiet();
   }
 
-  @Test
-  void aServedPageFollowsItsRun() throws Exception {
-    Path growing = Files.createDirectories(folder.resolve("growing/checkpoints")).getParent();
-    Path log = growing.resolve("metrics.jsonl");
-    List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
-    Files.write(log, lines.subList(0, 5));
-    Files.copy(run.resolve("config.json"), growing.resolve("config.json"));
+  /** Serves the page of runs, and what is new of them. */
+  private static HttpServer serve(List<Path> runs, AtomicInteger asked) throws IOException {
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-    AtomicInteger asked = new AtomicInteger();
     server.createContext(
         "/",
         exchange -> {
           byte[] body;
           if (exchange.getRequestURI().getPath().endsWith(RunReport.LIVE)) {
             asked.incrementAndGet();
-            body = RunReport.liveData(List.of(growing)).getBytes(StandardCharsets.UTF_8);
+            body = RunReport.liveData(runs).getBytes(StandardCharsets.UTF_8);
           } else {
             ByteArrayOutputStream html = new ByteArrayOutputStream();
-            RunReport.write(List.of(growing), ReportOptions.DEFAULT.live(1), html);
+            RunReport.write(runs, ReportOptions.DEFAULT.live(1), html);
             body = html.toByteArray();
             exchange.getResponseHeaders().add("Content-Type", "text/html; charset=utf-8");
           }
@@ -486,6 +480,18 @@ class BrowserTest {
           exchange.close();
         });
     server.start();
+    return server;
+  }
+
+  @Test
+  void aServedPageFollowsItsRun() throws Exception {
+    Path growing = Files.createDirectories(folder.resolve("growing/checkpoints")).getParent();
+    Path log = growing.resolve("metrics.jsonl");
+    List<String> lines = Files.readAllLines(run.resolve("metrics.jsonl"));
+    Files.write(log, lines.subList(0, 5));
+    Files.copy(run.resolve("config.json"), growing.resolve("config.json"));
+    AtomicInteger asked = new AtomicInteger();
+    HttpServer server = serve(List.of(growing), asked);
     try {
       chrome.open("http://127.0.0.1:" + server.getAddress().getPort() + "/");
       chrome.await("runs.charts.fvu.plot && runs.charts.fvu.plot.data[0].length === 5");
@@ -496,6 +502,102 @@ class BrowserTest {
     } finally {
       server.stop(0);
     }
+  }
+
+  @Test
+  void aServedPageFollowsSeveralRuns() throws Exception {
+    List<Path> both = new ArrayList<>();
+    for (Path from : List.of(run, other)) {
+      Path to = folder.resolve("both/" + from.getFileName());
+      Files.createDirectories(to.resolve("checkpoints"));
+      Files.copy(from.resolve("config.json"), to.resolve("config.json"));
+      Files.write(
+          to.resolve("metrics.jsonl"),
+          Files.readAllLines(from.resolve("metrics.jsonl")).subList(0, 5));
+      both.add(to);
+    }
+    HttpServer server = serve(both, new AtomicInteger());
+    try {
+      chrome.open("http://127.0.0.1:" + server.getAddress().getPort() + "/");
+      chrome.await("runs.charts.fvu.plot && document.querySelector('svg.pareto')");
+      String steps =
+          "document.querySelector('[aria-label=\"Runs compared\"] tbody').rows[0].lastChild"
+              + ".textContent";
+      String trade = "document.querySelector('svg.pareto').getAttribute('aria-label')";
+      Object before = chrome.run(steps);
+      String beforeTrade = (String) chrome.run(trade);
+      chrome.run("document.querySelector('[aria-label=\"Runs compared\"]').focus()");
+      List<String> all = Files.readAllLines(run.resolve("metrics.jsonl"));
+      Files.write(both.getFirst().resolve("metrics.jsonl"), all);
+      Files.writeString(
+          both.getLast().resolve("warnings.jsonl"),
+          "{\"step\":12,\"kind\":\"x\",\"message\":\"it is late\",\"advice\":\"\"}\n");
+      chrome.await(steps + " === '40'");
+      assertNotEquals("40", before);
+      chrome.await("document.querySelector('.warnings')");
+      assertTrue(
+          ((String) chrome.run("document.querySelector('.warnings').textContent"))
+              .contains("it is late"));
+      assertNotEquals(beforeTrade, chrome.run(trade));
+      // Who reads the table with the keyboard stays in it.
+      assertEquals(
+          "Runs compared", chrome.run("document.activeElement.getAttribute('aria-label')"));
+      assertEquals(List.of(), chrome.complaints);
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  @Test
+  void namesOfEveryObjectsMembersAndBrokenAddressesAreHarmless() throws Exception {
+    List<Path> both = new ArrayList<>();
+    for (String name : List.of("odd", "plain")) {
+      Path odd = Files.createDirectories(folder.resolve(name + "/checkpoints")).getParent();
+      Files.copy(run.resolve("config.json"), odd.resolve("config.json"));
+      StringBuilder log = new StringBuilder();
+      for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+        log.append(line, 0, line.length() - 1)
+            .append(
+                name.equals("odd")
+                    ? ",\"constructor\":1,\"toString\":2,\"eval/valueOf\":3,\"__proto__\":4}\n"
+                    : "}\n");
+      }
+      Files.writeString(odd.resolve("metrics.jsonl"), log.toString());
+      both.add(odd);
+    }
+    for (List<Path> shown : List.of(both.subList(0, 1), both)) {
+      Path file = folder.resolve("odd" + shown.size() + ".html");
+      RunReport.write(shown, ReportOptions.DEFAULT, file);
+      open(file, "#%E0");
+      chrome.await("runs.charts.fvu.plot");
+      chrome.run("document.querySelector('#more summary').click()");
+      for (String key : List.of("constructor", "toString", "eval/valueOf", "__proto__")) {
+        chrome.await("runs.charts['" + key + "'].plot");
+        assertEquals(1L, chrome.run("runs.charts['" + key + "'].spec.curves.length"), key);
+      }
+      expectQuiet();
+    }
+  }
+
+  /** As with activations whose magnitude is what counts. */
+  @Test
+  void aLatentWithoutPositiveActivationsHasNoHistogram() throws Exception {
+    open(page, "#features/" + named);
+    Object shown =
+        chrome.run(
+            """
+            (() => {
+              const i = F.place.get(F.chosen), d = data(), range = F.columns.range[i];
+              F.columns.range[i] = 0;
+              F.columns.bins.fill(0, i * d.bins, (i + 1) * d.bins);
+              F.columns.quantiles.fill(0, i * (d.bands - 1), (i + 1) * (d.bands - 1));
+              F.detail.replaceChildren(...show(F.chosen));
+              return [F.detail.innerHTML.includes('NaN'), !!F.detail.querySelector('svg.bands'),
+                F.detail.textContent.includes('No activation above 0')];
+            })()\
+            """);
+    assertEquals(List.of(false, false, true), shown);
+    expectQuiet();
   }
 
   @Test

@@ -161,32 +161,41 @@ public record MachineMemory(long bytes, long heapBytes) {
    * @param batchRows rows that will be encoded together
    */
   public void expectRoomFor(Path folder, int batchRows) throws IOException {
-    for (Path inner : new Path[] {folder, folder.resolve("final")}) {
-      for (String name : WEIGHTS) {
-        Path file = inner.resolve(name);
-        if (Files.isRegularFile(file)) {
-          expectRoomForFile(folder, file, batchRows);
-          return;
-        }
-      }
-    }
+    expectRoomFor(List.of(folder), batchRows);
   }
 
-  private void expectRoomForFile(Path folder, Path file, int batchRows) throws IOException {
+  /**
+   * Refuses SAEs that would not fit into memory together.
+   *
+   * @param folders SAEs' folders, or runs'
+   * @param batchRows rows that will be encoded together, by the first
+   */
+  public void expectRoomFor(List<Path> folders, int batchRows) throws IOException {
     long weights = 0;
     long width = 0;
-    try (TensorFile tensors = TensorFile.open(file)) {
-      for (TensorInfo tensor : tensors.tensors()) {
-        weights += tensor.elements() * Float.BYTES;
-        if (OUTPUT_BIASES.contains(tensor.name())) {
-          width = tensor.elements();
+    for (Path folder : folders) {
+      Optional<Path> file = weightsOf(folder);
+      if (file.isEmpty()) {
+        continue;
+      }
+      try (TensorFile tensors = TensorFile.open(file.get())) {
+        for (TensorInfo tensor : tensors.tensors()) {
+          weights += tensor.elements() * Float.BYTES;
+          if (OUTPUT_BIASES.contains(tensor.name()) && folder.equals(folders.getFirst())) {
+            width = tensor.elements();
+          }
         }
       }
     }
     long rows = 2 * Matrix.FLOAT.byteSize() * width * batchRows;
     if (weights > bytes) {
       throw new ConfigException(
-          "sae", folder + " needs " + text(weights) + " of memory, there are " + text(bytes));
+          "sae",
+          String.join(" and ", folders.stream().map(Path::toString).toList())
+              + (folders.size() > 1 ? " need " : " needs ")
+              + text(weights)
+              + " of memory, there are "
+              + text(bytes));
     }
     if (weights + rows > bytes) {
       long fitting = Math.max(1, (bytes - weights) / Math.max(1, 2 * Float.BYTES * width));
@@ -201,6 +210,18 @@ public record MachineMemory(long bytes, long heapBytes) {
               + "; what fits: --batch-size "
               + fitting);
     }
+  }
+
+  /** The file of an SAE's weights, in whichever layout it is left in. */
+  private static Optional<Path> weightsOf(Path folder) {
+    for (Path inner : new Path[] {folder, folder.resolve("final")}) {
+      for (String name : WEIGHTS) {
+        if (Files.isRegularFile(inner.resolve(name))) {
+          return Optional.of(inner.resolve(name));
+        }
+      }
+    }
+    return Optional.empty();
   }
 
   /** Bytes as {@code 23.4 GiB}. */

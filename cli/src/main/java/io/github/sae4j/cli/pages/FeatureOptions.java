@@ -101,6 +101,11 @@ public final class FeatureOptions {
         || rows != null;
   }
 
+  /** The SAE that the latents are matched with. */
+  public Optional<Path> compared() {
+    return Optional.ofNullable(compare);
+  }
+
   /** Refuses what a page does not know, of all that options of activations offer. */
   public void expectKnown() {
     if (input.mask != null || input.onBadRows != null) {

@@ -135,7 +135,10 @@ class FlightTest {
     }
   }
 
-  /** A span is used again; the second time must not have the duration of the first. */
+  /**
+   * A span is used again: were its begin still that of the first time, or its duration, it would
+   * overlap what went before or what comes after.
+   */
   @Test
   void aSpanThatIsUsedAgainIsMeasuredAgain() throws Exception {
     Path file = folder.resolve("spans.jfr");
@@ -149,6 +152,8 @@ class FlightTest {
       span.end(2, 1);
       span.begin();
       span.end(3, 1);
+      span.begin();
+      span.end(4, 1);
       recording.stop();
       recording.dump(file);
     }
@@ -156,10 +161,10 @@ class FlightTest {
         RecordingFile.readAllEvents(file).stream()
             .filter(event -> event.getEventType().getName().equals("sae4j.Encode"))
             .toList();
-    assertEquals(List.of(2L, 3L), events.stream().map(event -> event.getLong("step")).toList());
-    assertTrue(events.get(0).getDuration().toMillis() >= 29, events::toString);
-    assertTrue(!events.get(1).getStartTime().isBefore(events.get(0).getEndTime()));
-    assertTrue(events.get(1).getDuration().compareTo(events.get(0).getDuration()) < 0);
+    assertEquals(List.of(2L, 3L, 4L), events.stream().map(event -> event.getLong("step")).toList());
+    for (int i = 1; i < events.size(); i++) {
+      assertTrue(!events.get(i).getStartTime().isBefore(events.get(i - 1).getEndTime()), "" + i);
+    }
   }
 
   /** As in a runtime image that jlink made without the recorder. */

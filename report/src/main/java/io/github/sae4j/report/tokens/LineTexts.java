@@ -30,6 +30,9 @@ final class LineTexts implements Texts {
   private static final int SAMPLED_TOKENS = 20_000;
   private static final int MOST_SOURCES = 10_000;
 
+  /** A line is held whole while it is read. */
+  private static final int MOST_LINE_BYTES = 1 << 24;
+
   private final Path path;
   private final RandomAccessFile file;
   private final boolean json;
@@ -81,6 +84,9 @@ final class LineTexts implements Texts {
       ByteArrayOutputStream line = new ByteArrayOutputStream();
       for (int next = in.read(); ; next = in.read()) {
         if (next >= 0 && next != '\n') {
+          if (line.size() == MOST_LINE_BYTES) {
+            throw bad("expected at most " + MOST_LINE_BYTES + " bytes, found more");
+          }
           line.write(next);
           continue;
         }

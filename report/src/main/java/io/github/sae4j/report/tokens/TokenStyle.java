@@ -30,22 +30,32 @@ enum TokenStyle {
 
   private static final int[] BYTE_OF = byteAlphabet();
 
-  /** The style that fits tokens. */
+  /**
+   * The style that fits tokens: that of most of their marks, since a heading of Markdown begins
+   * with ## too, and vocabularies hold the others' marks as letters.
+   */
   static TokenStyle of(Collection<String> tokens) {
+    int bytes = 0;
+    int metaspaces = 0;
+    int pieces = 0;
     boolean spaced = false;
     for (String token : tokens) {
-      if (token.length() > 2 && token.startsWith("##")) {
-        return WORDPIECE;
-      }
       if (token.startsWith("Ġ") || token.startsWith("Ċ")) {
-        return BYTE_LEVEL;
-      }
-      if (token.startsWith("▁")) {
-        return METASPACE;
+        bytes++;
+      } else if (token.startsWith("▁")) {
+        metaspaces++;
+      } else if (token.length() > 2
+          && token.startsWith("##")
+          && Character.isLetterOrDigit(token.codePointAt(2))) {
+        pieces++;
       }
       spaced |= token.startsWith(" ") && token.length() > 1;
     }
-    return spaced ? SPACED : WORDS;
+    int most = Math.max(bytes, Math.max(metaspaces, pieces));
+    if (most == 0) {
+      return spaced ? SPACED : WORDS;
+    }
+    return most == bytes ? BYTE_LEVEL : most == metaspaces ? METASPACE : WORDPIECE;
   }
 
   /** A token for display, with the space before it. */

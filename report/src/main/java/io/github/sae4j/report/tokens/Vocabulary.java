@@ -3,6 +3,7 @@ package io.github.sae4j.report.tokens;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.json.Json;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ public final class Vocabulary {
     Map<Long, String> tokens = new HashMap<>();
     if (!file.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".json")) {
       long number = 0;
-      for (String line : Files.readString(file, StandardCharsets.UTF_8).split("\r?\n")) {
+      for (String line : text(file).split("\r?\n")) {
         tokens.put(number++, line);
       }
       return new Vocabulary(tokens);
@@ -54,7 +55,9 @@ public final class Vocabulary {
               });
       case List<?> pieces -> {
         for (int i = 0; i < pieces.size(); i++) {
-          if (pieces.get(i) instanceof List<?> piece && piece.getFirst() instanceof String token) {
+          if (pieces.get(i) instanceof List<?> piece
+              && !piece.isEmpty()
+              && piece.getFirst() instanceof String token) {
             tokens.put((long) i, token);
           }
         }
@@ -75,6 +78,19 @@ public final class Vocabulary {
           file, "expected tokens and their numbers (tokenizer.json, vocab.json), found none");
     }
     return new Vocabulary(tokens);
+  }
+
+  private static String text(Path file) throws IOException {
+    if (Files.size(file) > MOST_BYTES) {
+      throw new BadFileException(
+          file,
+          "expected a vocabulary of at most " + MOST_BYTES + " bytes, found " + Files.size(file));
+    }
+    try {
+      return Files.readString(file, StandardCharsets.UTF_8);
+    } catch (CharacterCodingException e) {
+      throw new BadFileException(file, "expected a token a line in UTF-8", e);
+    }
   }
 
   /** A token for display; one that has no name is shown as its number. */

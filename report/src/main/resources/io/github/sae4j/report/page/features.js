@@ -297,6 +297,7 @@ function show(latent) {
 function histogramOf(i, latent, edges) {
   const d = data(), c = F.columns;
   const bins = c.bins.subarray(i * d.bins, (i + 1) * d.bins);
+  if (!(c.range[i] > 0)) return el("p", { class: "note" }, "No activation above 0 on these rows.");
   let used = d.bins;
   while (used > 1 && !bins[used - 1]) used--;
   const width = c.range[i] / d.bins, top = Math.max(...bins.subarray(0, used)), span = used * width;

@@ -1,7 +1,8 @@
 "use strict";
 /* The part of the page about runs: summary, curves, histograms, comparison, setup. */
 const COLOURS = ["--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--c7", "--c8"];
-const runs = { xName: "step", charts: {}, hidden: new Set() };
+/* Keys are whatever a log holds, "constructor" too: what is looked up by them has no prototype. */
+const runs = { xName: "step", charts: Object.create(null), hidden: new Set() };
 
 /* Charts of the log, in the order in which one looks at them. Keys that begin with eval/ are of
    held-out rows, and go with the key of the same last part; keys that nobody knows get a chart. */
@@ -19,6 +20,7 @@ const CHARTS = [
 const NOT_SHOWN = ["details/n_training_samples", "details/step_seconds", "details/data_seconds", "rows/s", "step"];
 
 const NAMES = {
+  __proto__: null,
   "losses/overall_loss": "overall", "losses/mse_loss": "reconstruction",
   "losses/auxiliary_reconstruction_loss": "AuxK", "losses/multi_topk_loss": "Multi-TopK",
   "losses/inner_mse_loss": "nested", "sparsity/dead_features": "dead",
@@ -30,7 +32,7 @@ const NAMES = {
 /** Columns of a run's log, with rows per second where the log allows it. */
 function columnsOf(run) {
   const m = run.metrics;
-  const columns = { ...m.columns };
+  const columns = Object.assign(Object.create(null), m.columns);
   const seconds = columns["details/step_seconds"];
   const samples = columns["details/n_training_samples"];
   if (seconds && samples) {
@@ -66,7 +68,7 @@ function layout(all) {
       found.push({ ...kind, used });
     }
   }
-  const others = {};
+  const others = Object.create(null);
   for (const key of left) (others[ofHeldOut(key) ? "eval/" + lastPart(key) : key] ||= []).push(key);
   for (const [name, used] of Object.entries(others)) {
     found.push({ id: name, title: name, hint: ofHeldOut(name) ? "on held-out rows" : "", used, extra: true });
@@ -83,7 +85,7 @@ function curvesOf(all, kind) {
       if (!y || y.every((v) => v === null)) return;
       if (kind.prefix && all.length === 1 && kind.used.length > 1 && y.every((v) => !v)) return; // a term the run has not
       const x = runs.xName === "rows" && columns["details/n_training_samples"] ? columns["details/n_training_samples"] : run.metrics.step;
-      const range = run.metrics.ranges[key];
+      const range = Object.hasOwn(run.metrics.ranges, key) && run.metrics.ranges[key];
       const heldOut = ofHeldOut(key);
       const name = (NAMES[key.replace(/^(eval|evaluation|held_out)\//, "metrics/")] || NAMES[key] || lastPart(key)) + (heldOut ? ", held out" : "");
       const keep = heldOut ? y.map((v, i) => i).filter((i) => y[i] !== null) : null;
@@ -408,16 +410,41 @@ function runsPanel() {
     }
     panel.append(el("h2", {}, "Setup"), ...setup(run).flat(2).filter(Boolean));
   } else {
-    panel.append(el("h2", {}, all.length + " runs"), ...comparison(all));
-    const scatter = pareto(all);
-    if (scatter) panel.append(el("h2", {}, "Trade-off"), scatter);
+    panel.append(el("h2", {}, all.length + " runs"), ...SUMMARY.slice(0, 2).map((part) => partOf(part, all)));
     panel.append(el("h2", {}, "Training"), some ? controls(all) : "", grid);
     const learned = densities(all);
     if (learned) panel.append(el("h2", {}, "Dictionaries"), learned);
-    const warned = all.filter((run) => (run.warnings || []).length || (run.notes || []).length);
-    if (warned.length) panel.append(el("h2", {}, "Warnings"), warningsOfAll(warned));
+    panel.append(partOf(SUMMARY[2], all));
   }
   return panel;
+}
+
+/* What is said of several runs beside their curves, and changes with them. */
+const SUMMARY = [
+  ["compared", comparison],
+  ["trade", (all) => {
+    const scatter = pareto(all);
+    return scatter ? [el("h2", {}, "Trade-off"), scatter] : [];
+  }],
+  ["warned", (all) => {
+    const warned = all.filter((run) => (run.warnings || []).length || (run.notes || []).length);
+    return warned.length ? [el("h2", {}, "Warnings"), warningsOfAll(warned)] : [];
+  }],
+];
+
+const partOf = ([id, build], all) => el("div", { id }, build(all));
+
+/** Puts a part anew; who reads a wide table stays where they are in it. */
+function renewSummary(part, all) {
+  const old = document.getElementById(part[0]);
+  const fresh = partOf(part, all);
+  const before = [...old.querySelectorAll(".scroll")];
+  const focused = before.indexOf(document.activeElement);
+  const left = before.map((box) => box.scrollLeft);
+  old.replaceWith(fresh);
+  const after = fresh.querySelectorAll(".scroll");
+  left.forEach((x, i) => { if (after[i]) after[i].scrollLeft = x; });
+  if (focused >= 0 && after[focused]) after[focused].focus({ preventScroll: true });
 }
 
 function thinned(run) {
@@ -461,5 +488,5 @@ function renew(next) {
   if (next.length === 1) {
     document.getElementById("tiles").replaceWith(tiles(next[0]));
     document.getElementById("warnings").replaceChildren(...warnings(next[0]).flat());
-  }
+  } else SUMMARY.forEach((part) => renewSummary(part, next));
 }

@@ -7,8 +7,15 @@
   const nav = document.getElementById("nav");
   const main = document.getElementById("main");
   const made = {};
+  function address() {
+    try {
+      return decodeURIComponent(location.hash.slice(1)).split("/");
+    } catch {
+      return [""]; // a damaged link leads to the first part
+    }
+  }
   function show() {
-    const asked = decodeURIComponent(location.hash.slice(1)).split("/");
+    const asked = address();
     const name = parts.some(([id]) => id === asked[0]) ? asked[0] : parts[0][0];
     for (const [id, , build] of parts) {
       if (id === name && !made[id]) {

@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.format.BadFileException;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,6 +150,49 @@ class TextFilesTest {
   })
   void spacesAreWhereTokenizersPutThem(TokenStyle style, String token, String shown) {
     assertEquals(shown, style.shown(token));
+  }
+
+  /** Marks of headings are tokens of other tokenizers too; a stray mark does not decide. */
+  @ParameterizedTest
+  @CsvSource({
+    "BYTE_LEVEL, '#### ĠTitle Ġof'",
+    "BYTE_LEVEL, '### ĠTitle ##a Ġof'",
+    "METASPACE, '#### ▁Title'",
+    "METASPACE, 'Ġ ▁the ▁of'",
+    "WORDPIECE, 'pl ##under ####'",
+    "WORDPIECE, 'Ġ ▁ ##ing ##ed ##s'",
+    "WORDPIECE, 'x ##é'",
+    "WORDS, '#### Title ###'",
+  })
+  void theStyleIsThatOfMostMarks(TokenStyle style, String tokens) {
+    assertEquals(style, TokenStyle.of(List.of(tokens.split(" "))));
+  }
+
+  @Test
+  void damagedVocabulariesAreRefusedByName() throws IOException {
+    Path empty = file("tokenizer.json", "{\"model\":{\"vocab\":[[]]}}");
+    assertThrows(BadFileException.class, () -> Vocabulary.read(empty));
+    Path unigram = file("unigram.json", "{\"model\":{\"vocab\":[[],[\"▁a\",-1.5]]}}");
+    assertEquals(" a", Vocabulary.read(unigram).shown(1));
+    Path latin = Files.write(folder.resolve("vocab.txt"), new byte[] {'a', '\n', (byte) 0xe9});
+    BadFileException e = assertThrows(BadFileException.class, () -> Vocabulary.read(latin));
+    assertTrue(e.getMessage().contains("vocab.txt") && e.getMessage().contains("UTF-8"));
+  }
+
+  /** A file without line ends is refused, not held. */
+  @Test
+  void aLineHasABound() throws IOException {
+    Path path = folder.resolve("endless.txt");
+    try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
+      sparse.setLength((1L << 24) + 1);
+    }
+    BadFileException e =
+        assertThrows(BadFileException.class, () -> TextFiles.open(path, Optional.empty()));
+    assertTrue(e.getMessage().contains("line 1: expected at most 16777216 bytes"), e.getMessage());
+    try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
+      sparse.setLength(1L << 24);
+    }
+    TextFiles.open(path, Optional.empty()).close();
   }
 
   @Test
