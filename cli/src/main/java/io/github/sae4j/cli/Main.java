@@ -70,11 +70,13 @@ public final class Main {
         classPath.add(file.toUri().toURL());
       }
     }
-    // In a checkout the engine's jar lies in its own module.
-    String engine = jar.getFileName().toString().replace("sae4j-cli-", "sae4j-engine-");
-    Path module = jar.resolveSibling("../../engine/target").normalize();
-    if (Files.isRegularFile(module.resolve(engine))) {
-      classPath.add(module.resolve(engine).toUri().toURL());
+    // In a checkout the jars of other modules lie in those.
+    for (String module : List.of("engine", "report", "formats-extra")) {
+      String name = jar.getFileName().toString().replace("sae4j-cli-", "sae4j-" + module + "-");
+      Path built = jar.resolveSibling("../../" + module + "/target").normalize().resolve(name);
+      if (Files.isRegularFile(built)) {
+        classPath.add(built.toUri().toURL());
+      }
     }
     return has(classPath, "picocli") && has(classPath, "sae4j-engine") ? classPath : List.of();
   }
