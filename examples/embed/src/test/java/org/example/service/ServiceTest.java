@@ -207,4 +207,11 @@ class ServiceTest {
     }
     assertEquals(1, count, "the README's Spring Boot variant");
   }
+
+  /** What {@code examples/run} starts. */
+  @Test
+  void theClassThatIsRunIsNamed() throws IOException {
+    String name = Files.readString(Path.of("main-class")).strip();
+    assertEquals(Main.class.getName(), name);
+  }
 }

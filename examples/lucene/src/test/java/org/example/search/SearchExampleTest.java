@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -157,5 +158,12 @@ class SearchExampleTest {
       float[] vector = Embedding.of(collection.queries().get(q));
       assertEquals(1, Ranking.cosine(vector, collection.queryVectors()[q]), 1e-4);
     }
+  }
+
+  /** What {@code examples/run} starts. */
+  @Test
+  void theClassThatIsRunIsNamed() throws IOException {
+    String name = Files.readString(Path.of("main-class")).strip();
+    assertEquals(Main.class.getName(), name);
   }
 }
