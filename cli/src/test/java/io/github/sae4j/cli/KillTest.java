@@ -9,6 +9,7 @@ import io.github.sae4j.config.Architecture;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.options.Recipe;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -184,7 +185,7 @@ class KillTest {
         sum += all.isEmpty() ? 0 : Long.parseLong(all.getLast().getFileName().toString());
       }
       return sum;
-    } catch (java.io.UncheckedIOException e) {
+    } catch (UncheckedIOException e) {
       return 0; // a folder was removed while it was listed
     }
   }

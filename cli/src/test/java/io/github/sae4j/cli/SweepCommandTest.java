@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -102,7 +103,7 @@ class SweepCommandTest {
     run(arguments("whole", "--sweep=k=2,4", "--eval-every=5", "--keep-best"));
     run(arguments("parts", "--sweep=k=2,4", "--eval-every=5", "--keep-best"));
     try (var files = Files.walk(folder.resolve("parts/k-4"))) {
-      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);
       }
     }

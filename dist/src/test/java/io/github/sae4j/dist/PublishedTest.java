@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,8 +49,7 @@ class PublishedTest {
       for (String name : List.of("LICENSE", "NOTICE")) {
         byte[] inside = jar.getInputStream(jar.getEntry("META-INF/" + name)).readAllBytes();
         assertEquals(
-            Files.readString(Path.of("..", name)),
-            new String(inside, java.nio.charset.StandardCharsets.UTF_8));
+            Files.readString(Path.of("..", name)), new String(inside, StandardCharsets.UTF_8));
       }
     }
   }

@@ -27,6 +27,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -450,7 +451,7 @@ class TrainingConfigTest {
   void theEstimatedThresholdIsWarnedOfWhereThereIsOne(Architecture architecture) {
     TrainingConfig config =
         TrainingConfig.of(Recipe.DICTIONARY_LEARNING)
-            .with("architecture", architecture.toString().toLowerCase(java.util.Locale.ROOT))
+            .with("architecture", architecture.toString().toLowerCase(Locale.ROOT))
             .with("lr_warm_up_steps", 0)
             .with("aux_loss_coefficient", 0);
     boolean batch =

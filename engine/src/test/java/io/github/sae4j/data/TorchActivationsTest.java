@@ -15,6 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -150,7 +151,7 @@ class TorchActivationsTest {
   @Test
   void aTornFileIsCalledOneOfTorch() throws IOException {
     byte[] whole = bare("FloatStorage", floats(0, 12), of(3, 4), of(4, 1));
-    Path torn = write("torn.pt", java.util.Arrays.copyOf(whole, whole.length / 2));
+    Path torn = write("torn.pt", Arrays.copyOf(whole, whole.length / 2));
     String message = refusal(torn);
     assertTrue(message.contains("torch.save"), message);
   }

@@ -19,6 +19,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -239,7 +240,7 @@ class ContrastGradientTest {
           .toList();
     }
 
-    private static boolean[] top(double[] pre, int k, java.util.function.IntPredicate candidate) {
+    private static boolean[] top(double[] pre, int k, IntPredicate candidate) {
       boolean[] mask = new boolean[N];
       IntStream.range(0, N)
           .filter(candidate)

@@ -16,6 +16,7 @@ import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingListener;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -77,7 +78,7 @@ class SweepFolderTest {
           try {
             meanwhile.add(RunReport.runsOf(folder));
           } catch (IOException e) {
-            throw new java.io.UncheckedIOException(e);
+            throw new UncheckedIOException(e);
           }
           return ++steps[0] == 2;
         });

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -68,7 +69,7 @@ class TensorBoardLogTest {
     byte[] last = Files.readAllBytes(folder.resolve(names.get(2)));
     assertArrayEquals(
         HexFormat.of().parseHex("10033a020801"),
-        java.util.Arrays.copyOfRange(last, last.length - 10, last.length - 4));
+        Arrays.copyOfRange(last, last.length - 10, last.length - 4));
   }
 
   @Test

@@ -3,6 +3,7 @@ package io.github.sae4j.internal.composed;
 import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
+import java.util.Arrays;
 
 /**
  * The contrastive loss between two sets of codes and its gradient by code, on the host. Codes of
@@ -157,7 +158,7 @@ final class CodeContrast {
 
   /** Scores of one row of a side with all rows of the other. */
   private static void scores(Side one, int row, Side other, float[] scores) {
-    java.util.Arrays.fill(scores, 0f);
+    Arrays.fill(scores, 0f);
     for (int at = one.starts[row]; at < one.starts[row + 1]; at++) {
       float value = one.values[at];
       if (value > 0) {

@@ -8,6 +8,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.objective.AuxK;
 import io.github.sae4j.objective.DeadTopK;
 import io.github.sae4j.objective.Objective;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.StepSums;
@@ -44,11 +45,7 @@ final class ContrastiveColumn {
 
   /** A reconstruction from dead latents. */
   private record Part(
-      io.github.sae4j.objective.Term term,
-      Activation activation,
-      SparseCodes codes,
-      Matrix out,
-      Matrix gradient) {}
+      Term term, Activation activation, SparseCodes codes, Matrix out, Matrix gradient) {}
 
   /** Encodes a column and counts what fires; latents that fired in the first column count there. */
   ContrastiveColumn(Pass pass, int columns) {
@@ -71,7 +68,7 @@ final class ContrastiveColumn {
     }
     Activation.Ranked main = (Activation.Ranked) pass.spec.forward().activation();
     boolean none = dead.length == 0;
-    for (io.github.sae4j.objective.Term term : objective.terms()) {
+    for (Term term : objective.terms()) {
       switch (term) {
         case DeadTopK multi -> {
           Activation activation = none ? main : multi.activation(main, dead.length);
@@ -97,7 +94,7 @@ final class ContrastiveColumn {
     return empty;
   }
 
-  private Part part(io.github.sae4j.objective.Term term, Activation activation, SparseCodes codes) {
+  private Part part(Term term, Activation activation, SparseCodes codes) {
     Matrix reconstruction = pass.decode(codes, dead.length > 0 ? deadRows : pass.state.wDec());
     Matrix own = pass.scratch.matrix(pass.rows(), reconstruction.cols());
     return new Part(term, activation, codes, reconstruction, own);

@@ -6,17 +6,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.device.DeviceOptions;
+import io.github.sae4j.device.Devices;
 import io.github.sae4j.device.EveryDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.training.CheckpointSchedule;
 import io.github.sae4j.training.RunFolder;
+import io.github.sae4j.training.Trainer;
 import io.github.sae4j.training.TrainingData;
 import io.github.sae4j.training.TrainingListener;
 import io.github.sae4j.training.TrainingRun;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,7 +89,7 @@ class FlightTest {
   void everyStepAndPhaseIsRecorded(Device device) throws IOException {
     for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.ELEUTHER)) { // with clipping, and without
       folder = folder.resolve(recipe.toString());
-      java.nio.file.Files.createDirectories(folder);
+      Files.createDirectories(folder);
       List<RecordedEvent> events = record(device, config(recipe));
       Map<String, List<RecordedEvent>> byName =
           events.stream().collect(Collectors.groupingBy(event -> event.getEventType().getName()));
@@ -192,17 +196,14 @@ class FlightTest {
     public static void main(String... args) throws IOException {
       boolean without = ModuleLayer.boot().findModule("jdk.jfr").isEmpty();
       try (OffHeap memory = new OffHeap();
-          Device device =
-              io.github.sae4j.device.Devices.open(
-                  "cpu", io.github.sae4j.device.DeviceOptions.DEFAULT)) {
+          Device device = Devices.open("cpu", DeviceOptions.DEFAULT)) {
         Matrix rows = memory.matrix(50, 6);
         for (int b = 0; b < 50; b++) {
           rows.set(b, b % 6, 1 + b);
         }
         TrainingData data = TrainingData.of(new MatrixSource(rows, "rows"), Optional.empty(), 0);
-        try (io.github.sae4j.training.Trainer trainer =
-            io.github.sae4j.training.Trainer.start(
-                config(Recipe.SAELENS), data, device, Optional.empty())) {
+        try (Trainer trainer =
+            Trainer.start(config(Recipe.SAELENS), data, device, Optional.empty())) {
           trainer.step(true);
         }
       }

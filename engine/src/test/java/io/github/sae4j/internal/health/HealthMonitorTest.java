@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Random;
 import java.util.function.LongFunction;
@@ -296,7 +297,7 @@ class HealthMonitorTest {
     Object fresh = monitor.memory();
     monitor.recall(null);
     monitor.recall("text");
-    monitor.recall(java.util.Map.of("loss_spike", 3, "dead_latents", java.util.Map.of("sum", "x")));
+    monitor.recall(Map.of("loss_spike", 3, "dead_latents", Map.of("sum", "x")));
     assertEquals(fresh, monitor.memory());
   }
 
@@ -306,7 +307,7 @@ class HealthMonitorTest {
     byte[] line = Json.line(warning.toMap()).getBytes(StandardCharsets.UTF_8);
     assertEquals(
         warning, Warning.fromMap(Json.parse(Path.of("warnings.jsonl"), line)).orElseThrow());
-    assertTrue(Warning.fromMap(java.util.Map.of("step", 1L)).isEmpty());
+    assertTrue(Warning.fromMap(Map.of("step", 1L)).isEmpty());
     assertEquals("what \"happened\"; --lr 1", warning.text());
   }
 }

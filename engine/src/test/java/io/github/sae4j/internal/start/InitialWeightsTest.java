@@ -11,6 +11,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.util.Arrays;
 import java.util.OptionalDouble;
+import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -109,7 +110,7 @@ class InitialWeightsTest {
   void theCalibratedEncoderKeepsTheNormOfUnitInputs() {
     draw(WeightInit.CALIBRATED_ENCODER_CLONE, OptionalDouble.of(1), 3);
     double sum = 0;
-    java.util.Random random = new java.util.Random(5);
+    Random random = new Random(5);
     int inputs = 2000;
     for (int t = 0; t < inputs; t++) {
       sum += reconstructionNorm(unit(random));
@@ -118,7 +119,7 @@ class InitialWeightsTest {
     assertEquals(1, sum / inputs, 0.06);
   }
 
-  private static double[] unit(java.util.Random random) {
+  private static double[] unit(Random random) {
     double[] x = random.doubles(D_IN).map(u -> random.nextGaussian()).toArray();
     double norm = Math.sqrt(Arrays.stream(x).map(v -> v * v).sum());
     return Arrays.stream(x).map(v -> v / norm).toArray();

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -451,8 +452,7 @@ class TorchFileTest {
     assertTrue(refusal(zip("a/data.pkl", none, "b/data.pkl", none)).contains("found several"));
     assertTrue(refusal(archive("middle", none)).contains("expected little or big"));
     assertTrue(refusal(new byte[0]).contains("expected a zip archive"));
-    byte[] deflated =
-        NpzFileTest.zip(java.util.zip.ZipEntry.DEFLATED, "some/data.pkl", new byte[1000]);
+    byte[] deflated = NpzFileTest.zip(ZipEntry.DEFLATED, "some/data.pkl", new byte[1000]);
     assertTrue(refusal(deflated).contains("expected it stored"));
   }
 

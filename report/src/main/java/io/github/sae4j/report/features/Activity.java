@@ -1,6 +1,7 @@
 package io.github.sae4j.report.features;
 
 import io.github.sae4j.report.runs.Histogram;
+import java.util.Arrays;
 
 /**
  * How often and how strongly each latent fires: counts, sums, and a histogram of its positive
@@ -23,7 +24,7 @@ final class Activity {
     largest = new float[latents];
     counts = new int[Math.multiplyExact(latents, BINS)];
     exponents = new short[latents];
-    java.util.Arrays.fill(exponents, Short.MIN_VALUE);
+    Arrays.fill(exponents, Short.MIN_VALUE);
   }
 
   /** Counts an activation other than 0. */

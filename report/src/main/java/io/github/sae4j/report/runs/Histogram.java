@@ -1,6 +1,7 @@
 package io.github.sae4j.report.runs;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,7 +47,7 @@ public final class Histogram {
     for (int i = 0; i < BINS / 2; i++) {
       counts[i] = counts[2 * i] + counts[2 * i + 1];
     }
-    java.util.Arrays.fill(counts, BINS / 2, BINS, 0);
+    Arrays.fill(counts, BINS / 2, BINS, 0);
     range *= 2;
   }
 

@@ -4,6 +4,7 @@ import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -94,7 +95,7 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
         }
         for (String line : Files.readAllLines(file)) {
           if (!line.isBlank()) {
-            found.add(Json.parse(file, line.getBytes(java.nio.charset.StandardCharsets.UTF_8)));
+            found.add(Json.parse(file, line.getBytes(StandardCharsets.UTF_8)));
           }
         }
       } catch (IOException e) {

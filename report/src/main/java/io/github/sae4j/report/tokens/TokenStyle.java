@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Set;
@@ -112,7 +113,7 @@ enum TokenStyle {
   /** GPT-2 gives printable bytes their own letter, the others letters from U+0100 on. */
   private static int[] byteAlphabet() {
     int[] byteOf = new int[0x200];
-    java.util.Arrays.fill(byteOf, -1);
+    Arrays.fill(byteOf, -1);
     int other = 0x100;
     for (int value = 0; value < 256; value++) {
       boolean printable =

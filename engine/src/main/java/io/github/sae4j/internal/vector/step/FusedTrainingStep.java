@@ -34,6 +34,7 @@ import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.StepSums;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
+import java.util.Arrays;
 
 /**
  * The training step in fused passes: encode and select; one pass per sample for decode, residual
@@ -205,7 +206,7 @@ public final class FusedTrainingStep implements TrainingStep {
   }
 
   private long countFired(int rows, long number) {
-    java.util.Arrays.fill(fired, false);
+    Arrays.fill(fired, false);
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     long active = 0;
     float least = Float.POSITIVE_INFINITY;
@@ -411,13 +412,13 @@ public final class FusedTrainingStep implements TrainingStep {
 
   private void decoderBiasGradient(int rows, boolean auxActive) {
     int d = spec.dIn();
-    java.util.Arrays.fill(bDecGradient, 0f);
+    Arrays.fill(bDecGradient, 0f);
     // b_dec is part of every nested reconstruction, as the first latents are.
     float[] gradients =
         nested == null ? memory.gradients() : nested.gradient(0, memory.gradients());
     sums.addColumnSums(Rows.of(gradients, 0, memory.padded), rows, d, bDecGradient);
     if (multi != null) {
-      java.util.Arrays.fill(columns, 0f);
+      Arrays.fill(columns, 0f);
       sums.addColumnSums(Rows.of(multi.gradient(), 0, memory.padded), rows, d, columns);
       RowArithmetic.add(bDecGradient, 0, columns, 0, memory.padded);
     }
