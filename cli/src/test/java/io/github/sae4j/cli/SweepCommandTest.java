@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -102,11 +101,7 @@ class SweepCommandTest {
   void resumedByItsFolderAlone() throws IOException {
     run(arguments("whole", "--sweep=k=2,4", "--eval-every=5", "--keep-best"));
     run(arguments("parts", "--sweep=k=2,4", "--eval-every=5", "--keep-best"));
-    try (var files = Files.walk(folder.resolve("parts/k-4"))) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
+    CutBack.delete(folder.resolve("parts/k-4"));
     CliRun done = resume("parts");
     assertEquals(0, done.exit(), done::toString);
     assertTrue(done.out().contains("\nk-4 "), done::toString);

@@ -12,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -130,8 +129,8 @@ class TensorBoardTest {
   @Test
   void aRunThatIsKilledAndGoesOnShowsNoStepTwice() throws IOException {
     assertEquals(ExitCode.DONE, train(), console::err);
-    delete(run.resolve("final"));
-    delete(run.resolve("checkpoints").resolve("64"));
+    CutBack.delete(run.resolve("final"));
+    CutBack.delete(run.resolve("checkpoints").resolve("64"));
     Files.delete(run.resolve("evaluation.json"));
     assertEquals(
         ExitCode.DONE, console.run("train", "--resume-from-checkpoint", run), console::err);
@@ -200,13 +199,5 @@ class TensorBoardTest {
         "--train-batch-size",
         8);
     assertEquals(List.of(), EventFiles.in(run));
-  }
-
-  private static void delete(Path path) throws IOException {
-    try (Stream<Path> all = Files.walk(path)) {
-      for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(each);
-      }
-    }
   }
 }
