@@ -44,6 +44,7 @@ final class HeldValues implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
   private boolean reserved;
   private boolean closed;
+  private MemorySegment room;
   private MemorySegment held;
   private Decoder pass;
   private long reached;
@@ -87,9 +88,8 @@ final class HeldValues implements AutoCloseable {
 
   private synchronized MemorySegment all() throws IOException {
     if (held == null) {
-      MemorySegment room;
       try {
-        room = arena.allocate(bytes, Long.BYTES);
+        room = room == null ? arena.allocate(bytes, Long.BYTES) : room; // a pass may have failed
       } catch (OutOfMemoryError e) {
         throw new IOException(path + ": no memory to hold " + bytes + " bytes of " + what, e);
       }
@@ -126,12 +126,20 @@ final class HeldValues implements AutoCloseable {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment skipped = scratch.allocate(STEP, Long.BYTES);
       while (reached < position) {
-        long now = Math.min(STEP, position - reached);
-        pass.next(skipped.asSlice(0, now));
-        reached += now;
+        advance(skipped.asSlice(0, Math.min(STEP, position - reached)));
       }
     }
-    pass.next(target);
+    advance(target);
+  }
+
+  /** A pass that failed is over: how far it came is not known. */
+  private void advance(MemorySegment target) throws IOException {
+    try {
+      pass.next(target);
+    } catch (IOException | RuntimeException e) {
+      closePass();
+      throw e;
+    }
     reached += target.byteSize();
   }
 

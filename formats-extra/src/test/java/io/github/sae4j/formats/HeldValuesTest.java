@@ -22,6 +22,9 @@ class HeldValuesTest {
   /** How often values were decoded from the start. */
   private int passes;
 
+  /** Whether the next bytes are decoded, and lost. */
+  private boolean fails;
+
   private HeldValues values(String name) {
     return new HeldValues(Path.of(name), "'v'", BYTES, this::begin);
   }
@@ -32,7 +35,12 @@ class HeldValuesTest {
       private long at;
 
       @Override
-      public void next(MemorySegment target) {
+      public void next(MemorySegment target) throws IOException {
+        if (fails) {
+          fails = false;
+          at += target.byteSize();
+          throw new IOException("lost");
+        }
         for (long i = 0; i < target.byteSize(); i++) {
           target.set(ValueLayout.JAVA_BYTE, i, (byte) ((at + i) / 7));
         }
@@ -97,6 +105,22 @@ class HeldValuesTest {
     HeldMemory.release(HeldMemory.most());
     assertFalse(HeldMemory.reserve(HeldMemory.most() + 1));
     assertThrows(IllegalArgumentException.class, () -> HeldMemory.reserve(-1));
+  }
+
+  /** How far a decoder came that failed is not known: reading on would give the wrong values. */
+  @Test
+  void aReadAfterOneThatFailedStartsAnew() throws IOException {
+    long others = HeldMemory.most() - BYTES / 2;
+    assertTrue(HeldMemory.reserve(others));
+    try (HeldValues values = values("one")) {
+      assertArrayEquals(expected(0), read(values, 0));
+      fails = true;
+      assertThrows(IOException.class, () -> read(values, 16));
+      assertArrayEquals(expected(16), read(values, 16));
+      assertEquals(2, passes);
+    } finally {
+      HeldMemory.release(others);
+    }
   }
 
   @Test
