@@ -21,6 +21,8 @@ import org.apache.lucene.search.IndexSearcher;
 import org.apache.lucene.search.Query;
 import org.apache.lucene.search.ScoreDoc;
 import org.apache.lucene.search.TopDocs;
+import org.apache.lucene.search.TopScoreDocCollectorManager;
+import org.apache.lucene.search.TotalHits;
 import org.apache.lucene.store.ByteBuffersDirectory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -110,13 +112,32 @@ class FeatureQueriesTest {
     }
   }
 
+  /**
+   * Many postings in one segment, and no hit counted beyond the ten: blocks of them are skipped.
+   */
   @Test
   void theBestAreTheSameWhenLuceneSkips() throws IOException {
-    FeatureVector query = code(32);
-    ScoreDoc[] all = searcher.search(queries.similar(query), DOCUMENTS).scoreDocs;
-    ScoreDoc[] ten = searcher.search(queries.similar(query), 10).scoreDocs;
-    for (int i = 0; i < ten.length; i++) {
-      assertEquals(all[i].score, ten[i].score);
+    int documents = 20_000;
+    try (ByteBuffersDirectory large = new ByteBuffersDirectory()) {
+      try (IndexWriter writer = new IndexWriter(large, new IndexWriterConfig())) {
+        for (int i = 0; i < documents; i++) {
+          Document document = new Document();
+          document.add(new FeatureVectorField(FIELD, code(8)));
+          writer.addDocument(document);
+        }
+        writer.forceMerge(1);
+      }
+      try (DirectoryReader reader = DirectoryReader.open(large)) {
+        IndexSearcher search = new IndexSearcher(reader);
+        Query query = queries.similar(code(4));
+        ScoreDoc[] all = search.search(query, documents).scoreDocs;
+        TopDocs ten = search.search(query, new TopScoreDocCollectorManager(10, null, 1));
+        assertEquals(TotalHits.Relation.GREATER_THAN_OR_EQUAL_TO, ten.totalHits.relation());
+        assertTrue(ten.totalHits.value() < all.length, "some were skipped");
+        for (int i = 0; i < 10; i++) {
+          assertEquals(all[i].score, ten.scoreDocs[i].score);
+        }
+      }
     }
   }
 
