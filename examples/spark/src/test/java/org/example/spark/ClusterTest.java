@@ -74,7 +74,8 @@ class ClusterTest {
     command.add("--enable-native-access=ALL-UNNAMED");
     command.addAll(Files.readAllLines(Path.of("java.flags")));
     command.add("-Dexample.home=" + Path.of("").toAbsolutePath());
-    command.addAll(List.of("-cp", "target/classes:target/home/jars/*", Main.class.getName()));
+    command.addAll(List.of("-cp", "target/classes:target/home/jars/*"));
+    command.add(Files.readString(Path.of("main-class")).strip());
     command.addAll(List.of(work.toString(), Integer.toString(STEPS), master));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().put("JAVA_HOME", System.getProperty("java.home"));

@@ -1,6 +1,7 @@
 package io.github.sae4j.report;
 
 import io.github.sae4j.internal.json.Json;
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,9 +27,11 @@ import java.util.stream.Stream;
 
 /** A headless Chromium with one tab, driven by its DevTools protocol. */
 final class Chrome implements AutoCloseable {
-  private static final Path ANYWHERE = Path.of("chrome");
-  private static final List<String> PLACES =
-      List.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome");
+  /** What JSON of the protocol is said to come from. */
+  private static final Path DEVTOOLS = Path.of("devtools");
+
+  private static final List<String> NAMES =
+      List.of("chromium", "chromium-browser", "google-chrome");
   private static final int SECONDS = 60;
 
   private final Process process;
@@ -43,18 +47,19 @@ final class Chrome implements AutoCloseable {
   /** Addresses that the page asked for. */
   final List<String> requests = new CopyOnWriteArrayList<>();
 
-  /** A Chromium on this machine. */
+  /** The Chromium that CHROME_BIN names, or the first on PATH. */
   static Optional<Path> find() {
-    String named = System.getenv("CHROME_BIN");
-    return Stream.concat(Stream.ofNullable(named), PLACES.stream())
-        .map(Path::of)
+    String[] folders = System.getenv("PATH").split(File.pathSeparator);
+    Stream<Path> onPath =
+        NAMES.stream().flatMap(name -> Arrays.stream(folders).map(folder -> Path.of(folder, name)));
+    return Stream.concat(Stream.ofNullable(System.getenv("CHROME_BIN")).map(Path::of), onPath)
         .filter(Files::isExecutable)
         .findFirst();
   }
 
   /** Starts one. */
   static Chrome start(Path folder) throws Exception {
-    return new Chrome(find().orElse(ANYWHERE), Files.createTempDirectory(folder, "profile"));
+    return new Chrome(find().orElseThrow(), Files.createTempDirectory(folder, "profile"));
   }
 
   private Chrome(Path program, Path profile) throws Exception {
@@ -116,7 +121,7 @@ final class Chrome implements AutoCloseable {
       text.append(part);
       if (last) {
         try {
-          take((Map<?, ?>) Json.parse(ANYWHERE, text.toString().getBytes(StandardCharsets.UTF_8)));
+          take((Map<?, ?>) Json.parse(DEVTOOLS, text.toString().getBytes(StandardCharsets.UTF_8)));
         } catch (IOException e) {
           complaints.add("DevTools: " + e.getMessage());
         }
