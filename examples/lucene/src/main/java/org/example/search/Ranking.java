@@ -1,7 +1,6 @@
 package org.example.search;
 
 import java.util.Comparator;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -71,9 +70,5 @@ final class Ranking {
 
   static double cosine(float[] a, float[] b) {
     return dot(a, b) / Math.sqrt(Math.max(dot(a, a) * dot(b, b), Double.MIN_NORMAL));
-  }
-
-  static double mean(List<Double> values) {
-    return values.stream().mapToDouble(Double::doubleValue).average().orElseThrow();
   }
 }

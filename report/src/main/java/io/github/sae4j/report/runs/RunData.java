@@ -24,9 +24,6 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
   private static final int MOST_BYTES = 1 << 24;
   private static final String SEAL = "sha256";
 
-  /** Where warnings of a run are kept, if they are: an object a line, or one array. */
-  private static final List<String> WARNINGS = List.of("warnings.jsonl", "warnings.json");
-
   /**
    * Reads a run.
    *
@@ -46,7 +43,7 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
     run.put("config", record(folder.config(), notes));
     Map<String, Object> evaluation = record(folder.evaluation(), notes);
     run.put("evaluation", evaluation.isEmpty() ? null : evaluation);
-    run.put("warnings", warnings(folder.path(), notes));
+    run.put("warnings", warnings(folder.warnings(), notes));
     run.put("notes", notes);
     return new RunData(folder, run, metrics);
   }
@@ -78,29 +75,20 @@ public record RunData(RunFolder folder, Map<String, Object> members, MetricsTabl
     }
   }
 
-  /** Each warning as it was written: a text, or an object whose members the page goes through. */
-  private static List<Object> warnings(Path run, List<Object> notes) throws IOException {
+  /** Each warning as the run wrote it. */
+  private static List<Object> warnings(Path file, List<Object> notes) {
     List<Object> found = new ArrayList<>();
-    for (String name : WARNINGS) {
-      Path file = run.resolve(name);
-      if (!Files.isRegularFile(file)) {
-        continue;
-      }
-      try {
-        if (name.endsWith(".json")) {
-          if (Json.read(file, MOST_BYTES) instanceof List<?> all) {
-            found.addAll(all);
-          }
-          continue;
+    if (!Files.isRegularFile(file)) {
+      return found;
+    }
+    try {
+      for (String line : Files.readAllLines(file)) {
+        if (!line.isBlank()) {
+          found.add(Json.parse(file, line.getBytes(StandardCharsets.UTF_8)));
         }
-        for (String line : Files.readAllLines(file)) {
-          if (!line.isBlank()) {
-            found.add(Json.parse(file, line.getBytes(StandardCharsets.UTF_8)));
-          }
-        }
-      } catch (IOException e) {
-        notes.add(name + " cannot be read: " + e.getMessage());
       }
+    } catch (IOException e) {
+      notes.add(file.getFileName() + " cannot be read: " + e.getMessage());
     }
     return found;
   }

@@ -7,7 +7,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -97,12 +96,5 @@ public final class Vocabulary {
   String shown(long number) {
     String token = tokens.get(number);
     return token == null ? " #" + number : style.shown(token);
-  }
-
-  /** The tokens of numbers, for display. */
-  List<String> shown(List<Long> numbers) {
-    List<String> all = new ArrayList<>();
-    numbers.forEach(number -> all.add(shown(number)));
-    return all;
   }
 }

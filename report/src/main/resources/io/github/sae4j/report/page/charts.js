@@ -8,7 +8,7 @@ const colour = (name) => css(name);
 
 /**
  * One chart. spec: {title, hint, curves: [{label, colour, dash, x, y, lo, hi}], bars, log, xLabel,
- * linked, digits}.
+ * linked}.
  */
 function chart(spec) {
   const self = { plot: null, log: !!spec.log, spec };

@@ -1,7 +1,7 @@
 "use strict";
 /* The part of the page about latents. Its numbers are packed; they are unpacked when it is first
    shown, and only the latent that is looked at is drawn. */
-const F = { ready: null, columns: {}, at: null, order: [], chosen: null };
+const F = { ready: null, columns: {}, order: [], chosen: null };
 const SHOWN_IN_LIST = 300;
 
 const TYPES = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array };
@@ -156,13 +156,12 @@ function browser(d) {
     },
   });
   const order = el("select", { id: "order", onchange: () => relist() },
-    ORDERS.filter(([id]) => id !== "x").map(([id, label]) => el("option", { value: id }, label)));
+    ORDERS.map(([id, label]) => el("option", { value: id }, label)));
   const found = el("p", { class: "note", id: "found", role: "status" });
   const list = el("ol", { class: "list", id: "list", onkeydown: walk });
   const detail = el("section", { class: "detail", id: "detail", "aria-live": "off", "aria-label": "The latent chosen" });
   F.list = list;
   F.detail = detail;
-  F.relist = relist;
 
   function relist() {
     const words = box.value;

@@ -151,15 +151,12 @@ function dictionarySize(run) {
   return t.expansion_factor && width ? t.expansion_factor * width : null;
 }
 
-/** A warning as it was recorded: a line, or an object that says more. */
+/** A warning: a line, or an object as the run recorded it. */
 function warning(w) {
   if (typeof w === "string") return el("li", {}, bdi(w));
-  const text = w.message ?? w.text ?? w.warning ?? JSON.stringify(w);
-  const advice = w.advice ?? w.help ?? w.hint;
-  const step = w.step ?? w.first_step;
   return el("li", {},
-    step ? el("b", {}, "Step " + fmt(step) + ". ") : null, bdi(text),
-    advice ? el("div", { class: "advice" }, bdi(advice)) : null);
+    w.step ? el("b", {}, "Step " + fmt(w.step) + ". ") : null, bdi(w.message ?? JSON.stringify(w)),
+    w.advice ? el("div", { class: "advice" }, bdi(w.advice)) : null);
 }
 
 function warnings(run) {
