@@ -97,10 +97,13 @@ public final class ComposedTrainingStep implements TrainingStep {
         update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
         return contrast(x, learningRate, number, withVariance, scratch);
       }
-      encoding.begin();
+      boolean tiled = spec.penalisesActivity();
+      if (!tiled) {
+        encoding.begin();
+      }
       update.normalizeDecoder(DecoderNormRule.When.BEFORE_FORWARD);
       Pass pass = new Pass(device, spec.at(number), state, x, scratch);
-      if (spec.penalisesActivity()) {
+      if (tiled) {
         return runTiled(pass, number, learningRate, withVariance);
       }
       List<ComposedTerm> terms = ComposedTerm.of(spec.objective(), pass);
@@ -143,11 +146,16 @@ public final class ComposedTrainingStep implements TrainingStep {
 
   private StepReport runTiled(Pass pass, long number, double learningRate, boolean withVariance) {
     TiledPass tiles = new TiledPass(pass, number, gradients, limits, observer != null);
+    int rows = pass.rows();
+    gradient.begin(); // tile by tile with codes and reconstructions
     tiles.run();
+    gradient.end(number, rows);
     if (observer != null) {
       observer.accept(tiles.observation());
     }
+    updating.begin();
     double norm = update.apply(gradients, learningRate, number, pass.scratch);
+    updating.end(number, rows);
     return tiles.report(withVariance, norm);
   }
 

@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.flight;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.TrainingConfig;
@@ -119,6 +120,27 @@ class FlightTest {
           List.of(4L, 7L, 7L),
           byName.get("sae4j.Checkpoint").stream().map(event -> event.getLong("step")).toList());
       phasesLieInTheirSteps(byName);
+    }
+  }
+
+  /** Their codes, reconstructions and gradients are formed together. */
+  @EveryDevice
+  void stepsInTilesAndOfContrastsRecordGradientsAndUpdates(Device device) throws IOException {
+    for (TrainingConfig config :
+        List.of(
+            config(Recipe.SAELENS).with("architecture", "jumprelu"),
+            config(Recipe.SENTENCE_TRANSFORMERS))) {
+      folder = Files.createDirectories(folder.resolve(config.run().recipe().toString()));
+      Map<String, List<RecordedEvent>> byName =
+          record(device, config).stream()
+              .collect(Collectors.groupingBy(event -> event.getEventType().getName()));
+      List<Long> steps = LongStream.rangeClosed(1, STEPS).boxed().toList();
+      for (String name : List.of("Step", "Gradients", "Update")) {
+        List<RecordedEvent> some = byName.getOrDefault("sae4j." + name, List.of());
+        assertEquals(steps, some.stream().map(event -> event.getLong("step")).toList(), name);
+      }
+      assertFalse(byName.containsKey("sae4j.Encode"));
+      assertFalse(byName.containsKey("sae4j.Decode"));
     }
   }
 
