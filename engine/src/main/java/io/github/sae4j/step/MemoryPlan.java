@@ -88,9 +88,10 @@ public record MemoryPlan(List<Part> parts) {
     long d = spec.shape().dIn();
     long o = spec.shape().dOut();
     long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
+    long matrices = spec.shape().tied() ? n * d : n * (d + o);
     long skip = spec.shape().skip() ? d * o : 0;
     return new Part(
-        "running averages of weights", 4 * (n * (d + o) + n + o + skip + n * vectors), false);
+        "running averages of weights", 4 * (matrices + n + o + skip + n * vectors), false);
   }
 
   /**

@@ -10,14 +10,19 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.MemoryPlan;
+import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -107,6 +112,30 @@ class WeightAverageTest {
       assertEquals(
           4, with.state().tensors().size() - without.state().tensors().size(), "the averages");
     }
+  }
+
+  /** What {@code --dry-run} shows is what is allocated. */
+  @Test
+  void thePlanCountsEveryAverage() {
+    for (TrainingConfig config :
+        List.of(
+            config(),
+            config().with("architecture", "gated"),
+            config().with("architecture", "jumprelu"),
+            TrainingConfig.of(Recipe.SENTENCE_TRANSFORMERS).with("d_sae", 40).with("k", 3))) {
+      StepSpec spec =
+          config.resolved(SmallData.WIDTH).stepSpec(SmallData.WIDTH, OptionalDouble.of(1));
+      try (OffHeap memory = new OffHeap()) {
+        TrainingState state = TrainingState.allocate(memory, spec);
+        long before = bytes(state);
+        state.allocateAverages(memory);
+        assertEquals(bytes(state) - before, MemoryPlan.ofAverages(spec).bytes());
+      }
+    }
+  }
+
+  private static long bytes(TrainingState state) {
+    return state.tensors().stream().mapToLong(named -> 4L * named.matrix().size()).sum();
   }
 
   private static float[] all(Matrix matrix) {
