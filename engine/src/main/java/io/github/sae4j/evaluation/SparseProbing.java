@@ -6,6 +6,7 @@ import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import io.github.sae4j.numerics.CounterRandom;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -226,10 +227,7 @@ public final class SparseProbing {
 
   /** Spread over the rows whatever their order: a hash of the row's number. */
   private static long hash(long row) {
-    long mixed = (row + 1L) * 0x9E3779B97F4A7C15L;
-    mixed = (mixed ^ mixed >>> 30) * 0xBF58476D1CE4E5B9L;
-    mixed = (mixed ^ mixed >>> 27) * 0x94D049BB133111EBL;
-    return mixed ^ mixed >>> 31;
+    return CounterRandom.mix((row + 1L) * 0x9E3779B97F4A7C15L);
   }
 
   /** All rows with a label, or so many of them at random: each sample of the size is as likely. */

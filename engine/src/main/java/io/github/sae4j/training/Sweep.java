@@ -268,19 +268,9 @@ public final class Sweep {
 
   /** Rows that are left out from now on are also left out when the sweep is resumed again. */
   private void recordRemoval() throws IOException {
-    Map<String, Object> config = settings.folder().readConfig();
-    OnBadRows policy = settings.folder().onBadRows();
-    List<Object> masks = List.of();
-    if (config.get(RunFolder.REMOVALS) instanceof List<?> all
-        && !all.isEmpty()
-        && all.getLast() instanceof Map<?, ?> last) {
-      policy = OnBadRows.SKIP.toString().equals(last.get("on_bad_rows")) ? OnBadRows.SKIP : policy;
-      masks =
-          ((List<?>) last.get("masks"))
-              .stream().<Object>map(mask -> ((Map<?, ?>) mask).get("sha256")).toList();
-    }
-    if (policy != data.rules().onBadRows() || !masks.equals(data.removalHashes())) {
-      Continuation.recordRemoval(settings.folder(), data, 0, data.rules().onBadRows());
+    OnBadRows policy = data.rules().onBadRows();
+    if (!data.removals().isEmpty() || policy != settings.folder().onBadRows()) {
+      Continuation.recordRemoval(settings.folder(), data, 0, policy);
     }
   }
 
