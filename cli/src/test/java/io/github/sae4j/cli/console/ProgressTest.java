@@ -127,7 +127,7 @@ class ProgressTest {
   }
 
   private void await(String text) throws InterruptedException {
-    long deadline = System.nanoTime() + 60_000_000_000L;
+    long deadline = System.nanoTime() + 600_000_000_000L;
     while (!bytes.toString(StandardCharsets.UTF_8).contains(text)) {
       assertTrue(System.nanoTime() < deadline, text);
       Thread.sleep(10);
