@@ -7,6 +7,7 @@ import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.FeatureInput;
+import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
@@ -172,12 +173,12 @@ public final class FeatureOptions {
       }
       Optional<RunPage.Found> texts =
           tokens != null
-              ? Optional.of(new RunPage.Found(tokens, vocabularyOf(tokens)))
-              : codes == null ? RunPage.textsBeside(input.activations) : Optional.empty();
+              ? Optional.of(new RunPage.Found(List.of(new Shard(tokens, 0)), vocabularyOf(tokens)))
+              : codes == null ? RunPage.textsBeside(input.shards()) : Optional.empty();
       if (texts.isPresent()) {
         features = features.texts(texts.get().texts(), texts.get().vocabulary());
         if (!quiet) {
-          Terminal.say("texts of rows: " + Terminal.harmless(texts.get().texts().toString()));
+          Terminal.say("texts of rows: " + Terminal.harmless(RunPage.named(texts.get().texts())));
         }
       }
       if (labels != null) {

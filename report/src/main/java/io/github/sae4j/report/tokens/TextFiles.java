@@ -6,6 +6,7 @@ import io.github.sae4j.internal.tensors.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -16,23 +17,78 @@ public final class TextFiles {
   private static final List<String> SIDECARS =
       List.of(".tokens.jsonl", ".texts.jsonl", ".texts.txt");
 
+  /** Names that tools give tensors of tokens, in the order in which they are looked for. */
+  public static final List<String> TOKEN_TENSORS = List.of("token_ids", "input_ids", "tokens");
+
   private TextFiles() {}
 
   /**
-   * Opens texts.
+   * Opens the texts of the first rows.
    *
-   * @param path JSON lines, a text file with one text a row, or a file of tensors with one called
-   *     {@code tokens}, {@code token_ids} or {@code input_ids}
+   * @param files in the order of their rows, the first from row 0 on: JSON lines, text files with
+   *     one text a row, or files of tensors with one called {@code token_ids}, {@code input_ids} or
+   *     {@code tokens}
    * @param vocabulary what numbers of tokens stand for
-   * @throws BadFileException if it holds no texts
+   * @param rows how many rows' texts are wanted; no more than needed is read for them
+   * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
+   *     before the next file's
    * @throws IOException if reading fails
    */
-  public static Texts open(Path path, Optional<Path> vocabulary) throws IOException {
+  public static Texts open(List<Shard> files, Optional<Path> vocabulary, long rows)
+      throws IOException {
     Optional<Vocabulary> words =
         vocabulary.isPresent() ? Optional.of(Vocabulary.read(vocabulary.get())) : Optional.empty();
+    List<Texts> parts = new ArrayList<>();
+    List<Long> starts = new ArrayList<>();
+    try {
+      for (int i = 0; i < files.size() && (i == 0 || files.get(i).firstRow() < rows); i++) {
+        long first = files.get(i).firstRow();
+        long end = i + 1 < files.size() ? files.get(i + 1).firstRow() : Long.MAX_VALUE;
+        Texts part = open(files.get(i).file(), words, Math.min(rows, end) - first);
+        parts.add(part);
+        starts.add(first);
+        expect(files.get(i).file(), part.rows(), Math.min(rows, end) - first, end - first);
+      }
+    } catch (Throwable e) {
+      closeAll(parts);
+      throw e;
+    }
+    if (parts.size() == 1) {
+      return parts.getFirst();
+    }
+    starts.add(Math.min(rows, starts.getLast() + parts.getLast().rows()));
+    return new JoinedTexts(parts, starts.stream().mapToLong(Long::longValue).toArray());
+  }
+
+  private static void expect(Path file, long found, long least, long most) throws IOException {
+    if (found < least || found > most) {
+      throw new BadFileException(
+          file,
+          "expected tokens or texts of "
+              + (most == Long.MAX_VALUE || least < most ? "at least " + least : "the " + most)
+              + " rows, got "
+              + found);
+    }
+  }
+
+  static void closeAll(List<Texts> parts) throws IOException {
+    IOException failure = null;
+    for (Texts part : parts) {
+      try {
+        part.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private static Texts open(Path path, Optional<Vocabulary> words, long rows) throws IOException {
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
-      return LineTexts.open(path, words);
+      return LineTexts.open(path, words, rows);
     }
     TensorFile file = TensorFile.open(path);
     try {
@@ -43,12 +99,30 @@ public final class TextFiles {
                       new BadFileException(
                           path,
                           "expected a tensor of integers called "
-                              + String.join(", ", TensorTexts.NAMES)));
+                              + String.join(", ", TOKEN_TENSORS)));
       return new TensorTexts(file, tensor, words);
     } catch (Throwable e) {
       file.close();
       throw e;
     }
+  }
+
+  /**
+   * Looks for texts beside each of several files of activations.
+   *
+   * @param activations the files, and the row that each begins with, in ascending order
+   * @return theirs; empty if one of them has none
+   */
+  public static List<Shard> beside(List<Shard> activations) {
+    List<Shard> found = new ArrayList<>();
+    for (Shard each : activations) {
+      Optional<Path> texts = beside(each.file());
+      if (texts.isEmpty()) {
+        return List.of();
+      }
+      found.add(new Shard(texts.get(), each.firstRow()));
+    }
+    return found;
   }
 
   /**
