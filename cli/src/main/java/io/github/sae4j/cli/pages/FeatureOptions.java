@@ -43,7 +43,7 @@ public final class FeatureOptions {
       description = {
         "What rows stand for: JSON lines with tokens or text, a text a line (.txt), or tensors with"
             + " tokens, token_ids or input_ids (default: FILE.tokens.jsonl beside the activations,"
-            + " or tokens in their file)."
+            + " or tokens or texts in their file)."
       })
   private Path tokens;
 
@@ -173,7 +173,7 @@ public final class FeatureOptions {
       }
       Optional<RunPage.Found> texts =
           tokens != null
-              ? Optional.of(new RunPage.Found(List.of(new Shard(tokens, 0)), vocabularyOf(tokens)))
+              ? Optional.of(new RunPage.Found(List.of(Shard.all(tokens)), vocabularyOf(tokens)))
               : codes == null ? RunPage.textsBeside(input.shards()) : Optional.empty();
       if (texts.isPresent()) {
         features = features.texts(texts.get().texts(), texts.get().vocabulary());
