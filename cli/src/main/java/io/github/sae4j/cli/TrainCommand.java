@@ -560,7 +560,8 @@ final class TrainCommand implements Callable<Integer> {
     if (!noReport) {
       // Last: it takes a while, and what the run has come to is known.
       long samples = config.steps(data.training().rows()) * config.rowsPerStep();
-      RunPage.atTheEnd(folder, device, input.files(), input::kept, samples, warnings);
+      RunPage.atTheEnd(
+          folder, device, input.files(), input.shards(), input::kept, samples, warnings);
       printPage(folder);
     }
     return ExitCode.DONE;

@@ -67,7 +67,7 @@ class KillTest {
             : List.of("");
     whole = folder.resolve("whole" + name());
     Process child = start(fresh(whole, STEPS));
-    assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(0, child.exitValue(), this::text);
   }
 
@@ -134,7 +134,7 @@ class KillTest {
                     ? anywhere(List.of("train", "--resume-from-checkpoint", run.toString()))
                     : fresh(run, 1));
       }
-      assertTrue(child.waitFor(3, TimeUnit.MINUTES), this::text);
+      assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
       assertEquals(0, child.exitValue(), this::text);
       assertSameBits(run);
     }
@@ -154,7 +154,7 @@ class KillTest {
   private boolean disturb(Process child, Path run, String signal) throws Exception {
     boolean anywhere = signal.equals("KILL") && random.nextInt(4) == 0;
     long before = newest(run);
-    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(10);
     while (!anywhere && child.isAlive() && newest(run) <= before) {
       assertTrue(System.nanoTime() < deadline, this::text);
       Thread.sleep(1);
@@ -171,7 +171,7 @@ class KillTest {
     } else {
       new ProcessBuilder("kill", "-" + signal, Long.toString(child.pid())).start().waitFor();
     }
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     if (child.exitValue() == 0) {
       return false; // it had done its last step
     }

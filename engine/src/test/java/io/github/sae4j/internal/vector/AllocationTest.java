@@ -58,7 +58,7 @@ class AllocationTest {
 
   private final SplittableRandom random = new SplittableRandom(11);
 
-  private static final long PATIENCE_NANOS = 90_000_000_000L;
+  private static final long PATIENCE_NANOS = 300_000_000_000L;
 
   /** Bytes that all threads allocate in a call once it is warm: the least of several calls. */
   private static long allocatedBy(Runnable call) {
