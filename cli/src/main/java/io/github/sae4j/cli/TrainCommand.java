@@ -79,7 +79,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%n",
     footer = {
       "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients,"
-          + " covariance whitening, signum and muon, end-to-end losses."
+          + " signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";

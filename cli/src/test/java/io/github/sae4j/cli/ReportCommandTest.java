@@ -261,9 +261,7 @@ class ReportCommandTest {
         folder.resolve("few.tokens.jsonl"), "{\"row0\":0,\"tokens\":[\"only\",\"two\"]}\n");
     assertEquals(
         3, console.run("report", "--sae", run, "--activations", few, "--out", folder.resolve("n")));
-    assertTrue(
-        console.err().contains("expected tokens or texts of at least 64 rows, got 2"),
-        console.err());
+    assertTrue(console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
     assertFalse(Files.exists(folder.resolve("n")));
     assertEquals(
         0,

@@ -143,7 +143,7 @@ public record FeatureInput(
    * @return a copy
    */
   public FeatureInput texts(Path file, Optional<Path> words) {
-    return texts(List.of(new Shard(file, 0)), words);
+    return texts(List.of(Shard.all(file)), words);
   }
 
   /**

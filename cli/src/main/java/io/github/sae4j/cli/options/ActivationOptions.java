@@ -158,8 +158,10 @@ public final class ActivationOptions {
   /** The files of the inputs, once they are open, and the rows that they begin with. */
   public List<Shard> shards() {
     List<Shard> shards = new ArrayList<>();
-    for (int i = 0; i < files.paths().size(); i++) {
-      shards.add(new Shard(files.paths().get(i), files.firstRow(i)));
+    int count = files.paths().size();
+    for (int i = 0; i < count; i++) {
+      long end = i + 1 < count ? files.firstRow(i + 1) : files.rows();
+      shards.add(new Shard(files.paths().get(i), files.firstRow(i), end - files.firstRow(i)));
     }
     return shards;
   }

@@ -30,7 +30,7 @@ public final class RowExclusions {
   static final int SAMPLED = 1 << 16;
 
   /** Their names in the record of a run. */
-  static final List<String> OPTIONS =
+  public static final List<String> OPTIONS =
       List.of(
           "exclude_tokens", "token_ids", "exclude_positions", "sequence_length", "max_norm_ratio");
 

@@ -190,14 +190,15 @@ public final class RunPage {
     if (!texts.isEmpty()) {
       return Optional.of(new Found(texts, vocabularyBeside(texts.getFirst().file())));
     }
-    for (Shard shard : activations) {
-      if (TextFiles.beside(shard.file()).isPresent()) {
-        warn(
-            "texts of rows are not shown",
-            "only some files of activations have them, as " + shard.file() + " does");
-        break;
-      }
-    }
+    activations.stream()
+        .map(Shard::file)
+        .filter(file -> TextFiles.sidecar(file).isPresent())
+        .findFirst()
+        .ifPresent(
+            file ->
+                warn(
+                    "texts of rows are not shown",
+                    "only some files of activations have them, as " + file + " does"));
     return Optional.empty();
   }
 

@@ -8,7 +8,7 @@ import java.util.List;
 final class JoinedTexts implements Texts {
   private final List<Texts> parts;
 
-  /** First row of each part, then the number of all rows. */
+  /** First row of each part, then the number of all rows; what a part has beyond is not shown. */
   private final long[] starts;
 
   JoinedTexts(List<Texts> parts, long[] starts) {
@@ -30,7 +30,9 @@ final class JoinedTexts implements Texts {
   public Sequence sequence(long row) throws IOException {
     int part = part(row);
     Sequence sequence = parts.get(part).sequence(row - starts[part]);
-    return new Sequence(starts[part] + sequence.first(), sequence.rows(), sequence.source());
+    long first = starts[part] + sequence.first();
+    int rows = (int) Math.min(sequence.rows(), starts[part + 1] - first);
+    return new Sequence(first, rows, sequence.source());
   }
 
   @Override

@@ -26,8 +26,8 @@ public final class TextFiles {
    * Opens the texts of the first rows.
    *
    * @param files in the order of their rows, the first from row 0 on: JSON lines, text files with
-   *     one text a row, or files of tensors with one called {@code token_ids}, {@code input_ids} or
-   *     {@code tokens}
+   *     one text a row, files of tensors with one called {@code token_ids}, {@code input_ids} or
+   *     {@code tokens}, or Parquet or Arrow files with a column of texts
    * @param vocabulary what numbers of tokens stand for
    * @param rows how many rows' texts are wanted; no more than needed is read for them
    * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
@@ -41,13 +41,18 @@ public final class TextFiles {
     List<Texts> parts = new ArrayList<>();
     List<Long> starts = new ArrayList<>();
     try {
-      for (int i = 0; i < files.size() && (i == 0 || files.get(i).firstRow() < rows); i++) {
-        long first = files.get(i).firstRow();
-        long end = i + 1 < files.size() ? files.get(i + 1).firstRow() : Long.MAX_VALUE;
-        Texts part = open(files.get(i).file(), words, Math.min(rows, end) - first);
-        parts.add(part);
-        starts.add(first);
-        expect(files.get(i).file(), part.rows(), Math.min(rows, end) - first, end - first);
+      for (Shard each : files) {
+        if (each.firstRow() >= rows && !parts.isEmpty()) {
+          break;
+        }
+        long wanted = Math.min(each.rows(), rows - each.firstRow());
+        parts.add(open(each, words, wanted));
+        starts.add(each.firstRow());
+        if (parts.getLast().rows() < wanted) {
+          throw new BadFileException(
+              each.file(),
+              "expected tokens or texts of " + wanted + " rows, got " + parts.getLast().rows());
+        }
       }
     } catch (Throwable e) {
       closeAll(parts);
@@ -56,19 +61,8 @@ public final class TextFiles {
     if (parts.size() == 1) {
       return parts.getFirst();
     }
-    starts.add(Math.min(rows, starts.getLast() + parts.getLast().rows()));
+    starts.add(rows);
     return new JoinedTexts(parts, starts.stream().mapToLong(Long::longValue).toArray());
-  }
-
-  private static void expect(Path file, long found, long least, long most) throws IOException {
-    if (found < least || found > most) {
-      throw new BadFileException(
-          file,
-          "expected tokens or texts of "
-              + (most == Long.MAX_VALUE || least < most ? "at least " + least : "the " + most)
-              + " rows, got "
-              + found);
-    }
   }
 
   static void closeAll(List<Texts> parts) throws IOException {
@@ -85,70 +79,79 @@ public final class TextFiles {
     }
   }
 
-  private static Texts open(Path path, Optional<Vocabulary> words, long rows) throws IOException {
+  private static Texts open(Shard shard, Optional<Vocabulary> words, long wanted)
+      throws IOException {
+    Path path = shard.file();
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
-      return LineTexts.open(path, words, rows);
+      return LineTexts.open(path, words, wanted);
     }
     TensorFile file = TensorFile.open(path);
     try {
-      TensorInfo tensor =
-          TensorTexts.find(file)
-              .orElseThrow(
-                  () ->
-                      new BadFileException(
-                          path,
-                          "expected a tensor of integers called "
-                              + String.join(", ", TOKEN_TENSORS)));
-      return new TensorTexts(file, tensor, words);
+      Optional<TensorInfo> tokens = tokens(file, shard.rows());
+      if (tokens.isPresent()) {
+        return new TensorTexts(file, tokens.get(), words);
+      }
     } catch (Throwable e) {
       file.close();
       throw e;
     }
+    file.close();
+    return ColumnTexts.open(path, wanted);
+  }
+
+  /** The tokens of a file, one for each of its rows where their number is known. */
+  private static Optional<TensorInfo> tokens(TensorFile file, long rows) {
+    return TensorTexts.find(file)
+        .filter(tensor -> rows == Long.MAX_VALUE || tensor.elements() == rows);
   }
 
   /**
-   * Looks for texts beside each of several files of activations.
+   * Looks for texts of files of activations: {@code x.tokens.jsonl}, {@code x.texts.jsonl} or
+   * {@code x.texts.txt} beside {@code x.safetensors}; or tokens or texts inside it, one for each
+   * row.
    *
-   * @param activations the files, and the row that each begins with, in ascending order
+   * @param activations the files
    * @return theirs; empty if one of them has none
    */
   public static List<Shard> beside(List<Shard> activations) {
     List<Shard> found = new ArrayList<>();
     for (Shard each : activations) {
-      Optional<Path> texts = beside(each.file());
+      Optional<Path> texts = sidecar(each.file()).or(() -> inside(each));
       if (texts.isEmpty()) {
         return List.of();
       }
-      found.add(new Shard(texts.get(), each.firstRow()));
+      found.add(new Shard(texts.get(), each.firstRow(), each.rows()));
     }
     return found;
   }
 
-  /**
-   * Looks for texts beside a file of activations: {@code x.tokens.jsonl}, {@code x.texts.jsonl} or
-   * {@code x.texts.txt} beside {@code x.safetensors}; or tokens inside it.
-   *
-   * @param activations the file
-   * @return the file that holds them, if there is one
-   */
-  public static Optional<Path> beside(Path activations) {
-    String name = activations.getFileName().toString();
-    int dot = name.lastIndexOf('.');
-    String plain = dot < 1 ? name : name.substring(0, dot);
-    for (String end : SIDECARS) {
-      Path file = activations.resolveSibling(plain + end);
-      if (Files.isRegularFile(file)) {
-        return Optional.of(file);
-      }
-    }
-    try (TensorFile file = TensorFile.open(activations)) {
-      return file.named() && TensorTexts.find(file).isPresent()
-          ? Optional.of(activations)
-          : Optional.empty();
+  private static Optional<Path> inside(Shard activations) {
+    Path path = activations.file();
+    try (TensorFile file = TensorFile.open(path)) {
+      boolean inside =
+          file.named() && tokens(file, activations.rows()).isPresent()
+              || ColumnTexts.find(path, activations.rows()).isPresent();
+      return inside ? Optional.of(path) : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();
     }
+  }
+
+  /**
+   * Looks for a file of texts beside a file of activations.
+   *
+   * @param activations the file
+   * @return {@code x.tokens.jsonl}, {@code x.texts.jsonl} or {@code x.texts.txt}, if there is one
+   */
+  public static Optional<Path> sidecar(Path activations) {
+    String name = activations.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    String plain = dot < 1 ? name : name.substring(0, dot);
+    return SIDECARS.stream()
+        .map(end -> activations.resolveSibling(plain + end))
+        .filter(Files::isRegularFile)
+        .findFirst();
   }
 
   /**

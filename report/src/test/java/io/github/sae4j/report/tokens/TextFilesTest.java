@@ -39,7 +39,13 @@ class TextFilesTest {
   }
 
   private static Texts open(Path path, Optional<Path> vocabulary, long rows) throws IOException {
-    return TextFiles.open(List.of(new Shard(path, 0)), vocabulary, rows);
+    return TextFiles.open(List.of(Shard.all(path)), vocabulary, rows);
+  }
+
+  private static Optional<Path> beside(Path path, long rows) {
+    return TextFiles.beside(List.of(new Shard(path, 0, rows))).stream()
+        .map(Shard::file)
+        .findFirst();
   }
 
   @Test
@@ -110,7 +116,8 @@ class TextFilesTest {
       bytes.putInt(number);
     }
     Path path = Files.write(folder.resolve("acts.safetensors"), bytes.array());
-    assertEquals(Optional.of(path), TextFiles.beside(path));
+    assertEquals(Optional.of(path), beside(path, 6));
+    assertEquals(Optional.empty(), beside(path, 2), "of others than its rows");
     Path words = file("vocab.txt", "▁a\nb\n▁c\n");
     assertEquals(Optional.of(words), TextFiles.vocabularyBeside(path));
     try (Texts texts = open(path, Optional.of(words), 6)) {
@@ -119,7 +126,7 @@ class TextFilesTest {
       assertArrayEquals(new String[] {" c", " a", "b"}, read(texts, 0, 3));
     }
     Path sidecar = file("acts.tokens.jsonl", "{\"tokens\":[\"x\"]}\n");
-    assertEquals(Optional.of(sidecar), TextFiles.beside(path));
+    assertEquals(Optional.of(sidecar), beside(path, 6));
   }
 
   @ParameterizedTest
@@ -144,47 +151,36 @@ class TextFilesTest {
     Path one = file("1.jsonl", "{\"source\":\"a\",\"tokens\":[\"pl\",\"##under\",\".\"]}\n");
     Path two = file("2.jsonl", "{\"source\":\"b\",\"tokens\":[\"so\",\"it\"]}\n");
     Path three = file("3.jsonl", "{\"tokens\":[\"is\"]}\n{\"tokens\":[\"done\"]}\n");
-    List<Shard> files = List.of(new Shard(one, 0), new Shard(two, 3), new Shard(three, 5));
-    try (Texts texts = TextFiles.open(files, Optional.empty(), 7)) {
+    // The second file has a text more than its shard has rows.
+    List<Shard> files = List.of(new Shard(one, 0, 3), new Shard(two, 3, 1), new Shard(three, 4, 2));
+    try (Texts texts = TextFiles.open(files, Optional.empty(), 6)) {
       assertTrue(texts.tokens());
-      assertEquals(7, texts.rows());
+      assertEquals(6, texts.rows());
       assertEquals(new Texts.Sequence(0, 3, "a"), texts.sequence(2));
-      assertEquals(new Texts.Sequence(3, 2, "b"), texts.sequence(4));
-      assertEquals(new Texts.Sequence(6, 1, ""), texts.sequence(6));
+      assertEquals(new Texts.Sequence(3, 1, "b"), texts.sequence(3));
+      assertEquals(new Texts.Sequence(5, 1, ""), texts.sequence(5));
       assertArrayEquals(new String[] {"under", "."}, texts.read(1, 2));
-      assertArrayEquals(new String[] {" it"}, texts.read(4, 1));
-      assertArrayEquals(new String[] {" done"}, texts.read(6, 1));
+      assertArrayEquals(new String[] {" so"}, texts.read(3, 1));
+      assertArrayEquals(new String[] {" done"}, texts.read(5, 1));
     }
     // Of what is not wanted nothing is read.
     Files.delete(three);
-    try (Texts texts = TextFiles.open(files, Optional.empty(), 5)) {
-      assertArrayEquals(new String[] {" it"}, texts.read(4, 1));
+    try (Texts texts = TextFiles.open(files, Optional.empty(), 4)) {
+      assertArrayEquals(new String[] {" so"}, texts.read(3, 1));
     }
   }
 
   @Test
-  void aShardWithTextsOfOtherRowsIsRefused() throws IOException {
+  void aShardWithTextsOfFewerRowsIsRefused() throws IOException {
     Path one = file("1.txt", "a\nb\n");
     Path two = file("2.txt", "c\n");
+    List<Shard> files = List.of(new Shard(one, 0, 3), new Shard(two, 3, 1));
     assertEquals(
-        one + ": expected tokens or texts of the 3 rows, got 2",
-        assertThrows(
-                BadFileException.class,
-                () ->
-                    TextFiles.open(
-                        List.of(new Shard(one, 0), new Shard(two, 3)), Optional.empty(), 4))
-            .getMessage());
-    Path tokens = file("3.jsonl", "{\"tokens\":[\"a\",\"b\",\"c\"]}\n");
-    assertEquals(
-        tokens + ": expected tokens or texts of the 2 rows, got 3",
-        assertThrows(
-                BadFileException.class,
-                () ->
-                    TextFiles.open(
-                        List.of(new Shard(tokens, 0), new Shard(two, 2)), Optional.empty(), 3))
+        one + ": expected tokens or texts of 3 rows, got 2",
+        assertThrows(BadFileException.class, () -> TextFiles.open(files, Optional.empty(), 4))
             .getMessage());
     assertEquals(
-        one + ": expected tokens or texts of at least 3 rows, got 2",
+        one + ": expected tokens or texts of 3 rows, got 2",
         assertThrows(BadFileException.class, () -> open(one, 3)).getMessage());
   }
 
