@@ -111,6 +111,11 @@ public final class VectorDevice implements Device {
     composed = new ComposedEncoding(this);
   }
 
+  /** {@return the pool that runs its kernels and steps; for measurements} */
+  public WorkerPool pool() {
+    return pool;
+  }
+
   /** {@return the width of the vectors that run, in bits} */
   public static int vectorBits() {
     return Vectors.SPECIES.vectorBitSize();

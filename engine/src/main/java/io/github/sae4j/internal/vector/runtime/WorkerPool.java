@@ -44,6 +44,9 @@ public final class WorkerPool implements AutoCloseable {
   private volatile long epoch;
   private volatile boolean closed;
 
+  /** Set for measurements only; otherwise null. */
+  private PoolMeter meter;
+
   public WorkerPool(int size) {
     threads = new Thread[size - 1];
     for (int i = 0; i < threads.length; i++) {
@@ -56,6 +59,27 @@ public final class WorkerPool implements AutoCloseable {
 
   public int size() {
     return threads.length + 1;
+  }
+
+  /**
+   * Measures from now on.
+   *
+   * @param meter takes the times of the jobs, for {@link #size} threads; or null for none
+   */
+  public void measure(PoolMeter meter) {
+    lock.lock();
+    try {
+      this.meter = meter;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Names the phase that the following jobs belong to, if the pool is measured. */
+  public void phase(String name) {
+    if (meter != null) {
+      meter.phase(name);
+    }
   }
 
   /**
@@ -95,9 +119,7 @@ public final class WorkerPool implements AutoCloseable {
     }
     checkOpen();
     if (count <= 1 || threads.length == 0) {
-      for (int i = 0; i < count; i++) {
-        task.run(i, 0);
-      }
+      runAlone(count, task);
       return;
     }
     this.task = task;
@@ -118,6 +140,9 @@ public final class WorkerPool implements AutoCloseable {
       }
     }
     this.task = null;
+    if (meter != null) {
+      meter.endJob();
+    }
     if (failure instanceof RuntimeException e) {
       throw e;
     } else if (failure instanceof Error e) {
@@ -125,7 +150,25 @@ public final class WorkerPool implements AutoCloseable {
     }
   }
 
+  private void runAlone(int count, Task task) {
+    boolean measured = meter != null && threads.length == 0;
+    if (measured) {
+      meter.begin(0);
+    }
+    for (int i = 0; i < count; i++) {
+      task.run(i, 0);
+    }
+    if (measured) {
+      meter.end(0);
+      meter.endJob();
+    }
+  }
+
   private void work(int worker) {
+    PoolMeter meter = this.meter;
+    if (meter != null) {
+      meter.begin(worker);
+    }
     try {
       for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
         task.run(i, worker);
@@ -135,6 +178,9 @@ public final class WorkerPool implements AutoCloseable {
       synchronized (this) {
         failure = failure == null ? e : failure;
       }
+    }
+    if (meter != null) {
+      meter.end(worker);
     }
   }
 

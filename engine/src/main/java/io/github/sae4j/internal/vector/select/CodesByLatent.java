@@ -12,6 +12,7 @@ public final class CodesByLatent {
   private int[] cursor = {};
   private int[] places = {};
   private int[] rows = {};
+  private int latents;
 
   public CodesByLatent() {}
 
@@ -35,6 +36,7 @@ public final class CodesByLatent {
    */
   public void build(int count, int[] rowStarts, int[] indices, int latents) {
     int size = rowStarts[count];
+    this.latents = latents;
     if (starts.length < latents + 1) {
       starts = new int[latents + 1];
       cursor = new int[latents];
@@ -78,5 +80,33 @@ public final class CodesByLatent {
   /** The row of the code at a position. */
   public int row(int position) {
     return rows[position];
+  }
+
+  /** Number of latents of the index. */
+  public int latents() {
+    return latents;
+  }
+
+  /**
+   * The rows of all codes, by position. Loops over codes read it directly.
+   *
+   * @return the array itself, at least as long as there are codes
+   */
+  public int[] rows() {
+    return rows;
+  }
+
+  /**
+   * Copies what belongs to the codes into the order of this index.
+   *
+   * @param byRow one number per code, by row
+   * @param from first position
+   * @param to position after the last
+   * @param out receives them at the same positions
+   */
+  public void gather(float[] byRow, int from, int to, float[] out) {
+    for (int p = from; p < to; p++) {
+      out[p] = byRow[places[p]];
+    }
   }
 }
