@@ -5,6 +5,7 @@ import io.github.sae4j.cli.console.LocaleEncoding;
 import io.github.sae4j.cli.console.StandardOutput;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.options.ConfigFile;
+import io.github.sae4j.cli.pages.FeatureOptions;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -83,7 +84,7 @@ public final class CommandLineApp {
     app.addSubcommand(new EditCommand());
     app.addSubcommand(new ConvertCommand());
     app.addSubcommand(new InspectCommand());
-    app.addSubcommand(new ReportCommand());
+    app.addSubcommand("report", FeatureOptions.withoutUnknown(new ReportCommand()));
     app.addSubcommand(new WatchCommand());
     app.addSubcommand(new DevicesCommand());
     app.addSubcommand(new ParityCommand());

@@ -79,7 +79,7 @@ import picocli.CommandLine.Spec;
     footerHeading = "%n",
     footer = {
       "Not supported: noise_scale, orthogonal init, mse_loss_normalization, ghost gradients,"
-          + " covariance whitening, signum and muon, end-to-end losses."
+          + " signum and muon, end-to-end losses."
     })
 final class TrainCommand implements Callable<Integer> {
   static final String CONFIG = "--config";
@@ -560,7 +560,8 @@ final class TrainCommand implements Callable<Integer> {
     if (!noReport) {
       // Last: it takes a while, and what the run has come to is known.
       long samples = config.steps(data.training().rows()) * config.rowsPerStep();
-      RunPage.atTheEnd(folder, device, input.files(), input::kept, samples, warnings);
+      RunPage.atTheEnd(
+          folder, device, input.files(), input.shards(), input::kept, samples, warnings);
       printPage(folder);
     }
     return ExitCode.DONE;

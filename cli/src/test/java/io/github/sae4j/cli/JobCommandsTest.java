@@ -328,7 +328,7 @@ class JobCommandsTest {
         child.destroyForcibly();
       }
     }
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES));
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES));
     if (child.exitValue() != 0) {
       assertEquals(signals.size() == 2 ? 143 : 137, child.exitValue(), this::log);
       signals.add(child.exitValue());

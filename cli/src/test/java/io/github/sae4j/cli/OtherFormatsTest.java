@@ -6,13 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.cli.console.ExitCode;
+import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +70,30 @@ class OtherFormatsTest {
     assertArrayEquals(expected, trained("lines", lines));
     assertArrayEquals(expected, trained("parquet", PARQUET, "--tensor", "embedding"));
     assertFalse(console.err().contains("INFO"), console::err);
+  }
+
+  /** Texts lie in the files themselves; their tokens are of others than the rows. */
+  @Test
+  void textsOfShardsAreOnThePage() throws IOException {
+    Path shards = Files.createDirectory(folder.resolve("shards"));
+    for (int part = 0; part < 2; part++) {
+      Files.copy(Path.of(PARQUET), shards.resolve("part-" + part + ".parquet"));
+    }
+    trained("texts", shards, "--tensor", "embedding");
+    Path page = folder.resolve("texts/report.html");
+    String html = Files.readString(page);
+    String start = "id=\"data\">";
+    int from = html.indexOf(start) + start.length();
+    String json = html.substring(from, html.indexOf("</script>", from));
+    Map<?, ?> data = (Map<?, ?>) Json.parse(page, json.getBytes(StandardCharsets.UTF_8));
+    Map<?, ?> features = (Map<?, ?>) data.get("features");
+    assertEquals(74L, features.get("rows"));
+    assertFalse((Boolean) features.get("tokens"));
+    List<?> texts = (List<?>) features.get("texts");
+    for (Object worst : (List<?>) features.get("worst")) {
+      long row = (Long) ((Map<?, ?>) worst).get("row");
+      assertTrue(texts.contains("text " + row % 37), texts::toString);
+    }
   }
 
   @Test

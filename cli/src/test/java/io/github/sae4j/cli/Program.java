@@ -60,7 +60,7 @@ final class Program {
     try {
       process.getOutputStream().close();
       String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      if (!process.waitFor(2, TimeUnit.MINUTES)) {
+      if (!process.waitFor(10, TimeUnit.MINUTES)) {
         throw new IOException("still running: " + arguments);
       }
       String said = Files.readString(err).replace(INCUBATOR, "");

@@ -287,12 +287,16 @@ class ReportCommandTest {
 
   /** Tokens that tell their rows. */
   private static void numberedTokens(Path file) throws IOException {
+    numberedTokens(file, 0, ROWS);
+  }
+
+  private static void numberedTokens(Path file, int start, int end) throws IOException {
     StringBuilder lines = new StringBuilder();
-    for (int row = 0; row < ROWS; row += 30) {
+    for (int row = start; row < end; row += 30) {
       int first = row;
       List<Object> words =
           new ArrayList<>(IntStream.range(0, 30).mapToObj(i -> "row" + (first + i)).toList());
-      lines.append(Json.line(Map.of("row0", row, "tokens", words))).append('\n');
+      lines.append(Json.line(Map.of("row0", row - start, "tokens", words))).append('\n');
     }
     Files.writeString(file, lines.toString());
   }
@@ -307,7 +311,10 @@ class ReportCommandTest {
       Map<?, ?> features = (Map<?, ?>) data(page).get("features");
       assertEquals(expected, features.get("evaluation"));
       assertEquals(ROWS - (long) out.size(), features.get("rows"));
-      assertTrue(features.get("notes").toString().contains("Without"), features.toString());
+      assertEquals(
+          !out.isEmpty(),
+          features.get("notes").toString().contains("Without"),
+          features.get("notes").toString());
       List<?> worst = (List<?>) features.get("worst");
       assertEquals(20, worst.size());
       for (Object each : worst) {
@@ -345,6 +352,25 @@ class ReportCommandTest {
     numberedTokens(folder.resolve("padded.tokens.jsonl"));
     Path mask = Activations.writeMask(folder.resolve("mask.safetensors"), excluded);
     expectPagesAsEval(padded, out, "--mask", mask);
+  }
+
+  @Test
+  void shardsHaveTheirTokensBesideThem() throws IOException {
+    float[][] rows = Activations.rows(ROWS, 16);
+    Path shards = Files.createDirectory(folder.resolve("shards"));
+    int cut = 330;
+    Activations.write(shards.resolve("1.safetensors"), Arrays.copyOf(rows, cut), ElementType.F32);
+    Activations.write(
+        shards.resolve("2.safetensors"), Arrays.copyOfRange(rows, cut, ROWS), ElementType.F32);
+    numberedTokens(shards.resolve("1.tokens.jsonl"), 0, cut);
+    // Of one alone they are not shown, and that is said.
+    assertEquals(
+        0,
+        console.run("report", "--sae", run, "--activations", shards, "--out", folder.resolve("o")),
+        console.err());
+    assertTrue(console.err().contains("only some files of activations have them"), console.err());
+    numberedTokens(shards.resolve("2.tokens.jsonl"), cut, ROWS);
+    expectPagesAsEval(shards, Set.of());
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.cli.console.ExitCode;
@@ -258,7 +259,12 @@ class RowExclusionsTest {
   void aReportRefusesToLeaveOutRows() throws IOException {
     Path run = folder.resolve("run");
     trained(file, run);
+    assertEquals(0, console.run("report", "--help"), console::err);
+    String help = console.out();
+    assertTrue(help.contains("--activations"), help);
     Object[][] options = {
+      {"--mask", file},
+      {"--on-bad-rows", "skip"},
       {"--exclude-tokens", "1"},
       {"--exclude-positions", "0"},
       {"--max-norm-ratio", "5"},
@@ -266,6 +272,7 @@ class RowExclusionsTest {
       {"--sequence-length", "4"}
     };
     for (Object[] option : options) {
+      assertFalse(help.contains(option[0].toString()), help);
       int code = console.run("report", run, option[0], option[1]);
       assertEquals(ExitCode.USAGE, code, () -> option[0] + ": " + console.err());
       String name = option[0].toString().substring(2).replace('-', '_');

@@ -80,7 +80,7 @@ class SignalTest {
 
   /** Waits until the child has logged something on top of, or in place of, what was there. */
   private void awaitMetrics(Process child, long before) throws IOException, InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(10);
     while (logged() == 0 || logged() == before) {
       assertTrue(child.isAlive(), () -> "ended early: " + text());
       assertTrue(System.nanoTime() < deadline, () -> "no metrics: " + text());
@@ -117,7 +117,7 @@ class SignalTest {
     Process first = startRun();
     awaitMetrics(first, 0);
     send(signal, first);
-    assertTrue(first.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(first.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(code, first.exitValue(), this::text);
     long step = checkpointedStep();
     assertTrue(step > 0);
@@ -128,7 +128,7 @@ class SignalTest {
     Process second = start(List.of("train", "--resume-from-checkpoint", run.toString()));
     awaitMetrics(second, before);
     send(signal, second);
-    assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(second.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(code, second.exitValue(), this::text);
     assertTrue(checkpointedStep() > step);
   }
@@ -141,7 +141,7 @@ class SignalTest {
     for (String signal : List.of("STOP", "HUP", "HUP", "TERM", "HUP", "CONT")) {
       send(signal, child); // all at once: stopped, it sees none of them before the last
     }
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     assertTrue(List.of(129, 143).contains(child.exitValue()), this::text);
     assertTrue(checkpointedStep() > 0);
   }
@@ -155,7 +155,7 @@ class SignalTest {
     awaitMetrics(child, logged());
     assertTrue(child.isAlive(), this::text);
     send("TERM", child);
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(143, child.exitValue(), this::text);
   }
 
@@ -169,7 +169,7 @@ class SignalTest {
     // Without a checkpoint it begins anew, and the log with it.
     awaitMetrics(second, before);
     send("TERM", second);
-    assertTrue(second.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(second.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(143, second.exitValue(), this::text);
     assertTrue(checkpointedStep() > 0);
   }

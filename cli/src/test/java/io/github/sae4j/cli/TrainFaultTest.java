@@ -118,7 +118,7 @@ class TrainFaultTest {
   @Test
   void orIsAWarningWhereThatIsAskedFor() throws Exception {
     Process child = start(SMALL_FILES, run, 100, "--steps=600", "--go-on-without-checkpoints");
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(ExitCode.DONE, child.exitValue(), this::text);
     String warning = "sae4j: warning: cannot write " + run.resolve("metrics.jsonl");
     assertEquals(1, text().lines().filter(line -> line.startsWith(warning)).count(), this::text);
@@ -151,7 +151,7 @@ class TrainFaultTest {
   }
 
   private void assertEnds(Process child, int code, String said) throws Exception {
-    assertTrue(child.waitFor(2, TimeUnit.MINUTES), this::text);
+    assertTrue(child.waitFor(10, TimeUnit.MINUTES), this::text);
     assertEquals(code, child.exitValue(), this::text);
     List<String> complaints =
         text()
@@ -163,7 +163,7 @@ class TrainFaultTest {
   }
 
   private void awaitCheckpoint(Process child) throws Exception {
-    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
+    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(10);
     while (CheckpointStore.list(run).isEmpty()) {
       assertTrue(child.isAlive() && System.nanoTime() < deadline, this::text);
       Thread.sleep(10);

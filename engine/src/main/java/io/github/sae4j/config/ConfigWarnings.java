@@ -109,6 +109,10 @@ public final class ConfigWarnings {
               EnumSet.of(Architecture.STANDARD, Architecture.GATED)),
           Effect.of(TrainingOptions.APRIL_UPDATE, STANDARD),
           new Effect(
+              TrainingOptions.WHITENING_EPSILON,
+              TrainingConfig::whitens,
+              TrainingOptions.NORMALIZE_ACTIVATIONS.name() + " is covariance_whitening"),
+          new Effect(
               TrainingOptions.MSE_SCALE,
               config -> config.loss().mainLoss() == Reconstruction.Measure.SCALED_MSE,
               TrainingOptions.MAIN_LOSS.name() + " is scaled_mse"));

@@ -10,6 +10,7 @@ import java.util.OptionalLong;
  * @param trainBatchSize rows of a micro-batch
  * @param gradientAccumulation micro-batches of an optimizer step
  * @param normalizeActivations what is done to the rows
+ * @param whiteningEpsilon what {@code covariance_whitening} adds to every variance
  * @param shuffleSeed seed of the order of rows; empty for that of the run
  * @param evalFraction share of the rows kept out of training
  */
@@ -17,6 +18,7 @@ public record DataOptions(
     int trainBatchSize,
     int gradientAccumulation,
     ActivationNormalization normalizeActivations,
+    double whiteningEpsilon,
     OptionalLong shuffleSeed,
     double evalFraction) {
 
@@ -34,6 +36,7 @@ public record DataOptions(
         values.get(TrainingOptions.TRAIN_BATCH_SIZE),
         values.get(TrainingOptions.GRADIENT_ACCUMULATION),
         values.get(TrainingOptions.NORMALIZE_ACTIVATIONS),
+        values.get(TrainingOptions.WHITENING_EPSILON),
         values.get(TrainingOptions.SHUFFLE_SEED),
         values.get(TrainingOptions.EVAL_FRACTION));
   }

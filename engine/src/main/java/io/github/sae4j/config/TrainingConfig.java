@@ -78,7 +78,8 @@ public final class TrainingConfig {
         auxK.coefficient() == 0
             || contrastive()
             || normalization == ActivationNormalization.NONE
-            || normalization == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN,
+            || normalization == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
+            || whitens(),
         TrainingOptions.AUX_LOSS_COEFFICIENT,
         "0 with normalize_activations "
             + OptionType.plain(normalization)
@@ -114,6 +115,11 @@ public final class TrainingConfig {
   /** Whether the step is that of contrastive codes, with tied weights. */
   private boolean contrastive() {
     return run.recipe() == Recipe.SENTENCE_TRANSFORMERS;
+  }
+
+  /** {@return whether a map measured on the data whitens every row before the step} */
+  public boolean whitens() {
+    return data.normalizeActivations() == ActivationNormalization.COVARIANCE_WHITENING;
   }
 
   private void expectContrast(ActivationNormalization normalization) {
@@ -222,8 +228,14 @@ public final class TrainingConfig {
     expect(
         sae.architecture() != Architecture.GATED || input == InputNormalization.NONE,
         TrainingOptions.NORMALIZE_ACTIVATIONS,
-        "none or expected_average_only_in with gated, whose loss of gates is in raw space",
+        "none, expected_average_only_in or covariance_whitening with gated, whose loss of gates is"
+            + " in raw space",
         data.normalizeActivations());
+    expect(
+        sae.architecture() != Architecture.GATED || !whitens() || sae.applyBDecToInput(),
+        TrainingOptions.APPLY_B_DEC_TO_INPUT,
+        "true with gated and covariance_whitening, whose mean is folded into b_dec",
+        false);
     expect(
         !sparsity.aprilUpdate()
             || (sae.architecture() == Architecture.STANDARD

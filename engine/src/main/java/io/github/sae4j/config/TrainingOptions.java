@@ -375,7 +375,17 @@ public final class TrainingOptions {
               Concern.DATA,
               choice(ActivationNormalization.class),
               "none",
-              "what is done to the rows; AuxK needs one of the first two"));
+              "what is done to the rows; AuxK needs none, expected_average_only_in or"
+                  + " covariance_whitening"));
+
+  static final Option<Double> WHITENING_EPSILON =
+      TABLE.add(
+          new Option<>(
+              "whitening_epsilon",
+              Concern.DATA,
+              number(moreThan(0)),
+              "1e-3",
+              "with covariance_whitening, what is added to the variance along every direction"));
 
   static final Option<Boolean> MULTI_TOPK =
       TABLE.add(

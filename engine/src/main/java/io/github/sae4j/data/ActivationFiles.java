@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.TreeSet;
@@ -320,6 +321,17 @@ public final class ActivationFiles implements ActivationSource {
    */
   public List<Path> paths() {
     return paths;
+  }
+
+  /**
+   * Where a file's rows begin.
+   *
+   * @param file its place in {@link #paths}
+   * @return the number of the file's first row among all rows
+   * @throws IndexOutOfBoundsException if there is no such file
+   */
+  public long firstRow(int file) {
+    return starts[Objects.checkIndex(file, paths.size())];
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /** An open file of a {@link TensorFormat}: tensors by name, read by position, by many threads. */
 public interface TensorColumns extends Closeable {
@@ -58,4 +59,27 @@ public interface TensorColumns extends Closeable {
    * @throws IOException if reading fails
    */
   void read(Column column, long position, MemorySegment target) throws IOException;
+
+  /**
+   * Columns that hold a text for each row, for reports.
+   *
+   * @return their names in the order of the file; usually empty
+   */
+  default List<String> texts() {
+    return List.of();
+  }
+
+  /**
+   * Reads the texts of the first rows.
+   *
+   * @param column one of {@link #texts}
+   * @param rows how many are wanted
+   * @param each receives them in the order of the rows, null where there is none; it is called less
+   *     often if the file has fewer rows
+   * @throws BadFileException if the file turns out to be malformed
+   * @throws IOException if reading fails
+   */
+  default void readTexts(String column, long rows, Consumer<String> each) throws IOException {
+    throw new IllegalArgumentException("texts: there is no column '" + column + "'");
+  }
 }

@@ -19,6 +19,15 @@ public interface Encoder extends AutoCloseable {
   void encode(Matrix x, SparseCodes out);
 
   /**
+   * What this encoder reads for every row of a small batch.
+   *
+   * @return BF16 or INT8 if it is a copy of W_enc, otherwise F32
+   */
+  default ServingPrecision precision() {
+    return ServingPrecision.F32;
+  }
+
+  /**
    * Whether this encoder keeps W_enc itself, so that the original matrix may be freed.
    *
    * @return true if {@link #readRows} returns its rows

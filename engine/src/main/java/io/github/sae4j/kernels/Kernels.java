@@ -82,6 +82,20 @@ public interface Kernels {
   }
 
   /**
+   * Prepares weights for many calls of few rows, with the same bits, and with a copy of W_enc in
+   * fewer bits where this device has a kernel that reads one.
+   *
+   * @param encoder weights, which must not change until the encoder is closed
+   * @param activation how latents become active
+   * @param precision what is read for every row; {@link Encoder#precision} tells what is
+   * @return an encoder; the caller closes it
+   */
+  default Encoder encoder(
+      EncoderWeights encoder, Activation activation, ServingPrecision precision) {
+    return encoder(encoder, activation);
+  }
+
+  /**
    * Applies an activation to products that were formed elsewhere, as {@link #encode} does.
    *
    * @param products {@code [rows, n]}, finite

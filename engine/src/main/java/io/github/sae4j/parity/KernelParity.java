@@ -12,6 +12,7 @@ import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -204,6 +205,12 @@ final class KernelParity {
                     "activate" + suffix,
                     (dev, in, s, kind) -> activate(dev, in, s, kind, act, scaled)));
           }
+          for (boolean scaled : new boolean[] {false, true}) {
+            all.add(
+                new Named(
+                    "encoder " + activation + (scaled ? " rescaled" : "") + " from copies",
+                    (dev, in, s, kind) -> fromCopies(dev, in, s, kind, act, scaled)));
+          }
           String suffix = " " + activation + " not finite";
           all.add(
               new Named(
@@ -325,6 +332,27 @@ final class KernelParity {
     return out;
   }
 
+  /** The encoders that read W_enc in fewer bits, over few rows and row by row. */
+  private static Object fromCopies(
+      Device device, Inputs in, Shape s, Kind kind, Act act, boolean scaled) {
+    EncoderWeights weights = weights(in, s, kind, scaled);
+    int few = Math.min(21, s.b());
+    Matrix x = in.matrix(few, s.d(), kind);
+    SparseCodes out = in.noCodes(4 * few);
+    int at = 0;
+    for (ServingPrecision precision :
+        new ServingPrecision[] {ServingPrecision.INT8, ServingPrecision.BF16}) {
+      try (Encoder encoder = device.encoder(weights, act.of(in, s, kind), precision)) {
+        encoder.encode(x, out.rows(at, few));
+        at += few;
+        for (int row = 0; row < few; row++) {
+          encoder.encode(x.rows(row, 1), out.rows(at++, 1));
+        }
+      }
+    }
+    return out;
+  }
+
   private static Object activate(
       Device device, Inputs in, Shape s, Kind kind, Act act, boolean scaled) {
     SparseCodes out = in.noCodes(s.b());
@@ -356,10 +384,20 @@ final class KernelParity {
   private static Object preparedNotFinite(Device device, Inputs in, Shape s, Kind kind, Act act) {
     SparseCodes out = in.noCodes(s.b());
     Matrix x = in.matrix(s.b(), s.d(), kind);
-    try (Encoder encoder = device.encoder(notFinite(in, s, kind, x), act.of(in, s, kind))) {
-      encoder.encode(x, out);
+    EncoderWeights weights = notFinite(in, s, kind, x);
+    NonFiniteException first = null;
+    for (ServingPrecision precision : ServingPrecision.values()) {
+      try (Encoder encoder = device.encoder(weights, act.of(in, s, kind), precision)) {
+        encoder.encode(x, out);
+        return out;
+      } catch (NonFiniteException e) {
+        if (first != null && !first.getMessage().equals(e.getMessage())) {
+          return precision + ": " + e.getMessage();
+        }
+        first = e;
+      }
     }
-    return out;
+    throw first;
   }
 
   private static Object activateNotFinite(Device device, Inputs in, Shape s, Kind kind, Act act) {

@@ -95,6 +95,26 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
+   * What {@link Whitening} takes beside a step: at the start a covariance and its eigenvectors,
+   * then the map and whitened rows and, while an SAE is written, its weights without it.
+   *
+   * @param spec the step
+   * @return the parts
+   */
+  public static List<Part> ofWhitening(StepSpec spec) {
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
+    long rows = spec.shape().rows();
+    return List.of(
+        new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false),
+        new Part(
+            "8 n d + 12 d d: weights without it, while an SAE is written",
+            8 * n * d + 12 * d * d,
+            false),
+        new Part("24 d d: covariance and its eigenvectors at the start, map", 24 * d * d, true));
+  }
+
+  /**
    * This plan with further parts.
    *
    * @param more further parts; those of size 0 are left out

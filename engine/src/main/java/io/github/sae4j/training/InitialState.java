@@ -6,6 +6,7 @@ import io.github.sae4j.config.BDecInit;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.Batch;
 import io.github.sae4j.data.BatchStream;
+import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.start.Centers;
 import io.github.sae4j.internal.start.InitialWeights;
 import io.github.sae4j.kernels.Activation;
@@ -49,9 +50,10 @@ final class InitialState {
    * in double over ascending columns, as sparsify has it.
    *
    * @param data rows to train on
-   * @param factor normalisation factor by which rows are multiplied first
+   * @param measured what is done to rows before they are encoded
+   * @param device whitens them
    */
-  void draw(TrainingData data, float factor) throws IOException {
+  void draw(TrainingData data, Trainer.Measured measured, Device device) throws IOException {
     InitialWeights.draw(
         config.start().weightInit(),
         config.start().decoderInitNorm(),
@@ -60,7 +62,7 @@ final class InitialState {
         state.wEnc(),
         state.wDec());
     if (config.start().bDecInitMethod() != BDecInit.ZEROS) {
-      center(data, factor);
+      center(data, measured, device);
     }
     if (config.sae().architecture() == Architecture.JUMPRELU) {
       double threshold = config.sparsity().initThreshold();
@@ -78,14 +80,16 @@ final class InitialState {
   }
 
   /** The centre of the first batch, as the SAE will see it. */
-  private void center(TrainingData data, float factor) throws IOException {
+  private void center(TrainingData data, Trainer.Measured measured, Device device)
+      throws IOException {
+    float factor = measured.normalizationFactor();
     long seed = config.data().shuffleSeed().orElse(config.run().seed());
     long samples = config.samples(data.training().rows());
     int rows = (int) Math.min(config.rowsPerStep(), samples);
     try (BatchStream stream =
             new BatchStream(
-                data.training(), seed, rows, 0, samples, data.rules().withFactor(factor));
-        OffHeap scratch = new OffHeap()) {
+                data.training(), seed, rows, 0, samples, data.rules().withFactor(measured.gain()));
+        OffHeap scratch = device.openMemory()) {
       Batch batch = stream.next();
       while (batch.rows() == 0 && stream.hasNext()) {
         batch = stream.next();
@@ -101,6 +105,11 @@ final class InitialState {
         x = columns(x, 0, data.dIn(), scratch);
       }
       multiply(x, factor);
+      if (measured.whitening().isPresent()) {
+        Matrix raw = scratch.matrix(x.rows(), x.cols());
+        raw.copyFrom(x);
+        x = measured.whitening().get().on(device, scratch, x.rows()).apply(raw);
+      }
       InputNormalization normalization = config.data().normalizeActivations().inputNormalization();
       normalization.apply(x, x, scratch.vector(x.rows()), scratch.vector(x.rows()));
       double[] center =
@@ -144,10 +153,17 @@ final class InitialState {
    * W_dec · s, b_dec · s).
    *
    * @param sae the SAE
-   * @param factor normalisation factor s by which rows will be multiplied
+   * @param measured holds the normalisation factor s by which rows will be multiplied
    * @throws ConfigException if the SAE does not fit the configuration
    */
-  void copy(SparseAutoencoder sae, float factor) {
+  void copy(SparseAutoencoder sae, Trainer.Measured measured) {
+    if (measured.whitening().isPresent()) {
+      throw new ConfigException(
+          "normalize_activations",
+          "expected another than covariance_whitening with from_pretrained: the SAE is one of rows"
+              + " that are not whitened");
+    }
+    float factor = measured.normalizationFactor();
     boolean transcoder = config.sae().pairs() == Pairs.TARGETS;
     if (!fits(sae.config().activation()) || sae.config().transcoder() != transcoder) {
       throw new ConfigException(

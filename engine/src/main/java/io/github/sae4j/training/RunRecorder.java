@@ -4,6 +4,7 @@ import io.github.sae4j.checkpoint.CheckpointException;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.checkpoint.WhiteningFile;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
@@ -24,6 +25,7 @@ import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.sae.Unwhitening;
 import io.github.sae4j.step.Pairs;
 import io.github.sae4j.step.TrainingState;
 import java.io.IOException;
@@ -239,6 +241,9 @@ final class RunRecorder {
             folder -> {
               writeSae(folder, trainer);
               saved.write(folder, trainer.state(), Map.of());
+              if (trainer.measured().whitening().isPresent()) {
+                WhiteningFile.write(folder, trainer.measured().whitening().get());
+              }
             });
     kept = trainer.stepsDone();
     writing.end(kept, 0);
@@ -281,6 +286,16 @@ final class RunRecorder {
       int kAux = config.aux(weights.dIn()).map(AuxK::kAux).orElse(0);
       SentenceTransformersWriter.write(
           folder, sae, weights, kAux, config.counting().window(), state.sinceFired());
+    } else if (trainer.measured().whitening().isPresent()) {
+      try (SaeWeights raw =
+          Unwhitening.of(
+              device,
+              weights,
+              folding,
+              trainer.measured().whitening().get(),
+              config.sae().applyBDecToInput())) {
+        SaeLensWriter.write(folder, sae, raw, Folding.of(raw.wDec(), 1f, false));
+      }
     } else if (sae.transcoder() && sae.activation() instanceof Activation.Ranked) {
       SparsifyWriter.write(folder, sae, weights, folding);
     } else {

@@ -47,6 +47,7 @@ final class RunWarnings {
   void ofOffset() throws IOException {
     if (config.start().bDecInitMethod() != BDecInit.ZEROS
         || config.sae().pairs() == Pairs.TARGETS
+        || config.whitens()
         || config.data().normalizeActivations() == ActivationNormalization.LAYER_NORM) {
       return;
     }

@@ -161,6 +161,7 @@ public final class Sweep {
     expectSame("shuffle_seed", config -> config.data().shuffleSeed());
     expectSame("eval_fraction", config -> config.data().evalFraction());
     expectSame("normalize_activations", config -> config.data().normalizeActivations());
+    expectSame("whitening_epsilon", config -> config.data().whiteningEpsilon());
     long names = members.stream().map(Member::name).distinct().count();
     if (names < members.size()) {
       throw new ConfigException("sweep", "expected values that differ in letters and digits");

@@ -21,6 +21,7 @@ import io.github.sae4j.step.StepReport;
 import io.github.sae4j.step.StepSpec;
 import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
+import io.github.sae4j.step.Whitening;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.NoSuchElementException;
@@ -33,7 +34,8 @@ import java.util.OptionalDouble;
  * checkpoints.
  *
  * <p>Memory beside the device's step: the state (24 d_sae d_in bytes) and two batches of {@code
- * [rows, d_in]}. Not thread-safe. A trainer owns neither the device nor the data.
+ * [rows, d_in]}; with whitening two more, and the map. Not thread-safe. A trainer owns neither the
+ * device nor the data.
  */
 public final class Trainer implements AutoCloseable {
   /**
@@ -42,8 +44,25 @@ public final class Trainer implements AutoCloseable {
    * @param normalizationFactor every row is multiplied by this in one rounding; 1 without {@code
    *     expected_average_only_in}
    * @param mseScale factor of the scaled loss where it is measured
+   * @param whitening with {@code covariance_whitening} the map that every row goes through
    */
-  public record Measured(float normalizationFactor, OptionalDouble mseScale) {}
+  public record Measured(
+      float normalizationFactor, OptionalDouble mseScale, Optional<Whitening> whitening) {
+    /**
+     * What was measured on rows that are not whitened.
+     *
+     * @param normalizationFactor every row is multiplied by this
+     * @param mseScale factor of the scaled loss where it is measured
+     */
+    public Measured(float normalizationFactor, OptionalDouble mseScale) {
+      this(normalizationFactor, mseScale, Optional.empty());
+    }
+
+    /** The most that rows are lengthened, which decides which of them are too long to train on. */
+    float gain() {
+      return whitening.map(map -> (float) Math.max(1, map.gain())).orElse(normalizationFactor);
+    }
+  }
 
   private final TrainingConfig config;
   private final Device device;
@@ -55,6 +74,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainingState state;
   private final TrainingStep step;
   private final Batches stream;
+  private final Optional<Whitening.OnDevice> whitening;
   private final Flight.Span span = Flight.step();
   private long stepsDone;
   private long samplesDone;
@@ -106,8 +126,12 @@ public final class Trainer implements AutoCloseable {
                   spec.shape().rows(),
                   position,
                   samples,
-                  data.rules().withFactor(measured.normalizationFactor())),
+                  data.rules().withFactor(measured.gain())),
               memory);
+      whitening =
+          measured
+              .whitening()
+              .map(map -> map.on(device, memory, (int) Math.min(spec.shape().rows(), samples)));
       step = device.compile(spec, state);
     } catch (Throwable e) {
       close();
@@ -180,7 +204,7 @@ public final class Trainer implements AutoCloseable {
       BatchSupply supply)
       throws IOException {
     expectPairs(config, data);
-    Measured measured = measure(config, data, supply);
+    Measured measured = measure(config, data, device, supply);
     return new Trainer(
         config,
         data,
@@ -190,9 +214,9 @@ public final class Trainer implements AutoCloseable {
         state -> {
           InitialState initial = new InitialState(config, state);
           if (pretrained.isPresent()) {
-            initial.copy(pretrained.get(), measured.normalizationFactor());
+            initial.copy(pretrained.get(), measured);
           } else {
-            initial.draw(data, measured.normalizationFactor());
+            initial.draw(data, measured, device);
           }
         },
         supply);
@@ -245,8 +269,27 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
+  private static Measured measure(
+      TrainingConfig config, TrainingData data, Device device, BatchSupply supply)
       throws IOException {
+    if (config.whitens()) {
+      double epsilon = config.data().whiteningEpsilon();
+      DataStatistics.Whitened whitened =
+          supply.once(
+              "whitening, epsilon " + epsilon,
+              DataStatistics.Whitened.class,
+              () ->
+                  new DataStatistics(
+                          RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
+                      .whitening(epsilon, device));
+      double variance = whitened.variance();
+      return new Measured(
+          1f,
+          config.needsMseScale()
+              ? OptionalDouble.of(variance > 0 ? 1 / variance : 1)
+              : OptionalDouble.empty(),
+          Optional.of(whitened.map()));
+    }
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? supply.once(
@@ -300,10 +343,10 @@ public final class Trainer implements AutoCloseable {
       passedOver++;
       return record(noRows(), rate, 0, waited);
     }
-    Matrix x = batch.x();
     StepReport report;
     behind = true;
     span.begin();
+    Matrix x = whitening.isPresent() ? whitening.get().apply(batch.x()) : batch.x();
     try {
       report = step.run(x, rate, stepsDone - passedOver + 1, withVariance);
     } catch (NonFiniteException e) {

@@ -3,6 +3,7 @@ package io.github.sae4j.training;
 import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.checkpoint.TrainerState;
+import io.github.sae4j.checkpoint.WhiteningFile;
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.BadRowException;
 import io.github.sae4j.data.FiniteRows;
@@ -401,7 +402,10 @@ public final class TrainingRun {
     Trainer.Measured measured =
         new Trainer.Measured(
             saved.normalizationFactor(),
-            config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty());
+            config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty(),
+            config.whitens()
+                ? Optional.of(WhiteningFile.read(from, data.dIn()))
+                : Optional.empty());
     Trainer trainer =
         Trainer.resume(
             config,

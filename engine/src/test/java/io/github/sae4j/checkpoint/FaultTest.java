@@ -223,7 +223,7 @@ class FaultTest {
 
   private static List<String> run(Process process) throws Exception {
     List<String> lines = process.inputReader(StandardCharsets.UTF_8).lines().toList();
-    assertTrue(process.waitFor(60, TimeUnit.SECONDS));
+    assertTrue(process.waitFor(10, TimeUnit.MINUTES));
     assertFalse(lines.isEmpty(), "exit code " + process.exitValue());
     return lines;
   }

@@ -45,6 +45,7 @@ class TrainingConfigTest {
       Set.of(
           "architecture",
           "topk_threshold_lr",
+          "whitening_epsilon",
           "threshold_start_step",
           "matryoshka_widths",
           "use_matryoshka_aux_loss",
@@ -564,7 +565,7 @@ class TrainingConfigTest {
     "standard, main_loss, fvu, squared_error with standard",
     "gated, lp_norm, 2, 1 with gated",
     "standard, pre_act_loss_coefficient, 0.1, none with standard",
-    "gated, normalize_activations, layer_norm, none or expected_average_only_in",
+    "gated, normalize_activations, layer_norm, covariance_whitening with gated",
     "jumprelu, rescale_acts_by_decoder_norm, true, false with jumprelu",
     "standard, april_update, true, recipe dictionary-learning",
     "standard, sparsity_coefficient, -1, at least 0"

@@ -24,6 +24,7 @@ import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -277,12 +278,24 @@ class BatchStreamTest {
 
   @Test
   void waitingIsCounted() throws IOException {
+    Thread caller = Thread.currentThread();
+    AtomicInteger asked = new AtomicInteger();
+    AtomicInteger read = new AtomicInteger();
+    Wait untilTheCallerWaits =
+        () -> {
+          int number = read.incrementAndGet();
+          while (asked.get() < number || caller.getState() == Thread.State.RUNNABLE) {
+            Thread.sleep(1);
+          }
+        };
     try (BatchStream stream =
-        new BatchStream(slow(numbered(10), () -> Thread.sleep(50)), 1, 5, 0, 10)) {
+        new BatchStream(slow(numbered(10), untilTheCallerWaits), 1, 5, 0, 10)) {
       assertEquals(0, stream.secondsWaited());
+      asked.set(1);
       stream.next();
       double first = stream.secondsWaited();
       assertTrue(first > 0);
+      asked.set(2);
       stream.next();
       assertTrue(stream.secondsWaited() > first);
     }

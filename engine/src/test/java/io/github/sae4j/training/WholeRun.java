@@ -59,6 +59,9 @@ record WholeRun(String name, TrainingConfig config, int dIn) {
     TrainingConfig saelens = small(Recipe.SAELENS).with("aux_loss_coefficient", 0);
     all.add(of("layer_norm", saelens.with(NORM, "layer_norm")));
     all.add(of("constant_norm", saelens.with(NORM, "constant_norm_rescale")));
+    for (Recipe recipe : List.of(Recipe.SAELENS, Recipe.OPENAI)) {
+      all.add(of(recipe + " whitened", small(recipe).with(NORM, "covariance_whitening")));
+    }
     TrainingConfig eleuther = small(Recipe.ELEUTHER).with("multi_topk", true).with("k", 1);
     all.add(of("multi", eleuther));
     all.add(of("multi clip", eleuther.with("clip_grad_norm", 0.1)));

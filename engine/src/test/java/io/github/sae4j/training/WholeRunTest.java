@@ -46,6 +46,7 @@ class WholeRunTest {
           Map.entry("multi b_dec in AuxK", "a040b8f8e1b8ba89"),
           Map.entry("multi clip", "2e8d21e5314a3b1c"),
           Map.entry("openai", "fa10491c8cf6de82"),
+          Map.entry("openai whitened", "bc11c3b8f8b5beee"),
           Map.entry("openai norm", "826b453ebfe33dd8"),
           Map.entry("skip transcoder", "9b644db340a28881"),
           Map.entry("skip transcoder clip", "ba12c973a7adeddd"),
@@ -62,6 +63,7 @@ class WholeRunTest {
           Map.entry("saelens standard", "7a67823e6c9cc171"),
           Map.entry("saelens b_dec in AuxK", "dd6428de3c2a0f4b"),
           Map.entry("saelens norm", "3caeaff880273f8b"),
+          Map.entry("saelens whitened", "6be3a5e7642e91bf"),
           Map.entry("saelens-pr370", "05c0d0b9759bddad"),
           Map.entry("saelens-pr370 norm", "17ff03a0f8228225"));
 

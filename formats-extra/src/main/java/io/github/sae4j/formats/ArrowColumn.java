@@ -17,7 +17,10 @@ import org.apache.arrow.flatbuf.Int;
 import org.apache.arrow.flatbuf.Precision;
 import org.apache.arrow.flatbuf.Type;
 
-/** A column of the schema: lists of one length around numbers, or something to be passed over. */
+/**
+ * A column of the schema: lists of one length around numbers, texts, or something to be passed
+ * over.
+ */
 final class ArrowColumn {
   /** Lists within lists; a sequence of rows has two. */
   private static final int MOST_LISTS = 2;
@@ -36,6 +39,7 @@ final class ArrowColumn {
 
   private final List<Run> runs = new ArrayList<>();
   private final long[] widths;
+  private final ArrowTexts texts;
   private ElementType type;
   private String obstacle;
   private long elements;
@@ -52,6 +56,11 @@ final class ArrowColumn {
     }
     widths = new long[levels.size() - 1];
     Arrays.fill(widths, -1);
+    boolean large = field.typeType() == Type.LargeUtf8;
+    texts =
+        field.dictionary() == null && (large || field.typeType() == Type.Utf8)
+            ? new ArrowTexts(name, large)
+            : null;
     boolean encoded = levels.stream().anyMatch(each -> each.dictionary() != null);
     type = encoded ? null : number(level);
     if (type == null) {
@@ -103,6 +112,11 @@ final class ArrowColumn {
     return obstacle;
   }
 
+  /** Its texts; null if it holds others. */
+  ArrowTexts texts() {
+    return texts;
+  }
+
   Column tensor(Path path) throws BadFileException {
     List<Long> shape = new ArrayList<>();
     shape.add(rows);
@@ -121,6 +135,10 @@ final class ArrowColumn {
 
   /** Takes this column's buffers of a batch. */
   void add(ArrowBuffers buffers, long batchRows) throws IOException {
+    if (texts != null) {
+      texts.add(buffers, batchRows);
+      return;
+    }
     if (obstacle != null) {
       skip(field, buffers, 0);
       return;

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
@@ -33,6 +34,7 @@ final class ArrowFile implements TensorColumns {
   private final PositionedFile file;
   private final Map<Column, ArrowColumn> columns = new LinkedHashMap<>();
   private final Map<String, String> others = new LinkedHashMap<>();
+  private final Map<String, ArrowTexts> texts = new LinkedHashMap<>();
 
   private ArrowFile(Path path, PositionedFile file) {
     this.path = path;
@@ -121,6 +123,9 @@ final class ArrowFile implements TensorColumns {
         }
       } else {
         others.put(column.name(), column.obstacle());
+        if (column.texts() != null) {
+          texts.put(column.name(), column.texts());
+        }
       }
     }
   }
@@ -179,6 +184,16 @@ final class ArrowFile implements TensorColumns {
   @Override
   public void read(Column column, long position, MemorySegment target) throws IOException {
     columns.get(column).read(file, position, target);
+  }
+
+  @Override
+  public List<String> texts() {
+    return List.copyOf(texts.keySet());
+  }
+
+  @Override
+  public void readTexts(String column, long rows, Consumer<String> each) throws IOException {
+    texts.get(column).read(path, file, rows, each);
   }
 
   @Override

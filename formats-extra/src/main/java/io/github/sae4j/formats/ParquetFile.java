@@ -2,9 +2,11 @@ package io.github.sae4j.formats;
 
 import dev.hardwood.InputFile;
 import dev.hardwood.metadata.LogicalType;
+import dev.hardwood.metadata.PhysicalType;
 import dev.hardwood.reader.ColumnReader;
 import dev.hardwood.reader.LayerKind;
 import dev.hardwood.reader.ParquetFileReader;
+import dev.hardwood.reader.Validity;
 import dev.hardwood.schema.ColumnSchema;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
@@ -19,8 +21,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
-/** A Parquet file's columns of numbers. */
+/** A Parquet file's columns of numbers, and of texts. */
 final class ParquetFile implements TensorColumns {
   /** A tensor of more bytes for each byte of the file is a bomb rather than data. */
   private static final long MOST_RATIO = 10_000;
@@ -40,6 +43,9 @@ final class ParquetFile implements TensorColumns {
   private final Path path;
   private final Map<Column, HeldValues> columns = new LinkedHashMap<>();
   private final Map<String, String> others = new LinkedHashMap<>();
+
+  /** Columns of texts and their numbers. */
+  private final Map<String, Integer> texts = new LinkedHashMap<>();
 
   private ParquetFile(Path path) {
     this.path = path;
@@ -95,6 +101,12 @@ final class ParquetFile implements TensorColumns {
               leaves.get(name) > 1 ? column.fieldPath().toString() : name,
               "expected numbers, or lists of one length of numbers, got "
                   + (leaves.get(name) > 1 ? "a structure" : column.type()));
+          if (leaves.get(name) == 1
+              && column.maxRepetitionLevel() == 0
+              && column.type() == PhysicalType.BYTE_ARRAY
+              && column.logicalType() instanceof LogicalType.StringType) {
+            texts.put(name, column.columnIndex());
+          }
           continue;
         }
         long[] widths = widths(reader, column);
@@ -189,6 +201,34 @@ final class ParquetFile implements TensorColumns {
         path,
         () -> {
           columns.get(column).read(position, target);
+          return null;
+        });
+  }
+
+  @Override
+  public List<String> texts() {
+    return List.copyOf(texts.keySet());
+  }
+
+  @Override
+  public void readTexts(String column, long rows, Consumer<String> each) throws IOException {
+    guarded(
+        path,
+        () -> {
+          try (InputFile input = InputFile.of(path);
+              ParquetFileReader reader = ParquetFileReader.open(input);
+              ColumnReader values =
+                  reader.buildColumnReader(texts.get(column)).batchSize(BATCH).build()) {
+            for (long done = 0; done < rows && values.nextBatch(); ) {
+              int count = (int) Math.min(values.getRecordCount(), rows - done);
+              String[] some = values.getStrings();
+              Validity there = values.getLeafValidity();
+              for (int i = 0; i < count; i++) {
+                each.accept(there.isNull(i) ? null : some[i]);
+              }
+              done += count;
+            }
+          }
           return null;
         });
   }

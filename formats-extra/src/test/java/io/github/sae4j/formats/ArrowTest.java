@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.format.TensorColumns;
 import io.github.sae4j.internal.tensors.TensorFile;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -13,6 +14,7 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +27,7 @@ import org.apache.arrow.vector.Float2Vector;
 import org.apache.arrow.vector.Float4Vector;
 import org.apache.arrow.vector.Float8Vector;
 import org.apache.arrow.vector.IntVector;
+import org.apache.arrow.vector.LargeVarCharVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
@@ -68,6 +71,7 @@ class ArrowTest {
       new Schema(
           List.of(
               field("text", new ArrowType.Utf8()),
+              field("title", new ArrowType.LargeUtf8()),
               field(
                   HOOK,
                   new ArrowType.List(),
@@ -130,8 +134,12 @@ class ArrowTest {
     int token = 0;
     for (int r = 0; r < rows; r++) {
       int row = first + r;
-      ((VarCharVector) root.getVector("text"))
-          .setSafe(r, ("text " + row).getBytes(StandardCharsets.UTF_8));
+      if (row != 5) {
+        ((VarCharVector) root.getVector("text"))
+            .setSafe(r, ("téxt " + row).getBytes(StandardCharsets.UTF_8));
+      }
+      ((LargeVarCharVector) root.getVector("title"))
+          .setSafe(r, ("title " + row).getBytes(StandardCharsets.UTF_8));
       ((BigIntVector) root.getVector("label")).setSafe(r, row % 2);
       hook.startNewValue(r);
       for (int t = 0; t < CONTEXT; t++, token++) {
@@ -214,6 +222,25 @@ class ArrowTest {
       assertEquals(1102, tokens[11 * CONTEXT + 2]);
       assertArrayEquals(
           new long[] {1}, tensors.readLongs(tensors.tensor("label"), 11, 1), "labels");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void textsAreReadInTheOrderOfTheRows(boolean fileFormat) throws IOException {
+    try (TensorColumns columns = new ArrowFormat().open(write("data.arrow", fileFormat))) {
+      assertEquals(List.of("text", "title"), columns.texts());
+      for (int rows : new int[] {0, 3, 12, 20}) {
+        List<String> texts = new ArrayList<>();
+        columns.readTexts("text", rows, texts::add);
+        List<String> titles = new ArrayList<>();
+        columns.readTexts("title", rows, titles::add);
+        assertEquals(Math.min(rows, 12), texts.size());
+        for (int row = 0; row < texts.size(); row++) {
+          assertEquals(row == 5 ? null : "téxt " + row, texts.get(row));
+          assertEquals("title " + row, titles.get(row));
+        }
+      }
     }
   }
 

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.format.TensorColumns;
 import io.github.sae4j.internal.tensors.TensorFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -66,6 +68,22 @@ class ParquetTest {
       long[] ids = file.readLongs(file.tensor("id"), 0, ROWS);
       assertEquals(36, ids[36]);
       assertTrue(file.unreadable().get("text").reason().contains("BYTE_ARRAY"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"none", "snappy", "gzip", "zstd"})
+  void textsAreReadInTheOrderOfTheRows(String codec) throws IOException {
+    try (TensorColumns columns = new ParquetFormat().open(made(codec))) {
+      assertEquals(List.of("text"), columns.texts());
+      List<String> texts = new ArrayList<>();
+      columns.readTexts("text", ROWS + 1, texts::add);
+      assertEquals(ROWS, texts.size());
+      assertEquals("text 0", texts.getFirst());
+      assertEquals("text 36", texts.getLast());
+      List<String> some = new ArrayList<>();
+      columns.readTexts("text", 5, some::add);
+      assertEquals(texts.subList(0, 5), some);
     }
   }
 

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.internal.tensors.TensorFormats;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
@@ -91,6 +93,18 @@ final class Rows {
     return message;
   }
 
+  /** Reads all texts that a file has beside its numbers. */
+  static void readTexts(Path file) throws IOException {
+    Optional<TensorColumns> columns = TensorFormats.columns(file);
+    if (columns.isPresent()) {
+      try (TensorColumns all = columns.get()) {
+        for (String column : all.texts()) {
+          all.readTexts(column, Long.MAX_VALUE, text -> {});
+        }
+      }
+    }
+  }
+
   /**
    * Damages a file in many ways: each is refused in one line or read, and nothing else happens.
    *
@@ -114,6 +128,7 @@ final class Rows {
       Path file = Files.write(folder.resolve("damaged" + suffix), damaged);
       try {
         read(file, tensor);
+        readTexts(file);
       } catch (BadFileException e) {
         refused++;
         assertEquals(1, e.getMessage().lines().count(), e.getMessage());

@@ -6,7 +6,6 @@ import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Evaluator;
 import io.github.sae4j.evaluation.Metrics;
-import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.codes.CodeSource;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -21,7 +20,6 @@ import io.github.sae4j.sae.SaeMetadata;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongPredicate;
@@ -35,15 +33,29 @@ final class FeatureData {
   private FeatureData() {}
 
   static Map<String, Object> of(FeatureInput input, Packed packed) throws IOException {
-    try (Texts texts =
-        input.texts().isPresent()
-            ? TextFiles.open(input.texts().get(), input.vocabulary())
-            : null) {
-      return of(input, Optional.ofNullable(texts), packed);
+    try (CodeSource codes =
+            input.codes().isPresent() ? CodeSource.open(input.codes().get()) : null;
+        Texts texts =
+            input.texts().isEmpty()
+                ? null
+                : TextFiles.open(input.texts(), input.vocabulary(), rows(input, codes))) {
+      return of(input, codes, Optional.ofNullable(texts), packed);
     }
   }
 
-  private static Map<String, Object> of(FeatureInput input, Optional<Texts> texts, Packed packed)
+  /** How many rows, from the first on, are numbered. */
+  private static long rows(FeatureInput input, CodeSource codes) {
+    if (codes != null) {
+      return codes.rows();
+    }
+    long rows = input.activations().orElseThrow().rows();
+    return input.leftOut().isPresent() && rows > 0
+        ? input.leftOut().get().keptRow(rows - 1) + 1
+        : rows;
+  }
+
+  private static Map<String, Object> of(
+      FeatureInput input, CodeSource codes, Optional<Texts> texts, Packed packed)
       throws IOException {
     int latents = input.sae().config().dSae();
     Optional<RowMask> mask = input.leftOut();
@@ -54,7 +66,6 @@ final class FeatureData {
     Optional<Metrics> metrics = Optional.empty();
     if (input.activations().isPresent()) {
       ActivationSource rows = input.activations().get();
-      expectTexts(texts, input.texts(), number.applyAsLong(rows.rows() - 1) + 1);
       ActivationSource inputs = RowViews.inputs(rows);
       metrics =
           Optional.of(
@@ -62,18 +73,15 @@ final class FeatureData {
                   .evaluate(
                       inputs,
                       input.sae().config().transcoder() ? RowViews.others(rows) : inputs,
-                      (first, codes, errors) -> {
-                        scan.add(codes);
+                      (first, batch, errors) -> {
+                        scan.add(batch);
                         for (int i = 0; i < errors.length; i++) {
                           scan.addError(number.applyAsLong(first + i), errors[i]);
                         }
                       }));
     } else {
-      try (CodeSource codes = CodeSource.open(input.codes().orElseThrow())) {
-        codes.expectLatents(latents);
-        expectTexts(texts, input.texts(), codes.rows());
-        read(codes, input.sae().device(), scan);
-      }
+      codes.expectLatents(latents);
+      read(codes, input.sae().device(), scan);
     }
     scan.finish();
     Labels labels =
@@ -85,15 +93,6 @@ final class FeatureData {
       export(input, pages, texts);
     }
     return map;
-  }
-
-  private static void expectTexts(Optional<Texts> texts, Optional<Path> file, long rows)
-      throws IOException {
-    if (texts.isPresent() && texts.get().rows() < rows) {
-      throw new BadFileException(
-          file.orElseThrow(),
-          "expected tokens or texts of " + rows + " rows, got " + texts.get().rows());
-    }
   }
 
   private static void read(CodeSource codes, Device device, FeatureScan scan) throws IOException {

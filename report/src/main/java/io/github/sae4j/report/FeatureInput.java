@@ -3,6 +3,7 @@ package io.github.sae4j.report;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.RowMask;
 import io.github.sae4j.data.RowViews;
+import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,8 +20,8 @@ import java.util.Optional;
  * @param leftOut a mask of more rows than those of {@code activations}, which are the first that it
  *     keeps; the page numbers rows, and finds their texts, as the mask does
  * @param codes a file of codes or a folder of its shards; empty where activations are given
- * @param texts what rows stand for: JSON lines of tokens or texts, a text file with one a line, or
- *     a file of tensors with {@code tokens}; empty if nobody knows
+ * @param texts what rows stand for: JSON lines of tokens or texts, text files with one a line, or
+ *     files of tensors with {@code token_ids}, in the order of their rows; empty if nobody knows
  * @param vocabulary what the numbers of tokens stand for: {@code tokenizer.json}, {@code
  *     vocab.json} or {@code vocab.txt}; empty where tokens are texts
  * @param labels a JSON file of names of latents
@@ -34,7 +35,7 @@ public record FeatureInput(
     Optional<ActivationSource> activations,
     Optional<RowMask> leftOut,
     Optional<Path> codes,
-    Optional<Path> texts,
+    List<Shard> texts,
     Optional<Path> vocabulary,
     Optional<Path> labels,
     Optional<SparseAutoencoder> compared,
@@ -71,6 +72,7 @@ public record FeatureInput(
               + " rows that are kept, got "
               + (activations.isEmpty() ? "codes" : activations.get().rows()));
     }
+    texts = List.copyOf(texts);
     notes = List.copyOf(notes);
   }
 
@@ -103,7 +105,7 @@ public record FeatureInput(
         activations,
         Optional.empty(),
         codes,
-        Optional.empty(),
+        List.of(),
         Optional.empty(),
         Optional.empty(),
         Optional.empty(),
@@ -134,19 +136,30 @@ public record FeatureInput(
   }
 
   /**
-   * With what rows stand for.
+   * With what rows stand for, in one file.
    *
    * @param file the texts
    * @param words what numbers of tokens stand for, where they are numbers
    * @return a copy
    */
   public FeatureInput texts(Path file, Optional<Path> words) {
+    return texts(List.of(Shard.all(file)), words);
+  }
+
+  /**
+   * With what rows stand for.
+   *
+   * @param files the texts, of one file or of each shard, in the order of their rows
+   * @param words what numbers of tokens stand for, where they are numbers
+   * @return a copy
+   */
+  public FeatureInput texts(List<Shard> files, Optional<Path> words) {
     return new FeatureInput(
         sae,
         activations,
         leftOut,
         codes,
-        Optional.of(file),
+        files,
         words,
         labels,
         compared,

@@ -32,7 +32,7 @@ final class Chrome implements AutoCloseable {
 
   private static final List<String> NAMES =
       List.of("chromium", "chromium-browser", "google-chrome");
-  private static final int SECONDS = 60;
+  private static final int SECONDS = 180;
 
   private final Process process;
   private final Path profile;

@@ -234,7 +234,7 @@ final class TornadoDevice implements Device {
   @Override
   public MemoryPlan memoryPlan(StepSpec spec) {
     return execution(spec).fused()
-        ? GraphMemoryPlan.of(GraphSpec.of(spec))
+        ? GraphMemoryPlan.of(GraphSpec.of(spec), accelerator.schedule())
         : Device.super.memoryPlan(spec);
   }
 

@@ -14,6 +14,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.tornado.graph.CodeRows;
 import io.github.sae4j.tornado.graph.KernelGraph;
 import io.github.sae4j.tornado.graph.TransposeTasks;
+import io.github.sae4j.tornado.kernels.ApartProductKernels;
 import io.github.sae4j.tornado.kernels.CodeKernels;
 import io.github.sae4j.tornado.kernels.ColumnKernels;
 import io.github.sae4j.tornado.kernels.DeadLatentKernels;
@@ -25,6 +26,7 @@ import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import io.github.sae4j.tornado.kernels.Strips;
 import io.github.sae4j.tornado.kernels.VectorProductKernels;
+import io.github.sae4j.tornado.runtime.Schedule;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -33,6 +35,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import uk.ac.manchester.tornado.api.types.arrays.DoubleArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -44,39 +47,81 @@ class IndexLogicTest {
 
   private final SplittableRandom random = new SplittableRandom(11);
 
+  /** A run of the product's kernel, in the form that a schedule asks for. */
+  private static void product(
+      Schedule schedule,
+      IntArray control,
+      FloatArray a,
+      FloatArray b,
+      FloatArray bias,
+      IntArray map,
+      FloatArray out,
+      FloatArray maxima,
+      int inner,
+      int from,
+      int most,
+      int bStep,
+      int bCol,
+      int stride,
+      int columns,
+      int flags) {
+    int across = ProductKernels.tiles(stride);
+    if (schedule == Schedule.SHARED) {
+      WorkItems.grid(
+          across,
+          ProductKernels.tiles(most),
+          ProductKernels.SIDE,
+          ProductKernels.SIDE,
+          context ->
+              ProductKernels.product(
+                  context, control, a, b, bias, map, bias, out, maxima, inner, from, most, inner, 1,
+                  bStep, bCol, stride, columns, flags));
+    } else {
+      WorkItems.grid(
+          across,
+          Math.ceilDiv(most, ApartProductKernels.ROWS * ApartProductKernels.GROUP),
+          1,
+          ApartProductKernels.GROUP,
+          context ->
+              ApartProductKernels.product(
+                  context, control, a, b, bias, map, bias, out, maxima, inner, from, most, inner, 1,
+                  bStep, bCol, stride, columns, flags));
+    }
+  }
+
   @ParameterizedTest
-  @CsvSource({"1,1,1", "3,5,2", "129,17,130", "128,16,128"})
-  void productFillsEveryTile(int m, int inner, int q) {
+  @CsvSource({
+    "SHARED,1,1,1",
+    "SHARED,3,5,2",
+    "SHARED,129,17,130",
+    "SHARED,128,16,128",
+    "APART,1,1,1",
+    "APART,3,5,2",
+    "APART,37,17,130",
+    "APART,32,16,128"
+  })
+  void productFillsEveryTile(Schedule schedule, int m, int inner, int q) {
     FloatArray a = integers(m * inner);
     FloatArray b = integers(inner * q);
     FloatArray out = new FloatArray(m * q);
     IntArray control = StepControl.of(m, q, 0);
-    int tile = ProductKernels.TILE;
-    WorkItems.grid(
-        (q + tile - 1) / tile,
-        (m + tile - 1) / tile,
-        ProductKernels.SIDE,
-        context ->
-            ProductKernels.product(
-                context,
-                control,
-                a,
-                b,
-                a,
-                control,
-                a,
-                out,
-                out,
-                inner,
-                0,
-                m,
-                inner,
-                1,
-                q,
-                1,
-                q,
-                StepControl.LATENTS,
-                0));
+    product(
+        schedule,
+        control,
+        a,
+        b,
+        a,
+        control,
+        out,
+        out,
+        inner,
+        0,
+        m,
+        q,
+        1,
+        q,
+        StepControl.LATENTS,
+        0);
     for (int i = 0; i < m; i++) {
       for (int j = 0; j < q; j++) {
         float sum = 0f;
@@ -209,8 +254,9 @@ class IndexLogicTest {
     assertArrayEquals(expectedSums, sums.toHeapArray());
   }
 
-  @Test
-  void productOfMappedColumnsStopsAtTheirNumber() {
+  @ParameterizedTest
+  @EnumSource
+  void productOfMappedColumnsStopsAtTheirNumber(Schedule schedule) {
     int rows = 5;
     int d = 3;
     int n = 9;
@@ -225,31 +271,23 @@ class IndexLogicTest {
     IntArray control = StepControl.of(rows, n, 0);
     control.set(StepControl.DEAD, 3);
     // The last row alone, in a tile of two rows from row 4.
-    WorkItems.grid(
+    product(
+        schedule,
+        control,
+        x,
+        w,
+        bias,
+        map,
+        pre,
+        maxima,
+        d,
+        4,
+        2,
         1,
-        1,
-        ProductKernels.SIDE,
-        context ->
-            ProductKernels.product(
-                context,
-                control,
-                x,
-                w,
-                bias,
-                map,
-                bias,
-                pre,
-                maxima,
-                d,
-                4,
-                2,
-                d,
-                1,
-                1,
-                d,
-                n,
-                StepControl.DEAD,
-                ProductKernels.MAPPED | ProductKernels.BIASED | ProductKernels.RANKED));
+        d,
+        n,
+        StepControl.DEAD,
+        ProductKernels.MAPPED | ProductKernels.BIASED | ProductKernels.RANKED);
     float greatest = Float.NEGATIVE_INFINITY;
     for (int j = 0; j < 3; j++) {
       float sum = 0f;
@@ -351,8 +389,8 @@ class IndexLogicTest {
       for (int i = 0; i < rows * k; i++) {
         indices.set(i, codes.index(i / k, i % k));
       }
-      int groups = TransposeTasks.groups(rows);
-      int groupRows = LatentKernels.rowsPerGroup(rows);
+      int groups = TransposeTasks.groups(rows, Schedule.SHARED);
+      int groupRows = LatentKernels.rowsPerGroup(rows, Schedule.SHARED.codeGroups());
       IntArray control = StepControl.of(rows, n, k);
       IntArray table = new IntArray(groups * n);
       IntArray totals = new IntArray(n);
@@ -424,8 +462,8 @@ class IndexLogicTest {
           values.set(codes.start(row) + slot, random.nextInt(-8, 9));
         }
       }
-      int groups = TransposeTasks.groups(rows);
-      int groupRows = LatentKernels.rowsPerGroup(rows);
+      int groups = TransposeTasks.groups(rows, Schedule.SHARED);
+      int groupRows = LatentKernels.rowsPerGroup(rows, Schedule.SHARED.codeGroups());
       IntArray control = StepControl.of(rows, n, room);
       IntArray table = new IntArray(groups * n);
       IntArray totals = new IntArray(n);

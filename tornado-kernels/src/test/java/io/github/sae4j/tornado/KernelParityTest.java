@@ -26,6 +26,8 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.Guarantee;
+import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.runtime.Schedule;
 import java.util.Collections;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -50,17 +52,26 @@ class KernelParityTest {
   private static final Device ORACLE = new ScalarDevice();
   private static Device tornado;
 
+  /** The same device, its work cut in the way that others like it. */
+  private static Device cutOtherwise;
+
   private OffHeap memory;
   private SplittableRandom random;
 
   @BeforeAll
   static void open() {
     tornado = Devices.open("tornado", DeviceOptions.DEFAULT);
+    Accelerator accelerator = Accelerator.all().getFirst();
+    cutOtherwise =
+        new TornadoDevice(
+            accelerator.with(
+                accelerator.schedule() == Schedule.SHARED ? Schedule.APART : Schedule.SHARED));
   }
 
   @AfterAll
   static void close() {
     tornado.close();
+    cutOtherwise.close();
   }
 
   @BeforeEach
@@ -90,8 +101,11 @@ class KernelParityTest {
       Matrix expected = memory.matrix(m, q);
       Matrix got = memory.matrix(m, q);
       ORACLE.product(a, transposeA, b, transposeB, expected);
-      tornado.product(a, transposeA, b, transposeB, got);
-      assertSame("product " + transposeA + " " + transposeB, expected, got);
+      for (Device device : List.of(tornado, cutOtherwise)) {
+        got.fill(Float.NaN);
+        device.product(a, transposeA, b, transposeB, got);
+        assertSame("product " + transposeA + " " + transposeB, expected, got);
+      }
     }
   }
 
@@ -108,10 +122,12 @@ class KernelParityTest {
               random(memory, random, n, d), random(memory, random, 1, n), bDec, scale);
       Matrix x = random(memory, random, rows, d);
       SparseCodes expected = memory.codes(rows, k);
-      SparseCodes got = memory.codes(rows, k);
       ORACLE.encode(encoder, x, Ranked.topK(k, relu), expected);
-      tornado.encode(encoder, x, Ranked.topK(k, relu), got);
-      assertSame("encode " + relu, expected, got);
+      for (Device device : List.of(tornado, cutOtherwise)) {
+        SparseCodes got = memory.codes(rows, k);
+        device.encode(encoder, x, Ranked.topK(k, relu), got);
+        assertSame("encode " + relu, expected, got);
+      }
     }
   }
 
@@ -289,6 +305,13 @@ class KernelParityTest {
           "accumulateByLatent", n, d, (device, out) -> device.accumulateByLatent(codes, c, g, out));
     }
     same("sumByLatent", 1, n, (device, out) -> device.sumByLatent(codes, coefficients, out));
+    if (rows > Schedule.APART.codeGroups()) {
+      Matrix sums = memory.vector(n);
+      Matrix others = memory.vector(n);
+      ORACLE.sumByLatent(codes, coefficients, sums);
+      cutOtherwise.sumByLatent(codes, coefficients, others);
+      assertSame("sumByLatent, cut otherwise", sums, others);
+    }
   }
 
   @ParameterizedTest

@@ -28,11 +28,11 @@ final class WorkItems {
     }
   }
 
-  /** Runs groups of {@code side * side} work-items. */
-  static void grid(int groupsX, int groupsY, int side, Consumer<KernelContext> kernel) {
+  /** Runs groups of {@code sizeX * sizeY} work-items. */
+  static void grid(int groupsX, int groupsY, int sizeX, int sizeY, Consumer<KernelContext> kernel) {
     for (int y = 0; y < groupsY; y++) {
       for (int x = 0; x < groupsX; x++) {
-        runGroup(new int[] {x, y}, new int[] {side, side}, kernel);
+        runGroup(new int[] {x, y}, new int[] {sizeX, sizeY}, kernel);
       }
     }
   }

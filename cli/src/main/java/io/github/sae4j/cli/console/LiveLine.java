@@ -32,6 +32,8 @@ final class LiveLine implements AutoCloseable {
             .setInitialMax(first.steps())
             .startsFrom(first.step(), Duration.ZERO)
             .setUpdateIntervalMillis(UPDATE_MILLIS)
+            // Else a step shown while the line is being drawn would count as drawn.
+            .continuousUpdate()
             .setRenderer((state, most) -> now.in(most))
             .setConsumer(new OneLine())
             .build();

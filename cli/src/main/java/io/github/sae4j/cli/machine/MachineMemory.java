@@ -131,9 +131,10 @@ public record MachineMemory(long bytes, long heapBytes) {
   public static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
     StepSpec step = config.stepSpec(dIn, dOut, OptionalDouble.of(1));
     MemoryPlan plan = device.memoryPlan(step);
-    return config.optimizer().emaDecay().isPresent()
-        ? plan.plus(List.of(MemoryPlan.ofAverages(step)))
-        : plan;
+    if (config.optimizer().emaDecay().isPresent()) {
+      plan = plan.plus(List.of(MemoryPlan.ofAverages(step)));
+    }
+    return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */

@@ -12,6 +12,7 @@ import io.github.sae4j.data.RowViews;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionTable;
+import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import io.github.sae4j.training.TrainingData;
@@ -152,6 +153,17 @@ public final class ActivationOptions {
   /** All rows, or pairs of rows, once they are open, without the progress of reading. */
   public ActivationSource files() {
     return others == null ? files : RowViews.pairs(files, others);
+  }
+
+  /** The files of the inputs, once they are open, and the rows that they begin with. */
+  public List<Shard> shards() {
+    List<Shard> shards = new ArrayList<>();
+    int count = files.paths().size();
+    for (int i = 0; i < count; i++) {
+      long end = i + 1 < count ? files.firstRow(i + 1) : files.rows();
+      shards.add(new Shard(files.paths().get(i), files.firstRow(i), end - files.firstRow(i)));
+    }
+    return shards;
   }
 
   /**

@@ -10,6 +10,7 @@ import io.github.sae4j.internal.tensors.TensorInfo;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
+import io.github.sae4j.report.tokens.TextFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -29,11 +30,10 @@ public final class RowExclusions {
   static final int SAMPLED = 1 << 16;
 
   /** Their names in the record of a run. */
-  static final List<String> OPTIONS =
+  public static final List<String> OPTIONS =
       List.of(
           "exclude_tokens", "token_ids", "exclude_positions", "sequence_length", "max_norm_ratio");
 
-  private static final List<String> TOKEN_NAMES = List.of("token_ids", "input_ids", "tokens");
   private static final int READ_ROWS = 1024;
   private static final int READ_TOKENS = 1 << 16;
 
@@ -216,7 +216,7 @@ public final class RowExclusions {
 
   private TensorInfo tokensOf(TensorFile file) throws IOException {
     List<TensorInfo> integers = file.tensors().stream().filter(RowExclusions::isInteger).toList();
-    for (String name : TOKEN_NAMES) {
+    for (String name : TextFiles.TOKEN_TENSORS) {
       for (TensorInfo tensor : integers) {
         if (tensor.name().equals(name)) {
           return tensor;

@@ -3,10 +3,12 @@ package io.github.sae4j.cli.pages;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.options.ActivationOptions;
+import io.github.sae4j.cli.options.RowExclusions;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.FeatureInput;
+import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
 import java.io.IOException;
@@ -14,13 +16,21 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
+import picocli.CommandLine;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 
 /** What the pages of features are made of, from the command line. */
 public final class FeatureOptions {
   /** Rows that are encoded unless more are asked for. */
   static final long USUAL_ROWS = 1 << 16;
+
+  /** Options of activations that are of a run rather than of its page. */
+  private static final List<String> UNKNOWN =
+      Stream.concat(Stream.of("mask", "on_bad_rows"), RowExclusions.OPTIONS.stream()).toList();
 
   @Mixin private ActivationOptions input = new ActivationOptions();
 
@@ -42,7 +52,7 @@ public final class FeatureOptions {
       description = {
         "What rows stand for: JSON lines with tokens or text, a text a line (.txt), or tensors with"
             + " tokens, token_ids or input_ids (default: FILE.tokens.jsonl beside the activations,"
-            + " or tokens in their file)."
+            + " or tokens or texts in their file)."
       })
   private Path tokens;
 
@@ -104,6 +114,23 @@ public final class FeatureOptions {
   /** The SAE that the latents are matched with. */
   public Optional<Path> compared() {
     return Optional.ofNullable(compare);
+  }
+
+  /**
+   * Hides from a command's help what {@link #expectKnown} refuses.
+   *
+   * @param command has these options
+   * @return the command
+   */
+  public static CommandLine withoutUnknown(Object command) {
+    CommandLine line = new CommandLine(command);
+    CommandSpec spec = line.getCommandSpec();
+    for (String name : UNKNOWN) {
+      OptionSpec option = spec.findOption("--" + name.replace('_', '-'));
+      spec.remove(option);
+      spec.addOption(option.toBuilder().hidden(true).build());
+    }
+    return line;
   }
 
   /** Refuses what a page does not know, of all that options of activations offer. */
@@ -172,12 +199,12 @@ public final class FeatureOptions {
       }
       Optional<RunPage.Found> texts =
           tokens != null
-              ? Optional.of(new RunPage.Found(tokens, vocabularyOf(tokens)))
-              : codes == null ? RunPage.textsBeside(input.activations) : Optional.empty();
+              ? Optional.of(new RunPage.Found(List.of(Shard.all(tokens)), vocabularyOf(tokens)))
+              : codes == null ? RunPage.textsBeside(input.shards()) : Optional.empty();
       if (texts.isPresent()) {
         features = features.texts(texts.get().texts(), texts.get().vocabulary());
         if (!quiet) {
-          Terminal.say("texts of rows: " + Terminal.harmless(texts.get().texts().toString()));
+          Terminal.say("texts of rows: " + Terminal.harmless(RunPage.named(texts.get().texts())));
         }
       }
       if (labels != null) {

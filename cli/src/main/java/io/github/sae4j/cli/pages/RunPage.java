@@ -13,6 +13,7 @@ import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.report.FeatureInput;
 import io.github.sae4j.report.ReportOptions;
 import io.github.sae4j.report.RunReport;
+import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.report.tokens.TextFiles;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.training.RunFolder;
@@ -38,7 +39,7 @@ public final class RunPage {
   private RunPage() {}
 
   /** Texts of rows, and what the numbers of tokens stand for. */
-  record Found(Path texts, Optional<Path> vocabulary) {}
+  record Found(List<Shard> texts, Optional<Path> vocabulary) {}
 
   /**
    * Writes the page of a run that is done. Whatever goes wrong is a warning: the run is finished,
@@ -47,6 +48,7 @@ public final class RunPage {
    * @param folder the run
    * @param device runs its SAE
    * @param source all rows, or pairs of rows, of the files that it read
+   * @param shards the files of its inputs
    * @param kept which of them it was trained on and evaluated with
    * @param samples how many rows it was trained on in all
    * @param warnings what the run warned of
@@ -55,6 +57,7 @@ public final class RunPage {
       RunFolder folder,
       Device device,
       ActivationSource source,
+      List<Shard> shards,
       Supplier<ActivationOptions.Kept> kept,
       long samples,
       List<String> warnings) {
@@ -65,7 +68,7 @@ public final class RunPage {
       try (SparseAutoencoder sae = SaeCheckpoint.load(folder.trained(), device)) {
         long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
         FeatureInput features = features(sae, source, kept.get(), most);
-        Optional<Found> texts = textsBeside(recordedActivations(folder.path()));
+        Optional<Found> texts = textsBeside(shards);
         if (texts.isPresent()) {
           features = features.texts(texts.get().texts(), texts.get().vocabulary());
         }
@@ -100,8 +103,11 @@ public final class RunPage {
 
   /** Warns of what a page goes without. */
   public static void warn(String what, Throwable e) {
-    Terminal.say(
-        "sae4j: warning: " + what + ": " + Terminal.harmless(String.valueOf(e.getMessage())));
+    warn(what, String.valueOf(e.getMessage()));
+  }
+
+  private static void warn(String what, String why) {
+    Terminal.say("sae4j: warning: " + what + ": " + Terminal.harmless(why));
   }
 
   /**
@@ -178,15 +184,28 @@ public final class RunPage {
     return Files.exists(folder.config()) ? folder.readConfig() : Map.of();
   }
 
-  /**
-   * Texts that lie beside activations; those of one file alone have rows that are numbered alike.
-   */
-  static Optional<Found> textsBeside(List<String> activations) {
-    if (activations.size() != 1 || !Files.isRegularFile(Path.of(activations.getFirst()))) {
-      return Optional.empty();
+  /** Texts that lie beside files of activations, if they do beside each. */
+  static Optional<Found> textsBeside(List<Shard> activations) {
+    List<Shard> texts = TextFiles.beside(activations);
+    if (!texts.isEmpty()) {
+      return Optional.of(new Found(texts, vocabularyBeside(texts.getFirst().file())));
     }
-    return TextFiles.beside(Path.of(activations.getFirst()))
-        .map(texts -> new Found(texts, vocabularyBeside(texts)));
+    activations.stream()
+        .map(Shard::file)
+        .filter(file -> TextFiles.sidecar(file).isPresent())
+        .findFirst()
+        .ifPresent(
+            file ->
+                warn(
+                    "texts of rows are not shown",
+                    "only some files of activations have them, as " + file + " does"));
+    return Optional.empty();
+  }
+
+  /** Files in words. */
+  static String named(List<Shard> files) {
+    String others = files.size() == 1 ? "" : " and " + (files.size() - 1) + " more";
+    return files.getFirst().file() + others;
   }
 
   /** A vocabulary in the folder of texts that are numbers. */

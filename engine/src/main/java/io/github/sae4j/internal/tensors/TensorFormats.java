@@ -80,15 +80,31 @@ public final class TensorFormats {
     return file.getFileName().toString().toLowerCase(Locale.ROOT);
   }
 
-  static TensorFile open(Path file, TensorFormat format) throws IOException {
+  /**
+   * Opens a file of another module's format for what it holds beside tensors.
+   *
+   * @param file the file
+   * @return its columns; empty if its name is none of such a format
+   * @throws BadFileException if it is missing, of another format or malformed
+   * @throws IOException if reading fails
+   */
+  public static Optional<TensorColumns> columns(Path file) throws IOException {
+    Optional<TensorFormat> format = of(file);
+    return format.isPresent() ? Optional.of(columns(file, format.get())) : Optional.empty();
+  }
+
+  private static TensorColumns columns(Path file, TensorFormat format) throws IOException {
     FileSource.open(file).close(); // reports a missing file, a folder or a pipe like other formats
-    TensorColumns columns;
     try {
-      columns = format.open(file);
+      return format.open(file);
     } catch (LinkageError e) {
       throw new IOException(
           file + ": the reader of " + format.name() + " lacks one of its libraries: " + e, e);
     }
+  }
+
+  static TensorFile open(Path file, TensorFormat format) throws IOException {
+    TensorColumns columns = columns(file, format);
     try {
       List<StoredTensor> tensors = new ArrayList<>();
       Set<String> names = new HashSet<>();

@@ -17,6 +17,7 @@ import io.github.sae4j.internal.vector.select.CodesByLatent;
 import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.PackedEncoder;
 import io.github.sae4j.internal.vector.select.RowTopK;
+import io.github.sae4j.internal.vector.select.ScreenedEncoder;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.internal.vector.step.FusedMemoryPlan;
 import io.github.sae4j.internal.vector.step.FusedSpec;
@@ -29,6 +30,7 @@ import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.HostActivation;
 import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -210,6 +212,18 @@ public final class VectorDevice implements Device {
       return new PackedEncoder(pool, encoder, ranked);
     }
     return Device.super.encoder(encoder, activation);
+  }
+
+  @Override
+  public Encoder encoder(
+      EncoderWeights encoder, Activation activation, ServingPrecision precision) {
+    checkOpen();
+    ServingPrecision chosen = ScreenedEncoder.choose(encoder, activation, precision);
+    if (chosen == ServingPrecision.F32) {
+      return encoder(encoder, activation);
+    }
+    activation.checkLatents(encoder.dSae());
+    return new ScreenedEncoder(pool, this, encoder, activation, chosen);
   }
 
   @Override

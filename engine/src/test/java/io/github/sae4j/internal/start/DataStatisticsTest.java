@@ -1,15 +1,23 @@
 package io.github.sae4j.internal.start;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.MatrixSource;
 import io.github.sae4j.data.RowRules;
+import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.step.Whitening;
 import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -65,6 +73,91 @@ class DataStatisticsTest {
           assertThrows(BadFileException.class, () -> of(x, batchRows).normalizationFactor());
       assertTrue(e.getMessage().contains("row 7 holds NaN at column 1"), e.getMessage());
       assertThrows(BadFileException.class, () -> of(x, batchRows).mseScale(1f));
+    }
+  }
+
+  /** Points on a turned cross: variances 6 along (4, 3)/5 and 1.5 along (-3, 4)/5. */
+  @Test
+  void whiteningDividesByTheDeviationAlongEachDirection() throws IOException {
+    Matrix x = memory.matrix(4, 2);
+    x.write(0, 4, new float[] {9.4f, 3.8f, 4.6f, 0.2f, 6.1f, 3.2f, 7.9f, 0.8f}, 0);
+    try (Device device = new ScalarDevice()) {
+      DataStatistics.Whitened whitened = of(x, 3).whitening(0.25, device);
+      Whitening map = whitened.map();
+      float a = 2.5f; // the root of 6 + 0.25
+      float b = (float) Math.sqrt(1.75);
+      assertArrayEquals(new float[] {7, 2}, map.mean(memory).toArray(), 1e-6f);
+      assertArrayEquals(new float[] {0.8f / a, 0.6f / a}, row(map.forward(memory), 0), 1e-6f);
+      assertArrayEquals(new float[] {-0.6f / b, 0.8f / b}, row(map.forward(memory), 1), 1e-6f);
+      assertArrayEquals(new float[] {0.8f * a, -0.6f * b}, row(map.inverse(memory), 0), 1e-6f);
+      assertArrayEquals(new float[] {0.6f * a, 0.8f * b}, row(map.inverse(memory), 1), 1e-6f);
+      assertEquals((6 / 6.25 + 1.5 / 1.75) / 2, whitened.variance(), 1e-6);
+      assertEquals(1 / b, map.gain(), 1e-6);
+      assertArrayEquals(
+          new float[] {7 + 0.8f * a, 2 + 0.6f * a}, map.back(new float[] {1, 0}), 2e-6f);
+    }
+  }
+
+  private static float[] row(Matrix matrix, int row) {
+    float[] values = new float[matrix.cols()];
+    matrix.read(row, 1, values, 0);
+    return values;
+  }
+
+  @Test
+  void rowsThatDoNotVaryAreCentredAndStretched() throws IOException {
+    for (int count : new int[] {1, 3}) {
+      Matrix x = memory.matrix(count, 2);
+      for (int b = 0; b < count; b++) {
+        x.write(b, 1, new float[] {4, -1}, 0);
+      }
+      try (Device device = new ScalarDevice()) {
+        DataStatistics.Whitened whitened = of(x, 2).whitening(0.25, device);
+        assertArrayEquals(new float[] {4, -1}, whitened.map().mean(memory).toArray());
+        assertArrayEquals(new float[] {2, 0}, row(whitened.map().forward(memory), 0));
+        assertArrayEquals(new float[] {0, 2}, row(whitened.map().forward(memory), 1));
+        assertArrayEquals(new float[] {0.5f, 0}, row(whitened.map().inverse(memory), 0));
+        assertEquals(0, whitened.variance());
+      }
+    }
+  }
+
+  /** Sums over many blocks, and widths that no part divides: against plain double loops. */
+  @Test
+  void aCovarianceIsTheMeanOfProductsOfDifferences() throws IOException {
+    Random random = new Random(2);
+    int d = 37;
+    int rows = 3 * 64 + 7;
+    float[] mean = new float[d];
+    float[][] all = new float[rows][d];
+    for (float[] row : all) {
+      for (int j = 0; j < d; j++) {
+        row[j] = (float) random.nextGaussian();
+        mean[j] = j / 8f;
+      }
+    }
+    try (Device oracle = new ScalarDevice();
+        Device threads = new VectorDevice(3)) {
+      double[][] expected = new double[d][d];
+      for (Device device : List.of(oracle, threads)) {
+        Covariance covariance = new Covariance(mean, device);
+        for (float[] row : all) {
+          covariance.add(row);
+        }
+        double[][] got = covariance.matrix();
+        for (int i = 0; i < d; i++) {
+          for (int j = 0; j < d; j++) {
+            double sum = 0;
+            for (float[] row : all) {
+              sum +=
+                  (double) (row[Math.min(i, j)] - mean[Math.min(i, j)])
+                      * (row[Math.max(i, j)] - mean[Math.max(i, j)]);
+            }
+            expected[i][j] = sum / (rows - 1);
+          }
+        }
+        assertTrue(Arrays.deepEquals(expected, got));
+      }
     }
   }
 }

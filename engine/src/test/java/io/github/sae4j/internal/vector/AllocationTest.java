@@ -13,6 +13,7 @@ import io.github.sae4j.kernels.Adam;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.InputNormalization;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
@@ -58,7 +59,7 @@ class AllocationTest {
 
   private final SplittableRandom random = new SplittableRandom(11);
 
-  private static final long PATIENCE_NANOS = 90_000_000_000L;
+  private static final long PATIENCE_NANOS = 300_000_000_000L;
 
   /** Bytes that all threads allocate in a call once it is warm: the least of several calls. */
   private static long allocatedBy(Runnable call) {
@@ -187,11 +188,15 @@ class AllocationTest {
       kernels.put("normalizeRows", () -> device.normalizeRows(w, 1e-6f));
       kernels.put("projectRows", () -> device.projectRows(out, w, 0f));
       kernels.put("adam", () -> device.adam(w, out, m, v, adam));
-      try (Encoder prepared = device.encoder(encoder, topK)) {
+      try (Encoder prepared = device.encoder(encoder, topK);
+          Encoder int8 = device.encoder(encoder, topK, ServingPrecision.INT8);
+          Encoder bf16 = device.encoder(encoder, topK, ServingPrecision.BF16)) {
         for (int rows : new int[] {1, 3, 20}) {
           Matrix some = x.firstRows(rows);
           SparseCodes to = codes.firstRows(rows);
           kernels.put("encoder of " + rows + " rows", () -> prepared.encode(some, to));
+          kernels.put("int8 encoder of " + rows + " rows", () -> int8.encode(some, to));
+          kernels.put("bf16 encoder of " + rows + " rows", () -> bf16.encode(some, to));
         }
         kernels.forEach(
             (name, kernel) -> {
@@ -223,9 +228,13 @@ class AllocationTest {
               Threshold.gated(new Threshold.Magnitude(each, each)),
               new Ranked(Ranked.Scope.GROUP, K, Ranked.Order.VALUE, Relu.AFTER),
               new Ranked(Ranked.Scope.ROW, K, Ranked.Order.MAGNITUDE, Relu.NONE))) {
-        try (Encoder prepared = device.encoder(encoder, activation)) {
-          long bytes = allocatedBy(() -> prepared.encode(x, codes));
-          assertTrue(bytes <= FEW, activation + " allocates " + bytes + " bytes a call");
+        for (ServingPrecision precision : ServingPrecision.values()) {
+          try (Encoder prepared = device.encoder(encoder, activation, precision)) {
+            long bytes = allocatedBy(() -> prepared.encode(x, codes));
+            assertTrue(
+                bytes <= FEW,
+                activation + " from " + precision + " allocates " + bytes + " bytes a call");
+          }
         }
       }
     }

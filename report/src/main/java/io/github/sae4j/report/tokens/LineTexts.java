@@ -24,7 +24,7 @@ import java.util.Set;
  * Texts in a file of lines. JSON lines: {@code tokens}, the tokens of a sequence as texts or
  * numbers, with {@code row0}, the row of the first (else rows go on), and {@code source}; or {@code
  * text}, one text a row. Any other file: a line is the text of a row. The file stays on disk; an
- * index of its lines is kept.
+ * index of the lines that the wanted rows need is kept.
  */
 final class LineTexts implements Texts {
   private static final int SAMPLED_TOKENS = 20_000;
@@ -61,7 +61,7 @@ final class LineTexts implements Texts {
     this.vocabulary = vocabulary;
   }
 
-  static LineTexts open(Path path, Optional<Vocabulary> vocabulary) throws IOException {
+  static LineTexts open(Path path, Optional<Vocabulary> vocabulary, long rows) throws IOException {
     boolean json = path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".jsonl");
     if (!Files.isRegularFile(path)) {
       throw new BadFileException(path, "expected a file of tokens or texts, found none");
@@ -69,7 +69,7 @@ final class LineTexts implements Texts {
     LineTexts texts =
         new LineTexts(path, new RandomAccessFile(path.toFile(), "r"), json, vocabulary);
     try {
-      texts.index();
+      texts.index(rows);
       return texts;
     } catch (Throwable e) {
       texts.close();
@@ -77,12 +77,12 @@ final class LineTexts implements Texts {
     }
   }
 
-  private void index() throws IOException {
+  private void index(long rows) throws IOException {
     Set<String> sampled = new LinkedHashSet<>();
     long at = 0;
     try (InputStream in = new BufferedInputStream(Files.newInputStream(path), 1 << 16)) {
       ByteArrayOutputStream line = new ByteArrayOutputStream();
-      for (int next = in.read(); ; next = in.read()) {
+      for (int next = in.read(); rows() < rows || lines == 0; next = in.read()) {
         if (next >= 0 && next != '\n') {
           if (line.size() == MOST_LINE_BYTES) {
             throw bad("expected at most " + MOST_LINE_BYTES + " bytes, found more");

@@ -3,14 +3,10 @@ package io.github.sae4j.report.tokens;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import java.io.IOException;
-import java.util.List;
 import java.util.Optional;
 
 /** Tokens by their numbers, in a tensor of integers {@code [rows]} or {@code [seq, ctx]}. */
 final class TensorTexts implements Texts {
-  /** Names that tools give such tensors. */
-  static final List<String> NAMES = List.of("tokens", "token_ids", "input_ids");
-
   private final TensorFile file;
   private final TensorInfo tensor;
   private final int context;
@@ -28,7 +24,7 @@ final class TensorTexts implements Texts {
 
   /** The tensor of a file that holds tokens, if one does. */
   static Optional<TensorInfo> find(TensorFile file) {
-    for (String name : NAMES) {
+    for (String name : TextFiles.TOKEN_TENSORS) {
       for (TensorInfo tensor : file.tensors()) {
         boolean integers =
             switch (tensor.type()) {

@@ -6,6 +6,7 @@ import io.github.sae4j.internal.tensors.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -16,65 +17,141 @@ public final class TextFiles {
   private static final List<String> SIDECARS =
       List.of(".tokens.jsonl", ".texts.jsonl", ".texts.txt");
 
+  /** Names that tools give tensors of tokens, in the order in which they are looked for. */
+  public static final List<String> TOKEN_TENSORS = List.of("token_ids", "input_ids", "tokens");
+
   private TextFiles() {}
 
   /**
-   * Opens texts.
+   * Opens the texts of the first rows.
    *
-   * @param path JSON lines, a text file with one text a row, or a file of tensors with one called
-   *     {@code tokens}, {@code token_ids} or {@code input_ids}
+   * @param files in the order of their rows, the first from row 0 on: JSON lines, text files with
+   *     one text a row, files of tensors with one called {@code token_ids}, {@code input_ids} or
+   *     {@code tokens}, or Parquet or Arrow files with a column of texts
    * @param vocabulary what numbers of tokens stand for
-   * @throws BadFileException if it holds no texts
+   * @param rows how many rows' texts are wanted; no more than needed is read for them
+   * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
+   *     before the next file's
    * @throws IOException if reading fails
    */
-  public static Texts open(Path path, Optional<Path> vocabulary) throws IOException {
+  public static Texts open(List<Shard> files, Optional<Path> vocabulary, long rows)
+      throws IOException {
     Optional<Vocabulary> words =
         vocabulary.isPresent() ? Optional.of(Vocabulary.read(vocabulary.get())) : Optional.empty();
+    List<Texts> parts = new ArrayList<>();
+    List<Long> starts = new ArrayList<>();
+    try {
+      for (Shard each : files) {
+        if (each.firstRow() >= rows && !parts.isEmpty()) {
+          break;
+        }
+        long wanted = Math.min(each.rows(), rows - each.firstRow());
+        parts.add(open(each, words, wanted));
+        starts.add(each.firstRow());
+        if (parts.getLast().rows() < wanted) {
+          throw new BadFileException(
+              each.file(),
+              "expected tokens or texts of " + wanted + " rows, got " + parts.getLast().rows());
+        }
+      }
+    } catch (Throwable e) {
+      closeAll(parts);
+      throw e;
+    }
+    if (parts.size() == 1) {
+      return parts.getFirst();
+    }
+    starts.add(rows);
+    return new JoinedTexts(parts, starts.stream().mapToLong(Long::longValue).toArray());
+  }
+
+  static void closeAll(List<Texts> parts) throws IOException {
+    IOException failure = null;
+    for (Texts part : parts) {
+      try {
+        part.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+
+  private static Texts open(Shard shard, Optional<Vocabulary> words, long wanted)
+      throws IOException {
+    Path path = shard.file();
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
-      return LineTexts.open(path, words);
+      return LineTexts.open(path, words, wanted);
     }
     TensorFile file = TensorFile.open(path);
     try {
-      TensorInfo tensor =
-          TensorTexts.find(file)
-              .orElseThrow(
-                  () ->
-                      new BadFileException(
-                          path,
-                          "expected a tensor of integers called "
-                              + String.join(", ", TensorTexts.NAMES)));
-      return new TensorTexts(file, tensor, words);
+      Optional<TensorInfo> tokens = tokens(file, shard.rows());
+      if (tokens.isPresent()) {
+        return new TensorTexts(file, tokens.get(), words);
+      }
     } catch (Throwable e) {
       file.close();
       throw e;
     }
+    file.close();
+    return ColumnTexts.open(path, wanted);
+  }
+
+  /** The tokens of a file, one for each of its rows where their number is known. */
+  private static Optional<TensorInfo> tokens(TensorFile file, long rows) {
+    return TensorTexts.find(file)
+        .filter(tensor -> rows == Long.MAX_VALUE || tensor.elements() == rows);
   }
 
   /**
-   * Looks for texts beside a file of activations: {@code x.tokens.jsonl}, {@code x.texts.jsonl} or
-   * {@code x.texts.txt} beside {@code x.safetensors}; or tokens inside it.
+   * Looks for texts of files of activations: {@code x.tokens.jsonl}, {@code x.texts.jsonl} or
+   * {@code x.texts.txt} beside {@code x.safetensors}; or tokens or texts inside it, one for each
+   * row.
    *
-   * @param activations the file
-   * @return the file that holds them, if there is one
+   * @param activations the files
+   * @return theirs; empty if one of them has none
    */
-  public static Optional<Path> beside(Path activations) {
-    String name = activations.getFileName().toString();
-    int dot = name.lastIndexOf('.');
-    String plain = dot < 1 ? name : name.substring(0, dot);
-    for (String end : SIDECARS) {
-      Path file = activations.resolveSibling(plain + end);
-      if (Files.isRegularFile(file)) {
-        return Optional.of(file);
+  public static List<Shard> beside(List<Shard> activations) {
+    List<Shard> found = new ArrayList<>();
+    for (Shard each : activations) {
+      Optional<Path> texts = sidecar(each.file()).or(() -> inside(each));
+      if (texts.isEmpty()) {
+        return List.of();
       }
+      found.add(new Shard(texts.get(), each.firstRow(), each.rows()));
     }
-    try (TensorFile file = TensorFile.open(activations)) {
-      return file.named() && TensorTexts.find(file).isPresent()
-          ? Optional.of(activations)
-          : Optional.empty();
+    return found;
+  }
+
+  private static Optional<Path> inside(Shard activations) {
+    Path path = activations.file();
+    try (TensorFile file = TensorFile.open(path)) {
+      boolean inside =
+          file.named() && tokens(file, activations.rows()).isPresent()
+              || ColumnTexts.find(path, activations.rows()).isPresent();
+      return inside ? Optional.of(path) : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();
     }
+  }
+
+  /**
+   * Looks for a file of texts beside a file of activations.
+   *
+   * @param activations the file
+   * @return {@code x.tokens.jsonl}, {@code x.texts.jsonl} or {@code x.texts.txt}, if there is one
+   */
+  public static Optional<Path> sidecar(Path activations) {
+    String name = activations.getFileName().toString();
+    int dot = name.lastIndexOf('.');
+    String plain = dot < 1 ? name : name.substring(0, dot);
+    return SIDECARS.stream()
+        .map(end -> activations.resolveSibling(plain + end))
+        .filter(Files::isRegularFile)
+        .findFirst();
   }
 
   /**

@@ -311,7 +311,7 @@ class FeatureScanTest {
   }
 
   @Test
-  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  @Timeout(value = 600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void errorsThatOverflowAreCountedAndEndNothing() {
     FeatureScan scan = new FeatureScan(LATENTS, Optional.empty());
     float huge = Float.POSITIVE_INFINITY;

@@ -34,6 +34,20 @@ class TextFilesTest {
     return texts.read(first, count);
   }
 
+  private static Texts open(Path path, long rows) throws IOException {
+    return open(path, Optional.empty(), rows);
+  }
+
+  private static Texts open(Path path, Optional<Path> vocabulary, long rows) throws IOException {
+    return TextFiles.open(List.of(Shard.all(path)), vocabulary, rows);
+  }
+
+  private static Optional<Path> beside(Path path, long rows) {
+    return TextFiles.beside(List.of(new Shard(path, 0, rows))).stream()
+        .map(Shard::file)
+        .findFirst();
+  }
+
   @Test
   void sequencesOfTokensInJsonLines() throws IOException {
     Path path =
@@ -42,7 +56,7 @@ class TextFilesTest {
             "{\"row0\":0,\"source\":\"a\",\"tokens\":[\"pl\",\"##under\",\".\"]}\n"
                 + "{\"tokens\":[\"so\"]}\n\n"
                 + "{\"row0\":6,\"source\":\"a\",\"tokens\":[\"let\",\"all\"]}");
-    try (Texts texts = TextFiles.open(path, Optional.empty())) {
+    try (Texts texts = open(path, 8)) {
       assertTrue(texts.tokens());
       assertEquals(8, texts.rows());
       assertEquals(new Texts.Sequence(0, 3, "a"), texts.sequence(2));
@@ -63,7 +77,7 @@ class TextFilesTest {
           file("a.jsonl", "{\"text\":\"first one\"}\n{\"text\":\"\"}\n\"third\"\n"),
           file("b.txt", "first one\n\nthird\n")
         }) {
-      try (Texts texts = TextFiles.open(path, Optional.empty())) {
+      try (Texts texts = open(path, 3)) {
         assertFalse(texts.tokens());
         assertEquals(3, texts.rows());
         assertEquals(new Texts.Sequence(1, 1, ""), texts.sequence(1));
@@ -81,11 +95,11 @@ class TextFilesTest {
             "{\"model\":{\"vocab\":{\"the\":0,\"Ġcat\":1,\"Ã©\":2,\"Ã\":3,\"Ċ\":4}},"
                 + "\"added_tokens\":[{\"id\":9,\"content\":\"<|end|>\"}]}");
     Path path = file("x.jsonl", "{\"tokens\":[0,1,2,3,4,9,77]}\n");
-    try (Texts texts = TextFiles.open(path, Optional.of(vocabulary))) {
+    try (Texts texts = open(path, Optional.of(vocabulary), 7)) {
       assertArrayEquals(
           new String[] {"the", " cat", "é", "\\xc3", "\n", "<|end|>", " #77"}, read(texts, 0, 7));
     }
-    try (Texts texts = TextFiles.open(path, Optional.empty())) {
+    try (Texts texts = open(path, 1)) {
       assertArrayEquals(new String[] {" #0", " #1"}, read(texts, 0, 2));
     }
   }
@@ -102,16 +116,17 @@ class TextFilesTest {
       bytes.putInt(number);
     }
     Path path = Files.write(folder.resolve("acts.safetensors"), bytes.array());
-    assertEquals(Optional.of(path), TextFiles.beside(path));
+    assertEquals(Optional.of(path), beside(path, 6));
+    assertEquals(Optional.empty(), beside(path, 2), "of others than its rows");
     Path words = file("vocab.txt", "▁a\nb\n▁c\n");
     assertEquals(Optional.of(words), TextFiles.vocabularyBeside(path));
-    try (Texts texts = TextFiles.open(path, Optional.of(words))) {
+    try (Texts texts = open(path, Optional.of(words), 6)) {
       assertEquals(6, texts.rows());
       assertEquals(new Texts.Sequence(3, 3, ""), texts.sequence(4));
       assertArrayEquals(new String[] {" c", " a", "b"}, read(texts, 0, 3));
     }
     Path sidecar = file("acts.tokens.jsonl", "{\"tokens\":[\"x\"]}\n");
-    assertEquals(Optional.of(sidecar), TextFiles.beside(path));
+    assertEquals(Optional.of(sidecar), beside(path, 6));
   }
 
   @ParameterizedTest
@@ -126,9 +141,58 @@ class TextFilesTest {
       })
   void othersAreRefused(String text) throws IOException {
     Path path = file("bad.jsonl", text);
-    assertThrows(BadFileException.class, () -> TextFiles.open(path, Optional.empty()));
-    assertThrows(
-        BadFileException.class, () -> TextFiles.open(folder.resolve("none.txt"), Optional.empty()));
+    assertThrows(BadFileException.class, () -> open(path, 8));
+    assertThrows(BadFileException.class, () -> open(folder.resolve("none.txt"), 1));
+  }
+
+  /** Shards of activations have their texts beside each of them. */
+  @Test
+  void textsOfSeveralFilesFollowEachOther() throws IOException {
+    Path one = file("1.jsonl", "{\"source\":\"a\",\"tokens\":[\"pl\",\"##under\",\".\"]}\n");
+    Path two = file("2.jsonl", "{\"source\":\"b\",\"tokens\":[\"so\",\"it\"]}\n");
+    Path three = file("3.jsonl", "{\"tokens\":[\"is\"]}\n{\"tokens\":[\"done\"]}\n");
+    // The second file has a text more than its shard has rows.
+    List<Shard> files = List.of(new Shard(one, 0, 3), new Shard(two, 3, 1), new Shard(three, 4, 2));
+    try (Texts texts = TextFiles.open(files, Optional.empty(), 6)) {
+      assertTrue(texts.tokens());
+      assertEquals(6, texts.rows());
+      assertEquals(new Texts.Sequence(0, 3, "a"), texts.sequence(2));
+      assertEquals(new Texts.Sequence(3, 1, "b"), texts.sequence(3));
+      assertEquals(new Texts.Sequence(5, 1, ""), texts.sequence(5));
+      assertArrayEquals(new String[] {"under", "."}, texts.read(1, 2));
+      assertArrayEquals(new String[] {" so"}, texts.read(3, 1));
+      assertArrayEquals(new String[] {" done"}, texts.read(5, 1));
+    }
+    // Of what is not wanted nothing is read.
+    Files.delete(three);
+    try (Texts texts = TextFiles.open(files, Optional.empty(), 4)) {
+      assertArrayEquals(new String[] {" so"}, texts.read(3, 1));
+    }
+  }
+
+  @Test
+  void aShardWithTextsOfFewerRowsIsRefused() throws IOException {
+    Path one = file("1.txt", "a\nb\n");
+    Path two = file("2.txt", "c\n");
+    List<Shard> files = List.of(new Shard(one, 0, 3), new Shard(two, 3, 1));
+    assertEquals(
+        one + ": expected tokens or texts of 3 rows, got 2",
+        assertThrows(BadFileException.class, () -> TextFiles.open(files, Optional.empty(), 4))
+            .getMessage());
+    assertEquals(
+        one + ": expected tokens or texts of 3 rows, got 2",
+        assertThrows(BadFileException.class, () -> open(one, 3)).getMessage());
+  }
+
+  /** Pages show some thousand rows of data that may have any number. */
+  @Test
+  void noMoreLinesAreReadThanRowsAreWanted() throws IOException {
+    Path path = file("x.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\nnot json\n");
+    try (Texts texts = open(path, 2)) {
+      assertEquals(2, texts.rows());
+      assertArrayEquals(new String[] {"b"}, texts.read(1, 1));
+    }
+    assertThrows(BadFileException.class, () -> open(path, 3));
   }
 
   @Test
@@ -186,13 +250,12 @@ class TextFilesTest {
     try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
       sparse.setLength((1L << 24) + 1);
     }
-    BadFileException e =
-        assertThrows(BadFileException.class, () -> TextFiles.open(path, Optional.empty()));
+    BadFileException e = assertThrows(BadFileException.class, () -> open(path, 1));
     assertTrue(e.getMessage().contains("line 1: expected at most 16777216 bytes"), e.getMessage());
     try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
       sparse.setLength(1L << 24);
     }
-    TextFiles.open(path, Optional.empty()).close();
+    open(path, 1).close();
   }
 
   @Test

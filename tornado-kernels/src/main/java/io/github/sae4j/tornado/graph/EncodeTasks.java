@@ -116,31 +116,25 @@ public final class EncodeTasks {
             | (mapped == 1 ? ProductKernels.MAPPED : 0)
             | (encoder.scale() == null ? 0 : ProductKernels.SCALED)
             | (mode == SelectionKernels.RELU_BEFORE ? ProductKernels.RELU_BEFORE : 0);
+    ProductTasks product =
+        new ProductTasks(
+            encoder.control(),
+            encoder.x(),
+            encoder.wEnc(),
+            encoder.bEnc(),
+            map,
+            encoder.scale() == null ? encoder.bEnc() : encoder.scale(),
+            encoder.pre(),
+            encoder.maxima(),
+            encoder.d(),
+            encoder.d(),
+            1,
+            1,
+            encoder.d(),
+            encoder.columns(),
+            flags);
     for (int from = 0; from < encoder.rows(); from += tileRows) {
-      graph
-          .tasks()
-          .task(
-              graph.tiles("product", tileRows, encoder.n()),
-              ProductKernels::product,
-              graph.context(),
-              encoder.control(),
-              encoder.x(),
-              encoder.wEnc(),
-              encoder.bEnc(),
-              map,
-              encoder.scale() == null ? encoder.bEnc() : encoder.scale(),
-              encoder.pre(),
-              encoder.maxima(),
-              encoder.d(),
-              from,
-              tileRows,
-              encoder.d(),
-              1,
-              1,
-              encoder.d(),
-              encoder.n(),
-              encoder.columns(),
-              flags);
+      product.add(graph, from, tileRows, encoder.n());
       for (Choice choice : choices) {
         select(graph, encoder, choice, from, tileRows);
       }

@@ -2,7 +2,6 @@ package io.github.sae4j.tornado.graph;
 
 import io.github.sae4j.device.DeviceException;
 import io.github.sae4j.memory.Matrix;
-import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.RowKernels;
 import io.github.sae4j.tornado.kernels.Strips;
 import io.github.sae4j.tornado.runtime.Accelerator;
@@ -73,6 +72,15 @@ public final class KernelGraph {
 
   public KernelGraph(Accelerator accelerator) {
     this.accelerator = accelerator;
+  }
+
+  /**
+   * Where it will run.
+   *
+   * @return the device
+   */
+  public Accelerator accelerator() {
+    return accelerator;
   }
 
   /**
@@ -286,28 +294,24 @@ public final class KernelGraph {
   public String strips(String kernel, int rows, int d) {
     int down = Math.max(1, (rows + Strips.ROWS - 1) / Strips.ROWS);
     int across = Strips.across(d);
-    checkItems(kernel, (long) down * across * Strips.GROUP);
-    WorkerGrid grid = new WorkerGrid2D(down * Strips.GROUP, across);
-    grid.setLocalWork(Strips.GROUP, 1, 1);
-    return task(grid, new Launch(kernel, down, across, Strips.GROUP, 1));
+    return tiles(kernel, down, across, Strips.GROUP, 1);
   }
 
   /**
-   * Names a task of {@link ProductKernels}.
+   * Names a task of groups in two dimensions.
    *
    * @param kernel name of the kernel
-   * @param rows rows of the result
-   * @param cols columns of the result
+   * @param across groups along x
+   * @param down groups along y
+   * @param sizeX work-items of a group along x
+   * @param sizeY work-items of a group along y
    * @return the task's id
    */
-  public String tiles(String kernel, int rows, int cols) {
-    int tile = ProductKernels.TILE;
-    int side = ProductKernels.SIDE;
-    int across = (cols + tile - 1) / tile;
-    int down = (rows + tile - 1) / tile;
-    WorkerGrid grid = new WorkerGrid2D(across * side, down * side);
-    grid.setLocalWork(side, side, 1);
-    return task(grid, new Launch(kernel, across, down, side, side));
+  public String tiles(String kernel, int across, int down, int sizeX, int sizeY) {
+    checkItems(kernel, (long) across * sizeX * down * sizeY);
+    WorkerGrid grid = new WorkerGrid2D(across * sizeX, down * sizeY);
+    grid.setLocalWork(sizeX, sizeY, 1);
+    return task(grid, new Launch(kernel, across, down, sizeX, sizeY));
   }
 
   private String task(WorkerGrid grid, Launch launch) {

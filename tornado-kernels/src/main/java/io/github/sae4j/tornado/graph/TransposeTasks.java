@@ -3,6 +3,7 @@ package io.github.sae4j.tornado.graph;
 import io.github.sae4j.tornado.kernels.LatentKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import io.github.sae4j.tornado.kernels.Strips;
+import io.github.sae4j.tornado.runtime.Schedule;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -64,10 +65,11 @@ public record TransposeTasks(
    * Size of the table of counts.
    *
    * @param rows most rows of a batch
+   * @param schedule of the device
    * @return number of groups
    */
-  public static int groups(int rows) {
-    int per = LatentKernels.rowsPerGroup(rows);
+  public static int groups(int rows, Schedule schedule) {
+    int per = LatentKernels.rowsPerGroup(rows, schedule.codeGroups());
     return (rows + per - 1) / per;
   }
 
@@ -79,8 +81,9 @@ public record TransposeTasks(
    * @param codes what to transpose
    */
   public void transpose(KernelGraph graph, IntArray control, Codes codes) {
-    int groups = groups(rows);
-    int groupRows = LatentKernels.rowsPerGroup(rows);
+    Schedule schedule = graph.accelerator().schedule();
+    int groups = groups(rows, schedule);
+    int groupRows = LatentKernels.rowsPerGroup(rows, schedule.codeGroups());
     graph
         .tasks()
         .task(

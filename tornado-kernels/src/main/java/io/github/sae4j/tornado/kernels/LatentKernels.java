@@ -34,19 +34,17 @@ public final class LatentKernels {
   /** Sums are added for listed latents only. */
   public static final int ADDED_WHERE_LISTED = 2;
 
-  /** Most groups of rows, and rows of the table of counts: about as many as multiprocessors. */
-  private static final int MOST_GROUPS = 128;
-
   private LatentKernels() {}
 
   /**
    * Rows that one group of the counting sort takes.
    *
    * @param rows most rows of a batch
+   * @param most most groups of rows, and rows of the table of counts
    * @return at least 1
    */
-  public static int rowsPerGroup(int rows) {
-    return Math.max(1, (rows + MOST_GROUPS - 1) / MOST_GROUPS);
+  public static int rowsPerGroup(int rows, int most) {
+    return Math.max(1, (rows + most - 1) / most);
   }
 
   /**

@@ -540,11 +540,11 @@ public final class ProductKernels {
     }
   }
 
-  private static int rowStart(int i, int m, int from, int aRow) {
+  static int rowStart(int i, int m, int from, int aRow) {
     return (from + (i < m ? i : m - 1)) * aRow;
   }
 
-  private static int column(IntArray map, int j, int q, int flags) {
+  static int column(IntArray map, int j, int q, int flags) {
     int column = j < q ? j : q - 1;
     if ((flags & MAPPED) != 0) {
       column = map.get(column);
@@ -552,8 +552,7 @@ public final class ProductKernels {
     return column;
   }
 
-  private static void store(
-      FloatArray out, int row, int col, int m, int q, int stride, float value) {
+  static void store(FloatArray out, int row, int col, int m, int q, int stride, float value) {
     if (row < m) {
       if (col < q) {
         out.set(row * stride + col, value);
@@ -561,7 +560,7 @@ public final class ProductKernels {
     }
   }
 
-  private static float scaleOf(FloatArray scale, int column, int flags) {
+  static float scaleOf(FloatArray scale, int column, int flags) {
     float factor = 1f;
     if ((flags & SCALED) != 0) {
       factor = scale.get(column);
@@ -570,7 +569,7 @@ public final class ProductKernels {
   }
 
   /** The greatest rank; NaN if a value or a rank is not finite: otherwise 0 x is 0. */
-  private static float greatest(
+  static float greatest(
       float v0,
       float v1,
       float v2,
@@ -620,6 +619,13 @@ public final class ProductKernels {
     greatest = TornadoMath.max(greatest, k6);
     greatest = TornadoMath.max(greatest, k7);
     return greatest + doubt;
+  }
+
+  /** The greater of two ranks, NaN if either is. */
+  static float greater(float a, float b) {
+    float doubt = a * 0f;
+    doubt += b * 0f;
+    return TornadoMath.max(a, b) + doubt;
   }
 
   private static float rank(float value, float factor, int flags) {

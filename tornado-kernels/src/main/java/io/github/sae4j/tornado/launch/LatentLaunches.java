@@ -109,7 +109,9 @@ public final class LatentLaunches {
   private static TransposeTasks transposition(
       CompiledKernel kernel, int rows, CodeRows layout, int n) {
     return new TransposeTasks(
-        kernel.scratchInts("counts by latent", (long) TransposeTasks.groups(rows) * n),
+        kernel.scratchInts(
+            "counts by latent",
+            (long) TransposeTasks.groups(rows, kernel.graph().accelerator().schedule()) * n),
         kernel.scratchInts("totals by latent", n),
         kernel.scratchInts("starts by latent", n + 1L),
         kernel.scratchInts("codes by latent", layout.room()),

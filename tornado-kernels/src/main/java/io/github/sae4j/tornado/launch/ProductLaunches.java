@@ -4,13 +4,13 @@ import static io.github.sae4j.kernels.Shapes.expect;
 
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.tornado.graph.KernelRunner;
-import io.github.sae4j.tornado.kernels.ProductKernels;
+import io.github.sae4j.tornado.graph.ProductTasks;
 import io.github.sae4j.tornado.kernels.StepControl;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** The device's dense product, one kernel at a time ({@link ProductKernels}). */
+/** The device's dense product, one kernel at a time ({@link ProductTasks}). */
 public final class ProductLaunches {
   private final KernelRunner runner;
 
@@ -36,12 +36,7 @@ public final class ProductLaunches {
           FloatArray result = kernel.output("out", out.size());
           IntArray control = kernel.control(m, q, 0);
           kernel.send();
-          kernel
-              .tasks()
-              .task(
-                  kernel.graph().tiles("product", m, q),
-                  ProductKernels::product,
-                  kernel.context(),
+          new ProductTasks(
                   control,
                   left,
                   right,
@@ -52,15 +47,13 @@ public final class ProductLaunches {
                   // No maxima; not the result itself, or TornadoVM 5.2.0 loops for ever.
                   right,
                   inner,
-                  0,
-                  m,
                   transposeA ? 1 : inner,
                   transposeA ? m : 1,
                   transposeB ? 1 : q,
                   transposeB ? inner : 1,
-                  q,
                   StepControl.LATENTS,
-                  0);
+                  0)
+              .add(kernel.graph(), 0, m, q);
         },
         List.of(a.segment(), b.segment()),
         List.of(out.segment()));

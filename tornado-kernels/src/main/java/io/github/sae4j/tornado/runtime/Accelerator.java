@@ -17,8 +17,10 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
  * @param name our name of it, for instance {@code tornado:0}
  * @param device TornadoVM's handle
  * @param backend what compiles its kernels
+ * @param schedule how work is cut for it
  */
-public record Accelerator(String name, TornadoDevice device, TornadoVMBackendType backend) {
+public record Accelerator(
+    String name, TornadoDevice device, TornadoVMBackendType backend, Schedule schedule) {
 
   /**
    * All devices of all backends, in TornadoVM's order.
@@ -34,9 +36,14 @@ public record Accelerator(String name, TornadoDevice device, TornadoVMBackendTyp
       for (int i = 0; i < runtime.getNumBackends(); i++) {
         TornadoBackend backend = runtime.getBackend(i);
         for (int j = 0; j < backend.getNumDevices(); j++) {
+          TornadoDevice device = backend.getDevice(j);
+          boolean isCpu = device.getDeviceType() == TornadoDeviceType.CPU;
           found.add(
               new Accelerator(
-                  "tornado:" + found.size(), backend.getDevice(j), runtime.getBackendType(i)));
+                  "tornado:" + found.size(),
+                  device,
+                  runtime.getBackendType(i),
+                  isCpu ? Schedule.APART : Schedule.SHARED));
         }
       }
     } catch (RuntimeException | LinkageError | InternalError e) {
@@ -51,6 +58,16 @@ public record Accelerator(String name, TornadoDevice device, TornadoVMBackendTyp
       throw noDevice(null);
     }
     return found;
+  }
+
+  /**
+   * The same device, with its work cut in another way.
+   *
+   * @param other how
+   * @return a device for other kernels
+   */
+  public Accelerator with(Schedule other) {
+    return new Accelerator(name, device, backend, other);
   }
 
   private static DeviceException noDevice(Throwable cause) {

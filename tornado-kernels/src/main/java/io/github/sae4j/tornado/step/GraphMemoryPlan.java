@@ -5,6 +5,7 @@ import io.github.sae4j.step.MemoryPlan.Part;
 import io.github.sae4j.tornado.graph.EncodeTasks;
 import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.ColumnKernels;
+import io.github.sae4j.tornado.runtime.Schedule;
 import java.util.List;
 
 /** What a training step takes on the device, and once more on the host. */
@@ -16,11 +17,12 @@ public final class GraphMemoryPlan {
    * memory.
    *
    * @param spec the step
+   * @param schedule of the device
    * @return sizes by part
    */
-  public static MemoryPlan of(GraphSpec spec) {
+  public static MemoryPlan of(GraphSpec spec, Schedule schedule) {
     long state = state(spec);
-    long scratch = scratch(spec);
+    long scratch = scratch(spec, schedule);
     return MemoryPlan.ofState(spec.step())
         .plus(
             List.of(
@@ -35,7 +37,7 @@ public final class GraphMemoryPlan {
     return 12 * (2 * n * d + n + d) + 8 * n;
   }
 
-  private static long scratch(GraphSpec spec) {
+  private static long scratch(GraphSpec spec, Schedule schedule) {
     long n = spec.dSae();
     long d = spec.dIn();
     int rows = spec.rows();
@@ -53,7 +55,7 @@ public final class GraphMemoryPlan {
         4 * n * EncodeTasks.tileRows(rows, spec.dSae()) + 4 * EncodeTasks.maxima(rows, spec.dSae());
     // Indices and values of each term, then code gradients and transposed codes of one.
     long codes = 8 * rows * ((long) spec.k() + spec.multiK() + spec.auxK() + most);
-    long byLatent = 4 * n * (TransposeTasks.groups(rows) + 8L);
+    long byLatent = 4 * n * (TransposeTasks.groups(rows, schedule) + 8L);
     long byRow = 4L * rows * 12;
     long sums =
         d * micros * (4 + 8L * ColumnKernels.blocks(spec.microBatchRows()))
@@ -74,9 +76,10 @@ public final class GraphMemoryPlan {
    * All of it on the device.
    *
    * @param spec the step
+   * @param schedule of the device
    * @return bytes, at most
    */
-  static long onDevice(GraphSpec spec) {
-    return state(spec) + scratch(spec);
+  static long onDevice(GraphSpec spec, Schedule schedule) {
+    return state(spec) + scratch(spec, schedule);
   }
 }

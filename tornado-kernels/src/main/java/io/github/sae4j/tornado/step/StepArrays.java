@@ -253,7 +253,9 @@ final class StepArrays {
     deltas = scratch("code gradients", (long) rows * mostCodes);
     transposition =
         new TransposeTasks(
-            scratchInts("counts by latent", (long) TransposeTasks.groups(rows) * n),
+            scratchInts(
+                "counts by latent",
+                (long) TransposeTasks.groups(rows, graph.accelerator().schedule()) * n),
             scratchInts("totals by latent", n),
             scratchInts("starts by latent", n + 1L),
             scratchInts("codes by latent", (long) rows * mostCodes),

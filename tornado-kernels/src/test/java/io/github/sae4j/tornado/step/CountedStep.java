@@ -9,6 +9,7 @@ import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.ProductKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.runtime.Schedule;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
@@ -37,7 +38,8 @@ public final class CountedStep implements AutoCloseable {
     TrainingConfig config =
         TrainingConfig.of(recipe).with("d_sae", dSae).with("k", k).with("train_batch_size", rows);
     GraphSpec spec = GraphSpec.of(config.stepSpec(dIn, OptionalDouble.empty()));
-    graph = new KernelGraph(Accelerator.all().getFirst());
+    // As for a GPU, whatever compiles it here.
+    graph = new KernelGraph(Accelerator.all().getFirst().with(Schedule.SHARED));
     a = new StepArrays(graph, spec, TrainingState.allocate(memory, dIn, dSae));
     a.send();
     StepTasks.add(graph, spec, a);

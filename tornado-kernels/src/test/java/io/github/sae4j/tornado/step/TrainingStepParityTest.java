@@ -29,8 +29,10 @@ import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import io.github.sae4j.tornado.Bits;
 import io.github.sae4j.tornado.Oclgrind;
+import io.github.sae4j.tornado.graph.CompiledKernels;
 import io.github.sae4j.tornado.graph.KernelGraph;
 import io.github.sae4j.tornado.runtime.Accelerator;
+import io.github.sae4j.tornado.runtime.Schedule;
 import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -80,6 +82,17 @@ class TrainingStepParityTest {
     tornado.close();
   }
 
+  /** Recipes as this device's work is cut, and two of them as other devices like it. */
+  static Stream<Arguments> schedules() {
+    Schedule own = Accelerator.all().getFirst().schedule();
+    Schedule other = own == Schedule.SHARED ? Schedule.APART : Schedule.SHARED;
+    Arguments[] recipes = recipes().toArray(Arguments[]::new);
+    return Stream.concat(
+        Stream.of(recipes).map(recipe -> Arguments.of(own, recipe.get()[0], recipe.get()[1])),
+        Stream.of(recipes[0], recipes[3])
+            .map(recipe -> Arguments.of(other, recipe.get()[0], recipe.get()[1])));
+  }
+
   static Stream<Arguments> recipes() {
     return Stream.of(
         Arguments.of(Recipe.SAELENS, List.of()),
@@ -97,8 +110,8 @@ class TrainingStepParityTest {
   }
 
   @ParameterizedTest
-  @MethodSource("recipes")
-  void stepsReturnTheOraclesBits(Recipe recipe, List<Object> options) {
+  @MethodSource("schedules")
+  void stepsReturnTheOraclesBits(Schedule schedule, Recipe recipe, List<Object> options) {
     StepSpec spec = spec(recipe, options);
     long deadSeen = 0;
     try (OffHeap memory = new OffHeap()) {
@@ -106,7 +119,7 @@ class TrainingStepParityTest {
       TrainingState got = start(memory);
       SplittableRandom random = new SplittableRandom(5);
       try (TrainingStep oracleStep = ORACLE.compile(spec, expected);
-          TrainingStep step = tornado.compile(spec, got)) {
+          TrainingStep step = compile(schedule, spec, got)) {
         assertTrue(tornado.execution(spec).fused(), () -> tornado.execution(spec).toString());
         assertInstanceOf(TornadoTrainingStep.class, step);
         for (int t = 1; t <= STEPS; t++) {
@@ -133,6 +146,13 @@ class TrainingStepParityTest {
       assertArrayEquals(expected.sinceFired(), got.sinceFired());
     }
     assertTrue(deadSeen > 0, "no latent died, so AuxK was not tested");
+  }
+
+  private static TrainingStep compile(Schedule schedule, StepSpec spec, TrainingState state) {
+    Accelerator accelerator = Accelerator.all().getFirst();
+    return accelerator.schedule() == schedule
+        ? tornado.compile(spec, state)
+        : new TornadoTrainingStep(new CompiledKernels(accelerator.with(schedule)), spec, state);
   }
 
   static Stream<Activation> otherActivations() {
@@ -293,7 +313,7 @@ class TrainingStepParityTest {
     try (OffHeap memory = new OffHeap()) {
       new StepArrays(graph, spec, start(memory));
     }
-    long plan = GraphMemoryPlan.onDevice(spec);
+    long plan = GraphMemoryPlan.onDevice(spec, accelerator.schedule());
     assertTrue(graph.bytes() <= plan, graph.bytes() + " of " + plan);
     // Constants and headers count for much at this size.
     assertTrue(graph.bytes() + 24_000 >= plan, graph.bytes() + " of " + plan);

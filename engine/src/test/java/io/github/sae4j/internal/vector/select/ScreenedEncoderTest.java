@@ -1,0 +1,524 @@
+package io.github.sae4j.internal.vector.select;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.vector.VectorDevice;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Ranked;
+import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.Activation.Threshold;
+import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.ServingPrecision;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.memory.SparseCodes;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Encoders that read W_enc in fewer bits, against the kernels that read W_enc. */
+@Tag("kernel")
+class ScreenedEncoderTest {
+  private static final long SEED = Long.getLong("screening.seed", 20261126);
+
+  private static final ServingPrecision[] COPIES = {ServingPrecision.INT8, ServingPrecision.BF16};
+
+  /** Weights and rows that are hard to screen. */
+  enum Kind {
+    RANDOM,
+    /** Rows are sums of few rows of W_enc, as of a trained SAE. */
+    PLANTED,
+    /** Small whole numbers, and latents that occur several times: ranks that are equal. */
+    TIES,
+    /** A few dimensions of rows are a thousand times as large, with small weights. */
+    OUTLIERS,
+    /** An element of each latent dwarfs the others, which all become 0 in 8 bits. */
+    SPIKES,
+    /** Products that are denormal, or 0. */
+    DENORMAL,
+    /** Products and their sums come near the largest float, and pass it in some rows. */
+    HUGE,
+    /** Rows in the direction in which the copy of a latent errs most. */
+    WORST,
+    /** Rows of zeros: pre-activations are biases, many of them equal. */
+    ZERO,
+    /** Biases so low that few latents are positive, or none. */
+    NEGATIVE,
+    /** Every element of another magnitude. */
+    WIDE
+  }
+
+  /** Weights with rows to encode. */
+  private record Scene(EncoderWeights weights, Matrix x) {}
+
+  private static float uniform(SplittableRandom random) {
+    return (float) (2 * random.nextDouble() - 1);
+  }
+
+  private static Matrix filled(
+      OffHeap memory, int rows, int cols, SplittableRandom random, float factor) {
+    Matrix matrix = memory.matrix(rows, cols);
+    for (int i = 0; i < rows; i++) {
+      for (int j = 0; j < cols; j++) {
+        matrix.set(i, j, (float) random.nextGaussian() * factor);
+      }
+    }
+    return matrix;
+  }
+
+  private static Scene scene(
+      OffHeap memory, Kind kind, int d, int n, int rows, boolean scaled, SplittableRandom random) {
+    float size =
+        switch (kind) {
+          case DENORMAL -> 0x1p-75f;
+          case HUGE -> 0x1p60f;
+          default -> 1f;
+        };
+    Matrix w = filled(memory, n, d, random, size);
+    Matrix x = filled(memory, rows, d, random, kind == Kind.ZERO ? 0f : size);
+    Matrix bEnc = filled(memory, 1, n, random, 0.1f * size * size);
+    Matrix bDec = filled(memory, 1, d, random, kind == Kind.ZERO ? 0f : 0.1f * size);
+    for (int i = 0; i < n; i++) {
+      for (int j = 0; j < d; j++) {
+        switch (kind) {
+          case TIES -> w.set(i, j, random.nextInt(-2, 3));
+          case OUTLIERS -> w.set(i, j, w.get(i, j) * (j % 17 == 3 ? 1e-3f : 1f));
+          case SPIKES -> w.set(i, j, w.get(i, j) * (j == i % d ? 1e4f : 1f));
+          case WIDE -> w.set(i, j, Math.scalb(w.get(i, j), random.nextInt(-40, 20)));
+          case DENORMAL -> w.set(i, j, Math.scalb(w.get(i, j), random.nextInt(-60, 12)));
+          default -> {}
+        }
+      }
+      switch (kind) {
+        case TIES -> {
+          bEnc.set(0, i, random.nextInt(-1, 2));
+          if (i > 0 && random.nextInt(3) == 0) {
+            copyRow(w, random.nextInt(i), w, i);
+          }
+        }
+        case ZERO -> bEnc.set(0, i, random.nextInt(-2, 3));
+        case NEGATIVE -> bEnc.set(0, i, -(float) (random.nextDouble() * 4 * Math.sqrt(d)));
+        default -> {}
+      }
+    }
+    for (int b = 0; b < rows; b++) {
+      for (int j = 0; j < d; j++) {
+        switch (kind) {
+          case TIES -> x.set(b, j, random.nextInt(-1, 2));
+          case OUTLIERS -> x.set(b, j, x.get(b, j) * (j % 17 == 3 ? 1e3f : 1f));
+          case WIDE -> x.set(b, j, Math.scalb(x.get(b, j), random.nextInt(-40, 20)));
+          case HUGE -> x.set(b, j, Math.scalb(x.get(b, j), random.nextInt(-2, 7)));
+          case PLANTED -> {
+            x.set(b, j, 0.1f * x.get(b, j));
+            for (int some = 0; some < 5; some++) {
+              x.set(b, j, x.get(b, j) + w.get((b * 31 + some * 7) % n, j));
+            }
+          }
+          default -> {}
+        }
+      }
+    }
+    if (kind == Kind.TIES) {
+      bDec.fill(0f);
+    }
+    Matrix scale = scaled ? filled(memory, 1, n, random, 1f) : null;
+    for (int i = 0; scaled && i < n; i++) {
+      scale.set(0, i, i % 9 == 4 ? 0f : Math.abs(scale.get(0, i)));
+    }
+    EncoderWeights weights = new EncoderWeights(w, bEnc, bDec, scale);
+    if (kind == Kind.WORST) {
+      alignWithErrors(memory, weights, x, random);
+    }
+    return new Scene(weights, x);
+  }
+
+  private static void copyRow(Matrix from, int row, Matrix to, int at) {
+    float[] values = new float[from.cols()];
+    from.read(row, 1, values, 0);
+    to.write(at, 1, values, 0);
+  }
+
+  /** Rows along ± (w − t f) of some latent, where its products are wrong by all of the bound. */
+  private static void alignWithErrors(
+      OffHeap memory, EncoderWeights weights, Matrix x, SplittableRandom random) {
+    try (WorkerPool pool = new WorkerPool(1)) {
+      for (int b = 0; b < x.rows(); b++) {
+        ReducedCopy copy = b < 2 ? new ReducedCopy(pool, memory, weights.wEnc(), b % 2 == 0) : null;
+        if (copy == null) {
+          break;
+        }
+        for (int row = b; row < x.rows(); row += 2) {
+          int latent = random.nextInt(weights.dSae());
+          float sign = random.nextBoolean() ? 1e3f : -1e3f;
+          for (int j = 0; j < x.cols(); j++) {
+            double error =
+                weights.wEnc().get(latent, j)
+                    - (double) copy.units[latent] * copy.element(latent, j);
+            x.set(row, j, (float) (sign * error + weights.bDec().get(0, j)));
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void productsWithACopyAreWithinTheBound(Kind kind) {
+    SplittableRandom random = new SplittableRandom(SEED + kind.ordinal());
+    double tightest = 0;
+    for (int d : new int[] {1, 3, 4, 17, 66, 301}) {
+      try (OffHeap memory = new OffHeap();
+          WorkerPool pool = new WorkerPool(2)) {
+        Scene scene = scene(memory, kind, d, 70, 8, false, random);
+        for (boolean int8 : new boolean[] {true, false}) {
+          ReducedCopy copy = new ReducedCopy(pool, memory, scene.weights().wEnc(), int8);
+          Screening screening = new Screening(scene.weights(), Ranked.topK(1, Relu.NONE), copy);
+          for (int tile = 1; tile <= ScanKernels.MOST_ROWS; tile = tile == 1 ? 4 : 2 * tile) {
+            tightest = Math.max(tightest, largestShareOfTheBound(scene, copy, screening, tile));
+          }
+        }
+      }
+    }
+    assertTrue(tightest <= 1, kind + " is wrong by " + tightest + " of the bound");
+    if (kind == Kind.WORST) {
+      // Otherwise these rows would not be the worst, and the test would show little.
+      assertTrue(tightest > 0.99, kind + " is wrong by " + tightest + " of the bound");
+    }
+  }
+
+  private static double largestShareOfTheBound(
+      Scene scene, ReducedCopy copy, Screening screening, int tile) {
+    int d = scene.x().cols();
+    int depth = copy.groups * copy.perInt;
+    Screening.Row[] rows = new Screening.Row[tile];
+    float[] packed = new float[depth * tile];
+    boolean[] covered = new boolean[tile];
+    for (int r = 0; r < tile; r++) {
+      rows[r] = new Screening.Row();
+      covered[r] = screening.read(scene.x(), r, rows[r]);
+      for (int j = 0; j < d; j++) {
+        packed[j * tile + r] = rows[r].x[j];
+      }
+    }
+    int stride = copy.units.length;
+    float[] sums = new float[tile * stride];
+    int panel = io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
+    for (int p = 0; p * panel < stride; p++) {
+      ScanKernels.multiply(copy, p, tile, packed, 0, sums, p * panel, stride);
+    }
+    double largest = 0;
+    for (int r = 0; r < tile; r++) {
+      for (int i = 0; covered[r] && i < scene.weights().dSae(); i++) {
+        float product = 0f;
+        for (int j = 0; j < d; j++) {
+          product = Math.fma(rows[r].x[j], scene.weights().wEnc().get(i, j), product);
+        }
+        double error = Math.abs(product - (double) copy.units[i] * sums[r * stride + i]);
+        double bound = (double) rows[r].norm * copy.errors[i] + copy.absolute;
+        largest = Math.max(largest, error / bound);
+      }
+    }
+    return largest;
+  }
+
+  /** Activations that are screened. */
+  private static List<Activation> activations(int n, int k, Kind kind, SplittableRandom random) {
+    List<Activation> all = new ArrayList<>();
+    for (Relu relu : Relu.values()) {
+      all.add(Ranked.topK(k, relu));
+    }
+    float size = kind == Kind.HUGE ? 0x1p122f : kind == Kind.DENORMAL ? 0x1p-148f : 3f;
+    float[] each = new float[n];
+    float[] gain = new float[n];
+    for (int i = 0; i < n; i++) {
+      each[i] = uniform(random) * size;
+      gain[i] = uniform(random);
+    }
+    all.add(Threshold.RELU);
+    all.add(Threshold.jumpRelu(kind == Kind.TIES ? 2f : size));
+    all.add(Threshold.jumpRelu(each));
+    all.add(Threshold.gated(new Threshold.Magnitude(gain, each)));
+    return all;
+  }
+
+  private static List<Kind> kinds() {
+    return List.of(Kind.values());
+  }
+
+  @ParameterizedTest
+  @MethodSource("kinds")
+  void codesAreThoseOfThePlainPath(Kind kind) {
+    SplittableRandom random = new SplittableRandom(SEED + kind.ordinal());
+    Outcome outcome = new Outcome();
+    for (int[] shape : new int[][] {{1, 1, 1}, {5, 33, 33}, {37, 257, 7}, {130, 700, 16}}) {
+      for (int threads = 1; threads <= 3; threads++) {
+        compare(kind, shape, 70, threads, random, outcome);
+      }
+    }
+    assertEquals(0, outcome.different, outcome::toString);
+    assertTrue(outcome.screened > 5000, outcome::toString);
+    assertTrue(kind != Kind.HUGE || outcome.plain > 0, outcome::toString);
+  }
+
+  /** ./mvnw -Plong -pl engine -Dtest=ScreenedEncoderTest test prints the numbers. */
+  @Tag("long")
+  @Test
+  void amongAMillionVectorsNoneDiffers() {
+    Outcome all = new Outcome();
+    for (int round = 0; all.rows < 1_000_000; round++) {
+      for (Kind kind : Kind.values()) {
+        SplittableRandom random = new SplittableRandom(SEED + 1000L * round + kind.ordinal());
+        int[] shape = {
+          1 + random.nextInt(150), 2 + random.nextInt(900), 0,
+        };
+        shape[2] = 1 + random.nextInt(Math.min(40, shape[1]));
+        compare(kind, shape, 64 + random.nextInt(40), 2, random, all);
+      }
+    }
+    System.out.println("screening: " + all);
+    assertEquals(0, all.different, all::toString);
+  }
+
+  private static final class Outcome {
+    long rows;
+    long screened;
+    long plain;
+    long refused;
+    long different;
+    String first = "";
+
+    void differs(String where) {
+      first = different++ == 0 ? where : first;
+    }
+
+    @Override
+    public String toString() {
+      return different
+          + " of "
+          + rows
+          + " codes differ, "
+          + screened
+          + " screened, "
+          + plain
+          + " plain, "
+          + refused
+          + " refused by both "
+          + first;
+    }
+  }
+
+  /** Encodes rows one by one, in small batches and all at once. */
+  private static void compare(
+      Kind kind, int[] shape, int rows, int threads, SplittableRandom random, Outcome outcome) {
+    int n = shape[1];
+    for (boolean scaled : new boolean[] {false, true}) {
+      try (OffHeap memory = new OffHeap();
+          VectorDevice device = new VectorDevice(threads)) {
+        Scene scene = scene(memory, kind, shape[0], n, rows, scaled, random);
+        Matrix x = scene.x();
+        SparseCodes expected = memory.codes(rows, 1);
+        SparseCodes actual = memory.codes(rows, 1);
+        for (Activation activation : activations(n, shape[2], kind, random)) {
+          String[] refusals = new String[rows];
+          for (int b = 0; b < rows; b++) {
+            refusals[b] =
+                refusal(
+                    () ->
+                        device.encode(
+                            scene.weights(), x.rows(0, 1), activation, expected.rows(0, 1)),
+                    0);
+          }
+          boolean finite = true;
+          for (int b = 0; b < rows; b++) {
+            int row = b;
+            refusals[b] =
+                refusal(
+                    () ->
+                        device.encode(
+                            scene.weights(), x.rows(row, 1), activation, expected.rows(row, 1)),
+                    row);
+            finite &= refusals[b] == null;
+          }
+          for (ServingPrecision precision : COPIES) {
+            String where =
+                kind
+                    + " "
+                    + Arrays.toString(shape)
+                    + " "
+                    + activation
+                    + " "
+                    + precision
+                    + (scaled ? " scaled" : "")
+                    + " row ";
+            try (ScreenedEncoder encoder =
+                (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
+              int[] sizes = {1, 2, 3, 4, 5, 8, 9, rows};
+              for (int from = 0, s = 0; from < rows; s++) {
+                int count = finite ? Math.min(sizes[s % 7], rows - from) : 1;
+                int first = from;
+                String refused =
+                    refusal(
+                        () -> encoder.encode(x.rows(first, count), actual.rows(first, count)),
+                        first);
+                for (int b = from; b < from + count; b++) {
+                  outcome.rows++;
+                  if (refusals[b] != null || refused != null) {
+                    outcome.refused++;
+                    if (!String.valueOf(refusals[b]).equals(String.valueOf(refused))) {
+                      outcome.differs(where + b + " " + refusals[b] + " " + refused);
+                    }
+                  } else if (!same(expected, actual, b)) {
+                    outcome.differs(where + b);
+                  }
+                }
+                from += count;
+              }
+              if (finite) {
+                encoder.encode(x, actual);
+                for (int b = 0; b < rows; b++) {
+                  outcome.rows++;
+                  if (!same(expected, actual, b)) {
+                    outcome.differs(where + b + " in a batch of " + rows);
+                  }
+                }
+              }
+              outcome.screened += encoder.counts.screened;
+              outcome.plain += encoder.counts.plain;
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static String refusal(Runnable call, int row) {
+    try {
+      call.run();
+      return null;
+    } catch (NonFiniteException e) {
+      return e.shifted(row).getMessage();
+    }
+  }
+
+  private static boolean same(SparseCodes a, SparseCodes b, int row) {
+    boolean same = a.length(row) == b.length(row);
+    for (int slot = 0; same && slot < a.length(row); slot++) {
+      same =
+          a.index(row, slot) == b.index(row, slot)
+              && Float.floatToRawIntBits(a.value(row, slot))
+                  == Float.floatToRawIntBits(b.value(row, slot));
+    }
+    return same;
+  }
+
+  @Test
+  void theOracleAgrees() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2);
+        ScalarDevice oracle = new ScalarDevice()) {
+      for (Kind kind : new Kind[] {Kind.RANDOM, Kind.TIES, Kind.NEGATIVE}) {
+        Scene scene = scene(memory, kind, 41, 300, 20, false, random);
+        for (Activation activation : activations(300, 9, kind, random)) {
+          SparseCodes expected = memory.codes(20, 1);
+          SparseCodes actual = memory.codes(20, 1);
+          oracle.encode(scene.weights(), scene.x(), activation, expected);
+          for (ServingPrecision precision : COPIES) {
+            try (ScreenedEncoder encoder =
+                (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
+              encoder.encode(scene.x(), actual);
+              assertEquals(20, encoder.counts.screened);
+              for (int b = 0; b < 20; b++) {
+                assertTrue(same(expected, actual, b), kind + " " + activation + " row " + b);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void fewLatentsAreComputedTwice() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 256, 4096, 40, false, random);
+      SparseCodes codes = memory.codes(40, 16);
+      for (ServingPrecision precision : COPIES) {
+        try (ScreenedEncoder encoder =
+            (ScreenedEncoder)
+                device.encoder(scene.weights(), Ranked.topK(16, Relu.BEFORE), precision)) {
+          assertEquals(precision, encoder.precision());
+          encoder.encode(scene.x(), codes);
+          assertEquals(40, encoder.counts.screened);
+          assertEquals(0, encoder.counts.plain);
+          long each = encoder.counts.candidates / 40;
+          assertTrue(each >= 16 && each < 64, precision + ": " + each + " candidates a row");
+        }
+      }
+    }
+  }
+
+  @Test
+  void rowsThatAreNotFiniteAreReportedAsEver() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, false, random);
+      for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.MAX_VALUE}) {
+        scene.x().set(4, 3, bad);
+        for (Activation activation : activations(100, 5, Kind.RANDOM, random)) {
+          SparseCodes codes = memory.codes(6, 5);
+          NonFiniteException expected =
+              assertThrows(
+                  NonFiniteException.class,
+                  () -> device.encode(scene.weights(), scene.x(), activation, codes));
+          for (ServingPrecision precision : COPIES) {
+            try (ScreenedEncoder encoder =
+                (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
+              NonFiniteException actual =
+                  assertThrows(NonFiniteException.class, () -> encoder.encode(scene.x(), codes));
+              assertEquals(expected.getMessage(), actual.getMessage());
+              assertEquals(4, actual.row());
+              assertTrue(encoder.counts.plain > 0);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void otherActivationsAndSmallWeightsHaveNoCopy() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(1)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, false, random);
+      Ranked magnitude = new Ranked(Ranked.Scope.ROW, 3, Ranked.Order.MAGNITUDE, Relu.NONE);
+      assertEquals(
+          ServingPrecision.F32,
+          device.encoder(scene.weights(), magnitude, ServingPrecision.INT8).precision());
+      Ranked topK = Ranked.topK(3, Relu.BEFORE);
+      assertEquals(
+          ServingPrecision.F32,
+          device.encoder(scene.weights(), topK, ServingPrecision.AUTO).precision());
+      EncoderWeights large =
+          new EncoderWeights(
+              memory.matrix(4096, 512), memory.vector(4096), memory.vector(512), null);
+      assertEquals(
+          ServingPrecision.INT8, device.encoder(large, topK, ServingPrecision.AUTO).precision());
+    }
+  }
+}
