@@ -76,7 +76,7 @@ public final class HeapCodes {
    * @param pool runs what can be done in parallel
    */
   public void indexByLatent(int latents, WorkerPool pool) {
-    byLatent.build(this, latents);
+    byLatent.build(this, latents, pool);
     if (valuesByLatent.length < indices.length) {
       valuesByLatent = new float[indices.length];
       deltasByLatent = new float[indices.length];

@@ -69,6 +69,8 @@ public final class FusedTrainingStep implements TrainingStep {
   private final float[] columns;
   private final float[] bDecGradient;
   private final boolean[] fired;
+  private final long[] actives;
+  private final float[] leasts;
   private final float[] bEnc;
   private float[] norms;
   private final DeadLatents counter;
@@ -148,6 +150,8 @@ public final class FusedTrainingStep implements TrainingStep {
     this.bDecGradient = new float[memory.padded];
     this.bDec = spec.subtractBDec() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
+    this.actives = new long[2 * pool.size()];
+    this.leasts = new float[2 * pool.size()];
     this.bEnc = new float[spec.dSae()];
     this.counter = new DeadLatents(step.deadLatents().counting(), state.sinceFired());
     if (spec.normalizes()) {
@@ -173,8 +177,13 @@ public final class FusedTrainingStep implements TrainingStep {
     prepareInput(x);
     pool.phase("encode, select");
     encode(rows);
+    pool.phase("codes by latent");
+    codes.indexByLatent(spec.dSae(), pool);
+    if (multi != null) {
+      multiCodes.indexByLatent(spec.dSae(), pool);
+    }
     pool.phase("firing");
-    long active = countFired(rows, number);
+    long active = countFired(number);
     int[] dead = counter.step(fired, rows);
     encodes.end(number, rows);
     decodes.begin();
@@ -241,28 +250,43 @@ public final class FusedTrainingStep implements TrainingStep {
     }
   }
 
-  private long countFired(int rows, long number) {
-    Arrays.fill(fired, false);
+  private long countFired(long number) {
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
+    boolean alsoMulti = spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED;
+    int n = spec.dSae();
+    int parts = actives.length;
+    pool.run(
+        parts,
+        (part, worker) -> {
+          long active = 0;
+          float least = Float.POSITIVE_INFINITY;
+          int end = (int) ((long) n * (part + 1) / parts);
+          for (int i = (int) ((long) n * part / parts); i < end; i++) {
+            boolean any = alsoMulti && multi.touches(i);
+            int to = codes.byLatent.to(i);
+            for (int p = codes.byLatent.from(i); p < to; p++) {
+              float value = codes.valuesByLatent[p];
+              float activation = norms == null ? value : value * norms[i];
+              active += activation > 0 ? 1 : 0;
+              least = activation > 0 ? Math.min(least, activation) : least;
+              any |= rule.by(activation);
+            }
+            fired[i] = any;
+          }
+          actives[part] = active;
+          leasts[part] = least;
+        });
     long active = 0;
     float least = Float.POSITIVE_INFINITY;
-    for (int i = 0; i < codes.size(); i++) {
-      int latent = codes.indices[i];
-      float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
-      active += activation > 0 ? 1 : 0;
-      least = activation > 0 ? Math.min(least, activation) : least;
-      fired[latent] |= rule.by(activation);
+    for (int part = 0; part < parts; part++) {
+      active += actives[part];
+      least = Math.min(least, leasts[part]);
     }
     float smallest = least;
     spec.step()
         .forward()
         .threshold()
         .ifPresent(threshold -> state.keepThreshold(threshold, number, smallest));
-    if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
-      for (int i = 0; i < multiCodes.size(); i++) {
-        fired[multiCodes.indices[i]] = true;
-      }
-    }
     return active;
   }
 
@@ -336,7 +360,6 @@ public final class FusedTrainingStep implements TrainingStep {
       losses.auxActive = true;
       losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
     } else if (decodedByLatent) {
-      codes.indexByLatent(spec.dSae(), pool);
       pool.phase("decode");
       byLatent.run(codes, rows);
       pool.phase("residual");
@@ -423,16 +446,13 @@ public final class FusedTrainingStep implements TrainingStep {
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
     differentiates.begin();
-    pool.phase("codes by latent");
+    pool.phase("b_enc");
     if (!decodedByLatent) {
-      codes.indexByLatent(n, pool);
       codes.deltasByLatent(pool);
     }
     if (multi != null) {
-      multiCodes.indexByLatent(n, pool);
       multiCodes.deltasByLatent(pool);
     }
-    pool.phase("b_enc");
     latents.begin(main, multi, auxActive ? aux.byLatent() : null, decodedByLatent);
     Optimizer optimizer = spec.step().optimizer();
     Adam adam = optimizer.adam(learningRate, number);
