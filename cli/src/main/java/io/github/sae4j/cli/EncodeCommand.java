@@ -1,6 +1,7 @@
 package io.github.sae4j.cli;
 
 import io.github.sae4j.checkpoint.SaeCheckpoint;
+import io.github.sae4j.cli.console.Terminal;
 import io.github.sae4j.cli.machine.MachineMemory;
 import io.github.sae4j.cli.options.ActivationOptions;
 import io.github.sae4j.cli.options.DeviceChoice;
@@ -10,11 +11,13 @@ import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.jobs.CodeFormat;
 import io.github.sae4j.internal.jobs.Jobs;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -87,6 +90,16 @@ final class EncodeCommand implements Callable<Integer> {
       description = "delphi: token ids [seq, ctx], to be kept beside the codes.")
   private Path tokens;
 
+  @Option(
+      names = "--serve-precision",
+      paramLabel = "NAME",
+      description =
+          "f32, bf16, int8 or auto: what is read for every row. A copy of W_enc in fewer bits only"
+              + " rules latents out, so codes have the same bits; it is faster where rows are few,"
+              + " and always for thresholds (JumpReLU, BatchTopK). auto: int8 there, if W_enc is"
+              + " larger than 4 MiB (default: auto).")
+  private ServingPrecision precision = ServingPrecision.AUTO;
+
   @Mixin private SaeOptions open = new SaeOptions();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
@@ -103,9 +116,13 @@ final class EncodeCommand implements Callable<Integer> {
     }
     MachineMemory.now().expectRoomFor(sae, 1);
     try (Device device = choice.open();
-        SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
+        SparseAutoencoder trained =
+            SaeCheckpoint.read(sae, device, open.read().with(precision)).sae();
         ActivationFiles source = input.open(job.quiet)) {
       ActivationOptions.expectWidth(sae, trained, source);
+      if (!job.quiet) {
+        sayWhatIsRead(trained);
+      }
       CodeFormat written =
           switch (format) {
             case SAFETENSORS -> new CodeFormat.Safetensors();
@@ -113,6 +130,24 @@ final class EncodeCommand implements Callable<Integer> {
             case DELPHI -> delphi(trained, source);
           };
       return job.run(spec, settings -> Jobs.encode(trained, source, written, settings));
+    }
+  }
+
+  /** A copy takes memory, and a wish that is not followed is no error: codes are the same. */
+  private void sayWhatIsRead(SparseAutoencoder trained) {
+    ServingPrecision used = trained.servingPrecision();
+    if (used != ServingPrecision.F32) {
+      long copy = used.copyBytes(trained.config().dIn(), trained.config().dSae());
+      Terminal.say(
+          String.format(
+              Locale.ROOT,
+              "sae4j: small batches are encoded from a copy of W_enc in %s, %.1f MiB",
+              used.name().toLowerCase(Locale.ROOT),
+              copy / (double) (1 << 20)));
+    } else if (precision == ServingPrecision.INT8 || precision == ServingPrecision.BF16) {
+      Terminal.say(
+          "sae4j: --serve-precision: this device or activation has no kernel for copies in fewer"
+              + " bits; W_enc is read in f32");
     }
   }
 

@@ -7,6 +7,7 @@ import io.github.sae4j.kernels.Activation.Ranked.Order;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Ranked.Scope;
 import io.github.sae4j.kernels.Activation.Threshold;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.sae.LoadedSae;
 import io.github.sae4j.sae.SaeConfig;
 import io.github.sae4j.sae.SaeWeights;
@@ -46,6 +47,7 @@ final class SaeReport {
     report.put("decoder_norm_min", summary.smallestNorm());
     report.put("decoder_norm_mean", summary.meanNorm());
     report.put("decoder_norm_max", summary.largestNorm());
+    report.put("memory", memory(weights));
     Map<String, Object> metadata = config.metadata().toMap();
     if (!metadata.isEmpty()) {
       report.put("metadata", metadata);
@@ -54,6 +56,21 @@ final class SaeReport {
       report.put("warnings", List.<Object>copyOf(loaded.warnings()));
     }
     return report;
+  }
+
+  /** Bytes of the weights as they are served, and of what a copy for serving adds. */
+  private static Map<String, Object> memory(SaeWeights weights) {
+    long wEnc = (long) weights.dSae() * weights.dIn();
+    long wDec = weights.tied() ? 0 : (long) weights.dSae() * weights.dOut();
+    long wSkip = weights.wSkip() == null ? 0 : (long) weights.dOut() * weights.dIn();
+    Map<String, Object> memory = new LinkedHashMap<>();
+    memory.put("weights_f32", 4 * (wEnc + wDec + wSkip + weights.dSae() + weights.dOut()));
+    for (ServingPrecision precision : List.of(ServingPrecision.BF16, ServingPrecision.INT8)) {
+      memory.put(
+          "copy_" + precision.name().toLowerCase(Locale.ROOT),
+          precision.copyBytes(weights.dIn(), weights.dSae()));
+    }
+    return memory;
   }
 
   private static String activation(Activation activation) {

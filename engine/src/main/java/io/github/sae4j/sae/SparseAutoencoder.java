@@ -5,6 +5,7 @@ import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.InputNormalization;
 import io.github.sae4j.kernels.NonFiniteException;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
@@ -66,6 +67,23 @@ public final class SparseAutoencoder implements AutoCloseable {
    *     connection and rows are normalised
    */
   public SparseAutoencoder(Device device, SaeConfig config, SaeWeights weights) {
+    this(device, config, weights, ServingPrecision.F32);
+  }
+
+  /**
+   * An SAE with the given weights that may encode from a copy of W_enc in fewer bits: much faster
+   * for one row or a few at a time, with the same bits in every code, and for {@link
+   * ServingPrecision#copyBytes} more memory.
+   *
+   * @param device runs it; must stay open as long as this SAE
+   * @param config what it computes
+   * @param weights everything folded, in the device's memory; owned by the SAE from here on
+   * @param precision what encoding reads
+   * @throws IllegalArgumentException if shapes differ from the configuration's, or there is a skip
+   *     connection and rows are normalised
+   */
+  public SparseAutoencoder(
+      Device device, SaeConfig config, SaeWeights weights, ServingPrecision precision) {
     Shapes.expect("W_enc", weights.wEnc(), config.dSae(), config.dIn());
     Shapes.expect("W_dec", weights.wDec(), config.dSae(), config.dOut());
     Shapes.expect(
@@ -80,7 +98,8 @@ public final class SparseAutoencoder implements AutoCloseable {
     encoder =
         device.encoder(
             new EncoderWeights(weights.wEnc(), weights.bEnc(), subtracted, null),
-            config.activation());
+            config.activation(),
+            precision);
     weights.leaveEncoderTo(encoder);
     pass = new ForwardPass(device, config, weights, encoder);
     workspaces = new Workspaces(weights.memory(), config, weights.wSkip() != null);
@@ -111,6 +130,16 @@ public final class SparseAutoencoder implements AutoCloseable {
    */
   public Device device() {
     return device;
+  }
+
+  /**
+   * What encoding a few rows reads. The codes are the same whatever it is.
+   *
+   * @return BF16 or INT8 if it is a copy of W_enc in fewer bits; F32 if none was asked for, or the
+   *     device or the activation has no kernel that reads one
+   */
+  public ServingPrecision servingPrecision() {
+    return encoder.precision();
   }
 
   /**

@@ -40,7 +40,8 @@ public final class SaeReader {
       }
       SaeWeights weights = blueprint.load(device);
       try {
-        SparseAutoencoder sae = new SparseAutoencoder(device, blueprint.config(), weights);
+        SparseAutoencoder sae =
+            new SparseAutoencoder(device, blueprint.config(), weights, options.serving());
         return new LoadedSae(sae, blueprint.family(), blueprint.type(), blueprint.warnings());
       } catch (Throwable e) {
         weights.close();

@@ -261,13 +261,12 @@ class ScreenedEncoderTest {
   void codesAreThoseOfThePlainPath(Kind kind) {
     SplittableRandom random = new SplittableRandom(SEED + kind.ordinal());
     Outcome outcome = new Outcome();
+    int threads = 1;
     for (int[] shape : new int[][] {{1, 1, 1}, {5, 33, 33}, {37, 257, 7}, {130, 700, 16}}) {
-      for (int threads = 1; threads <= 3; threads++) {
-        compare(kind, shape, 70, threads, random, outcome);
-      }
+      compare(kind, shape, 70, threads++, random, outcome);
     }
     assertEquals(0, outcome.different, outcome::toString);
-    assertTrue(outcome.screened > 5000, outcome::toString);
+    assertTrue(outcome.screened > 2000, outcome::toString);
     assertTrue(kind != Kind.HUGE || outcome.plain > 0, outcome::toString);
   }
 
@@ -331,14 +330,6 @@ class ScreenedEncoderTest {
         SparseCodes actual = memory.codes(rows, 1);
         for (Activation activation : activations(n, shape[2], kind, random)) {
           String[] refusals = new String[rows];
-          for (int b = 0; b < rows; b++) {
-            refusals[b] =
-                refusal(
-                    () ->
-                        device.encode(
-                            scene.weights(), x.rows(0, 1), activation, expected.rows(0, 1)),
-                    0);
-          }
           boolean finite = true;
           for (int b = 0; b < rows; b++) {
             int row = b;
