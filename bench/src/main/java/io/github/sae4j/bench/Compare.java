@@ -71,6 +71,11 @@ public final class Compare {
           show(out, sections, new ShapeComparison(setup, shape).run());
         }
       }
+      if (subjects.contains(Subject.PHASES)) {
+        for (Shape shape : options.shapes()) {
+          show(out, sections, StepPhases.run(setup, shape));
+        }
+      }
       if (subjects.contains(Subject.SCALING)) {
         show(out, sections, Scaling.run(setup, first));
       }

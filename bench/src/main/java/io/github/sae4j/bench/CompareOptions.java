@@ -55,6 +55,8 @@ public record CompareOptions(
     ENCODE,
     /** Whole training steps. */
     STEP,
+    /** The parts of a step, what is serial, and more cores. */
+    PHASES,
     /** One thread against all. */
     SCALING,
     /** One vector at a time. */
@@ -71,6 +73,7 @@ public record CompareOptions(
       Compares sae4j with OpenBLAS, MKL and libtorch in alternating runs.
 
         --only LIST           parts, all unless given: probes,product,encode,step,
+                              phases (parts of a step beside their floors, serial part),
                               scaling (one thread and all), serve (one vector and few rows),
                               fit (growth in B and n), rows (hard to select from)
         --shape LIST          BxDxN, comma-separated (4096x768x24576)

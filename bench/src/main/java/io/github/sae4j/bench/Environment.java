@@ -1,11 +1,9 @@
 package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.probes.PeakFlops;
+import io.github.sae4j.bench.results.Processor;
 import io.github.sae4j.memory.HugePages;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +19,7 @@ public final class Environment {
    */
   static Map<String, String> describe() {
     Map<String, String> all = new LinkedHashMap<>();
-    all.put("cpu", cpu());
+    all.put("cpu", Processor.name());
     all.put("processors", Integer.toString(Runtime.getRuntime().availableProcessors()));
     all.put("os", System.getProperty("os.name") + " " + System.getProperty("os.version"));
     all.put("jdk", System.getProperty("java.vm.vendor") + " " + Runtime.version());
@@ -33,31 +31,5 @@ public final class Environment {
     all.put("huge pages", HugePages.description());
     all.put("vector bits", Integer.toString(PeakFlops.vectorBits()));
     return all;
-  }
-
-  private static String cpu() {
-    Path info = Path.of("/proc/cpuinfo");
-    if (!Files.isReadable(info)) {
-      return System.getProperty("os.arch");
-    }
-    try {
-      List<String> lines = Files.readAllLines(info);
-      return value(lines, "model name")
-          + ", family "
-          + value(lines, "cpu family")
-          + " model "
-          + value(lines, "model");
-    } catch (IOException e) {
-      return System.getProperty("os.arch");
-    }
-  }
-
-  private static String value(List<String> lines, String key) {
-    return lines.stream()
-        .map(line -> line.split(":", 2))
-        .filter(parts -> parts.length == 2 && parts[0].strip().equals(key))
-        .map(parts -> parts[1].strip())
-        .findFirst()
-        .orElse("?");
   }
 }

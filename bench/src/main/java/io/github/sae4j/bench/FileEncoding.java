@@ -1,5 +1,8 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.results.Interval;
+import io.github.sae4j.bench.results.Processor;
+import io.github.sae4j.bench.results.Timing;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
@@ -60,7 +63,13 @@ public final class FileEncoding {
       new SafetensorsWriter().matrix("activations", x, ElementType.F16).write(file);
       SparseCodes codes = memory.codes(Math.min(CHUNK, rows), k);
       System.out.printf(
-          Locale.ROOT, "%s, d_in %d, d_sae %d, k %d%n", device.description(), d, n, k);
+          Locale.ROOT,
+          "%s%n%s, d_in %d, d_sae %d, k %d%n",
+          Processor.name(),
+          device.description(),
+          d,
+          n,
+          k);
       double[] alone = new double[rounds];
       double[] files = new double[rounds];
       for (int round = -1; round < rounds; round++) { // the first warms up
@@ -86,7 +95,11 @@ public final class FileEncoding {
       }
       double[] ratios = new double[rounds];
       Arrays.setAll(ratios, i -> files[i] / alone[i]);
-      System.out.printf(Locale.ROOT, "median ratio %.3f%n", median(ratios));
+      System.out.printf(
+          Locale.ROOT,
+          "median ratio %.3f [%s]%n",
+          new Timing("ratio", 0, ratios).median(),
+          Interval.ofMedian(ratios));
       Files.delete(file);
     } finally {
       Files.deleteIfExists(folder);
@@ -141,11 +154,5 @@ public final class FileEncoding {
       matrix.write(r, 1, row, 0);
     }
     return matrix;
-  }
-
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
   }
 }

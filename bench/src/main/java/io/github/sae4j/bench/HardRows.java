@@ -4,6 +4,7 @@ import io.github.sae4j.bench.results.Check;
 import io.github.sae4j.bench.results.Contender;
 import io.github.sae4j.bench.results.Ratio;
 import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.results.Timing;
 import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
@@ -17,6 +18,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 
 /**
  * Encode and select where selection is hard: rows in which every latent exceeds all before it, or
@@ -78,13 +80,17 @@ public final class HardRows {
       }
       section.add(setup.runs().time(contenders));
     }
-    double random = section.seconds(name(Kind.RANDOM)).orElseThrow();
-    double slowest = 0;
-    for (Kind kind : Kind.values()) {
-      slowest = Math.max(slowest, section.seconds(name(kind)).orElseThrow());
-    }
+    Timing slowest =
+        Stream.of(Kind.values())
+            .map(kind -> section.timing(name(kind)).orElseThrow())
+            .max(Comparator.comparingDouble(Timing::median))
+            .orElseThrow();
     section.add(
-        Ratio.atMost("slowest kind of rows: time / random rows", slowest / random, 2)
+        Ratio.of(
+                "slowest kind of rows: time / random rows",
+                slowest,
+                section.timing(name(Kind.RANDOM)).orElseThrow())
+            .atMost(2)
             .heldIf(shape.equals(Shape.HELD)));
     return section;
   }

@@ -10,6 +10,7 @@ import io.github.sae4j.bench.results.Check;
 import io.github.sae4j.bench.results.Contender;
 import io.github.sae4j.bench.results.Ratio;
 import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.results.Timing;
 import io.github.sae4j.bench.scene.Reference;
 import io.github.sae4j.bench.scene.Scene;
 import io.github.sae4j.bench.scene.Shape;
@@ -22,7 +23,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalDouble;
+import java.util.Optional;
 import java.util.Set;
 
 /** Product, encode and whole steps of one shape, all in the same alternating rounds. */
@@ -198,23 +199,23 @@ public final class ShapeComparison {
   }
 
   private void addRatios() {
-    OptionalDouble mkl = section.fastest("MKL product", "libtorch product W");
+    Optional<Timing> mkl = section.fastestTiming("MKL product", "libtorch product W");
     if (setup.peers().torch() != null && setup.peers().torch().backend() != Torch.Backend.MKL) {
-      mkl = section.fastest("MKL product");
+      mkl = section.fastestTiming("MKL product");
     }
-    OptionalDouble fastest =
-        section.fastest("OpenBLAS product", "MKL product", "libtorch product W");
-    ratio("product: rate, ours / fastest BLAS", fastest, section.seconds("sae4j product"), 1.0);
-    OptionalDouble encode = section.seconds("sae4j encode + top-k");
+    Optional<Timing> fastest =
+        section.fastestTiming("OpenBLAS product", "MKL product", "libtorch product W");
+    ratio("product: rate, ours / fastest BLAS", fastest, section.timing("sae4j product"), 1.0);
+    Optional<Timing> encode = section.timing("sae4j encode + top-k");
     limit("encode + top-k: time / MKL's product", encode, mkl, 0.85);
     limit("encode + top-k: time / fastest BLAS's product", encode, fastest, 1.0);
     limit(
         "encode + top-k: time / libtorch's product + topk",
         encode,
-        section.fastest("libtorch product + topk"),
+        section.fastestTiming("libtorch product + topk"),
         0.75);
     for (Recipe recipe : Setup.RECIPES) {
-      OptionalDouble step = section.seconds("sae4j step " + Setup.label(recipe));
+      Optional<Timing> step = section.timing("sae4j step " + Setup.label(recipe));
       String name = "step " + Setup.label(recipe);
       limit(name + ": time / MKL's product", step, mkl, 0.85);
       limit(
@@ -224,62 +225,60 @@ public final class ShapeComparison {
           recipe == Recipe.SAELENS ? 1.10 : 1.05);
       ratio(
           "step as SAELens (dense): time / " + name,
-          section.seconds("libtorch step as SAELens (dense)"),
+          section.timing("libtorch step as SAELens (dense)"),
           step,
           10);
       ratio(
           "step as sparsify: time / " + name,
-          section.seconds("libtorch step as sparsify"),
+          section.timing("libtorch step as sparsify"),
           step,
           3.5);
     }
-    OptionalDouble plain = section.seconds("sae4j step " + Setup.label(Recipe.SAELENS));
+    Optional<Timing> plain = section.timing("sae4j step " + Setup.label(Recipe.SAELENS));
     for (Architecture architecture : Architecture.values()) {
-      OptionalDouble step = section.seconds("sae4j step " + Setup.label(architecture));
+      Optional<Timing> step = section.timing("sae4j step " + Setup.label(architecture));
       report("step " + Setup.label(architecture) + ": time / step saelens", step, plain);
     }
     report(
         "step as SAELens (dense): time / step batchtopk",
-        section.seconds("libtorch step as SAELens (dense)"),
-        section.seconds("sae4j step " + Setup.label(Architecture.BATCHTOPK)));
+        section.timing("libtorch step as SAELens (dense)"),
+        section.timing("sae4j step " + Setup.label(Architecture.BATCHTOPK)));
     report(
         JUMPRELU_PEER + ": time / step jumprelu",
-        section.seconds("libtorch step " + JUMPRELU_PEER),
-        section.seconds("sae4j step " + Setup.label(Architecture.JUMPRELU)));
+        section.timing("libtorch step " + JUMPRELU_PEER),
+        section.timing("sae4j step " + Setup.label(Architecture.JUMPRELU)));
     report(
         "libtorch step as SAELens (dense): time / MKL's product",
-        section.seconds("libtorch step as SAELens (dense)"),
+        section.timing("libtorch step as SAELens (dense)"),
         mkl);
     report(
         "libtorch step as sparsify: time / MKL's product",
-        section.seconds("libtorch step as sparsify"),
+        section.timing("libtorch step as sparsify"),
         mkl);
     report(
         "libtorch product + topk: time / MKL's product",
-        section.seconds("libtorch product + topk"),
+        section.timing("libtorch product + topk"),
         mkl);
-    report("MKL's product: time / OpenBLAS's", mkl, section.fastest("OpenBLAS product"));
+    report("MKL's product: time / OpenBLAS's", mkl, section.fastestTiming("OpenBLAS product"));
   }
 
-  private void ratio(String name, OptionalDouble over, OptionalDouble under, double limit) {
+  private void ratio(String name, Optional<Timing> over, Optional<Timing> under, double limit) {
     if (over.isPresent() && under.isPresent()) {
       section.add(
-          Ratio.atLeast(name, over.getAsDouble() / under.getAsDouble(), limit)
-              .heldIf(shape.equals(Shape.HELD)));
+          Ratio.of(name, over.get(), under.get()).atLeast(limit).heldIf(shape.equals(Shape.HELD)));
     }
   }
 
-  private void limit(String name, OptionalDouble over, OptionalDouble under, double limit) {
+  private void limit(String name, Optional<Timing> over, Optional<Timing> under, double limit) {
     if (over.isPresent() && under.isPresent()) {
       section.add(
-          Ratio.atMost(name, over.getAsDouble() / under.getAsDouble(), limit)
-              .heldIf(shape.equals(Shape.HELD)));
+          Ratio.of(name, over.get(), under.get()).atMost(limit).heldIf(shape.equals(Shape.HELD)));
     }
   }
 
-  private void report(String name, OptionalDouble over, OptionalDouble under) {
+  private void report(String name, Optional<Timing> over, Optional<Timing> under) {
     if (over.isPresent() && under.isPresent()) {
-      section.add(Ratio.reported(name, over.getAsDouble() / under.getAsDouble()));
+      section.add(Ratio.of(name, over.get(), under.get()));
     }
   }
 }

@@ -1,5 +1,8 @@
 package io.github.sae4j.bench;
 
+import io.github.sae4j.bench.results.Interval;
+import io.github.sae4j.bench.results.Processor;
+import io.github.sae4j.bench.results.Timing;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.device.Device;
@@ -69,7 +72,8 @@ public final class SweepCost {
       write(file, d);
       System.out.printf(
           Locale.ROOT,
-          "%s, d_in %d, d_sae %d, %d steps of %d rows, %d runs%n",
+          "%s%n%s, d_in %d, d_sae %d, %d steps of %d rows, %d runs%n",
+          Processor.name(),
           device.description(),
           d,
           n,
@@ -97,13 +101,11 @@ public final class SweepCost {
               ratios[round]);
         }
       }
-      Arrays.sort(ratios);
       System.out.printf(
           Locale.ROOT,
-          "median ratio %.3f (%.3f to %.3f)%n",
-          ratios[rounds / 2],
-          ratios[0],
-          ratios[rounds - 1]);
+          "median ratio %.3f [%s]%n",
+          new Timing("ratio", 0, ratios).median(),
+          Interval.ofMedian(ratios));
     } finally {
       delete(folder);
     }

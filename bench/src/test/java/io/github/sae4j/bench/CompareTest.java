@@ -40,7 +40,7 @@ class CompareTest {
     Path json = folder.resolve("deep").resolve("compare.json");
     String words =
         "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
-            + " --only product,encode,step,scaling,serve,fit,rows";
+            + " --only product,encode,step,phases,scaling,serve,fit,rows";
     Path page = folder.resolve("compare.md");
     String[] args = (words + " --json " + json + " --markdown " + page).split(" ");
     PrintStream unread = new PrintStream(OutputStream.nullOutputStream());
@@ -52,6 +52,9 @@ class CompareTest {
             "\"cpu\"",
             "sae4j encode one vector",
             "R² of the line",
+            "step saelens: update: time / floor",
+            "evaluation: serial share",
+            "step eleuther predicted, memory as fast as here, 64 cores",
             "ascending rows")) {
       assertTrue(text.contains(expected), () -> expected + " in " + text);
     }

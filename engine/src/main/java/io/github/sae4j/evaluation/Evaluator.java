@@ -220,12 +220,10 @@ public final class Evaluator {
       source.readRange(first, count, x);
       for (int b = 0; b < count; b++) {
         x.read(b, 1, row, 0);
-        double sum = 0;
         for (int j = 0; j < d; j++) {
           block[j] += row[j];
-          sum += row[j];
         }
-        if (!Double.isFinite(sum)) {
+        if (!Double.isFinite(anySum(row))) {
           FiniteRows.expect(row, source, first + b);
         }
         long done = first + b + 1;
@@ -242,5 +240,24 @@ public final class Evaluator {
       mean.set(0, j, (float) (total[j] / source.rows()));
     }
     return mean;
+  }
+
+  /** A sum that is finite if all values are; in four chains, which take a quarter of the time. */
+  private static double anySum(float[] row) {
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    int j = 0;
+    for (; j + 4 <= row.length; j += 4) {
+      s0 += row[j];
+      s1 += row[j + 1];
+      s2 += row[j + 2];
+      s3 += row[j + 3];
+    }
+    for (; j < row.length; j++) {
+      s0 += row[j];
+    }
+    return s0 + s1 + s2 + s3;
   }
 }

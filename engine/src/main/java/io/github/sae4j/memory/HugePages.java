@@ -53,14 +53,15 @@ public final class HugePages {
    * Moves a new block into huge pages where it covers at least two whole ones.
    *
    * @param zeros a new block of zeros, not used yet; still zeros afterwards
+   * @param firstTouch touches the huge pages
    */
-  static void take(MemorySegment zeros) {
+  static void take(MemorySegment zeros, OffHeap.FirstTouch firstTouch) {
     if (OF_THIS_SYSTEM.madvise != null) {
-      OF_THIS_SYSTEM.back(zeros);
+      OF_THIS_SYSTEM.back(zeros, firstTouch);
     }
   }
 
-  private void back(MemorySegment zeros) {
+  private void back(MemorySegment zeros, OffHeap.FirstTouch firstTouch) {
     long skipped = -zeros.address() & (pageBytes - 1);
     long covered = (zeros.byteSize() - skipped) & -pageBytes;
     if (covered < 2 * pageBytes) {
@@ -73,9 +74,9 @@ public final class HugePages {
     // break
     // up into small pages when it is written later.
     if (advise(pages, MADV_HUGEPAGE) && advise(pages, MADV_DONTNEED)) {
-      for (long at = 0; at < covered; at += pageBytes) {
-        pages.set(ValueLayout.JAVA_BYTE, at, (byte) 0);
-      }
+      firstTouch.run(
+          Math.toIntExact(covered / pageBytes),
+          page -> pages.set(ValueLayout.JAVA_BYTE, page * pageBytes, (byte) 0));
     }
   }
 

@@ -2,6 +2,8 @@ package io.github.sae4j.memory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
+import java.util.function.IntConsumer;
 
 /**
  * A group of off-heap allocations that are freed together: one for a model, one for a training run.
@@ -19,11 +21,44 @@ public final class OffHeap implements AutoCloseable {
   /** Alignment of every block and size of the pad in front of it, in bytes. */
   public static final int ALIGNMENT = 64;
 
+  /**
+   * Threads that will work on the memory, each on a part of every block. The system places a page
+   * near the core that touches it first, which matters on machines of several memory nodes.
+   */
+  @FunctionalInterface
+  public interface FirstTouch {
+    /**
+     * Touches the pages of a new block.
+     *
+     * @param pages number of pages
+     * @param touch writes one page; each is to be called once, by the thread that will use the page
+     */
+    void run(int pages, IntConsumer touch);
+  }
+
   private final Arena arena = Arena.ofShared();
+  private final FirstTouch firstTouch;
   private long bytes;
 
   /** Opens an empty group whose memory any thread may use. */
-  public OffHeap() {}
+  public OffHeap() {
+    this(
+        (pages, touch) -> {
+          for (int page = 0; page < pages; page++) {
+            touch.accept(page);
+          }
+        });
+  }
+
+  /**
+   * Opens an empty group for certain threads; any may use it.
+   *
+   * @param firstTouch touches the pages of big blocks, in huge pages ({@link HugePages}); others
+   *     are touched by the thread that allocates them
+   */
+  public OffHeap(FirstTouch firstTouch) {
+    this.firstTouch = Objects.requireNonNull(firstTouch, "first touch");
+  }
 
   /**
    * Allocates a zeroed matrix.
@@ -86,7 +121,7 @@ public final class OffHeap implements AutoCloseable {
       throw new IllegalArgumentException("size: expected at least 0 bytes, got " + size);
     }
     MemorySegment padded = arena.allocate(Math.addExact(size, 2L * ALIGNMENT), ALIGNMENT);
-    HugePages.take(padded);
+    HugePages.take(padded, firstTouch);
     bytes += padded.byteSize();
     return padded;
   }

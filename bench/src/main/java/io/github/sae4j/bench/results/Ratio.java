@@ -1,6 +1,7 @@
 package io.github.sae4j.bench.results;
 
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * A number of the acceptance table.
@@ -9,23 +10,52 @@ import java.util.Locale;
  * @param value the ratio
  * @param limit what it should be, or NaN if it is only reported
  * @param atMost whether the limit is an upper one
+ * @param interval of the quotients of single rounds, where the ratio is one of two times
  */
-public record Ratio(String name, double value, double limit, boolean atMost) {
+public record Ratio(
+    String name, double value, double limit, boolean atMost, Optional<Interval> interval) {
+  /**
+   * The ratio of two times: of their medians, with the interval of the quotients round by round.
+   *
+   * @param name what is compared
+   * @param over the time above the line
+   * @param under the time below it, of the same rounds
+   * @return the ratio, without a limit
+   */
+  public static Ratio of(String name, Timing over, Timing under) {
+    return new Ratio(
+        name,
+        over.median() / under.median(),
+        Double.NaN,
+        true,
+        Optional.of(Interval.ofQuotients(over.seconds(), under.seconds())));
+  }
+
   public static Ratio atMost(String name, double value, double limit) {
-    return new Ratio(name, value, limit, true);
+    return new Ratio(name, value, limit, true, Optional.empty());
   }
 
   public static Ratio atLeast(String name, double value, double limit) {
-    return new Ratio(name, value, limit, false);
+    return new Ratio(name, value, limit, false, Optional.empty());
   }
 
   public static Ratio reported(String name, double value) {
-    return new Ratio(name, value, Double.NaN, true);
+    return new Ratio(name, value, Double.NaN, true, Optional.empty());
+  }
+
+  /** The same, which should be at most {@code most}. */
+  public Ratio atMost(double most) {
+    return new Ratio(name, value, most, true, interval);
+  }
+
+  /** The same, which should be at least {@code least}. */
+  public Ratio atLeast(double least) {
+    return new Ratio(name, value, least, false, interval);
   }
 
   /** The same, with its limit only if it applies. */
   public Ratio heldIf(boolean applies) {
-    return applies ? this : reported(name, value);
+    return applies ? this : new Ratio(name, value, Double.NaN, true, interval);
   }
 
   /** Whether there is a limit and it is missed. */
@@ -35,7 +65,13 @@ public record Ratio(String name, double value, double limit, boolean atMost) {
 
   @Override
   public String toString() {
-    String text = String.format(Locale.ROOT, "%-68s %7.3f", name, value);
+    String text =
+        String.format(
+            Locale.ROOT,
+            "%-68s %7.3f%s",
+            name,
+            value,
+            interval.map(range -> "  [" + range + "]").orElse(""));
     return Double.isNaN(limit)
         ? text
         : String.format(

@@ -69,6 +69,7 @@ public final class ResultsFile {
       json.writeStringField("name", timing.name());
       json.writeNumberField("threads", timing.threads());
       number(json, "median_seconds", timing.median());
+      write(json, timing.interval());
       double rate = section.rate(timing.name());
       if (!Double.isNaN(rate)) {
         number(json, "rate", rate);
@@ -84,6 +85,9 @@ public final class ResultsFile {
       json.writeStartObject();
       json.writeStringField("name", ratio.name());
       number(json, "value", ratio.value());
+      if (ratio.interval().isPresent()) {
+        write(json, ratio.interval().get());
+      }
       if (!Double.isNaN(ratio.limit())) {
         number(json, ratio.atMost() ? "at_most" : "at_least", ratio.limit());
         json.writeBooleanField("met", !ratio.missed());
@@ -91,6 +95,14 @@ public final class ResultsFile {
       json.writeEndObject();
     }
     json.writeEndArray();
+    json.writeEndObject();
+  }
+
+  private static void write(JsonGenerator json, Interval interval) throws IOException {
+    json.writeObjectFieldStart("interval");
+    number(json, "low", interval.low());
+    number(json, "high", interval.high());
+    number(json, "confidence", interval.confidence());
     json.writeEndObject();
   }
 

@@ -33,18 +33,18 @@ public final class ResultsPage {
 
   private static void append(StringBuilder page, Section section) {
     page.append("\n## " + section.title() + "\n\n");
-    page.append("| | threads | median ms | best .. worst | rate |\n|---|---|---|---|---|\n");
+    page.append(
+        "| | threads | median ms | interval of the median | rate |\n|---|---|---|---|---|\n");
     for (Timing timing : section.timings().values()) {
       double rate = section.rate(timing.name());
       page.append(
           String.format(
               Locale.ROOT,
-              "| %s | %d | %.3f | %.3f .. %.3f | %s |%n",
+              "| %s | %d | %.3f | %s | %s |%n",
               timing.name(),
               timing.threads(),
               timing.median() * 1e3,
-              timing.best() * 1e3,
-              timing.worst() * 1e3,
+              timing.interval().times(1e3),
               Double.isNaN(rate)
                   ? ""
                   : String.format(Locale.ROOT, "%.1f %s", rate, section.unit(timing.name()))));
@@ -52,15 +52,16 @@ public final class ResultsPage {
     if (section.ratios().isEmpty()) {
       return;
     }
-    page.append("\n| ratio | value | wanted | |\n|---|---|---|---|\n");
+    page.append("\n| ratio | value | interval | wanted | |\n|---|---|---|---|---|\n");
     for (Ratio ratio : section.ratios()) {
       boolean held = !Double.isNaN(ratio.limit());
       page.append(
           String.format(
               Locale.ROOT,
-              "| %s | %.3f | %s | %s |%n",
+              "| %s | %.3f | %s | %s | %s |%n",
               ratio.name(),
               ratio.value(),
+              ratio.interval().map(Interval::toString).orElse(""),
               held
                   ? String.format(Locale.ROOT, "%s %.2f", ratio.atMost() ? "≤" : "≥", ratio.limit())
                   : "",

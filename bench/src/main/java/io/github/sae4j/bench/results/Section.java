@@ -2,10 +2,12 @@ package io.github.sae4j.bench.results;
 
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /** One table of the report: timings, ratios and checks. */
@@ -66,8 +68,19 @@ public final class Section {
     return timing == null ? OptionalDouble.empty() : OptionalDouble.of(timing.median());
   }
 
+  /** The timing of a contender, if it ran. */
+  public Optional<Timing> timing(String name) {
+    return Optional.ofNullable(timings.get(name));
+  }
+
   /** Median seconds of the fastest contender whose name has one of the prefixes, if any ran. */
   public OptionalDouble fastest(String... prefixes) {
+    Optional<Timing> timing = fastestTiming(prefixes);
+    return timing.isEmpty() ? OptionalDouble.empty() : OptionalDouble.of(timing.get().median());
+  }
+
+  /** The contender with the smallest median whose name has one of the prefixes, if any ran. */
+  public Optional<Timing> fastestTiming(String... prefixes) {
     return timings.values().stream()
         .filter(
             timing -> {
@@ -78,8 +91,7 @@ public final class Section {
               }
               return false;
             })
-        .mapToDouble(Timing::median)
-        .min();
+        .min(Comparator.comparingDouble(Timing::median));
   }
 
   /** Rate of a contender in units of 10⁹ per second; NaN if its work is not known. */
@@ -104,12 +116,11 @@ public final class Section {
       double rate = rate(timing.name());
       out.printf(
           Locale.ROOT,
-          "  %-44s %2d thr %10.3f ms  [%.3f .. %.3f]%s%n",
+          "  %-44s %2d thr %10.3f ms  [%s]%s%n",
           timing.name(),
           timing.threads(),
           timing.median() * 1e3,
-          timing.best() * 1e3,
-          timing.worst() * 1e3,
+          timing.interval().times(1e3),
           Double.isNaN(rate)
               ? ""
               : String.format(Locale.ROOT, "  %.1f %s", rate, unit(timing.name())));

@@ -18,6 +18,11 @@ public record Timing(String name, int threads, double[] seconds) {
     return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   }
 
+  /** The confidence interval of the median, in seconds. */
+  public Interval interval() {
+    return Interval.ofMedian(seconds);
+  }
+
   /** The fastest round, in seconds. */
   public double best() {
     return Arrays.stream(seconds).min().orElse(Double.NaN);

@@ -81,7 +81,7 @@ final class Events {
 
   @Name("sae4j.Decode")
   @Label("Decode")
-  @Description("Reconstruction and losses; in fused steps also the gradients of the codes")
+  @Description("Reconstruction and losses; in some fused steps also the gradients of the codes")
   private static final class Decode extends Timed {}
 
   @Name("sae4j.Gradients")

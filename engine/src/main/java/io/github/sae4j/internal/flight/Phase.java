@@ -6,7 +6,7 @@ public enum Phase {
   READING,
   /** The batch is multiplied by the encoder, latents are selected, and counted. */
   ENCODE,
-  /** Reconstruction and losses; where a device fuses, the gradients of the codes too. */
+  /** Reconstruction and losses; where a device fuses, the gradients of the codes may be too. */
   DECODE,
   /** Gradients of the weights. */
   GRADIENTS,

@@ -113,6 +113,11 @@ public final class VectorDevice implements Device {
     composed = new ComposedEncoding(this);
   }
 
+  /** {@return the pool that runs its kernels and steps; for measurements} */
+  public WorkerPool pool() {
+    return pool;
+  }
+
   /** {@return the width of the vectors that run, in bits} */
   public static int vectorBits() {
     return Vectors.SPECIES.vectorBitSize();
@@ -140,7 +145,17 @@ public final class VectorDevice implements Device {
   @Override
   public OffHeap openMemory() {
     checkOpen();
-    return new OffHeap();
+    // Rows are the same part of a matrix to a worker in every job, so its first touch is that of
+    // the
+    // thread that uses them. A busy pool leaves it to the caller.
+    return new OffHeap(
+        (pages, touch) -> {
+          if (closed || !pool.tryRun(pages, (page, worker) -> touch.accept(page))) {
+            for (int page = 0; page < pages; page++) {
+              touch.accept(page);
+            }
+          }
+        });
   }
 
   @Override

@@ -66,6 +66,79 @@ public final class RowArithmetic {
   }
 
   /**
+   * Dot products of one row with several that lie anywhere, four at a time.
+   *
+   * @param g the one row
+   * @param gAt its first float
+   * @param rows holds the others
+   * @param rowAt first float of each of the others
+   * @param firstRow that of the first
+   * @param count how many
+   * @param padded padded width
+   * @param out receives {@code count} sums
+   * @param at first position in {@code out}
+   */
+  public static void dots(
+      float[] g,
+      int gAt,
+      float[] rows,
+      int[] rowAt,
+      int firstRow,
+      int count,
+      int padded,
+      float[] out,
+      int at) {
+    int r = 0;
+    if (PARTS == 1) {
+      for (; r + 4 <= count; r += 4) {
+        int row = firstRow + r;
+        dotsAt4(
+            g,
+            gAt,
+            rows,
+            rowAt[row],
+            rowAt[row + 1],
+            rowAt[row + 2],
+            rowAt[row + 3],
+            padded,
+            out,
+            at + r);
+      }
+    }
+    for (; r < count; r++) {
+      out[at + r] = dot(g, gAt, rows, rowAt[firstRow + r], padded);
+    }
+  }
+
+  private static void dotsAt4(
+      float[] g,
+      int gAt,
+      float[] rows,
+      int at0,
+      int at1,
+      int at2,
+      int at3,
+      int padded,
+      float[] out,
+      int at) {
+    FloatVector s0 = FloatVector.zero(SPECIES);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int j = 0; j < padded; j += 16) {
+      FloatVector x = load(g, gAt + j);
+      s0 = x.fma(load(rows, at0 + j), s0);
+      s1 = x.fma(load(rows, at1 + j), s1);
+      s2 = x.fma(load(rows, at2 + j), s2);
+      s3 = x.fma(load(rows, at3 + j), s3);
+    }
+    out[at] = Vectors.join(s0, s0, s0, s0);
+    out[at + 1] = Vectors.join(s1, s1, s1, s1);
+    out[at + 2] = Vectors.join(s2, s2, s2, s2);
+    out[at + 3] = Vectors.join(s3, s3, s3, s3);
+  }
+
+  /**
    * Dot products of several rows with several others.
    *
    * @param a the left rows, {@code padded} floats apart

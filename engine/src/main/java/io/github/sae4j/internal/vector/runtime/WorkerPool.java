@@ -1,13 +1,16 @@
 package io.github.sae4j.internal.vector.runtime;
 
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * A fixed set of threads that run the tasks of one job together with the caller. Tasks are claimed
- * one by one, so a slow core takes fewer; results never depend on which thread ran a task. One job
- * at a time; callers queue. A job allocates nothing.
+ * A fixed set of threads that run the tasks of one job together with the caller. Each has a range
+ * of the tasks of its own, the same in every job over the same rows, so that it finds them where it
+ * left them and claims them from a counter that nobody else touches; one that is done takes over
+ * tasks of the others, so a slow core runs fewer. Results never depend on which thread ran a task.
+ * One job at a time; callers queue. A job allocates nothing.
  */
 public final class WorkerPool implements AutoCloseable {
   /** A job's task. */
@@ -30,6 +33,9 @@ public final class WorkerPool implements AutoCloseable {
   /** Spins while waiting for the last worker before yielding the core. */
   private static final int SPINS = 1 << 14;
 
+  /** Elements between two counters: they lie in cache lines of their own, and in pairs of lines. */
+  private static final int APART = 32;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Thread[] threads;
 
@@ -38,14 +44,21 @@ public final class WorkerPool implements AutoCloseable {
   // and the caller does not change it until all of them have reported.
   private Task task;
   private int count;
-  private final AtomicInteger next = new AtomicInteger();
+
+  /** Per worker the next task of its range, {@link #APART} elements apart. */
+  private final AtomicIntegerArray next;
+
   private final AtomicInteger running = new AtomicInteger();
   private volatile Throwable failure;
   private volatile long epoch;
   private volatile boolean closed;
 
+  /** Set for measurements only; otherwise null. */
+  private PoolMeter meter;
+
   public WorkerPool(int size) {
     threads = new Thread[size - 1];
+    next = new AtomicIntegerArray((size + 1) * APART);
     for (int i = 0; i < threads.length; i++) {
       int worker = i + 1;
       threads[i] = new Thread(() -> loop(worker), "sae4j-worker-" + worker);
@@ -56,6 +69,27 @@ public final class WorkerPool implements AutoCloseable {
 
   public int size() {
     return threads.length + 1;
+  }
+
+  /**
+   * Measures from now on.
+   *
+   * @param meter takes the times of the jobs, for {@link #size} threads; or null for none
+   */
+  public void measure(PoolMeter meter) {
+    lock.lock();
+    try {
+      this.meter = meter;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Names the phase that the following jobs belong to, if the pool is measured. */
+  public void phase(String name) {
+    if (meter != null) {
+      meter.phase(name);
+    }
   }
 
   /**
@@ -75,10 +109,10 @@ public final class WorkerPool implements AutoCloseable {
   /**
    * Runs a job if the pool is idle.
    *
-   * @return false if another job is running; nothing was done
+   * @return false if another job is running, also one whose task calls this; nothing was done
    */
   public boolean tryRun(int count, Task task) {
-    if (!lock.tryLock()) {
+    if (lock.isHeldByCurrentThread() || !lock.tryLock()) {
       return false;
     }
     try {
@@ -95,15 +129,15 @@ public final class WorkerPool implements AutoCloseable {
     }
     checkOpen();
     if (count <= 1 || threads.length == 0) {
-      for (int i = 0; i < count; i++) {
-        task.run(i, 0);
-      }
+      runAlone(count, task);
       return;
     }
     this.task = task;
     this.count = count;
     failure = null;
-    next.set(0);
+    for (int worker = 0; worker <= threads.length; worker++) {
+      next.set((worker + 1) * APART, first(worker));
+    }
     running.set(threads.length);
     epoch++;
     for (Thread thread : threads) {
@@ -118,6 +152,9 @@ public final class WorkerPool implements AutoCloseable {
       }
     }
     this.task = null;
+    if (meter != null) {
+      meter.endJob();
+    }
     if (failure instanceof RuntimeException e) {
       throw e;
     } else if (failure instanceof Error e) {
@@ -125,17 +162,58 @@ public final class WorkerPool implements AutoCloseable {
     }
   }
 
+  private void runAlone(int count, Task task) {
+    boolean measured = meter != null && threads.length == 0;
+    if (measured) {
+      meter.begin(0);
+    }
+    for (int i = 0; i < count; i++) {
+      task.run(i, 0);
+    }
+    if (measured) {
+      meter.end(0);
+      meter.endJob();
+    }
+  }
+
   private void work(int worker) {
+    PoolMeter meter = this.meter;
+    if (meter != null) {
+      meter.begin(worker);
+    }
     try {
-      for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
-        task.run(i, worker);
+      for (int i = 0, owner = worker; i <= threads.length; i++) {
+        runTasksOf(owner, worker);
+        owner = owner == threads.length ? 0 : owner + 1;
       }
     } catch (RuntimeException | Error e) {
-      next.set(count);
+      for (int owner = 0; owner <= threads.length; owner++) {
+        next.set((owner + 1) * APART, count);
+      }
       synchronized (this) {
         failure = failure == null ? e : failure;
       }
     }
+    if (meter != null) {
+      meter.end(worker);
+    }
+  }
+
+  /** Runs what is left of a worker's tasks. */
+  private void runTasksOf(int owner, int worker) {
+    int counter = (owner + 1) * APART;
+    int end = first(owner + 1);
+    if (next.get(counter) >= end) {
+      return;
+    }
+    for (int i = next.getAndIncrement(counter); i < end; i = next.getAndIncrement(counter)) {
+      task.run(i, worker);
+    }
+  }
+
+  /** The first task of a worker's range. */
+  private int first(int worker) {
+    return (int) ((long) count * worker / (threads.length + 1));
   }
 
   private void loop(int worker) {

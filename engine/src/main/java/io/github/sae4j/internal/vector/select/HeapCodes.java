@@ -1,5 +1,6 @@
 package io.github.sae4j.internal.vector.select;
 
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.memory.SparseCodes;
 
 /**
@@ -14,12 +15,21 @@ public final class HeapCodes {
   public float[] values = {};
   public float[] deltas = {};
 
+  /** The values in the order of the codes by latent. */
+  public float[] valuesByLatent = {};
+
+  /**
+   * The gradients in the order of the codes by latent. Threads that own latents write them side by
+   * side; among the gradients by row they would write to the same cache lines.
+   */
+  public float[] deltasByLatent = {};
+
   public HeapCodes() {}
 
   /** Bytes of codes, by row and by latent; 0 latents if the latter are never built. */
   public static long bytes(long rows, long k, long latents) {
     long codes = 12 * rows * k + 4 * (rows + 1);
-    return latents == 0 ? codes : codes + 8 * rows * k + 8 * latents;
+    return latents == 0 ? codes : codes + 16 * rows * k + 8 * latents;
   }
 
   /**
@@ -59,9 +69,34 @@ public final class HeapCodes {
     return starts[rows];
   }
 
-  /** Sorts the codes by latent. */
-  public void indexByLatent(int latents) {
-    byLatent.build(this, latents);
+  /**
+   * Sorts the codes and their values by latent.
+   *
+   * @param latents number of latents
+   * @param pool runs what can be done in parallel
+   */
+  public void indexByLatent(int latents, WorkerPool pool) {
+    byLatent.build(this, latents, pool);
+    if (valuesByLatent.length < indices.length) {
+      valuesByLatent = new float[indices.length];
+      deltasByLatent = new float[indices.length];
+    }
+    gather(pool, values, valuesByLatent);
+  }
+
+  /** Sorts the gradients of the codes by latent, once these are. */
+  public void deltasByLatent(WorkerPool pool) {
+    gather(pool, deltas, deltasByLatent);
+  }
+
+  private void gather(WorkerPool pool, float[] byRow, float[] out) {
+    long size = size();
+    int parts = 4 * pool.size();
+    pool.run(
+        parts,
+        (part, worker) ->
+            byLatent.gather(
+                byRow, (int) (size * part / parts), (int) (size * (part + 1) / parts), out));
   }
 
   /**

@@ -37,8 +37,8 @@ final class AuxTerm {
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
   static final long ROW_BYTES = 8L << 20;
 
-  /** Bytes of a code: index, value, gradient; place and row in the codes by latent. */
-  static final long CODE_BYTES = 20;
+  /** Bytes of a code: index, value, gradient; by latent place and row, and the latter two again. */
+  static final long CODE_BYTES = 28;
 
   /** A method to compute the term. */
   sealed interface Method extends LatentTerm permits DenseAux, SparseAux {
@@ -94,7 +94,7 @@ final class AuxTerm {
       Limits limits) {
     this.spec = spec;
     this.limits = limits;
-    this.newSparse = () -> new SparseAux(spec, state, memory, encoding, samples, sums);
+    this.newSparse = () -> new SparseAux(pool, spec, state, memory, encoding, samples, sums);
     this.newDense =
         () -> new DenseAux(pool, spec, state, memory, samples, sums, limits.blockFloats());
     this.squares = new float[spec.maxRows()];

@@ -25,7 +25,7 @@ record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScra
     float sum = 0f;
     int to = codes.byLatent.to(latent);
     for (int p = codes.byLatent.from(latent); p < to; p++) {
-      sum += codes.deltas[codes.byLatent.place(p)];
+      sum += codes.deltasByLatent[p];
     }
     return sum;
   }
@@ -41,19 +41,56 @@ record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScra
     return levels == null ? gradient : levels.gradient(levels.levelOf(latent), gradient);
   }
 
+  /**
+   * Forms the gradients of a latent's codes, 0 where a code is not positive, and the latent's
+   * decoder row: both read the same rows, which are in the cache the second time.
+   *
+   * @param latent the latent
+   * @param weights holds its row of W_dec, padded
+   * @param at the row's first float
+   * @param scratch scratch of the calling worker
+   * @param row receives the gradient of the decoder row: chains that continue from its content
+   */
+  void differentiate(int latent, float[] weights, int at, StepScratch.Worker scratch, float[] row) {
+    int from = codes.byLatent.from(latent);
+    int count = codes.byLatent.to(latent) - from;
+    int padded = memory.padded;
+    float[] rows = gradientOf(latent);
+    int[] rowAt = rowsOf(from, count, scratch);
+    float[] deltas = codes.deltasByLatent;
+    for (int p = 0; p < count; p += StepScratch.SAMPLES) {
+      int some = Math.min(StepScratch.SAMPLES, count - p);
+      RowArithmetic.dots(weights, at, rows, rowAt, p, some, padded, deltas, from + p);
+      RowArithmetic.combine(codes.valuesByLatent, from + p, rowAt, p, some, rows, padded, row, 0);
+    }
+    for (int p = from; p < from + count; p++) {
+      deltas[p] = codes.valuesByLatent[p] > 0 ? deltas[p] : 0f;
+    }
+  }
+
+  /** Number of codes of a latent. */
+  int count(int latent) {
+    return codes.byLatent.to(latent) - codes.byLatent.from(latent);
+  }
+
   /** Chains over ascending samples that continue from a row's content. */
   void accumulate(Side side, int latent, StepScratch.Worker scratch, float[] row) {
     int from = codes.byLatent.from(latent);
     int count = codes.byLatent.to(latent) - from;
     int padded = memory.padded;
-    scratch.samples(count);
-    float[] weights = side == Side.DECODER ? codes.values : codes.deltas;
+    float[] weights = side == Side.DECODER ? codes.valuesByLatent : codes.deltasByLatent;
     float[] rows = side == Side.DECODER ? gradientOf(latent) : memory.input;
+    int[] rowAt = rowsOf(from, count, scratch);
+    RowArithmetic.combine(weights, from, rowAt, 0, count, rows, padded, row, 0);
+  }
+
+  /** Where the rows of a latent's samples begin. */
+  private int[] rowsOf(int from, int count, StepScratch.Worker scratch) {
+    int[] at = scratch.samples(count);
+    int[] rows = codes.byLatent.rows();
     for (int p = 0; p < count; p++) {
-      int place = codes.byLatent.place(from + p);
-      scratch.weights[p] = weights[place];
-      scratch.rowAt[p] = codes.byLatent.row(from + p) * padded;
+      at[p] = rows[from + p] * memory.padded;
     }
-    RowArithmetic.combine(scratch.weights, 0, scratch.rowAt, 0, count, rows, padded, row, 0);
+    return at;
   }
 }

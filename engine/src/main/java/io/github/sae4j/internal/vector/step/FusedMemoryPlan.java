@@ -29,7 +29,11 @@ public final class FusedMemoryPlan {
                     4 * StepScratch.reusedFloats(spec),
                     true),
                 new Part(
-                    "20 B k + 8 n: codes and their gradients, by row and by latent",
+                    "4 B d: reconstructions by block of columns",
+                    4 * decodedFloats(spec, threads),
+                    true),
+                new Part(
+                    "28 B k + 8 n: codes and their gradients, by row and by latent",
                     HeapCodes.bytes(rows, spec.k(), n),
                     true),
                 new Part(
@@ -43,7 +47,7 @@ public final class FusedMemoryPlan {
                         : NestedLevels.bytes(spec.nested().widths().size(), rows, padded),
                     true),
                 new Part(
-                    "4 B d + 80 B k + 8 n: gradient and codes of Multi-TopK",
+                    "4 B d + 112 B k + 8 n: gradient and codes of Multi-TopK",
                     spec.multiTopK()
                         ? 4 * rows * padded + HeapCodes.bytes(rows, spec.multiK(), n)
                         : 0,
@@ -75,5 +79,10 @@ public final class FusedMemoryPlan {
                     "AuxK at its worst number of dead latents",
                     spec.aux() != null ? AuxTerm.bytes(spec, threads) : 0,
                     true)));
+  }
+
+  private static long decodedFloats(FusedSpec spec, int threads) {
+    int columns = FusedTrainingStep.Paths.of(spec, threads).blockColumns();
+    return columns == 0 ? 0 : DecodeByLatent.floats(spec.dIn(), columns, spec.maxRows());
   }
 }

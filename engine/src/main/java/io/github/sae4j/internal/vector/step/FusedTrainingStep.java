@@ -37,9 +37,11 @@ import io.github.sae4j.step.TrainingStep;
 import java.util.Arrays;
 
 /**
- * The training step in fused passes: encode and select; one pass per sample for decode, residual
- * and code gradients; the codes sorted by latent; for each weight matrix one pass per latent for
- * its gradient row and the optimizer (two when the recipe clips). It returns the bits of {@link
+ * The training step in fused passes: encode and select; the codes sorted by latent; decode by
+ * latent, in blocks of columns; residuals and gradients at the output by sample; for each weight
+ * matrix one pass per latent for its gradient row and the optimizer (two when the recipe clips),
+ * that of W_dec with the gradients of the codes. Where blocks are too few for the threads, latents
+ * nested or AuxK active, decode and code gradients are by sample. It returns the bits of {@link
  * io.github.sae4j.internal.composed.ComposedTrainingStep}, whose documentation gives the order of
  * operations.
  */
@@ -54,6 +56,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final BatchSums sums;
   private final StepScratch memory;
   private final SamplePass samples;
+  private final DecodeByLatent byLatent;
   private final LatentPass latents;
   private final AuxTerm aux;
   private final OffHeap offHeap = new OffHeap();
@@ -66,6 +69,8 @@ public final class FusedTrainingStep implements TrainingStep {
   private final float[] columns;
   private final float[] bDecGradient;
   private final boolean[] fired;
+  private final long[] actives;
+  private final float[] leasts;
   private final float[] bEnc;
   private float[] norms;
   private final DeadLatents counter;
@@ -77,13 +82,39 @@ public final class FusedTrainingStep implements TrainingStep {
   private final Flight.Span decodes = Flight.phase(Phase.DECODE);
   private final Flight.Span differentiates = Flight.phase(Phase.GRADIENTS);
   private final Flight.Span updates = Flight.phase(Phase.UPDATE);
+  private boolean decodedByLatent;
   private boolean closed;
+
+  /**
+   * Ways to the same bits.
+   *
+   * @param blockColumns columns of a block where codes are decoded by latent; 0 by sample
+   * @param keptFrom samples of a latent from which clipping keeps its gradient rows instead of
+   *     forming them twice
+   */
+  record Paths(int blockColumns, int keptFrom) {
+    /** Fewer samples are gathered again in less time than a row is written and read again. */
+    static final int KEPT_FROM = 8;
+
+    /** What is best for a step on this many threads. */
+    static Paths of(FusedSpec spec, int threads) {
+      // Prefixes are sums on the way through a sample's codes.
+      boolean bySample = spec.nested() != null;
+      int columns = DecodeByLatent.columns(spec.maxRows(), spec.dIn(), threads);
+      return new Paths(bySample ? 0 : columns, KEPT_FROM);
+    }
+  }
 
   public FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state) {
     this(pool, step, state, AuxTerm.Limits.DEFAULT);
   }
 
   FusedTrainingStep(WorkerPool pool, StepSpec step, TrainingState state, AuxTerm.Limits limits) {
+    this(pool, step, state, limits, Paths.of(FusedSpec.of(step), pool.size()));
+  }
+
+  FusedTrainingStep(
+      WorkerPool pool, StepSpec step, TrainingState state, AuxTerm.Limits limits, Paths paths) {
     this.spec = FusedSpec.of(step);
     Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
     this.pool = pool;
@@ -96,7 +127,11 @@ public final class FusedTrainingStep implements TrainingStep {
     this.sums = new BatchSums(pool);
     this.memory = new StepScratch(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
-    this.latents = new LatentPass(pool, spec, state, memory);
+    this.byLatent =
+        paths.blockColumns() == 0
+            ? null
+            : new DecodeByLatent(pool, state.wDec(), paths.blockColumns(), spec.maxRows());
+    this.latents = new LatentPass(pool, spec, state, memory, paths.keptFrom());
     this.aux =
         spec.aux() != null
             ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
@@ -115,6 +150,8 @@ public final class FusedTrainingStep implements TrainingStep {
     this.bDecGradient = new float[memory.padded];
     this.bDec = spec.subtractBDec() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
+    this.actives = new long[2 * pool.size()];
+    this.leasts = new float[2 * pool.size()];
     this.bEnc = new float[spec.dSae()];
     this.counter = new DeadLatents(step.deadLatents().counting(), state.sinceFired());
     if (spec.normalizes()) {
@@ -136,9 +173,17 @@ public final class FusedTrainingStep implements TrainingStep {
     if (spec.decoderNorm().when() == DecoderNormRule.When.BEFORE_FORWARD) {
       latents.normalizeDecoder();
     }
+    pool.phase("input");
     prepareInput(x);
+    pool.phase("encode, select");
     encode(rows);
-    long active = countFired(rows, number);
+    pool.phase("codes by latent");
+    codes.indexByLatent(spec.dSae(), pool);
+    if (multi != null) {
+      multiCodes.indexByLatent(spec.dSae(), pool);
+    }
+    pool.phase("firing");
+    long active = countFired(number);
     int[] dead = counter.step(fired, rows);
     encodes.end(number, rows);
     decodes.begin();
@@ -205,28 +250,43 @@ public final class FusedTrainingStep implements TrainingStep {
     }
   }
 
-  private long countFired(int rows, long number) {
-    Arrays.fill(fired, false);
+  private long countFired(long number) {
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
+    boolean alsoMulti = spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED;
+    int n = spec.dSae();
+    int parts = actives.length;
+    pool.run(
+        parts,
+        (part, worker) -> {
+          long active = 0;
+          float least = Float.POSITIVE_INFINITY;
+          int end = (int) ((long) n * (part + 1) / parts);
+          for (int i = (int) ((long) n * part / parts); i < end; i++) {
+            boolean any = alsoMulti && multi.touches(i);
+            int to = codes.byLatent.to(i);
+            for (int p = codes.byLatent.from(i); p < to; p++) {
+              float value = codes.valuesByLatent[p];
+              float activation = norms == null ? value : value * norms[i];
+              active += activation > 0 ? 1 : 0;
+              least = activation > 0 ? Math.min(least, activation) : least;
+              any |= rule.by(activation);
+            }
+            fired[i] = any;
+          }
+          actives[part] = active;
+          leasts[part] = least;
+        });
     long active = 0;
     float least = Float.POSITIVE_INFINITY;
-    for (int i = 0; i < codes.size(); i++) {
-      int latent = codes.indices[i];
-      float activation = norms == null ? codes.values[i] : codes.values[i] * norms[latent];
-      active += activation > 0 ? 1 : 0;
-      least = activation > 0 ? Math.min(least, activation) : least;
-      fired[latent] |= rule.by(activation);
+    for (int part = 0; part < parts; part++) {
+      active += actives[part];
+      least = Math.min(least, leasts[part]);
     }
     float smallest = least;
     spec.step()
         .forward()
         .threshold()
         .ifPresent(threshold -> state.keepThreshold(threshold, number, smallest));
-    if (spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED) {
-      for (int i = 0; i < multiCodes.size(); i++) {
-        fired[multiCodes.indices[i]] = true;
-      }
-    }
     return active;
   }
 
@@ -260,6 +320,7 @@ public final class FusedTrainingStep implements TrainingStep {
   }
 
   private Losses reconstruct(Matrix x, int[] dead, boolean withVariance) {
+    pool.phase("decode, code gradients");
     int rows = x.rows();
     int micros = spec.step().shape().microBatches(rows);
     boolean auxActive = aux != null && dead.length > 0;
@@ -283,6 +344,7 @@ public final class FusedTrainingStep implements TrainingStep {
       }
       samples.nest(nested, nestedFactors);
     }
+    decodedByLatent = byLatent != null && !auxActive;
     if (auxActive) {
       samples.residual(x, codes, memory.residuals(), memory.errorSquares);
       double[] normalizers = new double[micros];
@@ -297,6 +359,11 @@ public final class FusedTrainingStep implements TrainingStep {
       }
       losses.auxActive = true;
       losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
+    } else if (decodedByLatent) {
+      pool.phase("decode");
+      byLatent.run(codes, rows);
+      pool.phase("residual");
+      samples.finish(x, byLatent, memory.gradients(), memory.errorSquares, factors);
     } else {
       samples.forward(x, codes, memory.gradients(), memory.errorSquares, factors);
     }
@@ -379,17 +446,25 @@ public final class FusedTrainingStep implements TrainingStep {
   private double update(int rows, double learningRate, long number, boolean auxActive) {
     int n = spec.dSae();
     differentiates.begin();
-    codes.indexByLatent(n);
-    if (multi != null) {
-      multiCodes.indexByLatent(n);
+    pool.phase("b_enc");
+    if (!decodedByLatent) {
+      codes.deltasByLatent(pool);
     }
-    latents.begin(main, multi, auxActive ? aux.byLatent() : null);
-    decoderBiasGradient(rows, auxActive);
+    if (multi != null) {
+      multiCodes.deltasByLatent(pool);
+    }
+    latents.begin(main, multi, auxActive ? aux.byLatent() : null, decodedByLatent);
     Optimizer optimizer = spec.step().optimizer();
     Adam adam = optimizer.adam(learningRate, number);
     double norm = Double.NaN;
     if (spec.clips()) {
-      latents.formGradients();
+      pool.phase("gradients W_dec");
+      latents.formDecoderGradients();
+      pool.phase("b_dec");
+      decoderBiasGradient(rows, auxActive);
+      pool.phase("gradients W_enc");
+      latents.formEncoderGradients();
+      pool.phase("norm");
       norm =
           Math.sqrt(
               latents.squaredNorm()
@@ -398,12 +473,19 @@ public final class FusedTrainingStep implements TrainingStep {
       differentiates.end(number, rows);
       updates.begin();
       adam = adam.clippedBy(optimizer.clip(norm));
+      pool.phase("update");
       latents.applyGradients(adam);
     } else {
       differentiates.end(number, rows);
       updates.begin();
-      latents.formAndApply(adam);
+      pool.phase("gradients, update W_dec");
+      latents.updateDecoder(adam);
+      pool.phase("b_dec");
+      decoderBiasGradient(rows, auxActive);
+      pool.phase("gradients, update W_enc");
+      latents.updateEncoder(adam);
     }
+    pool.phase("biases");
     AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
     AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
     updates.end(number, rows);
@@ -425,10 +507,21 @@ public final class FusedTrainingStep implements TrainingStep {
     if (auxActive && spec.aux().bDec() != AuxK.BDec.EXCLUDED) {
       RowArithmetic.add(bDecGradient, 0, aux.columnSums(), 0, memory.padded);
     }
+    pool.phase("b_dec through input");
     if (spec.subtractBDec()) {
       RowArithmetic.subtract(
           bDecGradient, 0, latents.throughInput(), 0, bDecGradient, 0, memory.padded);
     }
+  }
+
+  /** Whether the last step decoded by latent. */
+  boolean decodedByLatent() {
+    return decodedByLatent;
+  }
+
+  /** How many latents' gradient rows the last step kept, if it clipped. */
+  int kept() {
+    return latents.kept();
   }
 
   private static double squaredNorm(float[] gradient, int length) {

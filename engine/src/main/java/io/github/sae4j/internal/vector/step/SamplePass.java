@@ -91,6 +91,31 @@ final class SamplePass {
         });
   }
 
+  /**
+   * What follows a decode by latent: residual and gradient. The gradients of the codes are left to
+   * the pass over latents.
+   *
+   * @param x the batch, not yet multiplied by the input factor
+   * @param decoded the reconstructions, without b_dec
+   * @param gradient receives g per row
+   * @param squares receives ‖e‖² per row
+   * @param factors what turns e into g, per micro-batch
+   */
+  void finish(
+      Matrix x, DecodeByLatent decoded, float[] gradient, float[] squares, float[] factors) {
+    readBias();
+    int padded = memory.padded;
+    forEach(
+        x.rows(),
+        (b, scratch) -> {
+          readInput(x, b, scratch);
+          decoded.read(b, scratch.out);
+          RowArithmetic.add(scratch.out, 0, bDec, 0, padded);
+          error(b, scratch, squares);
+          toGradient(scratch.error, 0, b, factors, null, 0, gradient, b * padded);
+        });
+  }
+
   /** Decode and residual alone: {@code errors} receives e per row. */
   void residual(Matrix x, HeapCodes codes, float[] errors, float[] squares) {
     readBias();
@@ -171,16 +196,25 @@ final class SamplePass {
 
   private void residual(
       Matrix x, HeapCodes codes, int b, StepScratch.Worker scratch, float[] squares) {
-    int padded = memory.padded;
-    Rows.copy(x, b, 0, spec.dIn(), scratch.x, 0);
-    if (factor != 1f) {
-      RowArithmetic.scale(scratch.x, 0, factor, scratch.x, 0, padded);
-    }
+    readInput(x, b, scratch);
     if (nested == null) {
       decode(codes, b, scratch, true);
     } else {
       decodeNested(codes, b, scratch);
     }
+    error(b, scratch, squares);
+  }
+
+  private void readInput(Matrix x, int b, StepScratch.Worker scratch) {
+    Rows.copy(x, b, 0, spec.dIn(), scratch.x, 0);
+    if (factor != 1f) {
+      RowArithmetic.scale(scratch.x, 0, factor, scratch.x, 0, memory.padded);
+    }
+  }
+
+  /** The error of a reconstruction, and its squared norm. */
+  private void error(int b, StepScratch.Worker scratch, float[] squares) {
+    int padded = memory.padded;
     if (scales != null) {
       RowArithmetic.affine(scratch.out, 0, scales[b], shifts[b], spec.dIn());
     }

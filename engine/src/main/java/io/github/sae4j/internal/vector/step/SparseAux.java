@@ -2,12 +2,14 @@ package io.github.sae4j.internal.vector.step;
 
 import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.rows.Rows;
+import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.step.TrainingState;
 
 /** AuxK over the selected pairs, for a small selection of many dead latents. */
 final class SparseAux implements AuxTerm.Method {
+  private final WorkerPool pool;
   private final FusedSpec spec;
   private final TrainingState state;
   private final StepScratch memory;
@@ -22,12 +24,14 @@ final class SparseAux implements AuxTerm.Method {
   private CodeTerm byLatent;
 
   SparseAux(
+      WorkerPool pool,
       FusedSpec spec,
       TrainingState state,
       StepScratch memory,
       TopKEncoding encoding,
       SamplePass samples,
       BatchSums sums) {
+    this.pool = pool;
     this.spec = spec;
     this.state = state;
     this.memory = memory;
@@ -63,7 +67,8 @@ final class SparseAux implements AuxTerm.Method {
         0, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
     samples.codeGradients(rows, codes, h, spec.aux().relu());
     sums.addColumnSums(Rows.of(h, 0, memory.padded), rows, spec.dIn(), work.columnSums());
-    codes.indexByLatent(spec.dSae());
+    codes.indexByLatent(spec.dSae(), pool);
+    codes.deltasByLatent(pool);
   }
 
   private void encode(AuxTerm.Work work, float[] packedInput) {

@@ -13,6 +13,9 @@ final class StepScratch {
   /** Rows of W_dec held in scratch at a time. */
   static final int CHUNK = 64;
 
+  /** Samples of a latent that are taken at a time where their rows are read twice, from L1. */
+  static final int SAMPLES = 12;
+
   /** Scratch of one worker. */
   static final class Worker {
     final float[] x;
@@ -24,7 +27,6 @@ final class StepScratch {
     final float[] unit;
     final int[] chunkAt = new int[CHUNK];
     final float[] lanes = new float[RowArithmetic.LANE_FLOATS];
-    float[] weights = {};
     int[] rowAt = {};
     float[] ranks = {};
 
@@ -49,13 +51,12 @@ final class StepScratch {
       return ranks;
     }
 
-    /** Makes room for the samples of one latent. */
-    void samples(int count) {
-      if (weights.length < count) {
-        int size = Math.max(count, 2 * weights.length);
-        weights = new float[size];
-        rowAt = new int[size];
+    /** Room for the samples of one latent. */
+    int[] samples(int count) {
+      if (rowAt.length < count) {
+        rowAt = new int[Math.max(count, 2 * rowAt.length)];
       }
+      return rowAt;
     }
   }
 
