@@ -81,6 +81,7 @@ public final class Compare {
       }
       if (subjects.contains(Subject.SERVE)) {
         show(out, sections, Serving.run(setup, first));
+        show(out, sections, Serving.runFew(setup, first));
       }
       if (subjects.contains(Subject.FIT)) {
         show(out, sections, Fit.run(setup, first));

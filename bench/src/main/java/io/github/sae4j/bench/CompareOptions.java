@@ -74,7 +74,7 @@ public record CompareOptions(
 
         --only LIST           parts, all unless given: probes,product,encode,step,
                               phases (parts of a step beside their floors, serial part),
-                              scaling (one thread and all), serve (one vector at a time),
+                              scaling (one thread and all), serve (one vector and few rows),
                               fit (growth in B and n), rows (hard to select from)
         --shape LIST          BxDxN, comma-separated (4096x768x24576)
         --k LIST              latents per row (32); every shape with every k

@@ -44,6 +44,9 @@ public final class StepPhases {
   /** Most of a step and of an evaluation that may be serial. */
   private static final double SERIAL = 0.01;
 
+  /** Batches of an evaluation. */
+  private static final int EVALUATED = 4;
+
   private static final int PROBE_FLOATS = 1 << 24;
 
   /** What the machine does in a second, all threads together. */
@@ -157,7 +160,13 @@ public final class StepPhases {
 
   private Runnable evaluation(SparseAutoencoder sae, Scene scene) {
     Evaluator evaluator = new Evaluator(sae, shape.batch());
-    MatrixSource source = new MatrixSource(scene.x(), "batch");
+    Matrix rows = scene.memory().matrix(EVALUATED * shape.batch(), shape.dIn());
+    float[] row = new float[shape.dIn()];
+    for (int b = 0; b < rows.rows(); b++) {
+      scene.x().read(b % shape.batch(), 1, row, 0);
+      rows.write(b, 1, row, 0);
+    }
+    MatrixSource source = new MatrixSource(rows, "batches");
     return () -> {
       try {
         evaluator.evaluate(source);

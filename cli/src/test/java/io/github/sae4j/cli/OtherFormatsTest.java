@@ -6,16 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.cli.console.ExitCode;
-import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,28 +69,50 @@ class OtherFormatsTest {
     assertFalse(console.err().contains("INFO"), console::err);
   }
 
-  /** Texts lie in the files themselves; their tokens are of others than the rows. */
+  /** Texts lie in a file itself, or beside it; tokens that are of others than the rows are none. */
   @Test
-  void textsOfShardsAreOnThePage() throws IOException {
+  void rowsOfShardsHaveTheirTexts() throws IOException {
     Path shards = Files.createDirectory(folder.resolve("shards"));
+    List<float[]> rows = new ArrayList<>();
+    List<String> texts = new ArrayList<>();
     for (int part = 0; part < 2; part++) {
       Files.copy(Path.of(PARQUET), shards.resolve("part-" + part + ".parquet"));
+      for (int i = 0; i < rows().length; i++) {
+        rows.add(rows()[i]);
+        texts.add((part == 0 ? "text " : "other ") + i);
+      }
     }
-    trained("texts", shards, "--tensor", "embedding");
-    Path page = folder.resolve("texts/report.html");
-    String html = Files.readString(page);
-    String start = "id=\"data\">";
-    int from = html.indexOf(start) + start.length();
-    String json = html.substring(from, html.indexOf("</script>", from));
-    Map<?, ?> data = (Map<?, ?>) Json.parse(page, json.getBytes(StandardCharsets.UTF_8));
-    Map<?, ?> features = (Map<?, ?>) data.get("features");
-    assertEquals(74L, features.get("rows"));
-    assertFalse((Boolean) features.get("tokens"));
-    List<?> texts = (List<?>) features.get("texts");
-    for (Object worst : (List<?>) features.get("worst")) {
-      long row = (Long) ((Map<?, ?>) worst).get("row");
-      assertTrue(texts.contains("text " + row % 37), texts::toString);
-    }
+    Files.write(shards.resolve("part-1.texts.txt"), texts.subList(37, 74));
+    Path whole =
+        Activations.write(
+            folder.resolve("whole.safetensors"), rows.toArray(float[][]::new), ElementType.F32);
+    Files.write(folder.resolve("whole.texts.txt"), texts);
+    trained("run", whole);
+    String expected = features(whole);
+    assertTrue(expected.contains("text 3") && expected.contains("other 3"), expected);
+    assertEquals(expected, features(shards, "--tensor", "embedding"));
+    String one = features(shards.resolve("part-0.parquet"), "--tensor", "embedding");
+    assertEquals(
+        one,
+        features(shards.resolve("part-0.parquet"), "--tensor", "embedding", "--tokens", PARQUET));
+    assertTrue(one.contains("text 36"), one);
+  }
+
+  private String features(Object activations, Object... more) throws IOException {
+    Path features = folder.resolve("features.json");
+    Object[] report = {
+      "report",
+      "--sae",
+      folder.resolve("run"),
+      "--out",
+      folder.resolve("page.html"),
+      "--neuronpedia",
+      features,
+      "--activations",
+      activations
+    };
+    assertEquals(ExitCode.DONE, console.run(with(report, more)), console::err);
+    return Files.readString(features);
   }
 
   @Test

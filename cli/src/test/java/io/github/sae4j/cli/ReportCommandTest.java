@@ -2,6 +2,7 @@ package io.github.sae4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -255,34 +256,26 @@ class ReportCommandTest {
   }
 
   @Test
-  void textsThatDoNotFitAreRefusedByReportAndLeftOutByTrain() throws IOException {
+  void textsThatDoNotFitAreRefusedWhereNamedAndElseNotShown() throws IOException {
     Path few = Activations.write(folder.resolve("few.safetensors"), 64, 16);
-    Files.writeString(
-        folder.resolve("few.tokens.jsonl"), "{\"row0\":0,\"tokens\":[\"only\",\"two\"]}\n");
+    Path tokens = folder.resolve("few.tokens.jsonl");
+    Files.writeString(tokens, "{\"row0\":0,\"tokens\":[\"only\",\"two\"]}\n");
+    Path page = folder.resolve("n");
+    Object[] report = {"report", "--sae", run, "--activations", few, "--out", page};
     assertEquals(
-        3, console.run("report", "--sae", run, "--activations", few, "--out", folder.resolve("n")));
-    assertTrue(console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
-    assertFalse(Files.exists(folder.resolve("n")));
-    assertEquals(
-        0,
+        3,
         console.run(
-            "train",
-            "--activations",
-            few,
-            "--d-sae",
-            32,
-            "--k",
-            3,
-            "--train-batch-size",
-            8,
-            "--steps",
-            4,
-            "--no-progress",
-            "--output-path",
-            folder.resolve("few")),
-        console.err());
-    assertTrue(console.err().contains("the features are not on the run's page"), console.err());
-    assertTrue(Files.exists(folder.resolve("few/report.html")));
+            with("report", "--tokens", tokens, "--sae", run, "--activations", few, "--out", page)));
+    assertTrue(console.err().contains("expected tokens or texts of 64 rows, got 2"), console.err());
+    assertFalse(Files.exists(page));
+    // Found beside the rows, they are nothing that anybody asked for.
+    assertEquals(0, console.run(report), console.err());
+    assertTrue(console.err().contains("texts of rows are not shown"), console.err());
+    assertNotNull(data(page).get("features"));
+    train("few", "--activations", few);
+    Map<?, ?> features = (Map<?, ?>) data(folder.resolve("few/report.html")).get("features");
+    assertEquals(64L, features.get("rows"));
+    assertEquals(false, features.get("texts_known"));
   }
 
   /** Tokens that tell their rows. */
@@ -371,6 +364,31 @@ class ReportCommandTest {
     assertTrue(console.err().contains("only some files of activations have them"), console.err());
     numberedTokens(shards.resolve("2.tokens.jsonl"), cut, ROWS);
     expectPagesAsEval(shards, Set.of());
+    // Each row has its own text: as if all lay in one file.
+    Path whole = Activations.write(folder.resolve("whole.safetensors"), rows, ElementType.F32);
+    numberedTokens(folder.resolve("whole.tokens.jsonl"));
+    String expected = exported(whole);
+    assertTrue(expected.contains(" row" + (cut - 1)) && expected.contains(" row" + cut));
+    assertEquals(expected, exported(shards));
+  }
+
+  /** The features of rows with the tokens around them. */
+  private String exported(Path input) throws IOException {
+    Path features = folder.resolve("features.json");
+    assertEquals(
+        0,
+        console.run(
+            "report",
+            "--sae",
+            run,
+            "--activations",
+            input,
+            "--out",
+            folder.resolve("o"),
+            "--neuronpedia",
+            features),
+        console.err());
+    return Files.readString(features);
   }
 
   @Test

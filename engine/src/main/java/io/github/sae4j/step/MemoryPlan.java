@@ -108,8 +108,8 @@ public record MemoryPlan(List<Part> parts) {
     return List.of(
         new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false),
         new Part(
-            "8 n d + 12 d d: weights without it, while an SAE is written",
-            8 * n * d + 12 * d * d,
+            "8 n d + 8 d d + 4 d min(n, 1024): weights without it, while an SAE is written",
+            8 * n * d + 8 * d * d + 4 * d * Math.min(n, 1024),
             false),
         new Part("24 d d: covariance and its eigenvectors at the start, map", 24 * d * d, true));
   }

@@ -157,12 +157,6 @@ final class InitialState {
    * @throws ConfigException if the SAE does not fit the configuration
    */
   void copy(SparseAutoencoder sae, Trainer.Measured measured) {
-    if (measured.whitening().isPresent()) {
-      throw new ConfigException(
-          "normalize_activations",
-          "expected another than covariance_whitening with from_pretrained: the SAE is one of rows"
-              + " that are not whitened");
-    }
     float factor = measured.normalizationFactor();
     boolean transcoder = config.sae().pairs() == Pairs.TARGETS;
     if (!fits(sae.config().activation()) || sae.config().transcoder() != transcoder) {

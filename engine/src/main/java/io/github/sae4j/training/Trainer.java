@@ -204,6 +204,12 @@ public final class Trainer implements AutoCloseable {
       BatchSupply supply)
       throws IOException {
     expectPairs(config, data);
+    if (config.whitens() && pretrained.isPresent()) {
+      throw new ConfigException(
+          "normalize_activations",
+          "expected another than covariance_whitening with from_pretrained: the SAE is one of rows"
+              + " that are not whitened");
+    }
     Measured measured = measure(config, data, device, supply);
     return new Trainer(
         config,

@@ -355,13 +355,14 @@ class WhiteningTest {
   }
 
   @Test
-  void aPretrainedSaeIsRefused() throws IOException {
+  void aPretrainedSaeIsRefusedBeforeAnythingIsMeasured() throws IOException {
     run("run", config().with(NORM, "none")).start(Optional.empty(), () -> false);
     try (SparseAutoencoder sae = SaeCheckpoint.load(folder.resolve("run/final"), device)) {
+      small.rows.set(1, 0, Float.NaN); // measuring would find it
+      TrainingData data = small.data(0.1);
       ConfigException refused =
           assertThrows(
-              ConfigException.class,
-              () -> run("next", config()).start(Optional.of(sae), () -> false));
+              ConfigException.class, () -> Trainer.start(config(), data, device, Optional.of(sae)));
       assertTrue(refused.getMessage().contains("from_pretrained"), refused::getMessage);
     }
   }

@@ -38,20 +38,12 @@ final class FeatureData {
         Texts texts =
             input.texts().isEmpty()
                 ? null
-                : TextFiles.open(input.texts(), input.vocabulary(), rows(input, codes))) {
+                : TextFiles.open(
+                    input.texts(),
+                    input.vocabulary(),
+                    codes == null ? input.span() : codes.rows())) {
       return of(input, codes, Optional.ofNullable(texts), packed);
     }
-  }
-
-  /** How many rows, from the first on, are numbered. */
-  private static long rows(FeatureInput input, CodeSource codes) {
-    if (codes != null) {
-      return codes.rows();
-    }
-    long rows = input.activations().orElseThrow().rows();
-    return input.leftOut().isPresent() && rows > 0
-        ? input.leftOut().get().keptRow(rows - 1) + 1
-        : rows;
   }
 
   private static Map<String, Object> of(

@@ -115,6 +115,20 @@ public record FeatureInput(
   }
 
   /**
+   * How many rows of the files the page may show, from the first on.
+   *
+   * @return the rows up to the last that is encoded; of codes {@link Long#MAX_VALUE}, as many as
+   *     they are
+   */
+  public long span() {
+    if (activations.isEmpty()) {
+      return Long.MAX_VALUE;
+    }
+    long rows = activations.get().rows();
+    return leftOut.isPresent() && rows > 0 ? leftOut.get().keptRow(rows - 1) + 1 : rows;
+  }
+
+  /**
    * Of rows that a mask keeps.
    *
    * @param mask keeps the rows of the activations first

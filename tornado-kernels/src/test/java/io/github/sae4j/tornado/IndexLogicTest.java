@@ -8,11 +8,14 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
+import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.tornado.graph.CodeRows;
+import io.github.sae4j.tornado.graph.CompiledKernel;
 import io.github.sae4j.tornado.graph.KernelGraph;
+import io.github.sae4j.tornado.graph.KernelRunner;
+import io.github.sae4j.tornado.graph.Room;
 import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.ApartProductKernels;
 import io.github.sae4j.tornado.kernels.CodeKernels;
@@ -26,10 +29,17 @@ import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
 import io.github.sae4j.tornado.kernels.Strips;
 import io.github.sae4j.tornado.kernels.VectorProductKernels;
+import io.github.sae4j.tornado.launch.CodeLaunches;
+import io.github.sae4j.tornado.launch.LatentLaunches;
+import io.github.sae4j.tornado.launch.SelectionLaunches;
 import io.github.sae4j.tornado.runtime.Schedule;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -447,7 +457,7 @@ class IndexLogicTest {
     try (OffHeap memory = new OffHeap()) {
       SparseCodes codes = Bits.ragged(memory, random, rows, most, n);
       int size = codes.size();
-      int room = CodeRows.room(size);
+      int room = Room.of(size);
       IntArray starts = new IntArray(rows + 1);
       IntArray rowOf = new IntArray(room);
       IntArray indices = new IntArray(room);
@@ -585,11 +595,63 @@ class IndexLogicTest {
   }
 
   @Test
-  void roomForCodesIsLittleMoreThanTheyTake() {
-    for (int codes : new int[] {0, 1, 16, 17, 1000, 123_456, Integer.MAX_VALUE - 8}) {
-      int room = CodeRows.room(codes);
-      assertTrue(room >= codes && room <= codes + Math.max(16L, codes / 8), codes + ": " + room);
+  void roomIsLittleMoreThanWhatTakesIt() {
+    for (int count : new int[] {0, 1, 16, 17, 1000, 4095, 123_456, Integer.MAX_VALUE - 8}) {
+      int room = Room.of(count);
+      long most = count + Math.max(16L, count / (count < 4096 ? 2 : 8));
+      assertTrue(room >= count && room <= most, count + ": " + room);
     }
+    for (int usual : new int[] {16, 32, 64, 768, 2048, 24_576, 131_072}) {
+      assertEquals(usual, Room.of(usual));
+    }
+  }
+
+  /** As AuxK's calls are while latents die: their sizes differ from step to step. */
+  @Test
+  void callsOfAboutTheSameSizeShareACompiledKernel() {
+    Set<List<Object>> keys = new HashSet<>();
+    KernelRunner runner =
+        new KernelRunner() {
+          @Override
+          public void run(
+              List<Object> key,
+              Consumer<CompiledKernel> tasks,
+              List<MemorySegment> arguments,
+              List<MemorySegment> results) {
+            keys.add(key);
+            if (results.size() > 1) {
+              // A selection that found nothing wrong.
+              results.get(2).fill((byte) -1);
+            }
+          }
+
+          @Override
+          public void checkOpen() {}
+        };
+    try (OffHeap memory = new OffHeap()) {
+      int rows = 6;
+      int d = 5;
+      Matrix x = Bits.random(memory, random, rows, d);
+      for (int dead = 33; dead <= 48; dead++) {
+        int k = dead - 32;
+        Matrix weights = Bits.random(memory, random, dead, d);
+        Matrix bias = memory.vector(dead);
+        SparseCodes codes = memory.codes(rows, k);
+        new SelectionLaunches(runner)
+            .encode(
+                new EncoderWeights(weights, bias, null, null),
+                x,
+                Ranked.topK(k, Relu.AFTER),
+                codes);
+        SparseCodes some = Bits.codes(memory, random, rows, 1 + k / 9, dead);
+        new CodeLaunches(runner).decode(some, weights, null, memory.matrix(rows, d));
+        Matrix perCode = memory.vector(some.size());
+        new CodeLaunches(runner).codeGradients(x, weights, some, true, perCode);
+        new LatentLaunches(runner).accumulateByLatent(some, null, x, memory.matrix(dead, d));
+        new LatentLaunches(runner).sumByLatent(some, perCode, bias);
+      }
+    }
+    assertEquals(5, keys.size(), keys::toString);
   }
 
   @ParameterizedTest

@@ -168,6 +168,29 @@ class KernelParityTest {
     }
   }
 
+  /** What a larger call left in the arrays of their common kernel must not be seen. */
+  @Test
+  @Tag("lifecycle")
+  void callsThatShareAKernelShareNoNumbers() {
+    int rows = 7;
+    int d = 5;
+    for (int n : new int[] {48, 33, 40}) {
+      int k = n - 32;
+      EncoderWeights weights =
+          new EncoderWeights(
+              random(memory, random, n, d), random(memory, random, 1, n), null, null);
+      Matrix x = random(memory, random, rows, d);
+      SparseCodes expected = memory.codes(rows, k);
+      SparseCodes got = memory.codes(rows, k);
+      for (Device device : List.of(tornado, cutOtherwise)) {
+        ORACLE.encode(weights, x, Ranked.topK(k, Relu.NONE), expected);
+        device.encode(weights, x, Ranked.topK(k, Relu.NONE), got);
+        assertSame("encode of " + n, expected, got);
+      }
+      codeKernels(expected, n, d);
+    }
+  }
+
   @Test
   void aPreparedEncoderKeepsItsWeights() {
     int n = 90;

@@ -199,8 +199,10 @@ public final class FeatureOptions {
       }
       Optional<RunPage.Found> texts =
           tokens != null
-              ? Optional.of(new RunPage.Found(List.of(Shard.all(tokens)), vocabularyOf(tokens)))
-              : codes == null ? RunPage.textsBeside(input.shards()) : Optional.empty();
+              ? Optional.of(new RunPage.Found(List.of(textsOf(source)), vocabularyOf(tokens)))
+              : codes == null
+                  ? RunPage.textsBeside(input.shards(), features.span())
+                  : Optional.empty();
       if (texts.isPresent()) {
         features = features.texts(texts.get().texts(), texts.get().vocabulary());
         if (!quiet) {
@@ -237,6 +239,11 @@ public final class FeatureOptions {
     return others.isPresent()
         ? input.open(quiet, others.get().getValue(), others.get().getKey())
         : input.open(quiet);
+  }
+
+  /** The texts that were named: of rows whose number is known, or of codes. */
+  private Shard textsOf(ActivationSource source) {
+    return source == null ? Shard.all(tokens) : new Shard(tokens, 0, source.rows());
   }
 
   private Optional<Path> vocabularyOf(Path texts) {

@@ -68,7 +68,7 @@ public final class RunPage {
       try (SparseAutoencoder sae = SaeCheckpoint.load(folder.trained(), device)) {
         long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
         FeatureInput features = features(sae, source, kept.get(), most);
-        Optional<Found> texts = textsBeside(shards);
+        Optional<Found> texts = textsBeside(shards, features.span());
         if (texts.isPresent()) {
           features = features.texts(texts.get().texts(), texts.get().vocabulary());
         }
@@ -184,11 +184,23 @@ public final class RunPage {
     return Files.exists(folder.config()) ? folder.readConfig() : Map.of();
   }
 
-  /** Texts that lie beside files of activations, if they do beside each. */
-  static Optional<Found> textsBeside(List<Shard> activations) {
-    List<Shard> texts = TextFiles.beside(activations);
+  /**
+   * Texts that lie beside files of activations, if they do beside each. Those that do not fit are
+   * warned of: nobody has named them.
+   *
+   * @param rows how many rows' texts are wanted
+   */
+  static Optional<Found> textsBeside(List<Shard> activations, long rows) {
+    List<Shard> texts = TextFiles.beside(activations, rows);
     if (!texts.isEmpty()) {
-      return Optional.of(new Found(texts, vocabularyBeside(texts.getFirst().file())));
+      Found found = new Found(texts, vocabularyBeside(texts.getFirst().file()));
+      try {
+        TextFiles.open(texts, found.vocabulary(), rows).close();
+        return Optional.of(found);
+      } catch (IOException e) {
+        warn("texts of rows are not shown", e);
+        return Optional.empty();
+      }
     }
     activations.stream()
         .map(Shard::file)

@@ -24,8 +24,8 @@ record SymmetricEigen(double[] values, double[][] vectors) {
   /** Columns that one part takes: all rows of so many stay in a second-level cache. */
   private static final int COLUMNS = 128;
 
-  /** Sweeps for one eigenvalue; two are usual. */
-  private static final int MOST_SWEEPS = 100;
+  /** Sweeps for each eigenvalue, of all together; two are usual. */
+  private static final int MOST_SWEEPS = 30;
 
   /**
    * Decomposes a matrix.
@@ -203,12 +203,20 @@ record SymmetricEigen(double[] values, double[][] vectors) {
       double[] diagonal, double[] beside, double[][] vectors, Kernels host) {
     int n = diagonal.length;
     Rotations rotations = new Rotations(vectors, host);
+    long sweeps = 0;
+    double largest = 0;
     for (int low = 0; low < n; low++) {
-      int sweeps = 0;
-      for (int high = end(diagonal, beside, low); high > low; high = end(diagonal, beside, low)) {
-        if (++sweeps > MOST_SWEEPS) {
+      largest = Math.max(largest, Math.abs(diagonal[low]) + Math.abs(beside[low]));
+      for (int high = end(diagonal, beside, low, largest);
+          high > low;
+          high = end(diagonal, beside, low, largest)) {
+        if (++sweeps > (long) MOST_SWEEPS * n) {
           throw new IllegalStateException(
-              "eigenvalue " + low + " of " + n + " did not converge in " + MOST_SWEEPS + " sweeps");
+              "eigenvalues of a matrix of width "
+                  + n
+                  + " did not converge in "
+                  + sweeps
+                  + " sweeps");
         }
         sweep(diagonal, beside, low, high, rotations);
       }
@@ -216,12 +224,19 @@ record SymmetricEigen(double[] values, double[][] vectors) {
     rotations.apply();
   }
 
-  /** The last row of the block that begins at {@code low}: behind it the matrix falls apart. */
-  private static int end(double[] diagonal, double[] beside, int low) {
+  /**
+   * The last row of the block that begins at {@code low}: behind it the matrix falls apart, to
+   * within the rounding of the rows so far or of its neighbours. A matrix of low rank has rows that
+   * are rounding errors alone, into which every sweep over the others puts new ones: measured by
+   * themselves they would never be small.
+   *
+   * @param largest |diagonal| + |beside|, the most of the rows up to {@code low}
+   */
+  private static int end(double[] diagonal, double[] beside, int low, double largest) {
     int high = low;
     while (high < diagonal.length - 1
         && Math.abs(beside[high])
-            > ULP * (Math.abs(diagonal[high]) + Math.abs(diagonal[high + 1]))) {
+            > ULP * Math.max(largest, Math.abs(diagonal[high]) + Math.abs(diagonal[high + 1]))) {
       high++;
     }
     return high;

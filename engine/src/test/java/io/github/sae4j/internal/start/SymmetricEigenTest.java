@@ -12,6 +12,7 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** By the definition: A v = λ v, vectors of norm 1 at right angles, values descending. */
@@ -124,6 +125,35 @@ class SymmetricEigenTest {
         2 - 2 * Math.cos(30 * Math.PI / 31),
         SymmetricEigen.of(copy(tridiagonal), host).values()[0],
         1e-14);
+  }
+
+  /**
+   * Fewer rows than columns, and columns twice: most rows of the middle form are rounding errors.
+   */
+  @ParameterizedTest
+  @CsvSource({"21, 160, 1", "41, 160, 1", "65, 256, 1", "101, 384, 1", "500, 384, 2"})
+  void covariancesOfLowRank(int rows, int width, int copies) {
+    Random random = new Random(rows);
+    Covariance covariance = new Covariance(new float[width], host);
+    for (int b = 0; b < rows; b++) {
+      float[] row = new float[width];
+      for (int j = 0; j < width; j++) {
+        row[j] = j % copies == 0 ? (float) random.nextGaussian() : row[j - 1];
+      }
+      covariance.add(row);
+    }
+    check(covariance.matrix());
+  }
+
+  @Test
+  void onesOfAnySize() {
+    for (double size : new double[] {1, 1e-36}) {
+      double[][] ones = new double[71][71];
+      for (double[] row : ones) {
+        Arrays.fill(row, size);
+      }
+      check(ones);
+    }
   }
 
   @Test

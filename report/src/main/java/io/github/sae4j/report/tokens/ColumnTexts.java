@@ -27,7 +27,8 @@ final class ColumnTexts implements Texts {
    * The column of a file that holds a text for each of its rows.
    *
    * @param file any file
-   * @param rows the rows; others, of sequences of which each is a text, say, have none of their own
+   * @param rows the rows, {@link Long#MAX_VALUE} if nobody knows; others, of sequences of which
+   *     each is a text, say, have none of their own
    * @return the best known name; else the only one; empty if there is none, or several of other
    *     names
    */
@@ -37,7 +38,9 @@ final class ColumnTexts implements Texts {
       return Optional.empty();
     }
     try (TensorColumns all = columns.get()) {
-      boolean fit = all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows);
+      boolean fit =
+          rows == Long.MAX_VALUE
+              || all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows);
       return fit ? find(all) : Optional.empty();
     }
   }

@@ -43,7 +43,7 @@ final class JoinedTexts implements Texts {
 
   @Override
   public boolean tokens() {
-    return parts.stream().anyMatch(Texts::tokens);
+    return parts.stream().allMatch(Texts::tokens);
   }
 
   @Override

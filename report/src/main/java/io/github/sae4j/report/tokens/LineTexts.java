@@ -22,9 +22,9 @@ import java.util.Set;
 
 /**
  * Texts in a file of lines. JSON lines: {@code tokens}, the tokens of a sequence as texts or
- * numbers, with {@code row0}, the row of the first (else rows go on), and {@code source}; or {@code
- * text}, one text a row. Any other file: a line is the text of a row. The file stays on disk; an
- * index of the lines that the wanted rows need is kept.
+ * numbers, with {@code row0}, the row of the first in this file or among all shards (else rows go
+ * on), and {@code source}; or {@code text}, one text a row. Any other file: a line is the text of a
+ * row. The file stays on disk; an index of the lines that the wanted rows need is kept.
  */
 final class LineTexts implements Texts {
   private static final int SAMPLED_TOKENS = 20_000;
@@ -46,6 +46,10 @@ final class LineTexts implements Texts {
   private int[] lengths = new int[1024];
   private int[] sources = new int[1024];
   private int lines;
+
+  /** What rows are counted from; the shard's first row where they are counted over all. */
+  private long counted;
+
   private final List<String> sourceNames = new ArrayList<>();
   private final Map<String, Integer> sourceIds = new LinkedHashMap<>();
   private TokenStyle style = TokenStyle.WORDS;
@@ -61,7 +65,9 @@ final class LineTexts implements Texts {
     this.vocabulary = vocabulary;
   }
 
-  static LineTexts open(Path path, Optional<Vocabulary> vocabulary, long rows) throws IOException {
+  static LineTexts open(Shard shard, Optional<Vocabulary> vocabulary, long rows)
+      throws IOException {
+    Path path = shard.file();
     boolean json = path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(".jsonl");
     if (!Files.isRegularFile(path)) {
       throw new BadFileException(path, "expected a file of tokens or texts, found none");
@@ -69,7 +75,7 @@ final class LineTexts implements Texts {
     LineTexts texts =
         new LineTexts(path, new RandomAccessFile(path.toFile(), "r"), json, vocabulary);
     try {
-      texts.index(rows);
+      texts.index(shard.firstRow(), rows);
       return texts;
     } catch (Throwable e) {
       texts.close();
@@ -77,7 +83,7 @@ final class LineTexts implements Texts {
     }
   }
 
-  private void index(long rows) throws IOException {
+  private void index(long shardStart, long rows) throws IOException {
     Set<String> sampled = new LinkedHashSet<>();
     long at = 0;
     try (InputStream in = new BufferedInputStream(Files.newInputStream(path), 1 << 16)) {
@@ -96,6 +102,9 @@ final class LineTexts implements Texts {
         byte[] bytes = line.toByteArray();
         if (!json || !new String(bytes, StandardCharsets.UTF_8).isBlank()) {
           add(bytes, at, sampled);
+          if (lines == 1) {
+            begin(shardStart, rows);
+          }
         }
         at += bytes.length + 1L;
         line.reset();
@@ -108,6 +117,18 @@ final class LineTexts implements Texts {
       throw new BadFileException(path, "expected tokens or texts, found no line");
     }
     style = TokenStyle.of(sampled);
+  }
+
+  /** The rows of a shard may be counted over all of them. */
+  private void begin(long shardStart, long rows) throws BadFileException {
+    if (firstRows[0] == shardStart) {
+      counted = shardStart;
+      firstRows[0] = 0;
+    } else if (shardStart > 0 && firstRows[0] >= rows) {
+      long found = firstRows[0];
+      lines = 0;
+      throw bad("row0: expected less than " + rows + ", or " + shardStart + ", got " + found);
+    }
   }
 
   private void add(byte[] bytes, long at, Set<String> sampled) throws BadFileException {
@@ -127,7 +148,7 @@ final class LineTexts implements Texts {
       Object value = Json.parse(path, bytes);
       if (value instanceof Map<?, ?> members) {
         if (members.get("row0") instanceof Long row0) {
-          first = row0;
+          first = row0 - counted;
         }
         if (members.get("source") instanceof String name) {
           source = source(name);

@@ -84,12 +84,14 @@ public final class TextFiles {
     Path path = shard.file();
     String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
-      return LineTexts.open(path, words, wanted);
+      return LineTexts.open(shard, words, wanted);
     }
     TensorFile file = TensorFile.open(path);
     try {
-      Optional<TensorInfo> tokens = tokens(file, shard.rows());
-      if (tokens.isPresent()) {
+      Optional<TensorInfo> tokens = TensorTexts.find(file);
+      boolean texts = ColumnTexts.find(path, shard.rows()).isPresent();
+      // Of a file that has texts too, only lists of tokens, one for each row, can be meant.
+      if (tokens.isPresent() && (!texts || lists(tokens.get(), shard.rows()))) {
         return new TensorTexts(file, tokens.get(), words);
       }
     } catch (Throwable e) {
@@ -100,10 +102,8 @@ public final class TextFiles {
     return ColumnTexts.open(path, wanted);
   }
 
-  /** The tokens of a file, one for each of its rows where their number is known. */
-  private static Optional<TensorInfo> tokens(TensorFile file, long rows) {
-    return TensorTexts.find(file)
-        .filter(tensor -> rows == Long.MAX_VALUE || tensor.elements() == rows);
+  private static boolean lists(TensorInfo tokens, long rows) {
+    return tokens.shape().size() > 1 && tokens.elements() == rows;
   }
 
   /**
@@ -112,11 +112,15 @@ public final class TextFiles {
    * row.
    *
    * @param activations the files
+   * @param rows how many rows' texts are wanted, from the first on
    * @return theirs; empty if one of them has none
    */
-  public static List<Shard> beside(List<Shard> activations) {
+  public static List<Shard> beside(List<Shard> activations, long rows) {
     List<Shard> found = new ArrayList<>();
     for (Shard each : activations) {
+      if (each.firstRow() >= rows) {
+        break;
+      }
       Optional<Path> texts = sidecar(each.file()).or(() -> inside(each));
       if (texts.isEmpty()) {
         return List.of();
@@ -129,9 +133,12 @@ public final class TextFiles {
   private static Optional<Path> inside(Shard activations) {
     Path path = activations.file();
     try (TensorFile file = TensorFile.open(path)) {
-      boolean inside =
-          file.named() && tokens(file, activations.rows()).isPresent()
-              || ColumnTexts.find(path, activations.rows()).isPresent();
+      boolean tokens =
+          file.named()
+              && TensorTexts.find(file)
+                  .filter(tensor -> tensor.elements() == activations.rows())
+                  .isPresent();
+      boolean inside = tokens || ColumnTexts.find(path, activations.rows()).isPresent();
       return inside ? Optional.of(path) : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();

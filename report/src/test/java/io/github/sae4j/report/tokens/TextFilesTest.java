@@ -43,7 +43,7 @@ class TextFilesTest {
   }
 
   private static Optional<Path> beside(Path path, long rows) {
-    return TextFiles.beside(List.of(new Shard(path, 0, rows))).stream()
+    return TextFiles.beside(List.of(new Shard(path, 0, rows)), rows).stream()
         .map(Shard::file)
         .findFirst();
   }
@@ -182,6 +182,25 @@ class TextFilesTest {
     assertEquals(
         one + ": expected tokens or texts of 3 rows, got 2",
         assertThrows(BadFileException.class, () -> open(one, 3)).getMessage());
+  }
+
+  /** As of a file that was split: its rows go on where the shard before ends. */
+  @Test
+  void rowsMayBeCountedOverAllShards() throws IOException {
+    Path one = file("1.jsonl", "{\"row0\":0,\"tokens\":[\"a\",\"b\"]}\n");
+    Path two =
+        file("2.jsonl", "{\"row0\":2,\"tokens\":[\"c\"]}\n{\"row0\":4,\"tokens\":[\"d\"]}\n");
+    List<Shard> files = List.of(new Shard(one, 0, 2), new Shard(two, 2, 3));
+    try (Texts texts = TextFiles.open(files, Optional.empty(), 5)) {
+      assertArrayEquals(new String[] {" c"}, texts.read(2, 1));
+      assertArrayEquals(new String[] {" ?"}, texts.read(3, 1));
+      assertArrayEquals(new String[] {" d"}, texts.read(4, 1));
+    }
+    Files.writeString(two, "{\"row0\":7,\"tokens\":[\"c\"]}\n");
+    assertEquals(
+        two + ": line 1: row0: expected less than 3, or 2, got 7",
+        assertThrows(BadFileException.class, () -> TextFiles.open(files, Optional.empty(), 5))
+            .getMessage());
   }
 
   /** Pages show some thousand rows of data that may have any number. */

@@ -9,13 +9,9 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * The rows of codes that a single kernel gets: of any length, row after row without gaps. Kernels
- * are compiled for a number of codes that is rounded up, so that batches of about the same size
- * share one.
+ * are compiled for a number of codes that is rounded up ({@link Room}).
  */
 public final class CodeRows {
-  /** Arrays are longer than the codes by an eighth at most, or by this many. */
-  private static final int LEAST_ROOM = 16;
-
   private final int rows;
   private final int room;
   private final int[] starts;
@@ -37,24 +33,13 @@ public final class CodeRows {
   public static CodeRows of(SparseCodes codes) {
     int[] starts = new int[codes.rows() + 1];
     codes.readStarts(starts);
-    int room = room(codes.size());
+    int room = Room.of(codes.size());
     int[] rowOf = new int[room];
     for (int row = 0; row < codes.rows(); row++) {
       Arrays.fill(rowOf, starts[row], starts[row + 1], row);
     }
     Arrays.fill(rowOf, codes.size(), room, -1);
     return new CodeRows(codes.rows(), room, starts, rowOf);
-  }
-
-  /**
-   * The number of codes that a kernel is compiled for.
-   *
-   * @param codes number of codes
-   * @return the same or a little more
-   */
-  public static int room(int codes) {
-    int grain = Math.max(LEAST_ROOM, Integer.highestOneBit(codes) / 8);
-    return (int) Math.min(Integer.MAX_VALUE - 8L, Math.ceilDiv((long) codes, grain) * grain);
   }
 
   /**

@@ -109,6 +109,17 @@ public final class CompiledKernel implements AutoCloseable {
     return control;
   }
 
+  /**
+   * Steering integers that each run gets as an argument.
+   *
+   * @return slots of {@link StepControl#values}
+   */
+  public IntArray steering() {
+    IntArray control = graph.added(StepControl.of(0, 0, 0));
+    sent.add(control);
+    return control;
+  }
+
   /** Before the first task: what is sent. */
   public void send() {
     graph.send(KernelGraph.EVERY_RUN, sent);

@@ -56,13 +56,24 @@ public final class StepControl {
    * @return slots as above; the rest 0
    */
   public static IntArray of(int rows, int latents, int k) {
-    IntArray control = new IntArray(SLOTS);
-    control.init(0);
-    control.set(ALWAYS, 1);
-    control.set(ROWS, rows);
-    control.set(LATENTS, latents);
-    control.set(K, k);
-    control.set(GOOD, 1);
+    return IntArray.fromArray(values(rows, latents, k));
+  }
+
+  /**
+   * What such an array holds.
+   *
+   * @param rows rows of the batch
+   * @param latents number of latents, or of columns
+   * @param k codes per row, or the length of their arrays
+   * @return slots as above; the rest 0
+   */
+  public static int[] values(int rows, int latents, int k) {
+    int[] control = new int[SLOTS];
+    control[ALWAYS] = 1;
+    control[ROWS] = rows;
+    control[LATENTS] = latents;
+    control[K] = k;
+    control[GOOD] = 1;
     return control;
   }
 }

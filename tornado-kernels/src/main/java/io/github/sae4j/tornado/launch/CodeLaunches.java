@@ -7,6 +7,7 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.tornado.graph.CodeRows;
 import io.github.sae4j.tornado.graph.KernelRunner;
+import io.github.sae4j.tornado.graph.Room;
 import io.github.sae4j.tornado.graph.TransposeTasks;
 import io.github.sae4j.tornado.kernels.CodeKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
@@ -39,6 +40,7 @@ public final class CodeLaunches {
     }
     boolean biased = bDec != null;
     CodeRows layout = CodeRows.of(codes);
+    int latents = Room.of(wDec.rows());
     List<MemorySegment> arguments = new ArrayList<>();
     arguments.add(codes.indices());
     arguments.add(codes.values());
@@ -49,13 +51,13 @@ public final class CodeLaunches {
       arguments.add(bDec.segment());
     }
     runner.run(
-        List.of("decode", rows, layout.room(), wDec.rows(), d, biased),
+        List.of("decode", rows, layout.room(), latents, d, biased),
         kernel -> {
           TransposeTasks.Codes sparse = layout.declare(kernel);
-          FloatArray weights = kernel.input("W_dec", wDec.size());
+          FloatArray weights = kernel.input("W_dec", (long) latents * d);
           FloatArray bias = biased ? kernel.input("b_dec", d) : weights;
           FloatArray result = kernel.output("out", out.size());
-          IntArray control = kernel.control(rows, wDec.rows(), layout.room());
+          IntArray control = kernel.control(rows, latents, layout.room());
           kernel.send();
           kernel
               .tasks()
@@ -93,14 +95,15 @@ public final class CodeLaunches {
       return;
     }
     CodeRows layout = CodeRows.of(codes);
+    int latents = Room.of(wDec.rows());
     runner.run(
-        List.of("codeGradients", rows, layout.room(), wDec.rows(), d, gated),
+        List.of("codeGradients", rows, layout.room(), latents, d, gated),
         kernel -> {
           TransposeTasks.Codes sparse = layout.declare(kernel);
           FloatArray gradient = kernel.input("g", g.size());
-          FloatArray weights = kernel.input("W_dec", wDec.size());
+          FloatArray weights = kernel.input("W_dec", (long) latents * d);
           FloatArray result = kernel.output("out", layout.room());
-          IntArray control = kernel.control(rows, wDec.rows(), layout.room());
+          IntArray control = kernel.control(rows, latents, layout.room());
           kernel.send();
           kernel
               .tasks()

@@ -8,6 +8,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.tornado.graph.CodeRows;
 import io.github.sae4j.tornado.graph.CompiledKernel;
 import io.github.sae4j.tornado.graph.KernelRunner;
+import io.github.sae4j.tornado.graph.Room;
 import io.github.sae4j.tornado.graph.TransposeTasks;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -39,14 +40,15 @@ public final class LatentLaunches {
       return;
     }
     CodeRows layout = CodeRows.of(codes);
+    int latents = Room.of(out.rows());
     runner.run(
-        List.of("accumulateByLatent", codes.rows(), layout.room(), out.rows(), d),
+        List.of("accumulateByLatent", codes.rows(), layout.room(), latents, d),
         kernel -> {
           TransposeTasks.Codes transposed = layout.declare(kernel);
           FloatArray samples = kernel.input("rows", rows.size());
-          FloatArray result = kernel.output("out", out.size());
-          TransposeTasks transposition = transposition(kernel, codes.rows(), layout, out.rows());
-          IntArray control = kernel.control(codes.rows(), out.rows(), layout.room());
+          FloatArray result = kernel.output("out", (long) latents * d);
+          TransposeTasks transposition = transposition(kernel, codes.rows(), layout, latents);
+          IntArray control = kernel.control(codes.rows(), latents, layout.room());
           kernel.send();
           transposition.transpose(kernel.graph(), control, transposed);
           transposition.accumulate(
@@ -78,13 +80,14 @@ public final class LatentLaunches {
       return;
     }
     CodeRows layout = CodeRows.of(codes);
+    int latents = Room.of(out.cols());
     runner.run(
-        List.of("sumByLatent", codes.rows(), layout.room(), out.cols()),
+        List.of("sumByLatent", codes.rows(), layout.room(), latents),
         kernel -> {
           TransposeTasks.Codes transposed = layout.declare(kernel);
-          FloatArray result = kernel.output("out", out.size());
-          TransposeTasks transposition = transposition(kernel, codes.rows(), layout, out.cols());
-          IntArray control = kernel.control(codes.rows(), out.cols(), layout.room());
+          FloatArray result = kernel.output("out", latents);
+          TransposeTasks transposition = transposition(kernel, codes.rows(), layout, latents);
+          IntArray control = kernel.control(codes.rows(), latents, layout.room());
           kernel.send();
           transposition.transpose(kernel.graph(), control, transposed);
           transposition.sum(

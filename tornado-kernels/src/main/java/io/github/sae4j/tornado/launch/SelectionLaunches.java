@@ -10,6 +10,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.tornado.graph.CompiledKernel;
 import io.github.sae4j.tornado.graph.EncodeTasks;
 import io.github.sae4j.tornado.graph.KernelRunner;
+import io.github.sae4j.tornado.graph.Room;
 import io.github.sae4j.tornado.kernels.ElementKernels;
 import io.github.sae4j.tornado.kernels.SelectionKernels;
 import io.github.sae4j.tornado.kernels.StepControl;
@@ -47,7 +48,13 @@ public final class SelectionLaunches {
     boolean scaled = encoder.rankScale() != null;
     int[] bad = new int[rows];
     float[] badValue = new float[rows];
+    // The dead latents' number differs from step to step, and that of their codes with it.
+    int latents = Room.of(n);
+    int capacity = Room.of(k);
+    int[] indices = new int[capacity == k ? 0 : Math.multiplyExact(rows, capacity)];
+    float[] values = new float[indices.length];
     List<MemorySegment> arguments = new ArrayList<>();
+    arguments.add(MemorySegment.ofArray(StepControl.values(rows, n, k)));
     arguments.add(x.segment());
     arguments.add(encoder.wEnc().segment());
     arguments.add(encoder.bEnc().segment());
@@ -58,19 +65,20 @@ public final class SelectionLaunches {
       arguments.add(encoder.rankScale().segment());
     }
     runner.run(
-        List.of("encode", rows, d, n, topK, centered, scaled),
+        List.of("encode", rows, d, latents, capacity, topK.relu(), centered, scaled),
         kernel -> {
+          IntArray control = kernel.steering();
           FloatArray batch = kernel.input("x", x.size());
-          FloatArray wEnc = kernel.input("W_enc", encoder.wEnc().size());
-          FloatArray bEnc = kernel.input("b_enc", n);
+          FloatArray wEnc = kernel.input("W_enc", (long) latents * d);
+          FloatArray bEnc = kernel.input("b_enc", latents);
           FloatArray bDec = centered ? kernel.input("b_dec", d) : null;
-          FloatArray scale = scaled ? kernel.input("rank scale", n) : null;
-          EncodeTasks.Choice choice = choice(kernel, rows, topK);
+          FloatArray scale = scaled ? kernel.input("rank scale", latents) : null;
+          EncodeTasks.Choice choice = choice(kernel, rows, capacity, topK);
           FloatArray input = centered ? kernel.scratch("x - b_dec", x.size()) : batch;
           FloatArray pre =
-              kernel.scratch("pre-activations", (long) EncodeTasks.tileRows(rows, n) * n);
-          FloatArray maxima = kernel.scratch("greatest ranks", EncodeTasks.maxima(rows, n));
-          IntArray control = kernel.control(rows, n, k);
+              kernel.scratch(
+                  "pre-activations", (long) EncodeTasks.tileRows(rows, latents) * latents);
+          FloatArray maxima = kernel.scratch("greatest ranks", EncodeTasks.maxima(rows, latents));
           kernel.send();
           if (centered) {
             kernel
@@ -98,17 +106,22 @@ public final class SelectionLaunches {
                   pre,
                   maxima,
                   rows,
-                  n,
+                  latents,
                   d),
               choice);
         },
         arguments,
         List.of(
-            out.indices(),
-            out.values(),
+            capacity == k ? out.indices() : MemorySegment.ofArray(indices),
+            capacity == k ? out.values() : MemorySegment.ofArray(values),
             MemorySegment.ofArray(bad),
             MemorySegment.ofArray(badValue)));
     checkFinite(bad, badValue);
+    if (capacity != k) {
+      for (int row = 0; row < rows; row++) {
+        out.setRow(row, k, indices, values, row * capacity);
+      }
+    }
   }
 
   public void activate(
@@ -147,7 +160,7 @@ public final class SelectionLaunches {
           FloatArray from = kernel.input("products", products.size());
           FloatArray added = biased ? kernel.input("bias", n) : null;
           FloatArray scale = scaled ? kernel.input("rank scale", n) : null;
-          EncodeTasks.Choice choice = choice(kernel, rows, topK);
+          EncodeTasks.Choice choice = choice(kernel, rows, k, topK);
           FloatArray pre = biased ? kernel.scratch("pre-activations", products.size()) : from;
           IntArray control = kernel.control(rows, n, k);
           kernel.send();
@@ -192,15 +205,15 @@ public final class SelectionLaunches {
     checkFinite(bad, badValue);
   }
 
-  private static EncodeTasks.Choice choice(CompiledKernel kernel, int rows, Ranked topK) {
-    int k = (int) topK.k();
-    long codes = (long) rows * k;
+  private static EncodeTasks.Choice choice(
+      CompiledKernel kernel, int rows, int capacity, Ranked topK) {
+    long codes = (long) rows * capacity;
     return new EncodeTasks.Choice(
         kernel.outputIndices("indices", codes),
         kernel.output("values", codes),
         kernel.outputIndices("first bad latent", rows),
         kernel.updated("its value", rows),
-        k,
+        capacity,
         SelectionKernels.mode(topK.relu()),
         StepControl.K);
   }

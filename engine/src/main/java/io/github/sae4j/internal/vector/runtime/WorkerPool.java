@@ -44,6 +44,7 @@ public final class WorkerPool implements AutoCloseable {
   // and the caller does not change it until all of them have reported.
   private Task task;
   private int count;
+  private boolean ranges;
 
   /** Per worker the next task of its range, {@link #APART} elements apart. */
   private final AtomicIntegerArray next;
@@ -100,7 +101,20 @@ public final class WorkerPool implements AutoCloseable {
   public void run(int count, Task task) {
     lock.lock();
     try {
-      runLocked(count, task);
+      runLocked(count, task, true);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * The same, but all threads claim the next task of all: for tasks that are large, and of which the
+   * last are small and fill the time until all are done.
+   */
+  public void runInOrder(int count, Task task) {
+    lock.lock();
+    try {
+      runLocked(count, task, false);
     } finally {
       lock.unlock();
     }
@@ -116,14 +130,14 @@ public final class WorkerPool implements AutoCloseable {
       return false;
     }
     try {
-      runLocked(count, task);
+      runLocked(count, task, true);
     } finally {
       lock.unlock();
     }
     return true;
   }
 
-  private void runLocked(int count, Task task) {
+  private void runLocked(int count, Task task, boolean ranges) {
     if (lock.getHoldCount() > 1) {
       throw new IllegalStateException("a task may not start a job");
     }
@@ -134,6 +148,7 @@ public final class WorkerPool implements AutoCloseable {
     }
     this.task = task;
     this.count = count;
+    this.ranges = ranges;
     failure = null;
     for (int worker = 0; worker <= threads.length; worker++) {
       next.set((worker + 1) * APART, first(worker));
@@ -211,8 +226,11 @@ public final class WorkerPool implements AutoCloseable {
     }
   }
 
-  /** The first task of a worker's range. */
+  /** The first task of a worker's range; without ranges all tasks are in that of the first. */
   private int first(int worker) {
+    if (!ranges) {
+      return worker == 0 ? 0 : count;
+    }
     return (int) ((long) count * worker / (threads.length + 1));
   }
 

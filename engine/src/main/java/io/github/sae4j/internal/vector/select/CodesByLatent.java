@@ -55,7 +55,9 @@ public final class CodesByLatent {
    * @param pool the threads
    */
   void build(HeapCodes codes, int latents, WorkerPool pool) {
-    int parts = Math.min(latents, 2 * pool.size());
+    // Every part looks through all rows: more of them balance better, but only many threads need
+    // it.
+    int parts = Math.min(latents, pool.size() <= 4 ? pool.size() : 2 * pool.size());
     prepare(codes.size(), latents);
     if (firstOf.length <= parts) {
       firstOf = new int[parts + 1];

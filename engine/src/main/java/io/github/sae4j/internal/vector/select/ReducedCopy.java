@@ -84,8 +84,7 @@ final class ReducedCopy {
   ReducedCopy(WorkerPool pool, OffHeap memory, Matrix wEnc, boolean int8) {
     dIn = wEnc.cols();
     perInt = int8 ? 4 : 2;
-    // For BF16 an even number, because a kernel takes two.
-    groups = Math.ceilDiv(dIn, 4) * 4 / perInt;
+    groups = Math.ceilDiv(dIn, perInt);
     double roundings = (double) dIn + MORE_ROUNDINGS;
     gamma = roundings * 0x1p-24 / (1 - roundings * 0x1p-24);
     int panels = Packing.panels(wEnc.rows());

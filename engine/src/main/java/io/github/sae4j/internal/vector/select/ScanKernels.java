@@ -30,9 +30,9 @@ final class ScanKernels {
 
   private ScanKernels() {}
 
-  /** Rows of the tile that takes the first of some rows: 1, 4 or, with enough registers, 8. */
+  /** Rows of the tile that takes the first of several rows: 4 or, with enough registers, 8. */
   static int tile(int rows) {
-    return rows == 1 ? 1 : rows <= 4 ? 4 : MOST_ROWS;
+    return rows <= 4 ? 4 : MOST_ROWS;
   }
 
   /**
@@ -40,7 +40,7 @@ final class ScanKernels {
    *
    * @param copy the copy
    * @param panel the panel
-   * @param rows 1, 4 or 8: a {@link #tile}
+   * @param rows 4 or 8: a {@link #tile}
    * @param x the rows, element by element: {@code [groups * perInt][rows]}
    * @param xAt their first element
    * @param out receives PANEL sums a row, to be multiplied with the latents' units
@@ -61,16 +61,44 @@ final class ScanKernels {
     int groups = copy.groups;
     if (copy.int8()) {
       switch (rows) {
-        case 1 -> bytes1(words, at, groups, x, xAt, out, outAt);
         case 4 -> bytes4(words, at, groups, x, xAt, out, outAt, stride);
         default -> bytes8(words, at, groups, x, xAt, out, outAt, stride);
       }
     } else {
       switch (rows) {
-        case 1 -> halves1(words, at, groups, x, xAt, out, outAt);
         case 4 -> halves4(words, at, groups, x, xAt, out, outAt, stride);
         default -> halves8(words, at, groups, x, xAt, out, outAt, stride);
       }
+    }
+  }
+
+  /**
+   * Multiplies one row with a run of panels. In 16 bits two are read at a time: memory delivers two
+   * streams faster than one, which in 8 bits the conversions hide.
+   *
+   * @param copy the copy
+   * @param first the first panel
+   * @param last the end of the run
+   * @param x the row
+   * @param out receives PANEL sums a panel, at {@code panel * PANEL}
+   */
+  static void multiply(ReducedCopy copy, int first, int last, float[] x, float[] out) {
+    int panel = first;
+    if (copy.int8()) {
+      for (; panel < last; panel++) {
+        bytes1(copy.words, copy.panelAt(panel), copy.groups, x, out, panel * PANEL);
+      }
+      return;
+    }
+    long next = copy.panelAt(1);
+    for (; panel + 2 <= last; panel += 2) {
+      int at = panel * PANEL;
+      halves1(copy.words, copy.panelAt(panel), next, copy.groups, x, out, at, at + PANEL);
+    }
+    if (panel < last) {
+      // The last of an odd number twice, to the same place: what follows it is another thread's.
+      int at = panel * PANEL;
+      halves1(copy.words, copy.panelAt(panel), 0, copy.groups, x, out, at, at);
     }
   }
 
@@ -79,7 +107,7 @@ final class ScanKernels {
   }
 
   private static void bytes1(
-      MemorySegment words, long at, int groups, float[] x, int xAt, float[] out, int outAt) {
+      MemorySegment words, long at, int groups, float[] x, float[] out, int outAt) {
     FloatVector a0 = FloatVector.zero(SPECIES);
     FloatVector a1 = a0;
     FloatVector a2 = a0;
@@ -92,7 +120,7 @@ final class ScanKernels {
       long row = at + 4L * PANEL * g;
       IntVector low = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
       IntVector high = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
-      int p = xAt + 4 * g;
+      int p = 4 * g;
       FloatVector v = FloatVector.broadcast(SPECIES, x[p]);
       a0 = v.fma(converted(low), a0);
       b0 = v.fma(converted(high), b0);
@@ -110,39 +138,46 @@ final class ScanKernels {
     b0.add(b1).add(b2.add(b3)).intoArray(out, outAt + LENGTH);
   }
 
+  /** One row with two panels, {@code next} bytes apart. */
   private static void halves1(
-      MemorySegment words, long at, int groups, float[] x, int xAt, float[] out, int outAt) {
+      MemorySegment words,
+      long at,
+      long next,
+      int groups,
+      float[] x,
+      float[] out,
+      int outAt,
+      int otherAt) {
     FloatVector a0 = FloatVector.zero(SPECIES);
     FloatVector a1 = a0;
-    FloatVector a2 = a0;
-    FloatVector a3 = a0;
     FloatVector b0 = a0;
     FloatVector b1 = a0;
-    FloatVector b2 = a0;
-    FloatVector b3 = a0;
-    // Two groups at a time, or the sums' latency shows beside the memory's.
-    for (int g = 0; g < groups; g += 2) {
+    FloatVector c0 = a0;
+    FloatVector c1 = a0;
+    FloatVector d0 = a0;
+    FloatVector d1 = a0;
+    for (int g = 0; g < groups; g++) {
       long row = at + 4L * PANEL * g;
-      IntVector low = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
-      IntVector high = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
-      int p = xAt + 2 * g;
-      FloatVector v = FloatVector.broadcast(SPECIES, x[p]);
-      a0 = v.fma(low.reinterpretAsFloats(), a0);
-      b0 = v.fma(high.reinterpretAsFloats(), b0);
-      v = FloatVector.broadcast(SPECIES, x[p + 1]);
-      a1 = v.fma(low.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a1);
-      b1 = v.fma(high.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b1);
-      low = IntVector.fromMemorySegment(INTS, words, row + 4L * PANEL, NATIVE);
-      high = IntVector.fromMemorySegment(INTS, words, row + 4L * PANEL + 4L * LENGTH, NATIVE);
-      v = FloatVector.broadcast(SPECIES, x[p + 2]);
-      a2 = v.fma(low.reinterpretAsFloats(), a2);
-      b2 = v.fma(high.reinterpretAsFloats(), b2);
-      v = FloatVector.broadcast(SPECIES, x[p + 3]);
-      a3 = v.fma(low.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a3);
-      b3 = v.fma(high.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b3);
+      long other = row + next;
+      IntVector a = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
+      IntVector b = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
+      IntVector c = IntVector.fromMemorySegment(INTS, words, other, NATIVE);
+      IntVector d = IntVector.fromMemorySegment(INTS, words, other + 4L * LENGTH, NATIVE);
+      FloatVector v = FloatVector.broadcast(SPECIES, x[2 * g]);
+      a0 = v.fma(a.reinterpretAsFloats(), a0);
+      b0 = v.fma(b.reinterpretAsFloats(), b0);
+      c0 = v.fma(c.reinterpretAsFloats(), c0);
+      d0 = v.fma(d.reinterpretAsFloats(), d0);
+      v = FloatVector.broadcast(SPECIES, x[2 * g + 1]);
+      a1 = v.fma(a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a1);
+      b1 = v.fma(b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b1);
+      c1 = v.fma(c.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c1);
+      d1 = v.fma(d.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), d1);
     }
-    a0.add(a1).add(a2.add(a3)).intoArray(out, outAt);
-    b0.add(b1).add(b2.add(b3)).intoArray(out, outAt + LENGTH);
+    a0.add(a1).intoArray(out, outAt);
+    b0.add(b1).intoArray(out, outAt + LENGTH);
+    c0.add(c1).intoArray(out, otherAt);
+    d0.add(d1).intoArray(out, otherAt + LENGTH);
   }
 
   private static void bytes4(

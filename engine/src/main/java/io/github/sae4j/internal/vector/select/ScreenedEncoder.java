@@ -28,7 +28,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  */
 public final class ScreenedEncoder implements Encoder {
   /** Rows of TopK from which on the plain path is faster. */
-  static final int MANY_ROWS = 96;
+  static final int MANY_ROWS = 256;
 
   /** Rows that share a pass over the copy, at most; a row takes 4 d_sae bytes of sums. */
   private static final int CHUNK = 64;
@@ -225,7 +225,7 @@ public final class ScreenedEncoder implements Encoder {
       int depth = copy.groups * copy.perInt;
       int dIn = weights.dIn();
       for (int first = 0; first < count; ) {
-        int tile = ScanKernels.tile(count - first);
+        int tile = count == 1 ? 1 : ScanKernels.tile(count - first);
         int at = first * depth;
         Arrays.fill(packed, at, at + tile * depth, 0f);
         for (int r = 0; r < tile && first + r < count; r++) {
@@ -251,6 +251,10 @@ public final class ScreenedEncoder implements Encoder {
     private void scan(int task) {
       int depth = copy.groups * copy.perInt;
       int last = Math.min(panels, (task + 1) * panelsPerTask);
+      if (count == 1) {
+        ScanKernels.multiply(copy, task * panelsPerTask, last, packed, sums);
+        return;
+      }
       for (int panel = task * panelsPerTask; panel < last; panel++) {
         for (int first = 0; first < count; ) {
           int tile = ScanKernels.tile(count - first);

@@ -331,7 +331,7 @@ public final class TopKEncoding {
       while (first < panels) {
         packedTo = Math.min(panels, first + panelsPerRound);
         int next = Math.min(panels, packedTo + panelsPerRound) - packedTo;
-        pool.run(chunks + next, this);
+        pool.runInOrder(chunks + next, this);
         first = packedTo;
       }
     }

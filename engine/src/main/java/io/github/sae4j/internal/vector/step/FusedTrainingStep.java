@@ -320,7 +320,7 @@ public final class FusedTrainingStep implements TrainingStep {
   }
 
   private Losses reconstruct(Matrix x, int[] dead, boolean withVariance) {
-    pool.phase("decode, code gradients");
+    pool.phase("losses");
     int rows = x.rows();
     int micros = spec.step().shape().microBatches(rows);
     boolean auxActive = aux != null && dead.length > 0;
@@ -346,6 +346,7 @@ public final class FusedTrainingStep implements TrainingStep {
     }
     decodedByLatent = byLatent != null && !auxActive;
     if (auxActive) {
+      pool.phase("decode, AuxK");
       samples.residual(x, codes, memory.residuals(), memory.errorSquares);
       double[] normalizers = new double[micros];
       for (int micro = 0; micro < micros; micro++) {
@@ -365,8 +366,10 @@ public final class FusedTrainingStep implements TrainingStep {
       pool.phase("residual");
       samples.finish(x, byLatent, memory.gradients(), memory.errorSquares, factors);
     } else {
+      pool.phase("decode, code gradients");
       samples.forward(x, codes, memory.gradients(), memory.errorSquares, factors);
     }
+    pool.phase("losses");
     if (spec.multiTopK()) {
       float[] multiFactors = new float[micros];
       for (int micro = 0; micro < micros; micro++) {

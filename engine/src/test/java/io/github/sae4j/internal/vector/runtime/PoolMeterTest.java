@@ -25,6 +25,7 @@ class PoolMeterTest {
       for (int round = 0; round < 20; round++) {
         pool.phase(round % 2 == 0 ? "first" : "second");
         pool.run(runs.length(), (task, worker) -> runs.incrementAndGet(task));
+        pool.runInOrder(runs.length(), (task, worker) -> runs.incrementAndGet(task));
       }
       List<PhaseTime> times = meter.stop();
       long all = System.nanoTime() - before;
@@ -35,7 +36,7 @@ class PoolMeterTest {
         assertEquals(time.nanos(), time.fullNanos() + time.serialNanos());
       }
       for (int i = 0; i < runs.length(); i++) {
-        assertEquals(20, runs.get(i));
+        assertEquals(40, runs.get(i));
       }
     }
   }

@@ -214,8 +214,14 @@ class ScreenedEncoderTest {
     int stride = copy.units.length;
     float[] sums = new float[tile * stride];
     int panel = io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
-    for (int p = 0; p * panel < stride; p++) {
-      ScanKernels.multiply(copy, p, tile, packed, 0, sums, p * panel, stride);
+    if (tile == 1) {
+      // In two runs, as threads share them, of which the first is odd.
+      ScanKernels.multiply(copy, 0, 1, packed, sums);
+      ScanKernels.multiply(copy, 1, stride / panel, packed, sums);
+    } else {
+      for (int p = 0; p * panel < stride; p++) {
+        ScanKernels.multiply(copy, p, tile, packed, 0, sums, p * panel, stride);
+      }
     }
     double largest = 0;
     for (int r = 0; r < tile; r++) {
@@ -266,7 +272,7 @@ class ScreenedEncoderTest {
       compare(kind, shape, 70, threads++, random, outcome);
     }
     assertEquals(0, outcome.different, outcome::toString);
-    assertTrue(outcome.screened > 2000, outcome::toString);
+    assertTrue(outcome.screened > 1000, outcome::toString);
     assertTrue(kind != Kind.HUGE || outcome.plain > 0, outcome::toString);
   }
 
@@ -436,6 +442,30 @@ class ScreenedEncoderTest {
             }
           }
         }
+      }
+    }
+  }
+
+  @Test
+  void manyRowsOfTopKTakeThePlainPath() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = ScreenedEncoder.MANY_ROWS;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, rows, false, random);
+      SparseCodes expected = memory.codes(rows, 5);
+      SparseCodes actual = memory.codes(rows, 5);
+      Ranked topK = Ranked.topK(5, Relu.BEFORE);
+      device.encode(scene.weights(), scene.x(), topK, expected);
+      try (ScreenedEncoder encoder =
+          (ScreenedEncoder) device.encoder(scene.weights(), topK, ServingPrecision.INT8)) {
+        encoder.encode(scene.x(), actual);
+        assertEquals(rows, encoder.counts.plain);
+        encoder.encode(scene.x().firstRows(rows - 1), actual.firstRows(rows - 1));
+        assertEquals(rows - 1, encoder.counts.screened);
+      }
+      for (int b = 0; b < rows; b++) {
+        assertTrue(same(expected, actual, b), "row " + b);
       }
     }
   }
