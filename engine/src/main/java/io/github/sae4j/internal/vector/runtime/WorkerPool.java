@@ -108,8 +108,8 @@ public final class WorkerPool implements AutoCloseable {
   }
 
   /**
-   * The same, but all threads claim the next task of all: for tasks that are large, and of which the
-   * last are small and fill the time until all are done.
+   * The same, but all threads claim the next task of all: for tasks that are large, and of which
+   * the last are small and fill the time until all are done.
    */
   public void runInOrder(int count, Task task) {
     lock.lock();
