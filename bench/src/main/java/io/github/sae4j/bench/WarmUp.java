@@ -74,6 +74,7 @@ public final class WarmUp {
       List<List<String>> commands = new ArrayList<>();
       Map<String, Timing> whole = new LinkedHashMap<>();
       Map<String, Timing> first = new LinkedHashMap<>();
+      int threads = Runtime.getRuntime().availableProcessors();
       for (Path checkout : checkouts) {
         List<String> command = new ArrayList<>(List.of(checkout + "/bin/sae4j", "train"));
         String help = output(List.of(checkout + "/bin/sae4j", "train", "--help"));
@@ -84,9 +85,9 @@ public final class WarmUp {
         }
         commands.add(command);
         String name = name(checkouts, checkout);
-        whole.put(name, new Timing(name, 0, new double[rounds]));
+        whole.put(name, new Timing(name, threads, new double[rounds]));
         String steps = name + ": first ten steps";
-        first.put(name, new Timing(steps, 0, new double[rounds]));
+        first.put(name, new Timing(steps, threads, new double[rounds]));
         out.println(name + ": " + String.join(" ", command));
       }
       Map<String, Long> weights = new LinkedHashMap<>();

@@ -42,6 +42,7 @@ import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.TrainingStep;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.function.IntConsumer;
 
 /**
@@ -227,6 +228,7 @@ public final class VectorDevice implements Device {
   @Override
   public Encoder encoder(
       EncoderWeights encoder, Activation activation, ServingPrecision precision) {
+    Objects.requireNonNull(precision, "precision");
     checkOpen();
     ServingPrecision chosen = ScreenedEncoder.choose(encoder, activation, precision);
     if (chosen == ServingPrecision.F32) {

@@ -101,8 +101,7 @@ final class ReducedCopy {
           for (int i = first; i < Math.min(wEnc.rows(), first + PANEL); i++) {
             Rows.copy(wEnc, i, 0, dIn, row, 0);
             double norm = copy(row, ints, i);
-            // Not max() of both: NaN must stay.
-            norms[panel] = norm <= norms[panel] ? norms[panel] : norm;
+            norms[panel] = Math.max(norms[panel], norm); // NaN stays
             for (int g = 0; g < groups; g++) {
               words.set(INT, 4L * (PANEL * ((long) panel * groups + g) + i - first), ints[g]);
             }
@@ -114,7 +113,11 @@ final class ReducedCopy {
   }
 
   private static double largest(double[] values) {
-    return Arrays.stream(values).max().orElse(0);
+    double largest = 0;
+    for (double value : values) {
+      largest = Math.max(largest, value);
+    }
+    return largest;
   }
 
   private static double largest(float[] values) {

@@ -61,6 +61,8 @@ public final class ScreenedEncoder implements Encoder {
     long candidates;
   }
 
+  private volatile boolean closed;
+
   /**
    * Makes the copy.
    *
@@ -116,6 +118,9 @@ public final class ScreenedEncoder implements Encoder {
   @Override
   public void encode(Matrix x, SparseCodes out) {
     pool.checkOpen();
+    if (closed) {
+      throw new IllegalStateException("encoder: is closed");
+    }
     expect("x", x, x.rows(), weights.dIn());
     expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
     if (x.rows() >= MANY_ROWS && !(activation instanceof Threshold)) {
@@ -153,6 +158,7 @@ public final class ScreenedEncoder implements Encoder {
 
   @Override
   public void close() {
+    closed = true;
     memory.close();
   }
 

@@ -11,6 +11,7 @@ import io.github.sae4j.kernels.Activation;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;
+import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.ServingPrecision;
@@ -517,6 +518,62 @@ class ScreenedEncoderTest {
             }
           }
         }
+      }
+    }
+  }
+
+  /** In any place: of a panel the first, the last and one between. */
+  @Test
+  void weightsThatAreNotFiniteAreReportedAsEver() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, false, random);
+      Matrix w = scene.weights().wEnc();
+      SparseCodes codes = memory.codes(6, 5);
+      for (int latent : new int[] {0, 5, 15, 16, 31, 99}) {
+        for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
+          float good = w.get(latent, 7);
+          w.set(latent, 7, bad);
+          for (Activation activation : activations(100, 5, Kind.RANDOM, random)) {
+            String expected =
+                said(() -> device.encode(scene.weights(), scene.x(), activation, codes));
+            for (ServingPrecision precision : COPIES) {
+              try (Encoder encoder = device.encoder(scene.weights(), activation, precision)) {
+                assertEquals(
+                    expected, said(() -> encoder.encode(scene.x(), codes)), activation::toString);
+              }
+            }
+          }
+          w.set(latent, 7, good);
+        }
+      }
+    }
+  }
+
+  /** What a call says of values that are not finite. */
+  private static String said(Runnable call) {
+    try {
+      call.run();
+      return "nothing";
+    } catch (NonFiniteException e) {
+      return e.getMessage();
+    }
+  }
+
+  @Test
+  void aClosedEncoderEncodesNothing() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 120, false, random);
+      for (int rows : new int[] {0, 1, 120}) {
+        Encoder encoder =
+            device.encoder(scene.weights(), Ranked.topK(5, Relu.BEFORE), ServingPrecision.INT8);
+        encoder.close();
+        SparseCodes codes = memory.codes(rows, 5);
+        assertThrows(
+            IllegalStateException.class, () -> encoder.encode(scene.x().firstRows(rows), codes));
       }
     }
   }
