@@ -95,6 +95,35 @@ class JobCommandsTest {
     assertEquals(expected, sum / 300, expected * 1e-5); // eval forms squares in f32
   }
 
+  /** Chunks of 50 rows, because many rows of TopK are not encoded from a copy. */
+  @ParameterizedTest
+  @ValueSource(strings = {"saelens-topk", "saelens-jumprelu"})
+  void codesAreTheSameInEveryServingPrecision(String name) throws IOException {
+    byte[] expected = null;
+    for (String precision : List.of("f32", "bf16", "int8", "auto")) {
+      Path codes = folder.resolve(name + precision);
+      run(
+          0,
+          "encode",
+          "--sae",
+          GOLDEN.resolve(name),
+          "--activations",
+          file,
+          "--output",
+          codes,
+          "--record-every",
+          50,
+          "--serve-precision",
+          precision);
+      // These weights are so small that auto reads them in f32.
+      boolean copy = precision.equals("bf16") || precision.equals("int8");
+      assertEquals(copy, console.err().contains("a copy of W_enc in " + precision), console.err());
+      byte[] found = Files.readAllBytes(codes.resolve("codes.safetensors"));
+      expected = expected == null ? found : expected;
+      assertArrayEquals(expected, found, precision);
+    }
+  }
+
   @Test
   void theSameCommandAgainFindsIt() throws IOException {
     Path codes = folder.resolve("codes");
