@@ -103,7 +103,7 @@ function curvesOf(all, kind) {
 }
 
 const chartSpec = (all, kind) => ({
-  title: kind.title, hint: kind.hint, log: kind.log, linked: "log", xLabel: runs.xName, curves: curvesOf(all, kind),
+  title: kind.title, hint: kind.id === "fvu" && whitened(all) ? kind.hint + "; of whitened rows while training" : kind.hint, log: kind.log, linked: "log", xLabel: runs.xName, curves: curvesOf(all, kind),
 });
 
 function lastOf(run, key) {
@@ -115,6 +115,9 @@ function lastOf(run, key) {
 function training(run) {
   return (run.config && run.config.training) || {};
 }
+
+/** Whether the FVU of batches is of other rows than that of an evaluation. */
+const whitened = (all) => all.some((run) => training(run).normalize_activations === "covariance_whitening");
 
 /** The newest numbers of one run. */
 function tiles(run) {
@@ -283,7 +286,7 @@ function comparison(all) {
       table(["run", ...columns.map(([name]) => ({ text: name, number: true }))], rows, "Metrics of each run")),
     el("p", { class: "note" }, all.every((run) => run.evaluation)
       ? "On each run's held-out rows; the best of a column is bold."
-      : "On held-out rows where a run has been evaluated, else of the last batch logged; the best of a column is bold."),
+      : "On held-out rows where a run has been evaluated, else of the last batch logged" + (whitened(all) ? ", whitened as it was" : "") + "; the best of a column is bold."),
     el("h3", {}, "What differs"),
     differ.length
       ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Options that differ" },
