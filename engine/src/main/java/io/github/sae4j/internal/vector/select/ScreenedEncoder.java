@@ -59,9 +59,15 @@ public final class ScreenedEncoder implements Encoder {
     long screened;
     long plain;
     long candidates;
+
+    /** Passes that the pool's threads shared. */
+    long shared;
   }
 
   private volatile boolean closed;
+
+  /** From here on the pool is asked; tests have it asked for less. */
+  long poolBytes = POOL_BYTES;
 
   /**
    * Makes the copy.
@@ -200,10 +206,12 @@ public final class ScreenedEncoder implements Encoder {
     }
 
     private void share(int tasks) {
-      if (copy.words.byteSize() < POOL_BYTES || tasks == 1 || !pool.tryRun(tasks, this)) {
+      if (copy.words.byteSize() < poolBytes || tasks == 1 || !pool.tryRun(tasks, this)) {
         for (int task = 0; task < tasks; task++) {
           run(task, 0);
         }
+      } else {
+        counts.shared++;
       }
     }
 

@@ -22,6 +22,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -274,6 +277,10 @@ class ScreenedEncoderTest {
     }
     assertEquals(0, outcome.different, outcome::toString);
     assertTrue(outcome.screened > 1000, outcome::toString);
+    // Of rows near overflow only those of few latents are screened.
+    assertTrue(
+        kind == Kind.HUGE || outcome.shared > 100,
+        () -> outcome.shared + " passes shared, " + outcome);
     assertTrue(kind != Kind.HUGE || outcome.plain > 0, outcome::toString);
   }
 
@@ -298,6 +305,7 @@ class ScreenedEncoderTest {
 
   private static final class Outcome {
     long rows;
+    long shared;
     long screened;
     long plain;
     long refused;
@@ -361,6 +369,7 @@ class ScreenedEncoderTest {
                     + " row ";
             try (ScreenedEncoder encoder =
                 (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
+              encoder.poolBytes = threads > 1 ? 0 : encoder.poolBytes;
               int[] sizes = {1, 2, 3, 4, 5, 8, 9, rows};
               for (int from = 0, s = 0; from < rows; s++) {
                 int count = finite ? Math.min(sizes[s % 7], rows - from) : 1;
@@ -393,6 +402,7 @@ class ScreenedEncoderTest {
               }
               outcome.screened += encoder.counts.screened;
               outcome.plain += encoder.counts.plain;
+              outcome.shared += encoder.counts.shared;
             }
           }
         }
@@ -558,6 +568,47 @@ class ScreenedEncoderTest {
       return "nothing";
     } catch (NonFiniteException e) {
       return e.getMessage();
+    }
+  }
+
+  @Test
+  void manyMayCallAtOnce() throws Exception {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 40;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 64, 900, rows, false, random);
+      Activation activation = Ranked.topK(9, Relu.BEFORE);
+      SparseCodes expected = memory.codes(rows, 9);
+      device.encode(scene.weights(), scene.x(), activation, expected);
+      try (ScreenedEncoder encoder =
+              (ScreenedEncoder) device.encoder(scene.weights(), activation, ServingPrecision.INT8);
+          ExecutorService callers = Executors.newFixedThreadPool(4)) {
+        encoder.poolBytes = 0;
+        List<Future<Integer>> wrong = new ArrayList<>();
+        for (int caller = 0; caller < 4; caller++) {
+          int step = caller + 1;
+          SparseCodes actual = memory.codes(rows, 9);
+          wrong.add(
+              callers.submit(
+                  () -> {
+                    int different = 0;
+                    for (int round = 0; round < 50; round++) {
+                      for (int from = 0; from < rows; from += step) {
+                        int count = Math.min(step, rows - from);
+                        encoder.encode(scene.x().rows(from, count), actual.rows(from, count));
+                      }
+                      for (int b = 0; b < rows; b++) {
+                        different += same(expected, actual, b) ? 0 : 1;
+                      }
+                    }
+                    return different;
+                  }));
+        }
+        for (Future<Integer> each : wrong) {
+          assertEquals(0, each.get());
+        }
+      }
     }
   }
 
