@@ -104,27 +104,10 @@ public final class RowArithmetic {
             out,
             at + r);
       }
-      if (r + 2 <= count) {
-        dotsAt2(g, gAt, rows, rowAt[firstRow + r], rowAt[firstRow + r + 1], padded, out, at + r);
-        r += 2;
-      }
     }
     for (; r < count; r++) {
       out[at + r] = dot(g, gAt, rows, rowAt[firstRow + r], padded);
     }
-  }
-
-  private static void dotsAt2(
-      float[] g, int gAt, float[] rows, int at0, int at1, int padded, float[] out, int at) {
-    FloatVector s0 = FloatVector.zero(SPECIES);
-    FloatVector s1 = s0;
-    for (int j = 0; j < padded; j += 16) {
-      FloatVector x = load(g, gAt + j);
-      s0 = x.fma(load(rows, at0 + j), s0);
-      s1 = x.fma(load(rows, at1 + j), s1);
-    }
-    out[at] = Vectors.join(s0, s0, s0, s0);
-    out[at + 1] = Vectors.join(s1, s1, s1, s1);
   }
 
   private static void dotsAt4(
