@@ -54,11 +54,16 @@ public final class RowProgress implements JobListener, AutoCloseable {
       err.println(
           String.format(
               Locale.ROOT,
-              "row %d/%d  %.4g rows/s  %s left",
+              "row %d/%d%s",
               done,
               rows,
-              speed,
-              Durations.text((rows - done) / speed)));
+              Double.isNaN(speed) || done == rows
+                  ? ""
+                  : String.format(
+                      Locale.ROOT,
+                      "  %.4g rows/s  %s left",
+                      speed,
+                      Durations.text((rows - done) / speed))));
     }
   }
 

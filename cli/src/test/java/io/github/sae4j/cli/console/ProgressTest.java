@@ -208,6 +208,17 @@ class ProgressTest {
     assertTrue(shown.contains("loss 2.500 FVU 0.500 L0 4.0 dead 7"), shown);
   }
 
+  /** Before there is a rate, and at the end, nothing is said of it or of the time left. */
+  @Test
+  void rowsThatAreSoonDoneHaveNoRate() {
+    try (PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        RowProgress progress = new RowProgress(Progress.Style.LINES, err, () -> 80, () -> false)) {
+      progress.rows(0, 40);
+      progress.rows(40, 40);
+    }
+    assertEquals("row 40/40", bytes.toString(StandardCharsets.UTF_8).strip());
+  }
+
   @Test
   void silenceStillWarns() {
     assertEquals("sae4j: warning: careful" + System.lineSeparator(), shown(Progress.Style.SILENT));
