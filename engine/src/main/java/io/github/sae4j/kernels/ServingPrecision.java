@@ -10,7 +10,7 @@ package io.github.sae4j.kernels;
  * those by threshold, and devices that have no such kernel, read W_enc whatever was asked for.
  */
 public enum ServingPrecision {
-  /** W_enc in f32; no copy. */
+  /** W_enc in f32, for TopK packed for the kernel; no copy in fewer bits. */
   F32(0),
   /** A copy in bf16, half of W_enc's bytes: fewer latents are computed twice than with INT8. */
   BF16(2),
@@ -26,11 +26,13 @@ public enum ServingPrecision {
   }
 
   /**
-   * What a copy of W_enc takes beside W_enc itself, with what is kept for each latent.
+   * About what a copy of W_enc takes beside W_enc itself, with what is kept for each latent.
+   * Padding to whole panels and the scratch of calls, 4 d_sae bytes for each row of up to 64, come
+   * on top.
    *
    * @param dIn width of the activations
    * @param dSae number of latents
-   * @return bytes; of {@link #AUTO} at most
+   * @return bytes; of {@link #AUTO} those of INT8
    */
   public long copyBytes(int dIn, int dSae) {
     return bytesPerWeight == 0 ? 0 : bytesPerWeight * (long) dIn * dSae + 12L * dSae;

@@ -287,7 +287,7 @@ class ScreenedEncoderTest {
   /** ./mvnw -Plong -pl engine -Dtest=ScreenedEncoderTest test prints the numbers. */
   @Tag("long")
   @Test
-  void amongAMillionVectorsNoneDiffers() {
+  void amongAMillionCodesNoneDiffers() {
     Outcome all = new Outcome();
     for (int round = 0; all.rows < 1_000_000; round++) {
       for (Kind kind : Kind.values()) {
