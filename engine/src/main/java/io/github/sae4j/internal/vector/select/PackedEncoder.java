@@ -17,7 +17,6 @@ import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -57,7 +56,7 @@ public final class PackedEncoder implements Encoder {
   private final int k;
   private final TopKEncoding.Spec spec;
   private final int panelsPerTask;
-  private final AtomicReferenceArray<Scratch> shelf;
+  private final Shelf<Scratch> shelf = new Shelf<>(Scratch::new);
 
   /** Prepares an encoder for TopK. */
   public PackedEncoder(WorkerPool pool, EncoderWeights encoder, Activation.Ranked topK) {
@@ -77,7 +76,6 @@ public final class PackedEncoder implements Encoder {
     this.bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
     this.spec = new TopKEncoding.Spec(null, panels, dSae, dIn, null, bias, scale, topK.relu());
     this.panelsPerTask = Math.max(1, Math.ceilDiv(count, 4 * pool.size()));
-    this.shelf = new AtomicReferenceArray<>(2 * Runtime.getRuntime().availableProcessors());
     pack(encoder.wEnc());
   }
 
@@ -98,7 +96,7 @@ public final class PackedEncoder implements Encoder {
     pool.checkOpen();
     expect("x", x, x.rows(), dIn);
     expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
-    Scratch scratch = take();
+    Scratch scratch = shelf.take();
     try {
       if (x.rows() <= FEW_ROWS) {
         for (int from = 0; from < x.rows(); from += SWEEP) {
@@ -110,7 +108,7 @@ public final class PackedEncoder implements Encoder {
         }
       }
     } finally {
-      put(scratch);
+      shelf.put(scratch);
     }
   }
 
@@ -129,24 +127,6 @@ public final class PackedEncoder implements Encoder {
         first + " + " + count);
     for (int i = 0; i < count; i++) {
       Packing.unpackRow(panels, dIn, first + i, target, at + i * dIn);
-    }
-  }
-
-  private Scratch take() {
-    for (int i = 0; i < shelf.length(); i++) {
-      Scratch scratch = shelf.getAndSet(i, null);
-      if (scratch != null) {
-        return scratch;
-      }
-    }
-    return new Scratch();
-  }
-
-  private void put(Scratch scratch) {
-    for (int i = 0; i < shelf.length(); i++) {
-      if (shelf.compareAndSet(i, null, scratch)) {
-        return;
-      }
     }
   }
 

@@ -16,7 +16,6 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import java.util.Arrays;
-import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * An encoder for serving that reads a copy of W_enc in 8 or 16 bits, and of W_enc itself only the
@@ -49,7 +48,7 @@ public final class ScreenedEncoder implements Encoder {
   private final Screening screening;
   private final int panels;
   private final int stride;
-  private final AtomicReferenceArray<Scratch> shelf;
+  private final Shelf<Scratch> shelf = new Shelf<>(Scratch::new);
 
   /** What happened to rows so far, for tests. */
   final Counts counts = new Counts();
@@ -93,7 +92,6 @@ public final class ScreenedEncoder implements Encoder {
     screening = new Screening(encoder, activation, copy);
     panels = Packing.panels(encoder.dSae());
     stride = panels * PANEL;
-    shelf = new AtomicReferenceArray<>(2 * Runtime.getRuntime().availableProcessors());
   }
 
   /**
@@ -134,31 +132,13 @@ public final class ScreenedEncoder implements Encoder {
       kernels.encode(weights, x, activation, out);
       return;
     }
-    Scratch scratch = take();
+    Scratch scratch = shelf.take();
     try {
       for (int from = 0; from < x.rows(); from += CHUNK) {
         scratch.encode(x, out, from, Math.min(CHUNK, x.rows() - from));
       }
     } finally {
-      put(scratch);
-    }
-  }
-
-  private Scratch take() {
-    for (int i = 0; i < shelf.length(); i++) {
-      Scratch scratch = shelf.getAndSet(i, null);
-      if (scratch != null) {
-        return scratch;
-      }
-    }
-    return new Scratch();
-  }
-
-  private void put(Scratch scratch) {
-    for (int i = 0; i < shelf.length(); i++) {
-      if (shelf.compareAndSet(i, null, scratch)) {
-        return;
-      }
+      shelf.put(scratch);
     }
   }
 
