@@ -95,9 +95,8 @@ final class EncodeCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "f32, bf16, int8 or auto: what is read for every row. A copy of W_enc in fewer bits only"
-              + " rules latents out, so codes have the same bits; it is faster where rows are few,"
-              + " and always for thresholds (JumpReLU, BatchTopK). auto: int8 there, if W_enc is"
-              + " larger than 4 MiB (default: auto).")
+              + " rules latents out, so codes have the same bits; it is faster where rows are few"
+              + " and codes sparse. auto: int8, if W_enc is larger than 4 MiB (default: auto).")
   private ServingPrecision precision = ServingPrecision.AUTO;
 
   @Mixin private SaeOptions open = new SaeOptions();

@@ -6,7 +6,6 @@ import static io.github.sae4j.kernels.Shapes.expect;
 import io.github.sae4j.internal.vector.gemm.Packing;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.kernels.Activation;
-import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
 import io.github.sae4j.kernels.Kernels;
@@ -22,11 +21,11 @@ import java.util.Arrays;
  * rows of latents that may be in the code: see {@link ReducedCopy} and {@link Screening}. W_enc
  * stays the caller's matrix.
  *
- * <p>Rows that are not covered, and batches of TopK that are large enough for the tiles of {@link
- * TopKEncoding} to win, are encoded by the device's own kernel. Calls do not allocate once warm.
+ * <p>Rows that are not covered, and batches that are large enough for the plain path's tiles to
+ * win, are encoded by the device's own kernel. Calls do not allocate once warm.
  */
 public final class ScreenedEncoder implements Encoder {
-  /** Rows of TopK from which on the plain path is faster. */
+  /** Rows from which on the plain path is faster. */
   static final int MANY_ROWS = 256;
 
   /** Rows that share a pass over the copy, at most; a row takes 4 d_sae bytes of sums. */
@@ -127,7 +126,7 @@ public final class ScreenedEncoder implements Encoder {
     }
     expect("x", x, x.rows(), weights.dIn());
     expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
-    if (x.rows() >= MANY_ROWS && !(activation instanceof Threshold)) {
+    if (x.rows() >= MANY_ROWS) {
       counts.plain += x.rows();
       kernels.encode(weights, x, activation, out);
       return;
