@@ -523,7 +523,7 @@ class TrainCommandTest {
         "--sweep k=2,3 --from-pretrained SAE",
         "--sweep train_batch_size=8,16",
         "--sweep steps=2,3",
-        "--sweep k=2,2.0",
+        "--sweep k=2,2",
         "--sweep d_sae=24,1",
         "--sweep k=1,3 --output-path SAE",
         "--sweep k=1,3 --output-path FOREIGN",
