@@ -67,7 +67,10 @@ final class BatchesAhead implements AutoCloseable {
     if (x != y) {
       RowParts.read(device, source, 0, x);
       RowParts.run(
-          device, most, (from, count) -> FiniteRows.expect(x.rows(from, count), source, from));
+          device,
+          0,
+          most,
+          (part, from, count) -> FiniteRows.expect(x.rows(from, count), source, from));
     }
     upcoming = new Batch(0, x, y);
     if (most == source.rows()) {

@@ -201,11 +201,9 @@ public final class Evaluator {
 
   /** The mean of all rows, through room for some of them, which it leaves the last of them in. */
   private Matrix mean(ActivationSource rows, Matrix room, OffHeap memory) throws IOException {
-    MeanOfRows sums = new MeanOfRows(rows.width());
+    MeanOfRows sums = new MeanOfRows(rows);
     for (long first = 0; first < rows.rows(); first += room.rows()) {
-      Matrix some = room.firstRows((int) Math.min(room.rows(), rows.rows() - first));
-      RowParts.read(sae.device(), rows, first, some);
-      sums.add(sae.device(), some, rows);
+      sums.add(sae.device(), room.firstRows((int) Math.min(room.rows(), rows.rows() - first)));
     }
     Matrix mean = memory.vector(rows.width());
     sums.write(mean);

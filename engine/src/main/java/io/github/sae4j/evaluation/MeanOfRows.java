@@ -9,11 +9,12 @@ import java.io.IOException;
 import java.util.Arrays;
 
 /**
- * The mean of rows that come in any pieces: summed in double over ascending rows in blocks of 256
- * that run on across pieces, divided, rounded once to f32 (numerics rules 5 and 6). Blocks do not
- * depend on each other, so threads share them.
+ * The mean of a source's rows: summed in double over ascending rows in blocks of 256, divided,
+ * rounded once to f32 (numerics rules 5 and 6). Blocks do not depend on each other, so threads
+ * share them, and read them where the source lets several read.
  */
 final class MeanOfRows {
+  private final ActivationSource source;
   private final double[] total;
 
   /** The sums of the last block while it is not complete. */
@@ -21,55 +22,59 @@ final class MeanOfRows {
 
   private long rows;
 
-  MeanOfRows(int width) {
-    total = new double[width];
-    open = new double[width];
+  MeanOfRows(ActivationSource source) {
+    this.source = source;
+    total = new double[source.width()];
+    open = new double[source.width()];
   }
 
   /**
-   * Adds the next rows.
+   * Reads and adds the next rows.
    *
    * @param host runs parts at the same time
-   * @param x the rows
-   * @param source where they came from, for messages
+   * @param x receives as many rows as it has
    * @throws io.github.sae4j.data.BadRowException if a row holds NaN or an infinity; the first
    */
-  void add(Kernels host, Matrix x, ActivationSource source) throws IOException {
+  void add(Kernels host, Matrix x) throws IOException {
+    boolean together = source.readsInPlace();
+    if (!together) {
+      source.readRange(rows, x.rows(), x);
+    }
     int begun = (int) (rows % OrderedSums.BLOCK);
-    int parts = Math.ceilDiv(begun + x.rows(), OrderedSums.BLOCK);
-    double[][] sums = new double[parts][];
-    host.onHost(
-        parts,
-        part -> {
-          double[] sum = part == 0 ? open.clone() : new double[x.cols()];
-          int from = Math.max(0, part * OrderedSums.BLOCK - begun);
-          int to = Math.min(x.rows(), (part + 1) * OrderedSums.BLOCK - begun);
-          addRows(x, from, to, sum);
-          sums[part] = sum;
+    double[][] sums = new double[Math.ceilDiv(begun + x.rows(), OrderedSums.BLOCK)][];
+    RowParts.run(
+        host,
+        -begun,
+        x.rows(),
+        (part, from, count) -> {
+          Matrix some = x.rows(from, count);
+          if (together) {
+            source.readRange(rows + from, count, some);
+          }
+          sums[part] = part == 0 ? open.clone() : new double[total.length];
+          addRows(some, sums[part]);
+          // Numbers of f32 cannot overflow a double, so a sum is finite if all of them are.
+          if (!allFinite(sums[part])) {
+            FiniteRows.expect(some, source, rows + from);
+          }
         });
-    for (int part = 0; part < parts; part++) {
-      double[] sum = sums[part];
-      // Finite numbers of f32 cannot overflow a double, so a sum is finite if all of them are.
-      if (!allFinite(sum)) {
-        int from = Math.max(0, part * OrderedSums.BLOCK - begun);
-        int to = Math.min(x.rows(), (part + 1) * OrderedSums.BLOCK - begun);
-        FiniteRows.expect(x.rows(from, to - from), source, rows + from);
-      }
-      if (part < parts - 1 || (begun + x.rows()) % OrderedSums.BLOCK == 0) {
+    rows += x.rows();
+    boolean complete = rows % OrderedSums.BLOCK == 0;
+    for (int part = 0; part < sums.length; part++) {
+      if (part < sums.length - 1 || complete) {
         for (int j = 0; j < total.length; j++) {
-          total[j] += sum[j];
+          total[j] += sums[part][j];
         }
         Arrays.fill(open, 0);
       } else {
-        System.arraycopy(sum, 0, open, 0, open.length);
+        System.arraycopy(sums[part], 0, open, 0, open.length);
       }
     }
-    rows += x.rows();
   }
 
-  private static void addRows(Matrix x, int from, int to, double[] sum) {
+  private static void addRows(Matrix x, double[] sum) {
     float[] row = new float[sum.length];
-    for (int b = from; b < to; b++) {
+    for (int b = 0; b < x.rows(); b++) {
       x.read(b, 1, row, 0);
       for (int j = 0; j < sum.length; j++) {
         sum[j] += row[j];

@@ -47,7 +47,6 @@ final class MetricSums {
   private final Device device;
   private final Matrix mean;
   private final Matrix batchMean;
-  private final Matrix difference;
   private final Matrix scalars;
   private final OrderedSums.Blocks[] sums = new OrderedSums.Blocks[Sum.COUNT];
 
@@ -73,7 +72,6 @@ final class MetricSums {
     this.device = device;
     this.mean = mean;
     batchMean = memory.vector(mean.cols());
-    difference = memory.matrix(maxRows, mean.cols());
     scalars = memory.vector(maxRows);
     Arrays.setAll(sums, i -> new OrderedSums.Blocks());
     values = new double[Sum.COUNT][maxRows];
@@ -84,17 +82,13 @@ final class MetricSums {
    * Adds a batch.
    *
    * @param x target rows {@code [rows, d_out]}, at least one
-   * @param out their reconstructions {@code [rows, d_out]}
+   * @param out their reconstructions {@code [rows, d_out]}; receives e = x̂ − x
    * @param codes their codes
    * @return ‖e‖² of each row
    */
   float[] add(Matrix x, Matrix out, SparseCodes codes) {
     int count = x.rows();
     Matrix scalar = scalars.firstElements(count);
-    Matrix e = difference.firstRows(count);
-    device.subtract(out, x, e);
-    device.rowDots(e, e, scalar);
-    float[] error = scalar.toArray();
     device.rowSquaredDistances(x, mean, scalar);
     float[] variance = scalar.toArray();
     device.rowDots(x, x, scalar);
@@ -103,6 +97,9 @@ final class MetricSums {
     float[] squareOut = scalar.toArray();
     device.rowDots(x, out, scalar);
     float[] dot = scalar.toArray();
+    device.subtract(out, x, out);
+    device.rowDots(out, out, scalar);
+    float[] error = scalar.toArray();
     device.columnMeans(x, batchMean);
     device.rowSquaredDistances(x, batchMean, scalar);
     float[] batchVariance = scalar.toArray();

@@ -17,10 +17,11 @@ final class RowParts {
     /**
      * Works on some rows.
      *
-     * @param from the first
-     * @param count how many
+     * @param part number of the part
+     * @param from its first row
+     * @param count how many rows it has
      */
-    void run(int from, int count) throws IOException;
+    void run(int part, int from, int count) throws IOException;
   }
 
   private RowParts() {}
@@ -29,19 +30,21 @@ final class RowParts {
    * Shares rows.
    *
    * @param host runs parts at the same time
+   * @param begin where the first part would begin, at most 0: it has the rows from 0 on
    * @param rows how many rows there are
    * @param work does each part, in any order
    * @throws IOException of the first part that failed, as if they had run in order
    */
-  static void run(Kernels host, int rows, Part work) throws IOException {
-    int parts = Math.ceilDiv(rows, ROWS);
+  static void run(Kernels host, int begin, int rows, Part work) throws IOException {
+    int parts = Math.ceilDiv(rows - begin, ROWS);
     IOException[] failures = new IOException[parts];
     host.onHost(
         parts,
         part -> {
-          int from = part * ROWS;
+          int from = Math.max(0, begin + part * ROWS);
+          int to = Math.min(rows, begin + (part + 1) * ROWS);
           try {
-            work.run(from, Math.min(ROWS, rows - from));
+            work.run(part, from, to - from);
           } catch (IOException e) {
             failures[part] = e;
           }
@@ -65,8 +68,9 @@ final class RowParts {
     if (source.readsInPlace()) {
       run(
           host,
+          0,
           x.rows(),
-          (from, count) -> source.readRange(first + from, count, x.rows(from, count)));
+          (part, from, count) -> source.readRange(first + from, count, x.rows(from, count)));
     } else {
       source.readRange(first, x.rows(), x);
     }
