@@ -3,9 +3,11 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -30,6 +32,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -98,6 +101,10 @@ class WhiteningTest {
   }
 
   private TrainingRun run(String name, TrainingConfig config) {
+    return run(name, config, BatchSupply.OWN);
+  }
+
+  private TrainingRun run(String name, TrainingConfig config, BatchSupply batches) {
     try {
       return new TrainingRun(
           new TrainingRun.Settings(
@@ -110,7 +117,8 @@ class WhiteningTest {
           config,
           small.data(0.1),
           device,
-          TrainingListener.NONE);
+          TrainingListener.NONE,
+          batches);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -293,8 +301,30 @@ class WhiteningTest {
     assertSameEnd("whole", "extended");
   }
 
+  /** The memory of a sweep is planned with one map. */
   @Test
   void runsOfAResumedSweepShareTheMapThatTheyRead() throws IOException {
+    List<String> names = List.of("a", "b");
+    for (String name : names) {
+      int[] steps = {0};
+      run(name, config()).start(Optional.empty(), () -> ++steps[0] == 5);
+    }
+    List<Whitening> maps = new ArrayList<>();
+    try (OffHeap memory = device.openMemory();
+        SharedBatches batches = new SharedBatches(memory, folder)) {
+      for (String name : names) {
+        TrainingRun run = run(name, config(), batches);
+        try (CheckpointStore store = run.openAgain();
+            ActiveRun active = run.again(store, Optional.empty(), Optional.empty()).orElseThrow()) {
+          maps.add(active.measured().whitening().orElseThrow());
+        }
+      }
+    }
+    assertSame(maps.get(0), maps.get(1));
+  }
+
+  @Test
+  void mapsAreComparedInAllElements() {
     Whitening first = map(1);
     Whitening same = map(1);
     assertTrue(first.sameAs(same) && same.sameAs(first));
@@ -315,7 +345,7 @@ class WhiteningTest {
         new float[] {mean, 2}, new float[][] {{1, 0}, {0, 1}}, new float[][] {{1, 0}, {0, 1}});
   }
 
-  /** Rows as small as those of embeddings of norm 1: 0.001 is more than their variances. */
+  /** Rows as small as those of embeddings of norm 1: 0.001 is more than most of their variances. */
   @Test
   void anEpsilonThatSwallowsTheVariancesIsSaidWithOneThatHelps() throws IOException {
     for (int b = 0; b < ROWS; b++) {
