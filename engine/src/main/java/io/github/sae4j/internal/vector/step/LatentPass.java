@@ -70,7 +70,6 @@ final class LatentPass {
   private final float[] throughInput;
   private float[] norms;
   private boolean normsCurrent;
-  private boolean differentiates;
   private CodeTerm main;
   private LatentTerm multi;
   private LatentTerm aux;
@@ -142,15 +141,13 @@ final class LatentPass {
    *
    * @param main the main term
    * @param multi the Multi-TopK term, or null
-   * @param aux the AuxK term, or null
-   * @param differentiates whether the gradients of the main codes are still to be formed
+   * @param aux the AuxK term, or null; it forms gradients of codes only if the main term does
    */
-  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux, boolean differentiates) {
+  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux) {
     this.main = main;
     this.multi = multi;
     this.aux = aux;
-    this.differentiates = differentiates;
-    if (!differentiates) {
+    if (!main.differentiates()) {
       forEach((i, scratch) -> biasGradient[i] = sumOfCodeGradients(i));
     }
   }
@@ -363,37 +360,35 @@ final class LatentPass {
       Arrays.fill(scratch.gradient, 0f);
     }
     boolean ofDecoder = side == Side.DECODER;
-    if (ofDecoder && differentiates) {
-      float[] rows = scratch.decoderRows;
-      int place = latent % AHEAD;
-      if (place == 0) {
-        int count = Math.min(AHEAD, spec.dSae() - latent);
-        for (int i = 0; i < count; i++) {
-          Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), rows, i * memory.padded);
-        }
+    boolean differentiates = ofDecoder && main.differentiates();
+    int place = latent % AHEAD;
+    if (differentiates && place == 0) {
+      int count = Math.min(AHEAD, spec.dSae() - latent);
+      for (int i = 0; i < count; i++) {
+        Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), scratch.decoderRows, i * memory.padded);
       }
-      if (main.touches(latent)) {
-        main.differentiate(latent, rows, place * memory.padded, scratch, scratch.gradient);
-      }
-      biasGradient[latent] = sumOfCodeGradients(latent);
-    } else if (touched) {
-      main.accumulate(side, latent, scratch, scratch.gradient);
     }
-    // Not before the gradients of the codes, which are those of the rows that decoded.
+    // Only after the copy: the gradients of the codes are those of the rows that decoded.
     if (ofDecoder && spec.decoderNorm().when() == DecoderNormRule.When.AFTER_BACKWARD) {
       normalizeDecoderRow(latent, scratch);
     }
-    if (!touched) {
-      return false;
+    int at = place * memory.padded;
+    if (touched) {
+      main.form(side, latent, at, scratch, scratch.gradient);
+      if (has(multi, latent)) {
+        multi.addTo(side, latent, at, scratch);
+      }
+      if (has(aux, latent)) {
+        aux.addTo(side, latent, at, scratch);
+      }
     }
-    if (has(multi, latent)) {
-      multi.addTo(side, latent, scratch);
+    if (differentiates) {
+      biasGradient[latent] = touched ? sumOfCodeGradients(latent) : 0f;
     }
-    if (has(aux, latent)) {
-      aux.addTo(side, latent, scratch);
+    if (touched) {
+      project(side, latent, scratch);
     }
-    project(side, latent, scratch);
-    return true;
+    return touched;
   }
 
   private void project(Side side, int latent, StepScratch.Worker scratch) {
