@@ -13,8 +13,12 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -75,19 +79,7 @@ public final class CommandLineApp {
   public static int run(String... args) {
     logOnOneLine();
     CommandLine app = new CommandLine(new RootCommand());
-    TrainCommand train = new TrainCommand(List.of(args));
-    app.addSubcommand(train);
-    TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
-    app.addSubcommand(new EvalCommand());
-    app.addSubcommand(new EncodeCommand());
-    app.addSubcommand(new DecodeCommand());
-    app.addSubcommand(new EditCommand());
-    app.addSubcommand(new ConvertCommand());
-    app.addSubcommand(new InspectCommand());
-    app.addSubcommand("report", FeatureOptions.withoutUnknown(new ReportCommand()));
-    app.addSubcommand(new WatchCommand());
-    app.addSubcommand(new DevicesCommand());
-    app.addSubcommand(new ParityCommand());
+    addCommands(app, args);
     app.registerConverter(Path.class, CommandLineApp::path);
     app.setOut(new PrintWriter(System.out, true, StandardOutput.charset()));
     app.setErr(new PrintWriter(System.err, true, StandardOutput.charset()));
@@ -105,6 +97,32 @@ public final class CommandLineApp {
               + e.getMessage()
               + "; train --dry-run shows what a run needs");
       return ExitCode.FAILURE;
+    }
+  }
+
+  /**
+   * Adds the command that the first word names, or all of them if it names none, as for the list of
+   * commands: to assemble one takes some hundredths of a second.
+   */
+  private static void addCommands(CommandLine app, String... args) {
+    Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+    commands.put(TRAIN, () -> new TrainCommand(List.of(args)));
+    commands.put("eval", EvalCommand::new);
+    commands.put("encode", EncodeCommand::new);
+    commands.put("decode", DecodeCommand::new);
+    commands.put("edit", EditCommand::new);
+    commands.put("convert", ConvertCommand::new);
+    commands.put("inspect", InspectCommand::new);
+    commands.put("report", () -> FeatureOptions.withoutUnknown(new ReportCommand()));
+    commands.put("watch", WatchCommand::new);
+    commands.put("devices", DevicesCommand::new);
+    commands.put("parity", ParityCommand::new);
+    if (args.length > 0 && commands.containsKey(args[0])) {
+      commands.keySet().retainAll(Set.of(args[0]));
+    }
+    commands.forEach((name, command) -> app.addSubcommand(name, command.get()));
+    if (commands.containsKey(TRAIN)) {
+      TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
     }
   }
 

@@ -25,14 +25,17 @@ final class AuxTerm {
    * @param denseRatio dead latents per selected one up to which they are used
    * @param blockFloats floats of a block of rows: codes and h; also bounds a product's packed
    *     operand
+   * @param patience steps in a row that they would have been better for before they are used: to
+   *     compile them takes as long as some tens of steps save, and where many latents die at once,
+   *     their number passes through the range in a few steps
    */
-  record Limits(int denseRatio, int blockFloats) {
+  record Limits(int denseRatio, int blockFloats, int patience) {
     /**
      * Measured where codes are decoded by latent: the selected pairs win from 2.8 dead latents per
      * selected one at d = 384, from 3.7 at d = 768; by sample from 4 to 8. Two blocks of 28 MiB
      * stay within 64 MiB.
      */
-    static final Limits DEFAULT = new Limits(3, 7 << 20);
+    static final Limits DEFAULT = new Limits(3, 7 << 20, 100);
   }
 
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
@@ -87,6 +90,7 @@ final class AuxTerm {
   private final float[] squares;
   private final float[] columnSums;
   private Method method;
+  private int denseSteps;
 
   AuxTerm(
       WorkerPool pool,
@@ -143,7 +147,9 @@ final class AuxTerm {
     }
     java.util.Arrays.fill(columnSums, 0f);
     int k = aux.k(dead.length);
-    boolean dense = isDense(spec, limits, rows, dead.length, k);
+    boolean better = isDense(spec, limits, rows, dead.length, k);
+    denseSteps = better ? Math.min(denseSteps, limits.patience()) + 1 : 0;
+    boolean dense = denseSteps > limits.patience();
     if (method == null || dense != method instanceof DenseAux) {
       // The other method's memory is released first: there may be none left.
       method = null;

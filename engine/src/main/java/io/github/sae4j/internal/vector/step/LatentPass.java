@@ -44,6 +44,15 @@ final class LatentPass {
    */
   private static final int AHEAD = 8;
 
+  /** A latent without a gradient. */
+  private static final byte ZERO = 0;
+
+  /** A latent whose gradient rows are kept. */
+  private static final byte KEPT = 1;
+
+  /** A latent whose gradient rows are formed again. */
+  private static final byte FORMED_AGAIN = 2;
+
   private interface Latent {
     void run(int latent, StepScratch.Worker scratch);
   }
@@ -68,6 +77,10 @@ final class LatentPass {
   private final float[] biasGradient;
   private final float[] zeros;
   private final float[] throughInput;
+
+  /** When the recipe clips: what the first pass did with a latent's gradient rows. */
+  private final byte[] ways;
+
   private float[] norms;
   private boolean normsCurrent;
   private CodeTerm main;
@@ -90,6 +103,7 @@ final class LatentPass {
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
     boolean clipped = spec.clips();
+    this.ways = clipped ? new byte[spec.dSae()] : null;
     this.encoder =
         new Part(
             Side.ENCODER,
@@ -273,13 +287,16 @@ final class LatentPass {
         (i, scratch) -> {
           boolean any = form(part.side, i, scratch);
           part.squares[i] = 0f;
+          byte way = ZERO;
           if (any) {
             part.squares[i] =
                 RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
-            if (isKept(i)) {
+            way = isKept(i) ? KEPT : FORMED_AGAIN;
+            if (way == KEPT) {
               part.kept.write(i, 1, scratch.gradient, 0);
             }
           }
+          ways[i] = way;
         });
   }
 
@@ -314,10 +331,13 @@ final class LatentPass {
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
-    if (!touched(latent)) {
+    // Not asked of the terms again: AuxK becomes active late in a run, and what depends on it has to
+    // be compiled again then.
+    byte way = ways[latent];
+    if (way == ZERO) {
       return zeros;
     }
-    if (isKept(latent)) {
+    if (way == KEPT) {
       part.kept.read(latent, 1, scratch.gradient, 0);
     } else {
       Arrays.fill(scratch.gradient, 0f);

@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -39,9 +40,9 @@ class AuxTermTest {
   private static final int ROWS = 600;
 
   /** Blocks of 256 rows, so that chains continue over three. */
-  private static final Limits DENSE = new Limits(Integer.MAX_VALUE, 1);
+  private static final Limits DENSE = new Limits(Integer.MAX_VALUE, 1, 0);
 
-  private static final Limits SPARSE = new Limits(0, 1);
+  private static final Limits SPARSE = new Limits(0, 1, 0);
 
   /** A term and the way it is computed. */
   private record Case(Limits limits, int kAux, boolean clipped, boolean byLatent) {
@@ -105,6 +106,27 @@ class AuxTermTest {
               name + " " + tensor.name());
         }
       }
+    }
+  }
+
+  @Test
+  void productsOverAllDeadLatentsAreUsedOnceTheyPay() {
+    StepSpec spec = spec(Recipe.SAELENS, new Case(SPARSE, 20, true, true));
+    try (OffHeap memory = new OffHeap();
+        WorkerPool pool = new WorkerPool(2)) {
+      TrainingState state = start(memory);
+      Matrix x = matrix(memory, new SplittableRandom(SEED + 1), 40);
+      List<Boolean> dense = new ArrayList<>();
+      try (FusedTrainingStep step =
+          new FusedTrainingStep(pool, spec, state, new Limits(2, 1, 2))) {
+        for (int dead : new int[] {35, 35, 75, 35, 35, 35, 35, 75, 35}) {
+          kill(state, dead);
+          step.run(x, 1e-2, dense.size() + 1, false);
+          dense.add(step.auxShare() instanceof DenseAux);
+        }
+      }
+      assertEquals(
+          List.of(false, false, false, false, false, true, true, false, false), dense);
     }
   }
 

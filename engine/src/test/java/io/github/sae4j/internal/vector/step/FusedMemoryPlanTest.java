@@ -70,7 +70,7 @@ class FusedMemoryPlanTest {
     memory.matrix(ROWS, D_IN);
     try (memory;
         WorkerPool pool = new WorkerPool(threads);
-        FusedTrainingStep step = new FusedTrainingStep(pool, spec, state)) {
+        FusedTrainingStep step = new FusedTrainingStep(pool, spec, state, AT_ONCE)) {
       int seen = 0;
       for (int number = 1; number <= 3; number++) {
         fill(x, random);
@@ -113,6 +113,11 @@ class FusedMemoryPlanTest {
       }
     }
   }
+
+  /** The limits of a run, but the method that is planned for is used from the first step on. */
+  private static final AuxTerm.Limits AT_ONCE =
+      new AuxTerm.Limits(
+          AuxTerm.Limits.DEFAULT.denseRatio(), AuxTerm.Limits.DEFAULT.blockFloats(), 0);
 
   private static void fill(Matrix matrix, SplittableRandom random) {
     for (int i = 0; i < matrix.rows(); i++) {
