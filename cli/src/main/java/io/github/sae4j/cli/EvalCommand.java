@@ -101,11 +101,12 @@ final class EvalCommand implements Callable<Integer> {
   private Path density;
 
   @Option(
-      names = "--labels",
+      names = {"--row-labels", "--labels"},
       paramLabel = "FILE",
       description =
-          "The class of each row, integers [rows]; negative for none. Adds k-sparse probing: how"
-              + " well a few latents tell each class, beside as few columns of the activations.")
+          "The class of each row, integers [rows]; negative for none (report's --labels are names of"
+              + " latents). Adds k-sparse probing: how well a few latents tell each class, beside as"
+              + " few columns of the activations.")
   private Path labels;
 
   @Option(
@@ -183,7 +184,7 @@ final class EvalCommand implements Callable<Integer> {
       throws IOException {
     if (labels == null) {
       if (!probeFeatures.isEmpty()) {
-        throw new ConfigException("probe_features", "expected with labels only");
+        throw new ConfigException("probe_features", "expected with row_labels only");
       }
       return List.of();
     }
@@ -285,11 +286,11 @@ final class EvalCommand implements Callable<Integer> {
       throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
     }
     if (labels != null && trained.config().transcoder()) {
-      throw new ConfigException("labels", "expected with an autoencoder, got a transcoder");
+      throw new ConfigException("row_labels", "expected with an autoencoder, got a transcoder");
     }
     if (labels != null && input.onBadRows() == OnBadRows.SKIP) {
       throw new ConfigException(
-          "on_bad_rows", "expected error with labels: a mask leaves out both");
+          "on_bad_rows", "expected error with row_labels: a mask leaves out both");
     }
     if (recallRows != 0 && recallRows <= NeighbourRecall.NEIGHBOURS) {
       throw new ConfigException(

@@ -82,7 +82,7 @@ class ProbingTest {
 
   @Test
   void classesThatAreThereAreTold() throws IOException {
-    List<?> results = probing("--labels", write(labels));
+    List<?> results = probing("--row-labels", write(labels));
     assertEquals(3, results.size());
     Map<?, ?> last = (Map<?, ?>) results.getLast();
     assertEquals(3L, last.get("classes"));

@@ -65,7 +65,7 @@ public final class FeatureOptions {
   @Option(
       names = "--labels",
       paramLabel = "FILE",
-      description = "JSON object from latents to what they are called.")
+      description = "JSON object from latents to what they are called (not eval's classes of rows).")
   private Path labels;
 
   @Option(
