@@ -13,12 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.function.Supplier;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -38,6 +34,12 @@ public final class CommandLineApp {
   private static final Logger PARQUET = Logger.getLogger("dev.hardwood");
 
   private static final String TRAIN = "train";
+
+  /** In the order of their list. */
+  private static final List<String> COMMANDS =
+      List.of(
+          TRAIN, "eval", "encode", "decode", "edit", "convert", "inspect", "report", "watch",
+          "devices", "parity");
 
   /** How long lines of text are at most: every terminal has that. */
   private static final int LINE_CHARACTERS = 79;
@@ -105,25 +107,30 @@ public final class CommandLineApp {
    * commands: to assemble one takes some hundredths of a second.
    */
   private static void addCommands(CommandLine app, String... args) {
-    Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
-    commands.put(TRAIN, () -> new TrainCommand(List.of(args)));
-    commands.put("eval", EvalCommand::new);
-    commands.put("encode", EncodeCommand::new);
-    commands.put("decode", DecodeCommand::new);
-    commands.put("edit", EditCommand::new);
-    commands.put("convert", ConvertCommand::new);
-    commands.put("inspect", InspectCommand::new);
-    commands.put("report", () -> FeatureOptions.withoutUnknown(new ReportCommand()));
-    commands.put("watch", WatchCommand::new);
-    commands.put("devices", DevicesCommand::new);
-    commands.put("parity", ParityCommand::new);
-    if (args.length > 0 && commands.containsKey(args[0])) {
-      commands.keySet().retainAll(Set.of(args[0]));
+    boolean one = args.length > 0 && COMMANDS.contains(args[0]);
+    for (String name : one ? List.of(args[0]) : COMMANDS) {
+      app.addSubcommand(name, command(name, args));
+      if (name.equals(TRAIN)) {
+        TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
+      }
     }
-    commands.forEach((name, command) -> app.addSubcommand(name, command.get()));
-    if (commands.containsKey(TRAIN)) {
-      TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
-    }
+  }
+
+  private static Object command(String name, String... args) {
+    return switch (name) {
+      case TRAIN -> new TrainCommand(List.of(args));
+      case "eval" -> new EvalCommand();
+      case "encode" -> new EncodeCommand();
+      case "decode" -> new DecodeCommand();
+      case "edit" -> new EditCommand();
+      case "convert" -> new ConvertCommand();
+      case "inspect" -> new InspectCommand();
+      case "report" -> FeatureOptions.withoutUnknown(new ReportCommand());
+      case "watch" -> new WatchCommand();
+      case "devices" -> new DevicesCommand();
+      case "parity" -> new ParityCommand();
+      default -> throw new AssertionError(name);
+    };
   }
 
   /**

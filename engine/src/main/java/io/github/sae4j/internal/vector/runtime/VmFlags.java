@@ -15,7 +15,8 @@ public final class VmFlags {
    * @return its value; empty if this VM has no such option or does not report it
    */
   public static Optional<String> value(String name) {
-    // By name, not by type: jdk.management may be missing from a trimmed run-time image. Not through
+    // By name, not by type: jdk.management may be missing from a trimmed run-time image. Not
+    // through
     // the server of all beans, which takes a tenth of a second to start.
     try {
       Class<? extends PlatformManagedObject> type =

@@ -331,7 +331,8 @@ final class LatentPass {
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
-    // Not asked of the terms again: AuxK becomes active late in a run, and what depends on it has to
+    // Not asked of the terms again: AuxK becomes active late in a run, and what depends on it has
+    // to
     // be compiled again then.
     byte way = ways[latent];
     if (way == ZERO) {

@@ -117,16 +117,14 @@ class AuxTermTest {
       TrainingState state = start(memory);
       Matrix x = matrix(memory, new SplittableRandom(SEED + 1), 40);
       List<Boolean> dense = new ArrayList<>();
-      try (FusedTrainingStep step =
-          new FusedTrainingStep(pool, spec, state, new Limits(2, 1, 2))) {
+      try (FusedTrainingStep step = new FusedTrainingStep(pool, spec, state, new Limits(2, 1, 2))) {
         for (int dead : new int[] {35, 35, 75, 35, 35, 35, 35, 75, 35}) {
           kill(state, dead);
           step.run(x, 1e-2, dense.size() + 1, false);
           dense.add(step.auxShare() instanceof DenseAux);
         }
       }
-      assertEquals(
-          List.of(false, false, false, false, false, true, true, false, false), dense);
+      assertEquals(List.of(false, false, false, false, false, true, true, false, false), dense);
     }
   }
 

@@ -130,7 +130,19 @@ class FusedMemoryPlanTest {
   /** Bytes of all arrays and native groups that can be reached from an object. */
   private static final class Holdings {
     private static final Map<Class<?>, Integer> SIZES =
-        Map.of(float.class, 4, int.class, 4, long.class, 8, double.class, 8, boolean.class, 1);
+        Map.of(
+            float.class,
+            4,
+            int.class,
+            4,
+            long.class,
+            8,
+            double.class,
+            8,
+            boolean.class,
+            1,
+            byte.class,
+            1);
 
     long heap;
     long offHeap;
