@@ -104,14 +104,14 @@ final class EvalCommand implements Callable<Integer> {
       names = {"--row-labels", "--labels"},
       paramLabel = "FILE",
       description =
-          "The class of each row, integers [rows]; negative for none (report's --labels are names of"
-              + " latents). Adds k-sparse probing: how well a few latents tell each class, beside as"
-              + " few columns of the activations.")
+          "The class of each row, integers [rows]; negative for none (report's --labels are names"
+              + " of latents). Adds k-sparse probing: how well a few latents tell each class,"
+              + " beside as few columns of the activations.")
   private Path labels;
 
   @Option(
       names = "--probe-features",
-      paramLabel = "N,...",
+      paramLabel = "N",
       split = ",",
       description = "Latents of a probe (default: 1,5,16).")
   private List<Integer> probeFeatures = List.of();
@@ -199,6 +199,12 @@ final class EvalCommand implements Callable<Integer> {
 
   /** The labels of the rows that are evaluated: they go through the same selection. */
   private long[] readLabels(long rows) throws IOException {
+    if (labels.toString().endsWith(".json")) {
+      throw new BadFileException(
+          labels,
+          "expected a file of tensors with a class for each row (names of latents are for report"
+              + " --labels)");
+    }
     try (TensorFile file = TensorFile.open(labels);
         OffHeap memory = new OffHeap()) {
       List<TensorInfo> found =
