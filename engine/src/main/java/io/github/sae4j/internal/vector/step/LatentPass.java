@@ -298,21 +298,68 @@ final class LatentPass {
   }
 
   private void formGradients(Part part) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          part.squares[i] = 0f;
-          byte way = ZERO;
-          if (any) {
-            part.squares[i] =
-                RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
-            way = isKept(i) ? KEPT : FORMED_AGAIN;
-            if (way == KEPT) {
-              part.kept.write(i, 1, scratch.gradient, 0);
-            }
-          }
-          ways[i] = way;
-        });
+    forEach(new FormGradient(part));
+  }
+
+  // The costly ones are classes: of a lambda, its own method and that of its hidden class are
+  // compiled, each with all that it calls.
+
+  /** Forms a gradient row for its norm. */
+  private final class FormGradient implements Latent {
+    private final Part part;
+
+    FormGradient(Part part) {
+      this.part = part;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      part.squares[latent] = 0f;
+      byte way = ZERO;
+      if (any) {
+        part.squares[latent] =
+            RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
+        way = isKept(latent) ? KEPT : FORMED_AGAIN;
+        if (way == KEPT) {
+          part.kept.write(latent, 1, scratch.gradient, 0);
+        }
+      }
+      ways[latent] = way;
+    }
+  }
+
+  /** Updates a row with the gradient that was formed before. */
+  private final class ApplyGradient implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    ApplyGradient(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      apply(part, latent, formedAgain(part, latent, scratch), adam, scratch);
+    }
+  }
+
+  /** Forms a gradient row and updates with it. */
+  private final class FormAndApply implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    FormAndApply(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      apply(part, latent, any ? scratch.gradient : zeros, adam, scratch);
+    }
   }
 
   /** How many latents' gradient rows are kept. */
@@ -342,9 +389,7 @@ final class LatentPass {
   }
 
   private void applyGradients(Part part, Adam adam) {
-    forEach(
-        (i, scratch) -> apply(part, i, formedAgain(part, i, scratch), adam, scratch),
-        with(part, adam));
+    forEach(new ApplyGradient(part, adam), with(part, adam));
   }
 
   /** What is updated with a matrix: with W_enc the same latents' elements of b_enc. */
@@ -355,9 +400,8 @@ final class LatentPass {
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
-    // Not asked of the terms again: AuxK becomes active late in a run, and what depends on it has
-    // to
-    // be compiled again then.
+    // The terms are not asked again: AuxK becomes active late in a run, and what asks it is
+    // compiled again then.
     byte way = ways[latent];
     if (way == ZERO) {
       return zeros;
@@ -383,12 +427,7 @@ final class LatentPass {
   }
 
   private void formAndApply(Part part, Adam adam) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          apply(part, i, any ? scratch.gradient : zeros, adam, scratch);
-        },
-        with(part, adam));
+    forEach(new FormAndApply(part, adam), with(part, adam));
   }
 
   private boolean touched(int latent) {
