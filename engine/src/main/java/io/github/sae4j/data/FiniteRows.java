@@ -146,6 +146,25 @@ public final class FiniteRows {
   }
 
   /**
+   * Checks rows that were read.
+   *
+   * @param x the rows
+   * @param source where they came from
+   * @param first number of the first in it
+   * @throws BadRowException if one holds NaN or an infinity; the first
+   * @throws IOException if reading fails
+   */
+  public static void expect(Matrix x, ActivationSource source, long first) throws IOException {
+    int[] bits = new int[x.cols()];
+    for (int b = 0; b < x.rows(); b++) {
+      int column = badColumn(x, b, bits);
+      if (column >= 0) {
+        throw new BadRowException(BadRow.of(source, first + b, column));
+      }
+    }
+  }
+
+  /**
    * Reads all rows of a source once and checks them.
    *
    * @param source the rows
