@@ -30,8 +30,8 @@ public final class TextFiles {
    *     {@code tokens}, or Parquet or Arrow files with a column of texts
    * @param vocabulary what numbers of tokens stand for
    * @param rows how many rows' texts are wanted; no more than needed is read for them
-   * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
-   *     before the next file's
+   * @throws BadFileException if a file holds no texts, or those of fewer rows; what it holds beyond
+   *     its rows is not read
    * @throws IOException if reading fails
    */
   public static Texts open(List<Shard> files, Optional<Path> vocabulary, long rows)
