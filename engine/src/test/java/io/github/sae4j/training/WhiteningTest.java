@@ -17,6 +17,8 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
@@ -27,6 +29,9 @@ import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.Unwhitening;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainedGate.Gated;
+import io.github.sae4j.step.TrainedGate.JumpRelu;
+import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.Whitening;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -40,8 +45,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -200,6 +207,7 @@ class WhiteningTest {
         assertEquals(subtracts, sae.config().applyBDecToInput());
         assertClose(
             activations(whitened, z, subtracts), activations(sae.weights(), small.rows, subtracts));
+        expectGateAsTrained(trainer.served(), sae.config().activation());
         double[][] codes = codes();
         double[][] expected = decoded(whitened, codes);
         float[] row = new float[SmallData.WIDTH];
@@ -213,6 +221,27 @@ class WhiteningTest {
           }
         }
         assertClose(expected, decoded(sae.weights(), codes));
+      }
+    }
+  }
+
+  /** Pre-activations are those of whitened rows, so what they are compared with is as it was. */
+  private static void expectGateAsTrained(TrainingState state, Activation activation) {
+    Set<String> names =
+        state.tensors().stream().map(TrainingState.Named::name).collect(Collectors.toSet());
+    if (names.contains(JumpRelu.THRESHOLD)) {
+      Matrix thresholds = state.parameter(JumpRelu.THRESHOLD).value();
+      for (int i = 0; i < thresholds.cols(); i++) {
+        assertEquals(thresholds.get(0, i), ((Threshold) activation).theta(i));
+      }
+    }
+    if (names.contains(Gated.R_MAG)) {
+      Threshold.Magnitude magnitude = ((Threshold) activation).magnitude().orElseThrow();
+      Matrix gain = state.parameter(Gated.R_MAG).value();
+      Matrix bias = state.parameter(Gated.B_MAG).value();
+      for (int i = 0; i < gain.cols(); i++) {
+        assertEquals((float) StrictMath.exp(gain.get(0, i)), magnitude.gain()[i]);
+        assertEquals(bias.get(0, i), magnitude.bias()[i]);
       }
     }
   }

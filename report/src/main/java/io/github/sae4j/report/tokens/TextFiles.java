@@ -31,8 +31,8 @@ public final class TextFiles {
    * @param vocabulary what numbers of tokens stand for
    * @param rows how many rows' texts are wanted; no more than needed is read for them. Where a file
    *     does not say how many rows it stands for, these are all there are
-   * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
-   *     before the next file's; if it holds a list of tokens for each row, or lists of tokens and
+   * @throws BadFileException if a file holds no texts, or those of fewer rows (what it holds beyond
+   *     its rows is not read); if it holds a list of tokens for each row, or lists of tokens and
    *     texts of which none is of so many rows
    * @throws IOException if reading fails
    */
