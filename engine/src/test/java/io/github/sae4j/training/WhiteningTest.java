@@ -108,27 +108,28 @@ class WhiteningTest {
   }
 
   private TrainingRun run(String name, TrainingConfig config) {
-    return run(name, config, BatchSupply.OWN);
-  }
-
-  private TrainingRun run(String name, TrainingConfig config, BatchSupply batches) {
     try {
-      return new TrainingRun(
-          new TrainingRun.Settings(
-              new RunFolder(folder.resolve(name)),
-              new CheckpointSchedule(5, 0, 0, 2),
-              false,
-              5,
-              Map.of(),
-              Map.of()),
-          config,
-          small.data(0.1),
-          device,
-          TrainingListener.NONE,
-          batches);
+      return run(name, config, small.data(0.1), BatchSupply.OWN);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private TrainingRun run(
+      String name, TrainingConfig config, TrainingData data, BatchSupply batches) {
+    return new TrainingRun(
+        new TrainingRun.Settings(
+            new RunFolder(folder.resolve(name)),
+            new CheckpointSchedule(5, 0, 0, 2),
+            false,
+            5,
+            Map.of(),
+            Map.of()),
+        config,
+        data,
+        device,
+        TrainingListener.NONE,
+        batches);
   }
 
   private byte[] file(String name) throws IOException {
@@ -339,10 +340,11 @@ class WhiteningTest {
       run(name, config()).start(Optional.empty(), () -> ++steps[0] == 5);
     }
     List<Whitening> maps = new ArrayList<>();
+    TrainingData data = small.data(0.1);
     try (OffHeap memory = device.openMemory();
         SharedBatches batches = new SharedBatches(memory, folder)) {
       for (String name : names) {
-        TrainingRun run = run(name, config(), batches);
+        TrainingRun run = run(name, config(), data, batches);
         try (CheckpointStore store = run.openAgain();
             ActiveRun active = run.again(store, Optional.empty(), Optional.empty()).orElseThrow()) {
           maps.add(active.measured().whitening().orElseThrow());

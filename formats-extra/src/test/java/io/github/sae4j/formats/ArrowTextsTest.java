@@ -319,7 +319,7 @@ class ArrowTextsTest {
   void lengthsBeyondTheBuffersAreRefused(long length) throws IOException {
     int count = 4951;
     String[] words = new String[count];
-    Arrays.fill(words, "a");
+    Arrays.fill(words, "ab"); // none of whose offsets is 4951
     String fewer = "expected " + length + " texts in a batch, its buffers have fewer";
     for (ArrowType type : List.of(PLAIN, new ArrowType.LargeUtf8(), new ArrowType.Utf8View())) {
       for (ArrowType.Int numbers : new ArrowType.Int[] {null, INT}) {
