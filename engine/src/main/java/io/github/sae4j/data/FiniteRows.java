@@ -128,6 +128,24 @@ public final class FiniteRows {
   }
 
   /**
+   * Checks that one row can be trained on.
+   *
+   * @param row the activations
+   * @param factor what they will be multiplied by
+   * @param source where they came from
+   * @param id the row's number in it
+   * @throws BadRowException if it is {@linkplain #untrainableColumn(float[], float) untrainable}
+   * @throws IOException if reading fails
+   */
+  public static void expectTrainable(float[] row, float factor, ActivationSource source, long id)
+      throws IOException {
+    int column = untrainableColumn(row, factor);
+    if (column >= 0) {
+      throw new BadRowException(BadRow.of(source, id, column));
+    }
+  }
+
+  /**
    * Checks rows that were read.
    *
    * @param x the rows

@@ -49,7 +49,6 @@ public final class FusedTrainingStep implements TrainingStep {
   private final WorkerPool pool;
   private final FusedSpec spec;
   private final TrainingState state;
-  private final Parameter bEncState;
   private final Parameter bDecState;
   private final TopKEncoding encoding;
   private final BatchTopKEncoding batchEncoding;
@@ -119,7 +118,6 @@ public final class FusedTrainingStep implements TrainingStep {
     Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
     this.pool = pool;
     this.state = state;
-    this.bEncState = state.parameter(TrainingState.B_ENC);
     this.bDecState = state.parameter(TrainingState.B_DEC);
     this.encoding = new TopKEncoding(pool);
     this.batchEncoding =
@@ -254,15 +252,14 @@ public final class FusedTrainingStep implements TrainingStep {
   private long countFired(long number) {
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     boolean alsoMulti = spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED;
-    int n = spec.dSae();
     int parts = actives.length;
     pool.run(
         parts,
         (part, worker) -> {
           long active = 0;
           float least = Float.POSITIVE_INFINITY;
-          int end = (int) ((long) n * (part + 1) / parts);
-          for (int i = (int) ((long) n * part / parts); i < end; i++) {
+          int end = codes.byLatent.begin(part + 1, parts);
+          for (int i = codes.byLatent.begin(part, parts); i < end; i++) {
             boolean any = alsoMulti && multi.touches(i);
             int to = codes.byLatent.to(i);
             for (int p = codes.byLatent.from(i); p < to; p++) {
@@ -490,7 +487,6 @@ public final class FusedTrainingStep implements TrainingStep {
       latents.updateEncoder(adam);
     }
     pool.phase("biases");
-    AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
     AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
     updates.end(number, rows);
     return norm;

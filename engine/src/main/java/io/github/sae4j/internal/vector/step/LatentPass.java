@@ -16,7 +16,9 @@ import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -48,6 +50,12 @@ final class LatentPass {
     void run(int latent, StepScratch.Worker scratch);
   }
 
+  private interface Range {
+    void run(int from, int to);
+  }
+
+  private static final Range NOTHING = (from, to) -> {};
+
   /**
    * A matrix as the optimizer sees it.
    *
@@ -65,7 +73,12 @@ final class LatentPass {
   private final int keptFrom;
   private final Part encoder;
   private final Part decoder;
+  private final Parameter bEnc;
   private final float[] biasGradient;
+
+  /** The first latent of every task. */
+  private final int[] bounds;
+
   private final float[] zeros;
   private final float[] throughInput;
   private float[] norms;
@@ -87,7 +100,9 @@ final class LatentPass {
     this.spec = spec;
     this.state = state;
     this.memory = memory;
+    this.bEnc = state.parameter(TrainingState.B_ENC);
     this.biasGradient = new float[Vectors.padded(spec.dSae())];
+    this.bounds = bounds(spec.dSae(), pool.size());
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
     boolean clipped = spec.clips();
@@ -306,14 +321,23 @@ final class LatentPass {
         + BatchSums.sum(decoder.squares, 0, spec.dSae());
   }
 
-  /** When the recipe clips: updates both matrices, now that the norm is known. */
+  /** When the recipe clips: updates both matrices and b_enc, now that the norm is known. */
   void applyGradients(Adam adam) {
     applyGradients(decoder, adam);
     applyGradients(encoder, adam);
   }
 
   private void applyGradients(Part part, Adam adam) {
-    forEach((i, scratch) -> apply(part, i, formedAgain(part, i, scratch), adam, scratch));
+    forEach(
+        (i, scratch) -> apply(part, i, formedAgain(part, i, scratch), adam, scratch),
+        with(part, adam));
+  }
+
+  /** What is updated with a matrix: with W_enc the same latents' elements of b_enc. */
+  private Range with(Part part, Adam adam) {
+    return part.side == Side.ENCODER
+        ? (from, to) -> AdamRows.updatePart(bEnc, from, to, biasGradient, adam)
+        : NOTHING;
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
@@ -335,7 +359,7 @@ final class LatentPass {
     formAndApply(decoder, adam);
   }
 
-  /** When the recipe does not clip: forms the rows of W_enc and updates it. */
+  /** When the recipe does not clip: forms the rows of W_enc and updates it and b_enc. */
   void updateEncoder(Adam adam) {
     formAndApply(encoder, adam);
   }
@@ -345,7 +369,8 @@ final class LatentPass {
         (i, scratch) -> {
           boolean any = form(part.side, i, scratch);
           apply(part, i, any ? scratch.gradient : zeros, adam, scratch);
-        });
+        },
+        with(part, adam));
   }
 
   private boolean touched(int latent) {
@@ -433,16 +458,40 @@ final class LatentPass {
   }
 
   private void forEach(Latent latent) {
-    int n = spec.dSae();
-    int length = Math.clamp(n / (8 * pool.size()) / AHEAD * AHEAD, AHEAD, TASK);
+    forEach(latent, NOTHING);
+  }
+
+  /** Runs the work for every latent, and the other for the latents of each task after that. */
+  private void forEach(Latent latent, Range range) {
     pool.run(
-        (n + length - 1) / length,
+        bounds.length - 1,
         (task, worker) -> {
           StepScratch.Worker scratch = memory.workers[worker];
-          int last = Math.min(n, (task + 1) * length);
-          for (int i = task * length; i < last; i++) {
+          for (int i = bounds[task]; i < bounds[task + 1]; i++) {
             latent.run(i, scratch);
           }
+          range.run(bounds[task], bounds[task + 1]);
         });
+  }
+
+  /**
+   * The first latent of every task, and the number of latents. Every thread has a range of its own,
+   * of equally many tasks, which become smaller towards its end: then nobody waits long for the
+   * last.
+   */
+  static int[] bounds(int latents, int threads) {
+    int range = Math.ceilDiv(Math.ceilDiv(latents, threads), AHEAD) * AHEAD;
+    List<Integer> ends = new ArrayList<>();
+    for (int done = 0; done < range; ) {
+      int part = (range - done) / 4 / AHEAD * AHEAD;
+      done = Math.min(range, done + Math.clamp(part, AHEAD, TASK));
+      ends.add(done);
+    }
+    int[] bounds = new int[threads * ends.size() + 1];
+    for (int i = 1; i < bounds.length; i++) {
+      long first = (long) (i - 1) / ends.size() * range;
+      bounds[i] = (int) Math.min(latents, first + ends.get((i - 1) % ends.size()));
+    }
+    return bounds;
   }
 }
