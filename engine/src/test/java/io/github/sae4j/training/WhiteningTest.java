@@ -3,9 +3,11 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -15,6 +17,8 @@ import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
@@ -25,11 +29,15 @@ import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.Unwhitening;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainedGate.Gated;
+import io.github.sae4j.step.TrainedGate.JumpRelu;
+import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.Whitening;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -37,8 +45,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,6 +108,10 @@ class WhiteningTest {
   }
 
   private TrainingRun run(String name, TrainingConfig config) {
+    return run(name, config, BatchSupply.OWN);
+  }
+
+  private TrainingRun run(String name, TrainingConfig config, BatchSupply batches) {
     try {
       return new TrainingRun(
           new TrainingRun.Settings(
@@ -110,7 +124,8 @@ class WhiteningTest {
           config,
           small.data(0.1),
           device,
-          TrainingListener.NONE);
+          TrainingListener.NONE,
+          batches);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -192,6 +207,7 @@ class WhiteningTest {
         assertEquals(subtracts, sae.config().applyBDecToInput());
         assertClose(
             activations(whitened, z, subtracts), activations(sae.weights(), small.rows, subtracts));
+        expectGateAsTrained(trainer.served(), sae.config().activation());
         double[][] codes = codes();
         double[][] expected = decoded(whitened, codes);
         float[] row = new float[SmallData.WIDTH];
@@ -205,6 +221,27 @@ class WhiteningTest {
           }
         }
         assertClose(expected, decoded(sae.weights(), codes));
+      }
+    }
+  }
+
+  /** Pre-activations are those of whitened rows, so what they are compared with is as it was. */
+  private static void expectGateAsTrained(TrainingState state, Activation activation) {
+    Set<String> names =
+        state.tensors().stream().map(TrainingState.Named::name).collect(Collectors.toSet());
+    if (names.contains(JumpRelu.THRESHOLD)) {
+      Matrix thresholds = state.parameter(JumpRelu.THRESHOLD).value();
+      for (int i = 0; i < thresholds.cols(); i++) {
+        assertEquals(thresholds.get(0, i), ((Threshold) activation).theta(i));
+      }
+    }
+    if (names.contains(Gated.R_MAG)) {
+      Threshold.Magnitude magnitude = ((Threshold) activation).magnitude().orElseThrow();
+      Matrix gain = state.parameter(Gated.R_MAG).value();
+      Matrix bias = state.parameter(Gated.B_MAG).value();
+      for (int i = 0; i < gain.cols(); i++) {
+        assertEquals((float) StrictMath.exp(gain.get(0, i)), magnitude.gain()[i]);
+        assertEquals(bias.get(0, i), magnitude.bias()[i]);
       }
     }
   }
@@ -293,8 +330,30 @@ class WhiteningTest {
     assertSameEnd("whole", "extended");
   }
 
+  /** The memory of a sweep is planned with one map. */
   @Test
   void runsOfAResumedSweepShareTheMapThatTheyRead() throws IOException {
+    List<String> names = List.of("a", "b");
+    for (String name : names) {
+      int[] steps = {0};
+      run(name, config()).start(Optional.empty(), () -> ++steps[0] == 5);
+    }
+    List<Whitening> maps = new ArrayList<>();
+    try (OffHeap memory = device.openMemory();
+        SharedBatches batches = new SharedBatches(memory, folder)) {
+      for (String name : names) {
+        TrainingRun run = run(name, config(), batches);
+        try (CheckpointStore store = run.openAgain();
+            ActiveRun active = run.again(store, Optional.empty(), Optional.empty()).orElseThrow()) {
+          maps.add(active.measured().whitening().orElseThrow());
+        }
+      }
+    }
+    assertSame(maps.get(0), maps.get(1));
+  }
+
+  @Test
+  void mapsAreComparedInAllElements() {
     Whitening first = map(1);
     Whitening same = map(1);
     assertTrue(first.sameAs(same) && same.sameAs(first));
@@ -315,7 +374,7 @@ class WhiteningTest {
         new float[] {mean, 2}, new float[][] {{1, 0}, {0, 1}}, new float[][] {{1, 0}, {0, 1}});
   }
 
-  /** Rows as small as those of embeddings of norm 1: 0.001 is more than their variances. */
+  /** Rows as small as those of embeddings of norm 1: 0.001 is more than most of their variances. */
   @Test
   void anEpsilonThatSwallowsTheVariancesIsSaidWithOneThatHelps() throws IOException {
     for (int b = 0; b < ROWS; b++) {

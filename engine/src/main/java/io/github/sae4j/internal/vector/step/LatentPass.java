@@ -46,6 +46,15 @@ final class LatentPass {
    */
   private static final int AHEAD = 8;
 
+  /** A latent without a gradient. */
+  private static final byte ZERO = 0;
+
+  /** A latent whose gradient rows are kept. */
+  private static final byte KEPT = 1;
+
+  /** A latent whose gradient rows are formed again. */
+  private static final byte FORMED_AGAIN = 2;
+
   private interface Latent {
     void run(int latent, StepScratch.Worker scratch);
   }
@@ -81,9 +90,12 @@ final class LatentPass {
 
   private final float[] zeros;
   private final float[] throughInput;
+
+  /** When the recipe clips: what the first pass did with a latent's gradient rows. */
+  private final byte[] ways;
+
   private float[] norms;
   private boolean normsCurrent;
-  private boolean differentiates;
   private CodeTerm main;
   private LatentTerm multi;
   private LatentTerm aux;
@@ -106,6 +118,7 @@ final class LatentPass {
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
     boolean clipped = spec.clips();
+    this.ways = clipped ? new byte[spec.dSae()] : null;
     this.encoder =
         new Part(
             Side.ENCODER,
@@ -157,15 +170,13 @@ final class LatentPass {
    *
    * @param main the main term
    * @param multi the Multi-TopK term, or null
-   * @param aux the AuxK term, or null
-   * @param differentiates whether the gradients of the main codes are still to be formed
+   * @param aux the AuxK term, or null; it forms gradients of codes only if the main term does
    */
-  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux, boolean differentiates) {
+  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux) {
     this.main = main;
     this.multi = multi;
     this.aux = aux;
-    this.differentiates = differentiates;
-    if (!differentiates) {
+    if (!main.differentiates()) {
       forEach((i, scratch) -> biasGradient[i] = sumOfCodeGradients(i));
     }
   }
@@ -287,18 +298,68 @@ final class LatentPass {
   }
 
   private void formGradients(Part part) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          part.squares[i] = 0f;
-          if (any) {
-            part.squares[i] =
-                RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
-            if (isKept(i)) {
-              part.kept.write(i, 1, scratch.gradient, 0);
-            }
-          }
-        });
+    forEach(new FormGradient(part));
+  }
+
+  // The costly ones are classes: of a lambda, its own method and that of its hidden class are
+  // compiled, each with all that it calls.
+
+  /** Forms a gradient row for its norm. */
+  private final class FormGradient implements Latent {
+    private final Part part;
+
+    FormGradient(Part part) {
+      this.part = part;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      part.squares[latent] = 0f;
+      byte way = ZERO;
+      if (any) {
+        part.squares[latent] =
+            RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
+        way = isKept(latent) ? KEPT : FORMED_AGAIN;
+        if (way == KEPT) {
+          part.kept.write(latent, 1, scratch.gradient, 0);
+        }
+      }
+      ways[latent] = way;
+    }
+  }
+
+  /** Updates a row with the gradient that was formed before. */
+  private final class ApplyGradient implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    ApplyGradient(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      apply(part, latent, formedAgain(part, latent, scratch), adam, scratch);
+    }
+  }
+
+  /** Forms a gradient row and updates with it. */
+  private final class FormAndApply implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    FormAndApply(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      apply(part, latent, any ? scratch.gradient : zeros, adam, scratch);
+    }
   }
 
   /** How many latents' gradient rows are kept. */
@@ -328,9 +389,7 @@ final class LatentPass {
   }
 
   private void applyGradients(Part part, Adam adam) {
-    forEach(
-        (i, scratch) -> apply(part, i, formedAgain(part, i, scratch), adam, scratch),
-        with(part, adam));
+    forEach(new ApplyGradient(part, adam), with(part, adam));
   }
 
   /** What is updated with a matrix: with W_enc the same latents' elements of b_enc. */
@@ -341,10 +400,13 @@ final class LatentPass {
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
-    if (!touched(latent)) {
+    // The terms are not asked again: AuxK becomes active late in a run, and what asks it is
+    // compiled again then.
+    byte way = ways[latent];
+    if (way == ZERO) {
       return zeros;
     }
-    if (isKept(latent)) {
+    if (way == KEPT) {
       part.kept.read(latent, 1, scratch.gradient, 0);
     } else {
       Arrays.fill(scratch.gradient, 0f);
@@ -365,12 +427,7 @@ final class LatentPass {
   }
 
   private void formAndApply(Part part, Adam adam) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          apply(part, i, any ? scratch.gradient : zeros, adam, scratch);
-        },
-        with(part, adam));
+    forEach(new FormAndApply(part, adam), with(part, adam));
   }
 
   private boolean touched(int latent) {
@@ -388,37 +445,35 @@ final class LatentPass {
       Arrays.fill(scratch.gradient, 0f);
     }
     boolean ofDecoder = side == Side.DECODER;
-    if (ofDecoder && differentiates) {
-      float[] rows = scratch.decoderRows;
-      int place = latent % AHEAD;
-      if (place == 0) {
-        int count = Math.min(AHEAD, spec.dSae() - latent);
-        for (int i = 0; i < count; i++) {
-          Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), rows, i * memory.padded);
-        }
+    boolean differentiates = ofDecoder && main.differentiates();
+    int place = latent % AHEAD;
+    if (differentiates && place == 0) {
+      int count = Math.min(AHEAD, spec.dSae() - latent);
+      for (int i = 0; i < count; i++) {
+        Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), scratch.decoderRows, i * memory.padded);
       }
-      if (main.touches(latent)) {
-        main.differentiate(latent, rows, place * memory.padded, scratch, scratch.gradient);
-      }
-      biasGradient[latent] = sumOfCodeGradients(latent);
-    } else if (touched) {
-      main.accumulate(side, latent, scratch, scratch.gradient);
     }
-    // Not before the gradients of the codes, which are those of the rows that decoded.
+    // Only after the copy: the gradients of the codes are those of the rows that decoded.
     if (ofDecoder && spec.decoderNorm().when() == DecoderNormRule.When.AFTER_BACKWARD) {
       normalizeDecoderRow(latent, scratch);
     }
-    if (!touched) {
-      return false;
+    int at = place * memory.padded;
+    if (touched) {
+      main.form(side, latent, at, scratch, scratch.gradient);
+      if (has(multi, latent)) {
+        multi.addTo(side, latent, at, scratch);
+      }
+      if (has(aux, latent)) {
+        aux.addTo(side, latent, at, scratch);
+      }
     }
-    if (has(multi, latent)) {
-      multi.addTo(side, latent, scratch);
+    if (differentiates) {
+      biasGradient[latent] = touched ? sumOfCodeGradients(latent) : 0f;
     }
-    if (has(aux, latent)) {
-      aux.addTo(side, latent, scratch);
+    if (touched) {
+      project(side, latent, scratch);
     }
-    project(side, latent, scratch);
-    return true;
+    return touched;
   }
 
   private void project(Side side, int latent, StepScratch.Worker scratch) {
