@@ -66,10 +66,15 @@ public final class Fit {
               name("encode", shape.batch(), shape.dSae()),
               threads,
               encode.warmups(),
+              encode.warmSeconds(),
               encode.body()));
       contenders.add(
           new Contender(
-              name("step", shape.batch(), shape.dSae()), threads, encode.warmups(), step::run));
+              name("step", shape.batch(), shape.dSae()),
+              threads,
+              encode.warmups(),
+              encode.warmSeconds(),
+              step::run));
       section.add(setup.runs().time(contenders));
     }
   }

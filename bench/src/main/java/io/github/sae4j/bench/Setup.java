@@ -21,8 +21,11 @@ import java.util.Locale;
 
 /** The participants of a comparison and their contenders. */
 public final class Setup implements AutoCloseable {
-  /** Untimed runs of our kernels: enough for the compiler to finish. */
+  /** Untimed runs of our kernels, at least. */
   static final int OUR_WARMUPS = 8;
+
+  /** Time of our untimed runs, at least: a step of 20 ms is compiled after about 40. */
+  static final double OUR_WARM_SECONDS = 1.5;
 
   /** The recipes whose steps are compared with the peers that they follow. */
   static final List<Recipe> RECIPES = List.of(Recipe.SAELENS, Recipe.ELEUTHER);
@@ -77,6 +80,7 @@ public final class Setup implements AutoCloseable {
         "sae4j product" + suffix(threads),
         threads,
         OUR_WARMUPS,
+        OUR_WARM_SECONDS,
         () -> device(threads).product(scene.x(), false, scene.wEnc(), true, out));
   }
 
@@ -134,6 +138,7 @@ public final class Setup implements AutoCloseable {
         "sae4j encode + top-k" + suffix(threads),
         threads,
         OUR_WARMUPS,
+        OUR_WARM_SECONDS,
         () ->
             device(threads)
                 .encode(
@@ -145,12 +150,20 @@ public final class Setup implements AutoCloseable {
 
   public Contender ourStep(Recipe recipe, Step step, int threads) {
     return new Contender(
-        "sae4j step " + label(recipe) + suffix(threads), threads, OUR_WARMUPS, step::run);
+        "sae4j step " + label(recipe) + suffix(threads),
+        threads,
+        OUR_WARMUPS,
+        OUR_WARM_SECONDS,
+        step::run);
   }
 
   public Contender ourStep(Architecture architecture, Step step, int threads) {
     return new Contender(
-        "sae4j step " + label(architecture) + suffix(threads), threads, OUR_WARMUPS, step::run);
+        "sae4j step " + label(architecture) + suffix(threads),
+        threads,
+        OUR_WARMUPS,
+        OUR_WARM_SECONDS,
+        step::run);
   }
 
   public Contender peerStep(String name, Step step, int threads) {

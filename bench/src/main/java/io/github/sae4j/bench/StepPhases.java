@@ -178,9 +178,7 @@ public final class StepPhases {
 
   /** Runs and takes the median of every phase. */
   private List<Part> parts(String what, Runnable body, Machine machine, int fired) {
-    for (int i = 0; i < Setup.OUR_WARMUPS; i++) {
-      body.run();
-    }
+    new Contender(what, threads, Setup.OUR_WARMUPS, Setup.OUR_WARM_SECONDS, body).warmUp();
     int rounds = Math.max(5, setup.options().rounds());
     Map<String, double[]> walls = new LinkedHashMap<>();
     Map<String, double[]> serials = new LinkedHashMap<>();

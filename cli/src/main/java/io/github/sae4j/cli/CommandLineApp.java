@@ -35,6 +35,12 @@ public final class CommandLineApp {
 
   private static final String TRAIN = "train";
 
+  /** In the order of their list. */
+  private static final List<String> COMMANDS =
+      List.of(
+          TRAIN, "eval", "encode", "decode", "edit", "convert", "inspect", "report", "watch",
+          "devices", "parity");
+
   /** How long lines of text are at most: every terminal has that. */
   private static final int LINE_CHARACTERS = 79;
 
@@ -75,19 +81,7 @@ public final class CommandLineApp {
   public static int run(String... args) {
     logOnOneLine();
     CommandLine app = new CommandLine(new RootCommand());
-    TrainCommand train = new TrainCommand(List.of(args));
-    app.addSubcommand(train);
-    TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
-    app.addSubcommand(new EvalCommand());
-    app.addSubcommand(new EncodeCommand());
-    app.addSubcommand(new DecodeCommand());
-    app.addSubcommand(new EditCommand());
-    app.addSubcommand(new ConvertCommand());
-    app.addSubcommand(new InspectCommand());
-    app.addSubcommand("report", FeatureOptions.withoutUnknown(new ReportCommand()));
-    app.addSubcommand(new WatchCommand());
-    app.addSubcommand(new DevicesCommand());
-    app.addSubcommand(new ParityCommand());
+    addCommands(app, args);
     app.registerConverter(Path.class, CommandLineApp::path);
     app.setOut(new PrintWriter(System.out, true, StandardOutput.charset()));
     app.setErr(new PrintWriter(System.err, true, StandardOutput.charset()));
@@ -106,6 +100,37 @@ public final class CommandLineApp {
               + "; train --dry-run shows what a run needs");
       return ExitCode.FAILURE;
     }
+  }
+
+  /**
+   * Adds the command that the first word names, or all of them if it names none, as for the list of
+   * commands: to assemble one takes some hundredths of a second.
+   */
+  private static void addCommands(CommandLine app, String... args) {
+    boolean one = args.length > 0 && COMMANDS.contains(args[0]);
+    for (String name : one ? List.of(args[0]) : COMMANDS) {
+      app.addSubcommand(name, command(name, args));
+      if (name.equals(TRAIN)) {
+        TrainCommand.FLAGS.addTo(app.getSubcommands().get(TRAIN).getCommandSpec());
+      }
+    }
+  }
+
+  private static Object command(String name, String... args) {
+    return switch (name) {
+      case TRAIN -> new TrainCommand(List.of(args));
+      case "eval" -> new EvalCommand();
+      case "encode" -> new EncodeCommand();
+      case "decode" -> new DecodeCommand();
+      case "edit" -> new EditCommand();
+      case "convert" -> new ConvertCommand();
+      case "inspect" -> new InspectCommand();
+      case "report" -> FeatureOptions.withoutUnknown(new ReportCommand());
+      case "watch" -> new WatchCommand();
+      case "devices" -> new DevicesCommand();
+      case "parity" -> new ParityCommand();
+      default -> throw new AssertionError(name);
+    };
   }
 
   /**

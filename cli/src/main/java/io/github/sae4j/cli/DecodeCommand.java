@@ -24,7 +24,11 @@ import picocli.CommandLine.Spec;
 /** {@code sae4j decode}. */
 @Command(
     name = "decode",
-    description = "Sparse codes to reconstructions [rows, d_out], a safetensors file.",
+    description = {
+      "Sparse codes to reconstructions [rows, d_out], a safetensors file.",
+      "SAEs that normalise rows or have a skip connection need --activations, the rows that were"
+          + " encoded."
+    },
     mixinStandardHelpOptions = true,
     sortOptions = false,
     abbreviateSynopsis = true)
@@ -62,7 +66,7 @@ final class DecodeCommand implements Callable<Integer> {
     try (Device device = choice.open();
         SparseAutoencoder trained = SaeCheckpoint.read(sae, device, open.read()).sae();
         CodeSource source = CodeSource.open(codes);
-        ActivationFiles rows = input.activations.isEmpty() ? null : input.open(job.quiet)) {
+        ActivationFiles rows = input.openIfGiven(job.quiet).orElse(null)) {
       Optional<ActivationSource> encoded = Optional.ofNullable(rows);
       return job.run(spec, settings -> Jobs.decode(trained, source, encoded, settings));
     }

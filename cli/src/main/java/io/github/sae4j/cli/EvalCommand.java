@@ -101,16 +101,17 @@ final class EvalCommand implements Callable<Integer> {
   private Path density;
 
   @Option(
-      names = "--labels",
+      names = {"--row-labels", "--labels"},
       paramLabel = "FILE",
       description =
-          "The class of each row, integers [rows]; negative for none. Adds k-sparse probing: how"
-              + " well a few latents tell each class, beside as few columns of the activations.")
+          "The class of each row, integers [rows]; negative for none (report's --labels are names"
+              + " of latents). Adds k-sparse probing: how well a few latents tell each class,"
+              + " beside as few columns of the activations.")
   private Path labels;
 
   @Option(
       names = "--probe-features",
-      paramLabel = "N,...",
+      paramLabel = "N",
       split = ",",
       description = "Latents of a probe (default: 1,5,16).")
   private List<Integer> probeFeatures = List.of();
@@ -183,7 +184,7 @@ final class EvalCommand implements Callable<Integer> {
       throws IOException {
     if (labels == null) {
       if (!probeFeatures.isEmpty()) {
-        throw new ConfigException("probe_features", "expected with labels only");
+        throw new ConfigException("probe_features", "expected with row_labels only");
       }
       return List.of();
     }
@@ -198,6 +199,12 @@ final class EvalCommand implements Callable<Integer> {
 
   /** The labels of the rows that are evaluated: they go through the same selection. */
   private long[] readLabels(long rows) throws IOException {
+    if (labels.toString().endsWith(".json")) {
+      throw new BadFileException(
+          labels,
+          "expected a file of tensors with a class for each row (names of latents are for report"
+              + " --labels)");
+    }
     try (TensorFile file = TensorFile.open(labels);
         OffHeap memory = new OffHeap()) {
       List<TensorInfo> found =
@@ -285,11 +292,11 @@ final class EvalCommand implements Callable<Integer> {
       throw new ConfigException("batch_size", "expected at least 1, got " + batchSize);
     }
     if (labels != null && trained.config().transcoder()) {
-      throw new ConfigException("labels", "expected with an autoencoder, got a transcoder");
+      throw new ConfigException("row_labels", "expected with an autoencoder, got a transcoder");
     }
     if (labels != null && input.onBadRows() == OnBadRows.SKIP) {
       throw new ConfigException(
-          "on_bad_rows", "expected error with labels: a mask leaves out both");
+          "on_bad_rows", "expected error with row_labels: a mask leaves out both");
     }
     if (recallRows != 0 && recallRows <= NeighbourRecall.NEIGHBOURS) {
       throw new ConfigException(

@@ -48,7 +48,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Shows what is in a file or folder: tensors, shapes, types, configuration, runs.",
       "For an SAE in any published layout: family, activation, normalisation, norms; with"
-          + " --activations also L0 and FVU beside what the files declare."
+          + " --activations also L0 and FVU beside what the files declare; options of rows are for"
+          + " those."
     },
     mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
@@ -87,6 +88,9 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    if (input.activations.isEmpty()) {
+      input.expectNone();
+    }
     Map<String, Object> found = new LinkedHashMap<>();
     Path trained = path.resolve(CheckpointStore.FINAL);
     boolean run = Files.isDirectory(trained) && SaeReader.isAt(trained);
@@ -94,6 +98,8 @@ final class InspectCommand implements Callable<Integer> {
       found.put("sae", describeSae(run ? trained : path));
     } else if (!input.activations.isEmpty()) {
       throw new BadFileException(path, "expected an SAE to try on activations, found none");
+    } else if (open.given() != null) {
+      throw new BadFileException(path, "expected an SAE with --" + open.given() + ", found none");
     }
     found.putAll(describe(path, 0));
     if (json) {

@@ -22,9 +22,9 @@ import picocli.CommandLine.Spec;
       "`sae4j train` alone trains on the built-in sample; `sae4j COMMAND --help` lists the options"
           + " of a command.",
       "Results go to stdout, progress and logs to stderr.",
-      "Exit codes: 0 done, 1 I/O failure, divergence or a broken guarantee of parity, 2 usage,",
-      "3 bad input, 4 device, 129 stopped by SIGHUP, 130 by SIGINT, 143 by SIGTERM (training writes"
-          + " a checkpoint first; encode, decode and edit record what is done)."
+      "Exit codes: 0 done, 1 I/O failure, divergence or a broken guarantee of parity, 2 usage, 3"
+          + " bad input, 4 device, 129 stopped by SIGHUP, 130 by SIGINT, 143 by SIGTERM (training"
+          + " writes a checkpoint first; encode, decode and edit record what is done)."
     })
 final class RootCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

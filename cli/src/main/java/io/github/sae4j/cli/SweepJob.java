@@ -83,7 +83,7 @@ final class SweepJob {
 
   /** Prints the runs and the memory that they need, for {@code --dry-run}. */
   int printPlan() {
-    long needed = MachineMemory.needed(configs(), width(), data.dOut(), device);
+    long needed = MachineMemory.together(configs(), width(), data.dOut(), device).bytes();
     Optional<String> tooLarge =
         MachineMemory.now().complaint(configs(), width(), data.dOut(), device);
     if (json) {

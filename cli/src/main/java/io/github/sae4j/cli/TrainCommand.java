@@ -46,6 +46,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
@@ -174,7 +175,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--dry-run",
-      description = "Print configuration, memory and a time estimate without training.")
+      description =
+          "Print configuration, memory and a time estimate, and refuse what training would refuse"
+              + " before it reads rows.")
   private boolean dryRun;
 
   @Option(
@@ -256,18 +259,37 @@ final class TrainCommand implements Callable<Integer> {
       expectPairs(config);
       TrainingData data = input.data(source, config.data().evalFraction());
       input.report(quiet);
+      planned(planned(), config, data, device).expectStartable(pretrained.sae());
       if (dryRun) {
         return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
       }
-      Optional<String> tooLarge =
-          MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
-      if (tooLarge.isPresent()) {
-        throw new ConfigException("memory", tooLarge.get());
-      }
+      expectMemory(config, data, device);
       RunFolder folder = new RunFolder(outputPath == null ? defaultPath() : outputPath);
-      folder.expectNotForeign(); // before anything is measured
       return run(folder, config, data, device, (run, stop) -> run.start(pretrained.sae(), stop));
     }
+  }
+
+  /** A run that is not begun, to find what it would refuse. */
+  private TrainingRun planned(
+      RunFolder folder, TrainingConfig config, TrainingData data, Device device) {
+    if (serve != null) {
+      WatchServer.expectAddress("serve", serve);
+    }
+    return new TrainingRun(settings(folder, device), config, data, device, TrainingListener.NONE);
+  }
+
+  /** The folder that a run would have. */
+  private RunFolder planned() {
+    return new RunFolder(outputPath == null ? free(wantedPath()) : outputPath);
+  }
+
+  private static void expectMemory(TrainingConfig config, TrainingData data, Device device) {
+    MachineMemory.now()
+        .complaint(config, data.dIn(), data.dOut(), device)
+        .ifPresent(
+            complaint -> {
+              throw new ConfigException("memory", complaint);
+            });
   }
 
   private int resumed() throws IOException {
@@ -323,6 +345,12 @@ final class TrainCommand implements Callable<Integer> {
           input.resumedData(source, config.data().evalFraction(), folder.readConfig());
       input.report(quiet);
       if (dryRun) {
+        TrainingRun planned = planned(folder, config, data, device);
+        if (extend) {
+          planned.expectExtendable();
+        } else {
+          planned.expectResumable(given, pretrained.sae());
+        }
         return new DryRun(config, data, device, choice.parallelism()).print(spec, json);
       }
       if (extend) {
@@ -477,6 +505,22 @@ final class TrainCommand implements Callable<Integer> {
       SweepJob job =
           new SweepJob(
               spec, members, data, device, json, quiet, style(), !noReport, keeping.tensorboard());
+      if (serve != null) {
+        WatchServer.expectAddress("serve", serve);
+      }
+      Sweep planned =
+          new Sweep(
+              settings(before.orElseGet(this::planned), device),
+              axes,
+              given,
+              data,
+              device,
+              member -> TrainingListener.NONE);
+      if (before.isPresent()) {
+        planned.expectResumable();
+      } else {
+        planned.expectStartable();
+      }
       if (dryRun) {
         return job.printPlan();
       }
@@ -508,11 +552,7 @@ final class TrainCommand implements Callable<Integer> {
     if (!quiet) {
       err.println(summary(config, data));
     }
-    Optional<String> tooLarge =
-        MachineMemory.now().complaint(config, data.dIn(), data.dOut(), device);
-    if (tooLarge.isPresent()) {
-      throw new ConfigException("memory", tooLarge.get());
-    }
+    expectMemory(config, data, device);
     TrainingRun.Outcome outcome;
     Optional<Metrics> evaluation;
     Optional<StepRecord> last;
@@ -649,25 +689,34 @@ final class TrainCommand implements Callable<Integer> {
 
   /** A new folder for a run without --output-path; runs started in the same second get numbers. */
   private Path defaultPath() throws IOException {
+    return claim(wantedPath());
+  }
+
+  private Path wantedPath() {
     String name = Path.of(input.activations.getFirst()).getFileName().toString();
     String plain = name.replaceAll("\\.[a-z]+$", "").replaceAll("[^A-Za-z0-9._-]+", "-");
-    return claim(Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP)));
+    return Path.of("runs", plain + "-" + LocalDateTime.now().format(STAMP));
   }
 
   /** Creates a folder under a name that is free, safely against concurrent runs. */
   static Path claim(Path wanted) throws IOException {
     Files.createDirectories(wanted.toAbsolutePath().getParent());
-    for (int number = 1; ; number++) {
-      Path name =
-          number == 1
-              ? wanted
-              : wanted.resolveSibling(wanted.getFileName().toString() + "-" + number);
+    while (true) {
       try {
-        return Files.createDirectory(name);
+        return Files.createDirectory(free(wanted));
       } catch (FileAlreadyExistsException e) {
-        continue; // taken
+        continue; // taken since
       }
     }
+  }
+
+  /** The name itself, or with the first number that is free. */
+  private static Path free(Path wanted) {
+    Path name = wanted;
+    for (int number = 2; Files.exists(name, LinkOption.NOFOLLOW_LINKS); number++) {
+      name = wanted.resolveSibling(wanted.getFileName().toString() + "-" + number);
+    }
+    return name;
   }
 
   private Map<String, Object> metadata() {

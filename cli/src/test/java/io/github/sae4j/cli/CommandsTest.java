@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -318,13 +319,74 @@ class CommandsTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "train", "eval", "encode", "decode", "edit", "convert", "inspect", "devices", "parity"
+        "train", "eval", "encode", "decode", "edit", "convert", "inspect", "report", "watch",
+        "devices", "parity"
       })
   void everyCommandHasHelp(String command) {
     assertEquals(ExitCode.DONE, console.run(command, "--help"));
     assertTrue(console.out().startsWith("Usage: sae4j " + command), console.out());
+    assertFalse(console.out().contains("...["), "lists read as lists");
     assertEquals(ExitCode.DONE, console.run("--help"));
     assertTrue(console.out().contains("  " + command), console.out());
+  }
+
+  /** What nothing would read is refused rather than ignored. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "inspect RUN --tensor activations",
+        "inspect RUN --dtype bf16",
+        "inspect RUN --mask ROWS",
+        "inspect RUN --on-bad-rows skip",
+        "inspect RUN --exclude-tokens 1,2",
+        "inspect RUN --token-ids ROWS",
+        "inspect RUN --exclude-positions 0",
+        "inspect RUN --sequence-length 3",
+        "inspect RUN --max-norm-ratio 5",
+        "inspect ROWS --k 3",
+        "inspect ROWS --activation relu",
+        "inspect ROWS --activations ROWS",
+        "decode --sae RUN --codes CODES --output NEW --tensor activations",
+        "decode --sae RUN --codes CODES --output NEW --dtype bf16",
+        "report RUN --out NEW --tensor nonsense",
+        "report RUN RUN --out NEW --tensor activations",
+        "report RUN --no-features --out NEW --dtype bf16",
+        "report RUN --vocabulary VOCABULARY --out NEW",
+        "report --sae RUN --codes CODES --dtype bf16 --out NEW",
+        "report --sae RUN --codes CODES --tensor activations --out NEW",
+        "report --sae RUN --codes CODES --vocabulary VOCABULARY --out NEW",
+        "report --sae RUN --codes CODES --rows 5 --out NEW",
+        "eval --sae RUN --activations ROWS --token-ids ROWS",
+        "eval --sae RUN --activations ROWS --sequence-length 3",
+        "eval --sae RUN --activations ROWS --probe-features 3",
+        "eval --sae RUN --activations ROWS --targets ROWS",
+        "encode --sae RUN --activations ROWS --output NEW --n-splits 3",
+        "encode --sae RUN --activations ROWS --output NEW --hook-name a",
+        "convert --from RUN --to NEW --format sparsify --sparsity ROWS",
+      })
+  void optionsThatNothingReadsAreRefused(String line) throws IOException {
+    Path codes = folder.resolve("codes");
+    Object[] encode = {"encode", "--sae", run, "--activations", file, "--output", codes};
+    assertEquals(ExitCode.DONE, console.run(encode), console::err);
+    Map<String, Path> paths =
+        Map.of(
+            "RUN",
+            run,
+            "ROWS",
+            file,
+            "CODES",
+            codes,
+            "NEW",
+            folder.resolve("new"),
+            "VOCABULARY",
+            Files.writeString(folder.resolve("vocab.txt.own"), "a\nb\n"));
+    Object[] words =
+        Arrays.stream(line.split(" "))
+            .map(word -> paths.containsKey(word) ? paths.get(word) : word)
+            .toArray();
+    int code = console.run(words);
+    assertTrue(code == ExitCode.USAGE || code == ExitCode.BAD_INPUT, code + console.err());
+    assertFalse(Files.exists(folder.resolve("new")));
   }
 
   @Test

@@ -1,5 +1,6 @@
 package io.github.sae4j.cli;
 
+import static java.util.Collections.nCopies;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -13,6 +14,7 @@ import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
+import io.github.sae4j.step.MemoryPlan;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -65,6 +67,35 @@ class MachineMemoryTest {
       int batch = named("--train-batch-size", complaint);
       assertEquals(Optional.empty(), small.complaint(config(4096, batch), D_IN, D_IN, device));
       assertTrue(small.complaint(config(4096, batch + 1), D_IN, D_IN, device).isPresent());
+    }
+  }
+
+  /** One run of a sweep needs what it needs alone, and the map of the rows is there once. */
+  @Test
+  void runsOfASweepShareTheirBatchesAndTheirMap() {
+    TrainingConfig plain = config(512, 64);
+    TrainingConfig whitened = plain.with("normalize_activations", "covariance_whitening");
+    try (Device device = Devices.open("cpu", DeviceOptions.DEFAULT)) {
+      for (TrainingConfig config : List.of(plain, whitened)) {
+        MemoryPlan one = MachineMemory.plan(config, D_IN, D_IN, device);
+        MemoryPlan alone = MachineMemory.together(List.of(config), D_IN, D_IN, device);
+        assertEquals(one.bytes(), alone.bytes());
+        assertEquals(one.heapBytes(), alone.heapBytes());
+      }
+      int runs = 16;
+      long batches = 2L * 64 * D_IN * Float.BYTES;
+      MemoryPlan one = MachineMemory.plan(plain, D_IN, D_IN, device);
+      MemoryPlan all = MachineMemory.together(nCopies(runs, plain), D_IN, D_IN, device);
+      assertEquals(runs * one.bytes() - (runs - 1) * batches, all.bytes());
+      long map = 24L * D_IN * D_IN;
+      long plainHeap = all.heapBytes();
+      all = MachineMemory.together(nCopies(runs, whitened), D_IN, D_IN, device);
+      assertEquals(map, all.heapBytes() - plainHeap);
+      MachineMemory machine = new MachineMemory(all.bytes(), all.heapBytes());
+      assertEquals(
+          Optional.empty(), machine.complaint(nCopies(runs, whitened), D_IN, D_IN, device));
+      machine = new MachineMemory(all.bytes() - 1, all.heapBytes());
+      assertTrue(machine.complaint(nCopies(runs, whitened), D_IN, D_IN, device).isPresent());
     }
   }
 

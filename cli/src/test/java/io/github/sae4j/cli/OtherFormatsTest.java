@@ -98,6 +98,36 @@ class OtherFormatsTest {
     assertTrue(one.contains("text 36"), one);
   }
 
+  /** The file has a text and a list of three token ids for each row; codes have no other shape. */
+  @Test
+  void rowsOfCodesHaveTheTextsOfAColumn() throws IOException {
+    Path plain = Activations.write(folder.resolve("a.safetensors"), rows(), ElementType.F32);
+    trained("run", plain);
+    Path codes = folder.resolve("codes");
+    Object[] encode = {
+      "encode", "--sae", folder.resolve("run"), "--activations", plain, "--output", codes
+    };
+    assertEquals(ExitCode.DONE, console.run(encode), console::err);
+    Path features = folder.resolve("features.json");
+    Object[] report = {
+      "report",
+      "--sae",
+      folder.resolve("run"),
+      "--out",
+      folder.resolve("page.html"),
+      "--neuronpedia",
+      features,
+      "--codes",
+      codes,
+      "--tokens",
+      PARQUET
+    };
+    assertEquals(ExitCode.DONE, console.run(report), console::err);
+    String read = Files.readString(features);
+    assertTrue(read.contains("text 36") && !read.contains("\" #"), read);
+    assertEquals(features(plain, "--tokens", PARQUET), read);
+  }
+
   private String features(Object activations, Object... more) throws IOException {
     Path features = folder.resolve("features.json");
     Object[] report = {

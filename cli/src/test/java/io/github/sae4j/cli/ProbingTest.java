@@ -9,6 +9,7 @@ import io.github.sae4j.internal.tensors.SafetensorsWriter;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,7 +83,7 @@ class ProbingTest {
 
   @Test
   void classesThatAreThereAreTold() throws IOException {
-    List<?> results = probing("--labels", write(labels));
+    List<?> results = probing("--row-labels", write(labels));
     assertEquals(3, results.size());
     Map<?, ?> last = (Map<?, ?>) results.getLast();
     assertEquals(3L, last.get("classes"));
@@ -111,7 +112,10 @@ class ProbingTest {
     assertEquals(ExitCode.BAD_INPUT, eval("--labels", write(new long[7])));
     assertTrue(console.err().contains("expected the labels of 600 rows"), console::err);
     assertEquals(ExitCode.USAGE, eval("--probe-features", 2));
-    assertTrue(console.err().contains("probe_features: expected with labels"), console::err);
+    assertTrue(console.err().contains("probe_features: expected with row_labels"), console::err);
+    Path names = Files.writeString(folder.resolve("labels.json"), "{\"5\": \"fives\"}");
+    assertEquals(ExitCode.BAD_INPUT, eval("--labels", names));
+    assertTrue(console.err().contains("names of latents are for report --labels"), console::err);
     assertEquals(ExitCode.USAGE, eval("--labels", write(new long[ROWS])));
     assertTrue(console.err().contains("labels: expected 2 to 256 classes"), console::err);
   }

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -488,6 +489,143 @@ class TrainCommandTest {
     assertEquals(false, result.get("step_fused"));
     assertTrue(console.err().contains("warning: dead_feature_window: no latent"), console::err);
     assertEquals(1, ((List<?>) result.get("warnings")).size());
+  }
+
+  /** What training refuses before it reads rows, a dry run refuses in the same words. */
+  @ParameterizedTest(name = "{0}")
+  @ValueSource(
+      strings = {
+        "--from-pretrained SAE --normalize-activations covariance_whitening",
+        "--from-pretrained SAE --d-sae 25",
+        "--from-pretrained SAE --architecture jumprelu",
+        "--from-pretrained SAE --apply-b-dec-to-input false",
+        "--from-pretrained SAE --normalize-activations layer_norm --aux-loss-coefficient 0",
+        "--from-pretrained SAE --recipe sentence-transformers",
+        "--from-pretrained SAE --targets ROWS",
+        "--lr-scheduler cosineannealingwarmrestarts --n-restart-cycles 9",
+        "--steps 0",
+        "--k 25",
+        "--eval-every 2 --eval-fraction 0",
+        "--keep-best",
+        "--early-stop 2",
+        "--log-every 0",
+        "--keep-checkpoints 0",
+        "--checkpoint-every -1",
+        "--n-checkpoints -1",
+        "--serve 0.0.0.0:80",
+        "--output-path SAE",
+        "--output-path FOREIGN",
+        "--output-path ROWS",
+        "--mask MISSING",
+        "--positives ROWS",
+        "--targets SHORT",
+        "--extend",
+        "--sweep k=2,3 --from-pretrained SAE",
+        "--sweep train_batch_size=8,16",
+        "--sweep steps=2,3",
+        "--sweep k=2,2",
+        "--sweep d_sae=24,1",
+        "--sweep k=1,3 --output-path SAE",
+        "--sweep k=1,3 --output-path FOREIGN",
+        "--sweep k=1,3 --eval-every 2 --eval-fraction 0",
+        "--sweep k=1,3 --serve somewhere:80",
+        "--sweep k=1,3 --log-every 0",
+        "--sweep n_restart_cycles=1,9 --lr-scheduler cosineannealingwarmrestarts",
+        "--resume-from-checkpoint PART --k 3",
+        "--resume-from-checkpoint PART --activations SHORT",
+        "--resume-from-checkpoint PART --extend --steps 9",
+        "--resume-from-checkpoint PART --from-pretrained SAE --output-path OTHER",
+        "--resume-from-checkpoint PART --eval-every 2 --early-stop -1",
+        "--resume-from-checkpoint PART --serve nowhere",
+        "--resume-from-checkpoint SAE --extend --steps 4",
+        "--resume-from-checkpoint SAE --extend --steps 9 --k 3",
+        "--resume-from-checkpoint SAE --extend --steps 9 --activations SHORT",
+        "--resume-from-checkpoint SAE --k 3",
+        "--resume-from-checkpoint FOREIGN",
+        "--resume-from-checkpoint SWEEP --k 4",
+        "--resume-from-checkpoint SWEEP --lr 1",
+        "--resume-from-checkpoint SWEEP --activations SHORT",
+        "--resume-from-checkpoint SWEEP --sweep k=1,4",
+      })
+  void aDryRunRefusesWhatTrainingRefuses(String options) throws IOException {
+    Map<String, Path> paths = new LinkedHashMap<>();
+    for (String name : List.of("SAE", "PART", "SWEEP", "FOREIGN", "MISSING", "OTHER")) {
+      paths.put(name, folder.resolve(name.toLowerCase(Locale.ROOT)));
+    }
+    paths.put("ROWS", file);
+    paths.put("SHORT", Activations.write(folder.resolve("short.safetensors"), 150, 10));
+    Files.createDirectory(paths.get("FOREIGN"));
+    Files.writeString(paths.get("FOREIGN").resolve("letter.txt"), "precious");
+    if (options.contains("SAE")) {
+      train("--output-path", paths.get("SAE"), "--no-report", true);
+    }
+    if (options.contains("PART")) {
+      train("--output-path", paths.get("PART"), "--no-report", true, "--checkpoint-every", 1);
+      CutBack.delete(paths.get("PART").resolve("final"));
+      CutBack.delete(paths.get("PART").resolve("checkpoints/32"));
+    }
+    if (options.contains("SWEEP")) {
+      train("--output-path", paths.get("SWEEP"), "--k", null, "--sweep", "k=1,3");
+      CutBack.delete(paths.get("SWEEP").resolve("k-3"));
+    }
+    List<Object> given = new ArrayList<>();
+    for (String word : options.split(" ")) {
+      given.add(paths.containsKey(word) ? paths.get(word) : word);
+    }
+    List<String> said = new ArrayList<>();
+    for (boolean dry : new boolean[] {true, false}) {
+      int code;
+      if (options.startsWith("--resume")) {
+        List<Object> words = new ArrayList<>(given);
+        words.addFirst("train");
+        if (dry) {
+          words.add("--dry-run");
+        }
+        code = console.run(words.toArray());
+      } else {
+        code = train(pairs(given, dry));
+      }
+      assertTrue(code == ExitCode.USAGE || code == ExitCode.BAD_INPUT, code + console.err());
+      List<String> errors =
+          console.err().lines().filter(line -> line.startsWith("sae4j: ")).toList();
+      said.add(errors.getLast());
+      assertFalse(Files.exists(run), "nothing is written");
+    }
+    assertEquals(said.get(1), said.get(0));
+  }
+
+  /** Options as {@link #train} takes them; those of a sweep leave out what it varies. */
+  private Object[] pairs(List<Object> words, boolean dry) {
+    List<Object> pairs = new ArrayList<>();
+    for (int i = 0; i < words.size(); i++) {
+      boolean flag = i + 1 == words.size() || words.get(i + 1).toString().startsWith("--");
+      String option = words.get(i).toString();
+      pairs.add(option);
+      pairs.add(flag ? true : words.get(++i));
+      if (option.equals("--sweep")) {
+        pairs.add("--" + words.get(i).toString().split("=")[0].replace('_', '-'));
+        pairs.add(null);
+      }
+      if (option.equals("--from-pretrained")) {
+        pairs.addAll(Arrays.asList("--k", null, "--d-sae", null));
+      }
+    }
+    if (dry) {
+      pairs.addAll(List.of("--dry-run", true));
+    }
+    return pairs.toArray();
+  }
+
+  @Test
+  void aDryRunWithoutAFolderTakesNone() {
+    Path runs = Path.of("runs");
+    boolean before = Files.exists(runs);
+    assertEquals(ExitCode.DONE, train("--output-path", null, "--dry-run", true), console::err);
+    assertEquals(
+        ExitCode.DONE,
+        train("--output-path", null, "--dry-run", true, "--k", null, "--sweep", "k=1,3"),
+        console::err);
+    assertEquals(before, Files.exists(runs));
   }
 
   @Test

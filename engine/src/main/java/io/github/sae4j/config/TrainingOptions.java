@@ -12,6 +12,7 @@ import static io.github.sae4j.options.OptionType.optionalNumber;
 import static io.github.sae4j.options.OptionType.toggle;
 import static io.github.sae4j.options.Range.atLeast;
 import static io.github.sae4j.options.Range.atLeastAndLessThan;
+import static io.github.sae4j.options.Range.between;
 import static io.github.sae4j.options.Range.moreThan;
 import static io.github.sae4j.options.Recipe.DICTIONARY_LEARNING;
 import static io.github.sae4j.options.Recipe.ELEUTHER;
@@ -383,7 +384,7 @@ public final class TrainingOptions {
           new Option<>(
               "whitening_epsilon",
               Concern.DATA,
-              number(moreThan(0)),
+              number(between(1e-30, 1e30).saying("1e-30 to 1e30")), // its root fits f32 well
               "1e-3",
               "with covariance_whitening, what is added to the variance along every direction"));
 

@@ -51,6 +51,7 @@ public final class ActivationFiles implements ActivationSource {
   private final long[] starts;
 
   private final int width;
+  private final boolean inPlace;
   private final OpenFiles files;
   private final OffHeap memory = new OffHeap();
   private final ConcurrentLinkedQueue<Matrix> scratch = new ConcurrentLinkedQueue<>();
@@ -61,6 +62,7 @@ public final class ActivationFiles implements ActivationSource {
       Optional<String> name,
       long[] starts,
       int width,
+      boolean inPlace,
       OpenFiles files,
       List<String> leftOut) {
     this.name = name;
@@ -69,6 +71,7 @@ public final class ActivationFiles implements ActivationSource {
     this.tensors = tensors;
     this.starts = starts;
     this.width = width;
+    this.inPlace = inPlace;
     this.files = files;
   }
 
@@ -150,6 +153,7 @@ public final class ActivationFiles implements ActivationSource {
     List<String> leftOut = new ArrayList<>();
     long[] starts = new long[found.size() + 1];
     long rows = 0;
+    boolean inPlace = true;
     Path first = null;
     int width = 0;
     Path firstNamed = null;
@@ -191,6 +195,7 @@ public final class ActivationFiles implements ActivationSource {
       if (tensor.rows() == 0) {
         continue;
       }
+      inPlace &= files.held(path, tensor.info()) == 0;
       starts[paths.size()] = rows;
       paths.add(path);
       tensors.add(tensor.info());
@@ -216,6 +221,7 @@ public final class ActivationFiles implements ActivationSource {
         Optional.ofNullable(name),
         Arrays.copyOf(starts, paths.size() + 1),
         width,
+        inPlace,
         files,
         List.copyOf(leftOut));
   }
@@ -261,6 +267,11 @@ public final class ActivationFiles implements ActivationSource {
                 + " with -Dsae4j.npzInflateBytes=BYTES");
       }
     }
+  }
+
+  @Override
+  public boolean readsInPlace() {
+    return inPlace;
   }
 
   /**

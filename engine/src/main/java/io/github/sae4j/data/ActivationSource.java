@@ -62,6 +62,17 @@ public interface ActivationSource extends AutoCloseable {
   default void expectAnyOrder() throws IOException {}
 
   /**
+   * Whether rows are read where they lie: several threads may then read different rows at the same
+   * time, and rows in any order cost what they cost in order. Where not, which is what sources are
+   * taken for that do not say, evaluation reads from front to back by one thread.
+   *
+   * @return true if nothing has to be decoded on the way to a row
+   */
+  default boolean readsInPlace() {
+    return false;
+  }
+
+  /**
    * A value as it is stored, before it became {@code f32}; for messages.
    *
    * @param row in {@code [0, rows)}

@@ -128,6 +128,43 @@ public final class FiniteRows {
   }
 
   /**
+   * Checks that one row can be trained on.
+   *
+   * @param row the activations
+   * @param factor what they will be multiplied by
+   * @param source where they came from
+   * @param id the row's number in it
+   * @throws BadRowException if it is {@linkplain #untrainableColumn(float[], float) untrainable}
+   * @throws IOException if reading fails
+   */
+  public static void expectTrainable(float[] row, float factor, ActivationSource source, long id)
+      throws IOException {
+    int column = untrainableColumn(row, factor);
+    if (column >= 0) {
+      throw new BadRowException(BadRow.of(source, id, column));
+    }
+  }
+
+  /**
+   * Checks rows that were read.
+   *
+   * @param x the rows
+   * @param source where they came from
+   * @param first number of the first in it
+   * @throws BadRowException if one holds NaN or an infinity; the first
+   * @throws IOException if reading fails
+   */
+  public static void expect(Matrix x, ActivationSource source, long first) throws IOException {
+    int[] bits = new int[x.cols()];
+    for (int b = 0; b < x.rows(); b++) {
+      int column = badColumn(x, b, bits);
+      if (column >= 0) {
+        throw new BadRowException(BadRow.of(source, first + b, column));
+      }
+    }
+  }
+
+  /**
    * Reads all rows of a source once and checks them.
    *
    * @param source the rows

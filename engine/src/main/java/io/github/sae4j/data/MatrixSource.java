@@ -54,6 +54,11 @@ public final class MatrixSource implements ActivationSource {
   }
 
   @Override
+  public boolean readsInPlace() {
+    return true;
+  }
+
+  @Override
   public RowOrigin origin(long row) {
     RowChecks.row(row, rows());
     return new RowOrigin(name, row);

@@ -148,6 +148,11 @@ public final class RowViews {
     }
 
     @Override
+    public boolean readsInPlace() {
+      return source.readsInPlace();
+    }
+
+    @Override
     public double stored(long row, int column) throws IOException {
       RowChecks.row(row, rows);
       return source.stored(sourceRow.applyAsLong(row), column);
@@ -229,6 +234,11 @@ public final class RowViews {
     }
 
     @Override
+    public boolean readsInPlace() {
+      return inputs.readsInPlace() && others.readsInPlace();
+    }
+
+    @Override
     public double stored(long row, int column) throws IOException {
       return column < inputs.width()
           ? inputs.stored(row, column)
@@ -301,6 +311,11 @@ public final class RowViews {
     @Override
     public void expectAnyOrder() throws IOException {
       source.expectAnyOrder();
+    }
+
+    @Override
+    public boolean readsInPlace() {
+      return source.readsInPlace();
     }
 
     @Override

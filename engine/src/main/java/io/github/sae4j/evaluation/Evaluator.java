@@ -1,25 +1,25 @@
 package io.github.sae4j.evaluation;
 
 import io.github.sae4j.data.ActivationSource;
-import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.data.RowOrigin;
 import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.evaluation.BatchesAhead.Batch;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
-import io.github.sae4j.numerics.OrderedSums;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /**
  * Evaluates an SAE on rows of activations, in two passes: the mean of all rows first, then the
- * metrics. Memory does not grow with the number of rows. For the held-out rows of a run, pass
- * {@link io.github.sae4j.data.Split#heldOut}.
+ * metrics. Memory does not grow with the number of rows: two batches of them are in it, since the
+ * next is read while one is computed. For the held-out rows of a run, pass {@link
+ * io.github.sae4j.data.Split#heldOut}.
  */
 public final class Evaluator {
   /** Rows of a batch, SAELens's default of a training batch. */
@@ -164,31 +164,16 @@ public final class Evaluator {
       SparseCodes codes = memory.codes(most, Math.min(SOME_LATENTS, sae.config().mostLatents()));
       Matrix mean = mean(targets, y, memory);
       MetricSums sums = new MetricSums(device, memory, mean, most, sae.config().dSae());
-      for (long first = 0; first < source.rows(); first += most) {
-        int count = (int) Math.min(most, source.rows() - first);
-        source.readRange(first, count, x);
-        if (y != x) {
-          // Targets are checked while their mean is formed.
-          expectFinite(source, first, x.firstRows(count));
-          targets.readRange(first, count, y);
+      boolean oneBatch = most == source.rows(); // y holds it since its mean was formed
+      try (BatchesAhead batches =
+          new BatchesAhead(device, source, targets, memory, x, y, oneBatch)) {
+        for (Batch batch = batches.next(); batch != null; batch = batches.next()) {
+          int count = batch.x().rows();
+          encode(source, batch, codes.firstRows(count));
+          sae.decode(codes.firstRows(count), batch.x(), out.firstRows(count));
+          float[] errors = sums.add(batch.y(), out.firstRows(count), codes.firstRows(count));
+          observer.batch(batch.first(), codes.firstRows(count), errors);
         }
-        Matrix batch = x.firstRows(count);
-        try {
-          sae.encode(batch, codes.firstRows(count));
-        } catch (NonFiniteException e) {
-          RowOrigin origin = source.origin(first + e.row());
-          throw new BadFileException(
-              Path.of(origin.source()),
-              "row "
-                  + origin.row()
-                  + " is too large for the weights: the pre-activation of latent "
-                  + e.latent()
-                  + " is "
-                  + e.value());
-        }
-        sae.decode(codes.firstRows(count), batch, out.firstRows(count));
-        float[] errors = sums.add(y.firstRows(count), out.firstRows(count), codes.firstRows(count));
-        observer.batch(first, codes.firstRows(count), errors);
       }
       Metrics metrics = sums.metrics();
       return recallRows == 0
@@ -197,67 +182,31 @@ public final class Evaluator {
     }
   }
 
-  private static void expectFinite(ActivationSource source, long first, Matrix x)
-      throws IOException {
-    float[] row = new float[x.cols()];
-    for (int b = 0; b < x.rows(); b++) {
-      x.read(b, 1, row, 0);
-      FiniteRows.expect(row, source, first + b);
+  private void encode(ActivationSource source, Batch batch, SparseCodes codes)
+      throws BadFileException {
+    try {
+      sae.encode(batch.x(), codes);
+    } catch (NonFiniteException e) {
+      RowOrigin origin = source.origin(batch.first() + e.row());
+      throw new BadFileException(
+          Path.of(origin.source()),
+          "row "
+              + origin.row()
+              + " is too large for the weights: the pre-activation of latent "
+              + e.latent()
+              + " is "
+              + e.value());
     }
   }
 
-  /**
-   * Mean of all rows: summed in double over ascending rows in blocks of 256 that run on across
-   * batches, divided, rounded once to f32 (numerics rules 5 and 6).
-   */
-  private static Matrix mean(ActivationSource source, Matrix x, OffHeap memory) throws IOException {
-    int d = source.width();
-    double[] total = new double[d];
-    double[] block = new double[d];
-    float[] row = new float[d];
-    for (long first = 0; first < source.rows(); first += x.rows()) {
-      int count = (int) Math.min(x.rows(), source.rows() - first);
-      source.readRange(first, count, x);
-      for (int b = 0; b < count; b++) {
-        x.read(b, 1, row, 0);
-        for (int j = 0; j < d; j++) {
-          block[j] += row[j];
-        }
-        if (!Double.isFinite(anySum(row))) {
-          FiniteRows.expect(row, source, first + b);
-        }
-        long done = first + b + 1;
-        if (done % OrderedSums.BLOCK == 0 || done == source.rows()) {
-          for (int j = 0; j < d; j++) {
-            total[j] += block[j];
-            block[j] = 0;
-          }
-        }
-      }
+  /** The mean of all rows, through room for some of them, which it leaves the last of them in. */
+  private Matrix mean(ActivationSource rows, Matrix room, OffHeap memory) throws IOException {
+    MeanOfRows sums = new MeanOfRows(rows);
+    for (long first = 0; first < rows.rows(); first += room.rows()) {
+      sums.add(sae.device(), room.firstRows((int) Math.min(room.rows(), rows.rows() - first)));
     }
-    Matrix mean = memory.vector(d);
-    for (int j = 0; j < d; j++) {
-      mean.set(0, j, (float) (total[j] / source.rows()));
-    }
+    Matrix mean = memory.vector(rows.width());
+    sums.write(mean);
     return mean;
-  }
-
-  /** A sum that is finite if all values are; in four chains, which take a quarter of the time. */
-  private static double anySum(float[] row) {
-    double s0 = 0;
-    double s1 = 0;
-    double s2 = 0;
-    double s3 = 0;
-    int j = 0;
-    for (; j + 4 <= row.length; j += 4) {
-      s0 += row[j];
-      s1 += row[j + 1];
-      s2 += row[j + 2];
-      s3 += row[j + 3];
-    }
-    for (; j < row.length; j++) {
-      s0 += row[j];
-    }
-    return s0 + s1 + s2 + s3;
   }
 }

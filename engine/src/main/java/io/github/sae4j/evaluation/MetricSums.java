@@ -5,37 +5,58 @@ import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.numerics.OrderedSums;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
  * Sums of metrics over rows that come in batches. Row scalars are formed in f32 by lanes on the
  * device (numerics rule 2), widened, and added in double over ascending rows in blocks of 256 (rule
- * 6), blocks running on across batches: how rows are batched changes no bit.
+ * 6), blocks running on across batches: how rows are batched changes no bit. Threads share the rows
+ * of a batch while values are formed, and the sums while these are added.
  */
 final class MetricSums {
   /** SAELens replaces smaller norms by 1 where it divides by them. */
   private static final double SMALL_NORM = 1e-4;
 
+  /**
+   * Parts of the rows that count latents, each on its own: 8 numbers a latent, a percent of the
+   * weights at d = 768.
+   */
+  private static final int COUNTERS = 8;
+
+  /** What is added up, one value a row. */
+  private enum Sum {
+    ERROR,
+    VARIANCE,
+    COSINE,
+    ACTIVE,
+    ACTIVATION,
+    NORM_IN,
+    NORM_OUT,
+    NORM_RATIO,
+    SQUARE_OUT,
+    DOT,
+    /** Explained variance by the mean of the batch; rows that equal it are left out. */
+    LEGACY,
+    LEGACY_SQUARE;
+
+    private static final int COUNT = values().length;
+  }
+
   private final Device device;
   private final Matrix mean;
   private final Matrix batchMean;
-  private final Matrix difference;
   private final Matrix scalars;
-  private final long[] fired;
+  private final OrderedSums.Blocks[] sums = new OrderedSums.Blocks[Sum.COUNT];
+
+  /** By sum, the values of a batch's rows. */
+  private final double[][] values;
+
+  /** By part of the rows, how often each latent fired. */
+  private final long[][] fired;
 
   private long rows;
-  private final OrderedSums.Blocks errors = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks variances = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks cosines = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks active = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks activations = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks normsIn = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks normsOut = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks ratios = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks squaresOut = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks dots = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks legacy = new OrderedSums.Blocks();
-  private final OrderedSums.Blocks legacySquares = new OrderedSums.Blocks();
   private long legacyRows;
 
   /**
@@ -51,26 +72,23 @@ final class MetricSums {
     this.device = device;
     this.mean = mean;
     batchMean = memory.vector(mean.cols());
-    difference = memory.matrix(maxRows, mean.cols());
     scalars = memory.vector(maxRows);
-    fired = new long[dSae];
+    Arrays.setAll(sums, i -> new OrderedSums.Blocks());
+    values = new double[Sum.COUNT][maxRows];
+    fired = new long[Math.min(COUNTERS, maxRows)][dSae];
   }
 
   /**
    * Adds a batch.
    *
    * @param x target rows {@code [rows, d_out]}, at least one
-   * @param out their reconstructions {@code [rows, d_out]}
+   * @param out their reconstructions {@code [rows, d_out]}; receives e = x̂ − x
    * @param codes their codes
    * @return ‖e‖² of each row
    */
   float[] add(Matrix x, Matrix out, SparseCodes codes) {
     int count = x.rows();
     Matrix scalar = scalars.firstElements(count);
-    Matrix e = difference.firstRows(count);
-    device.subtract(out, x, e);
-    device.rowDots(e, e, scalar);
-    float[] error = scalar.toArray();
     device.rowSquaredDistances(x, mean, scalar);
     float[] variance = scalar.toArray();
     device.rowDots(x, x, scalar);
@@ -79,68 +97,109 @@ final class MetricSums {
     float[] squareOut = scalar.toArray();
     device.rowDots(x, out, scalar);
     float[] dot = scalar.toArray();
+    device.subtract(out, x, out);
+    device.rowDots(out, out, scalar);
+    float[] error = scalar.toArray();
     device.columnMeans(x, batchMean);
     device.rowSquaredDistances(x, batchMean, scalar);
     float[] batchVariance = scalar.toArray();
+    int parts = fired.length;
+    device.onHost(
+        parts,
+        part -> {
+          int from = (int) ((long) count * part / parts);
+          int to = (int) ((long) count * (part + 1) / parts);
+          for (int b = from; b < to; b++) {
+            double in = Math.sqrt(squareIn[b]);
+            double reconstructed = Math.sqrt(squareOut[b]);
+            double norms = in * reconstructed;
+            double explained = 1 - (double) error[b] / batchVariance[b];
+            set(Sum.ERROR, b, error[b]);
+            set(Sum.VARIANCE, b, variance[b]);
+            set(Sum.COSINE, b, norms == 0 ? 0 : dot[b] / norms);
+            set(Sum.NORM_IN, b, in);
+            set(Sum.NORM_OUT, b, reconstructed);
+            set(Sum.NORM_RATIO, b, reconstructed / (in < SMALL_NORM ? 1 : in));
+            set(Sum.SQUARE_OUT, b, squareOut[b]);
+            set(Sum.DOT, b, dot[b]);
+            set(Sum.LEGACY, b, explained);
+            set(Sum.LEGACY_SQUARE, b, explained * explained);
+          }
+          countCodes(codes.rows(from, to - from), from, fired[part]);
+        });
+    device.onHost(
+        Sum.COUNT,
+        i -> {
+          boolean some = i >= Sum.LEGACY.ordinal();
+          for (int b = 0; b < count; b++) {
+            if (!some || batchVariance[b] > 0) {
+              sums[i].add(values[i][b]);
+            }
+          }
+        });
     for (int b = 0; b < count; b++) {
-      errors.add(error[b]);
-      variances.add(variance[b]);
-      double in = Math.sqrt(squareIn[b]);
-      double reconstructed = Math.sqrt(squareOut[b]);
-      normsIn.add(in);
-      normsOut.add(reconstructed);
-      ratios.add(reconstructed / (in < SMALL_NORM ? 1 : in));
-      double norms = in * reconstructed;
-      cosines.add(norms == 0 ? 0 : dot[b] / norms);
-      squaresOut.add(squareOut[b]);
-      dots.add(dot[b]);
-      if (batchVariance[b] > 0) {
-        double explained = 1 - (double) error[b] / batchVariance[b];
-        legacy.add(explained);
-        legacySquares.add(explained * explained);
-        legacyRows++;
-      }
-      addCodes(codes, b);
+      legacyRows += batchVariance[b] > 0 ? 1 : 0;
     }
     rows += count;
     return error;
   }
 
-  private void addCodes(SparseCodes codes, int row) {
-    int latents = 0;
-    double sum = 0;
-    for (int slot = 0; slot < codes.length(row); slot++) {
-      float value = codes.value(row, slot);
-      if (value != 0) {
-        latents++;
-        sum += Math.abs(value);
-        fired[codes.index(row, slot)]++;
+  private void set(Sum sum, int row, double value) {
+    values[sum.ordinal()][row] = value;
+  }
+
+  /** Counts the latents of some rows, the first of which is {@code row} of the batch. */
+  private void countCodes(SparseCodes codes, int row, long[] counts) {
+    int[] starts = new int[codes.rows() + 1];
+    codes.readStarts(starts);
+    MemorySegment indices = codes.indices();
+    MemorySegment activations = codes.values();
+    for (int b = 0; b < codes.rows(); b++) {
+      int latents = 0;
+      double sum = 0;
+      for (int at = starts[b]; at < starts[b + 1]; at++) {
+        float value = activations.get(Matrix.FLOAT, 4L * at);
+        if (value != 0) {
+          latents++;
+          sum += Math.abs(value);
+          counts[indices.get(SparseCodes.INT, 4L * at)]++;
+        }
       }
+      set(Sum.ACTIVE, row + b, latents);
+      set(Sum.ACTIVATION, row + b, sum);
     }
-    active.add(latents);
-    activations.add(sum);
+  }
+
+  private double total(Sum sum) {
+    return sums[sum.ordinal()].total();
   }
 
   /** The metrics of the rows so far, at least one. */
   Metrics metrics() {
-    double fvu = ratio(errors.total(), variances.total());
-    double legacyMean = ratio(legacy.total(), legacyRows);
-    double legacySpread = legacySquares.total() - legacyRows * legacyMean * legacyMean;
+    double fvu = ratio(total(Sum.ERROR), total(Sum.VARIANCE));
+    double legacyMean = ratio(total(Sum.LEGACY), legacyRows);
+    double legacySpread = total(Sum.LEGACY_SQUARE) - legacyRows * legacyMean * legacyMean;
+    long[] all = new long[fired[0].length];
+    for (long[] part : fired) {
+      for (int i = 0; i < all.length; i++) {
+        all[i] += part[i];
+      }
+    }
     return new Metrics(
         rows,
         fvu,
         1 - fvu,
         legacyMean,
         legacyRows < 2 ? Double.NaN : Math.sqrt(Math.max(0, legacySpread) / (legacyRows - 1)),
-        errors.total() / rows,
-        cosines.total() / rows,
-        active.total() / rows,
-        activations.total() / rows,
-        normsIn.total() / rows,
-        normsOut.total() / rows,
-        ratios.total() / rows,
-        ratio(squaresOut.total(), dots.total()),
-        new Density(rows, fired.clone()),
+        total(Sum.ERROR) / rows,
+        total(Sum.COSINE) / rows,
+        total(Sum.ACTIVE) / rows,
+        total(Sum.ACTIVATION) / rows,
+        total(Sum.NORM_IN) / rows,
+        total(Sum.NORM_OUT) / rows,
+        total(Sum.NORM_RATIO) / rows,
+        ratio(total(Sum.SQUARE_OUT), total(Sum.DOT)),
+        new Density(rows, all),
         Optional.empty());
   }
 

@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 
 /** An open file of a {@link TensorFormat}: tensors by name, read by position, by many threads. */
 public interface TensorColumns extends Closeable {
@@ -70,16 +69,14 @@ public interface TensorColumns extends Closeable {
   }
 
   /**
-   * Reads the texts of the first rows.
+   * Opens a column of texts; several may be open at a time.
    *
    * @param column one of {@link #texts}
-   * @param rows how many are wanted
-   * @param each receives them in the order of the rows, null where there is none; it is called less
-   *     often if the file has fewer rows
+   * @return its texts; the caller closes them, before this file
    * @throws BadFileException if the file turns out to be malformed
    * @throws IOException if reading fails
    */
-  default void readTexts(String column, long rows, Consumer<String> each) throws IOException {
+  default TextCursor openTexts(String column) throws IOException {
     throw new IllegalArgumentException("texts: there is no column '" + column + "'");
   }
 }

@@ -2,6 +2,7 @@ package io.github.sae4j.memory;
 
 import java.io.FileInputStream;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -23,19 +24,24 @@ public final class HugePages {
   private static final String PROPERTY = "sae4j.hugePages";
   private static final Path SETTINGS = Path.of("/sys/kernel/mm/transparent_hugepage");
 
-  // The same number on all Linux architectures that Java runs on.
-  private static final int MADV_DONTNEED = 4;
+  // The same numbers on all Linux architectures that Java runs on.
+  private static final int PROT_READ_WRITE = 3;
+  private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
   private static final int MADV_HUGEPAGE = 14;
+  private static final long MAP_FAILED = -1;
 
   private static final HugePages OF_THIS_SYSTEM = find();
 
   private final long pageBytes;
-  private final MethodHandle madvise;
+  private final Calls calls;
   private final String description;
 
-  private HugePages(long pageBytes, MethodHandle madvise, String description) {
+  /** Functions of the system. */
+  private record Calls(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise) {}
+
+  private HugePages(long pageBytes, Calls calls, String description) {
     this.pageBytes = pageBytes;
-    this.madvise = madvise;
+    this.calls = calls;
     this.description = description;
   }
 
@@ -50,44 +56,79 @@ public final class HugePages {
   }
 
   /**
-   * Moves a new block into huge pages where it covers at least two whole ones.
+   * Allocates a block in huge pages where it covers at least two whole ones. The system has zeroed
+   * it, page by page when a thread first touched them: {@link Arena#allocate} would touch all of
+   * them here.
    *
-   * @param zeros a new block of zeros, not used yet; still zeros afterwards
+   * @param arena owns the block
+   * @param size bytes
    * @param firstTouch touches the huge pages
+   * @return zeros, on a boundary of small pages; null where there are no huge pages for a block of
+   *     this size
    */
-  static void take(MemorySegment zeros, OffHeap.FirstTouch firstTouch) {
-    if (OF_THIS_SYSTEM.madvise != null) {
-      OF_THIS_SYSTEM.back(zeros, firstTouch);
-    }
+  static MemorySegment allocate(Arena arena, long size, OffHeap.FirstTouch firstTouch) {
+    return OF_THIS_SYSTEM.calls == null || size < 2 * OF_THIS_SYSTEM.pageBytes
+        ? null
+        : OF_THIS_SYSTEM.map(arena, size, firstTouch);
   }
 
-  private void back(MemorySegment zeros, OffHeap.FirstTouch firstTouch) {
-    long skipped = -zeros.address() & (pageBytes - 1);
-    long covered = (zeros.byteSize() - skipped) & -pageBytes;
-    if (covered < 2 * pageBytes) {
-      return;
+  @SuppressWarnings("restricted") // Native access is checked before.
+  private MemorySegment map(Arena arena, long size, OffHeap.FirstTouch firstTouch) {
+    long address = mmap(size);
+    if (address == MAP_FAILED) {
+      return null;
     }
-    MemorySegment pages = zeros.asSlice(skipped, covered);
-    // Zeroing the block mapped small pages. They are given back; the next touch of each range maps
-    // a
-    // zeroed huge page. It must be a write: a read maps the shared zero page, which many kernels
-    // break
-    // up into small pages when it is written later.
-    if (advise(pages, MADV_HUGEPAGE) && advise(pages, MADV_DONTNEED)) {
+    MemorySegment block;
+    try {
+      block = MemorySegment.ofAddress(address).reinterpret(size, arena, this::unmap);
+    } catch (RuntimeException e) {
+      unmap(MemorySegment.ofAddress(address).reinterpret(size)); // the arena is closed
+      throw e;
+    }
+    long skipped = -address & (pageBytes - 1);
+    long covered = (size - skipped) & -pageBytes;
+    // It must be a write: a read maps the shared zero page, which many kernels break up into small
+    // pages when it is written later.
+    if (covered >= 2 * pageBytes && advise(block.asSlice(skipped, covered))) {
       firstTouch.run(
           Math.toIntExact(covered / pageBytes),
-          page -> pages.set(ValueLayout.JAVA_BYTE, page * pageBytes, (byte) 0));
+          page -> block.set(ValueLayout.JAVA_BYTE, skipped + page * pageBytes, (byte) 0));
+    }
+    return block;
+  }
+
+  private long mmap(long size) {
+    try {
+      return (long)
+          calls.mmap.invokeExact(0L, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L);
+    } catch (Throwable e) {
+      throw unexpected(e);
     }
   }
 
-  private boolean advise(MemorySegment pages, int advice) {
+  private boolean advise(MemorySegment pages) {
     try {
-      return (int) madvise.invokeExact(pages, pages.byteSize(), advice) == 0;
-    } catch (RuntimeException | Error e) {
-      throw e;
+      return (int) calls.madvise.invokeExact(pages.address(), pages.byteSize(), MADV_HUGEPAGE) == 0;
     } catch (Throwable e) {
-      throw new IllegalStateException("madvise", e); // A native function throws no exception.
+      throw unexpected(e);
     }
+  }
+
+  private void unmap(MemorySegment block) {
+    try {
+      int unused = (int) calls.munmap.invokeExact(block.address(), block.byteSize());
+    } catch (Throwable e) {
+      throw unexpected(e);
+    }
+  }
+
+  /** A native function throws no exception; the JVM may. */
+  private static RuntimeException unexpected(Throwable thrown) {
+    return switch (thrown) {
+      case RuntimeException e -> e;
+      case Error e -> throw e;
+      default -> new IllegalStateException(thrown);
+    };
   }
 
   /** By a stream: a channel would fail in a thread whose interrupt flag is set. */
@@ -116,25 +157,31 @@ public final class HugePages {
     }
     try {
       return new HugePages(
-          pageBytes, madvise(), pageBytes / 1024 + " KiB, for blocks that hold two or more");
+          pageBytes, calls(), pageBytes / 1024 + " KiB, for blocks that hold two or more");
     } catch (UnsupportedOperationException e) {
-      return none("madvise cannot be called");
+      return none("memory cannot be mapped");
     }
   }
 
+  private static Calls calls() {
+    // Addresses as numbers, so that fewer shapes of calls have to be linked.
+    ValueLayout.OfLong size = ValueLayout.JAVA_LONG;
+    ValueLayout.OfInt number = ValueLayout.JAVA_INT;
+    return new Calls(
+        link("mmap", FunctionDescriptor.of(size, size, size, number, number, number, size)),
+        link("munmap", FunctionDescriptor.of(number, size, size)),
+        link("madvise", FunctionDescriptor.of(number, size, size, number)));
+  }
+
   @SuppressWarnings("restricted") // Native access is checked before.
-  private static MethodHandle madvise() {
+  private static MethodHandle link(String name, FunctionDescriptor descriptor) {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
         linker
             .defaultLookup()
-            .find("madvise")
-            .orElseThrow(() -> new UnsupportedOperationException("madvise")),
-        FunctionDescriptor.of(
-            ValueLayout.JAVA_INT,
-            ValueLayout.ADDRESS,
-            ValueLayout.JAVA_LONG,
-            ValueLayout.JAVA_INT));
+            .find(name)
+            .orElseThrow(() -> new UnsupportedOperationException(name)),
+        descriptor);
   }
 
   private static HugePages none(String why) {

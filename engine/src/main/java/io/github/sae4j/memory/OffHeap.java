@@ -120,8 +120,11 @@ public final class OffHeap implements AutoCloseable {
     if (size < 0) {
       throw new IllegalArgumentException("size: expected at least 0 bytes, got " + size);
     }
-    MemorySegment padded = arena.allocate(Math.addExact(size, 2L * ALIGNMENT), ALIGNMENT);
-    HugePages.take(padded, firstTouch);
+    long whole = Math.addExact(size, 2L * ALIGNMENT);
+    MemorySegment padded = HugePages.allocate(arena, whole, firstTouch);
+    if (padded == null) {
+      padded = arena.allocate(whole, ALIGNMENT);
+    }
     bytes += padded.byteSize();
     return padded;
   }

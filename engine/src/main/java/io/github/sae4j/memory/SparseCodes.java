@@ -302,11 +302,15 @@ public final class SparseCodes {
    * @throws IllegalArgumentException if an index is outside {@code [0, latents)}; names the row
    */
   public void expectIndices(int latents) {
-    MemorySegment all = storage.indices;
-    long from = 4L * storage.start(first);
-    long to = 4L * storage.start(first + rows);
-    for (long at = from; at < to; at += 4) {
-      int index = all.get(INT, at);
+    MemorySegment all = indices();
+    int count = size();
+    int wrong = 0;
+    for (int i = 0; i < count; i++) {
+      int index = all.get(INT, 4L * i);
+      wrong |= index | latents - 1 - index; // negative if either is; runs in vectors
+    }
+    for (int i = 0; wrong < 0 && i < count; i++) {
+      int index = all.get(INT, 4L * i);
       if (index < 0 || index >= latents) {
         throw new IllegalArgumentException(
             "codes: expected indices in [0, "
@@ -314,7 +318,7 @@ public final class SparseCodes {
                 + "), got "
                 + index
                 + " in row "
-                + rowOf((int) (at / 4)));
+                + rowOf(storage.start(first) + i));
       }
     }
   }

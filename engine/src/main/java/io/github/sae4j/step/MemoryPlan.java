@@ -41,7 +41,7 @@ public record MemoryPlan(List<Part> parts) {
     long n = spec.shape().dSae();
     long d = spec.shape().dIn();
     long o = spec.shape().dOut();
-    long batch = 8L * spec.shape().rows() * spec.shape().batchWidth();
+    Part batches = ofBatches(spec);
     Part counters = new Part("8 n: steps or rows since latents fired", 8 * n, true);
     if (spec.shape().tied()) {
       return new MemoryPlan(
@@ -49,7 +49,7 @@ public record MemoryPlan(List<Part> parts) {
               new Part("12 n d: tied weights and moments", 12 * n * d, false),
               new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
               counters,
-              new Part("8 B d, with positives 16 B d: batch and next batch", batch, false)));
+              batches));
     }
     long vectors = spec.forward().gate().map(gate -> gate.parameters().size()).orElse(0);
     Part gates = new Part("12 n a vector: gates and moments", 12 * n * vectors, false);
@@ -59,7 +59,7 @@ public record MemoryPlan(List<Part> parts) {
                   new Part("24 n d: weights and moments", 24 * n * d, false),
                   new Part("12 n + 12 d: biases and moments", 12 * (n + d), false),
                   counters,
-                  new Part("8 B d: batch and next batch", batch, false)))
+                  batches))
           .plus(List.of(gates));
     }
     return new MemoryPlan(
@@ -67,7 +67,7 @@ public record MemoryPlan(List<Part> parts) {
                 new Part("12 n (d + d_out): weights and moments", 12 * n * (d + o), false),
                 new Part("12 n + 12 d_out: biases and moments", 12 * (n + o), false),
                 counters,
-                new Part("8 B (d + d_out): batch and next batch", batch, false)))
+                batches))
         .plus(
             List.of(
                 new Part(
@@ -75,6 +75,25 @@ public record MemoryPlan(List<Part> parts) {
                     spec.shape().skip() ? 12 * d * o : 0,
                     false),
                 gates));
+  }
+
+  /**
+   * The current batch and the next, which runs of a sweep have in common.
+   *
+   * @param spec the step
+   * @return the part
+   */
+  public static Part ofBatches(StepSpec spec) {
+    String name =
+        switch (spec.shape().pairs()) {
+          case NONE -> spec.shape().tied() ? "8 B d, with positives 16 B d" : "8 B d";
+          case TARGETS -> "8 B (d + d_out)";
+          case POSITIVES -> "8 B d, with positives 16 B d";
+        };
+    return new Part(
+        name + ": batch and next batch",
+        8L * spec.shape().rows() * spec.shape().batchWidth(),
+        false);
   }
 
   /**
@@ -102,11 +121,35 @@ public record MemoryPlan(List<Part> parts) {
    * @return the parts
    */
   public static List<Part> ofWhitening(StepSpec spec) {
-    long n = spec.shape().dSae();
+    List<Part> all = new ArrayList<>(ofOwnWhitening(spec));
+    all.addAll(ofSharedWhitening(spec));
+    return all;
+  }
+
+  /**
+   * What of {@link #ofWhitening} every run has for itself.
+   *
+   * @param spec the step
+   * @return the parts
+   */
+  public static List<Part> ofOwnWhitening(StepSpec spec) {
     long d = spec.shape().dIn();
     long rows = spec.shape().rows();
     return List.of(
-        new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false),
+        new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false));
+  }
+
+  /**
+   * What of {@link #ofWhitening} runs that go on together have once: a map of the same rows, and
+   * what is needed while one of them writes its SAE.
+   *
+   * @param spec the step
+   * @return the parts
+   */
+  public static List<Part> ofSharedWhitening(StepSpec spec) {
+    long n = spec.shape().dSae();
+    long d = spec.shape().dIn();
+    return List.of(
         new Part(
             "8 n d + 8 d d + 4 d min(n, 1024): weights without it, while an SAE is written",
             8 * n * d + 8 * d * d + 4 * d * Math.min(n, 1024),
@@ -124,6 +167,18 @@ public record MemoryPlan(List<Part> parts) {
     List<Part> all = new ArrayList<>(parts);
     more.stream().filter(part -> part.bytes() > 0).forEach(all::add);
     return new MemoryPlan(all);
+  }
+
+  /**
+   * This plan without a part, if it has it.
+   *
+   * @param part the part
+   * @return a new plan
+   */
+  public MemoryPlan without(Part part) {
+    List<Part> left = new ArrayList<>(parts);
+    left.remove(part);
+    return new MemoryPlan(left);
   }
 
   /** {@return the total size in bytes} */

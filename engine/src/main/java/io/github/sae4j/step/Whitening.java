@@ -4,6 +4,7 @@ import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.kernels.Shapes;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import java.util.Arrays;
 import java.util.Objects;
 
 /**
@@ -61,6 +62,18 @@ public final class Whitening {
       most = Math.max(most, square);
     }
     return Math.sqrt(most);
+  }
+
+  /**
+   * Compares all elements.
+   *
+   * @param other a map
+   * @return whether it has the same bits
+   */
+  public boolean sameAs(Whitening other) {
+    return Arrays.equals(mean, other.mean)
+        && Arrays.deepEquals(forward, other.forward)
+        && Arrays.deepEquals(inverse, other.inverse);
   }
 
   /**

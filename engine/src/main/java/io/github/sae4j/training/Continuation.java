@@ -113,6 +113,21 @@ final class Continuation {
    * describe what was trained.
    */
   RowRecord rows(Optional<Path> checkpoint) throws IOException {
+    RowRecord saved = expectRulesKept(checkpoint);
+    OnBadRows now = data.rules().onBadRows();
+    List<String> masks = data.removalHashes();
+    if (now == saved.onBadRows() && saved.masks().containsAll(masks)) {
+      return saved;
+    }
+    long step = checkpoint.isPresent() ? TrainerState.read(checkpoint.get()).step() : 0;
+    List<RowRecord.Removal> removals = new ArrayList<>(saved.removals());
+    removals.add(new RowRecord.Removal(step, now, masks));
+    recordRemoval(folder, data, step, now);
+    return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
+  }
+
+  /** Refuses rules that the run has had and that are not there any more; returns what it had. */
+  RowRecord expectRulesKept(Optional<Path> checkpoint) throws IOException {
     RowRecord saved =
         checkpoint.isPresent()
             ? RowRecord.fromMap(
@@ -122,22 +137,14 @@ final class Continuation {
     if (saved.onBadRows() == OnBadRows.SKIP && now == OnBadRows.ERROR) {
       throw new ConfigException("on_bad_rows", "was skip so far, is now error");
     }
-    List<String> masks = data.removalHashes();
-    if (!masks.containsAll(saved.masks())) {
+    if (!data.removalHashes().containsAll(saved.masks())) {
       throw new ConfigException(
           "mask",
           "the run has left rows out by a mask since step "
               + saved.removals().getLast().fromStep()
               + ", which is not given now");
     }
-    if (now == saved.onBadRows() && saved.masks().containsAll(masks)) {
-      return saved;
-    }
-    long step = checkpoint.isPresent() ? TrainerState.read(checkpoint.get()).step() : 0;
-    List<RowRecord.Removal> removals = new ArrayList<>(saved.removals());
-    removals.add(new RowRecord.Removal(step, now, masks));
-    recordRemoval(folder, data, step, now);
-    return new RowRecord(now, removals, saved.leftOut(), saved.passedOver());
+    return saved;
   }
 
   /** Also recorded in {@code config.json}, with the files, for the next resumption. */

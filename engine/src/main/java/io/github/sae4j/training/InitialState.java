@@ -20,6 +20,7 @@ import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.OptionType;
 import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.step.Pairs;
+import io.github.sae4j.step.StepShape;
 import io.github.sae4j.step.TrainedGate.Gated;
 import io.github.sae4j.step.TrainedGate.JumpRelu;
 import io.github.sae4j.step.TrainingState;
@@ -149,35 +150,34 @@ final class InitialState {
   }
 
   /**
-   * Starts from a trained SAE, in which everything is folded; the factor is unfolded (W_enc / s,
-   * W_dec · s, b_dec · s).
+   * Refuses an SAE that cannot be started from.
    *
+   * @param config the configuration
+   * @param shape what it trains
    * @param sae the SAE
-   * @param measured holds the normalisation factor s by which rows will be multiplied
    * @throws ConfigException if the SAE does not fit the configuration
    */
-  void copy(SparseAutoencoder sae, Trainer.Measured measured) {
-    float factor = measured.normalizationFactor();
+  static void expectFits(TrainingConfig config, StepShape shape, SparseAutoencoder sae) {
     boolean transcoder = config.sae().pairs() == Pairs.TARGETS;
-    if (!fits(sae.config().activation()) || sae.config().transcoder() != transcoder) {
+    if (!fits(config, sae.config().activation()) || sae.config().transcoder() != transcoder) {
       throw new ConfigException(
           "from_pretrained",
           "expected "
-              + wanted()
+              + wanted(config)
               + (transcoder ? " transcoder, as there are targets" : " autoencoder")
               + ", got "
               + (sae.config().transcoder() ? "a transcoder, " : "an autoencoder, ")
               + sae.config().activation());
     }
     expect("skip_connection", sae.weights().wSkip() != null, config.sae().skipConnection());
-    if (state.tied() && !sae.weights().tied()) {
+    if (shape.tied() && !sae.weights().tied()) {
       throw new ConfigException(
           "from_pretrained",
           "expected an SAE whose encoder and decoder are one matrix, got one with two");
     }
-    expect("d_in", sae.config().dIn(), state.dIn());
-    expect("d_out", sae.config().dOut(), state.wDec().cols());
-    expect("d_sae", sae.config().dSae(), state.dSae());
+    expect("d_in", sae.config().dIn(), shape.dIn());
+    expect("d_out", sae.config().dOut(), shape.dOut());
+    expect("d_sae", sae.config().dSae(), shape.dSae());
     expect(
         "apply_b_dec_to_input", sae.config().applyBDecToInput(), config.sae().applyBDecToInput());
     if (config.data().normalizeActivations().inputNormalization() != sae.config().normalization()) {
@@ -186,6 +186,35 @@ final class InitialState {
           ActivationNormalization.of(sae.config().normalization()),
           config.data().normalizeActivations());
     }
+    if (config.sae().architecture() == Architecture.JUMPRELU
+        && config.sparsity().logThreshold()
+        && sae.config().activation() instanceof Threshold threshold) {
+      expectPositive(threshold, shape.dSae());
+    }
+  }
+
+  private static void expectPositive(Threshold threshold, int latents) {
+    for (int i = 0; i < latents; i++) {
+      if (!(threshold.theta(i) > 0)) {
+        throw new ConfigException(
+            "from_pretrained",
+            "expected thresholds above 0 with log_threshold, got "
+                + threshold.theta(i)
+                + " of latent "
+                + i);
+      }
+    }
+  }
+
+  /**
+   * Starts from a trained SAE that {@linkplain #expectFits fits}, in which everything is folded;
+   * the factor is unfolded (W_enc / s, W_dec · s, b_dec · s).
+   *
+   * @param sae the SAE
+   * @param measured holds the normalisation factor s by which rows will be multiplied
+   */
+  void copy(SparseAutoencoder sae, Trainer.Measured measured) {
+    float factor = measured.normalizationFactor();
     float[] row = new float[state.dIn()];
     for (int i = 0; i < state.dSae(); i++) {
       sae.weights().readEncoder(i, 1, row, 0);
@@ -206,7 +235,7 @@ final class InitialState {
   }
 
   /** Whether what is trained can begin with such an activation. */
-  private boolean fits(Activation activation) {
+  private static boolean fits(TrainingConfig config, Activation activation) {
     return switch (config.sae().architecture()) {
       case TOPK, BATCHTOPK, MATRYOSHKA ->
           activation instanceof Ranked ranked && ranked.isTopK() && ranked.relu() != Relu.NONE;
@@ -219,7 +248,7 @@ final class InitialState {
     };
   }
 
-  private String wanted() {
+  private static String wanted(TrainingConfig config) {
     return switch (config.sae().architecture()) {
       case TOPK, BATCHTOPK, MATRYOSHKA -> "a TopK";
       case STANDARD -> "a ReLU";
@@ -231,16 +260,6 @@ final class InitialState {
   /** Folding leaves pre-activations as they are, so thresholds and gates need no unfolding. */
   private void copyGate(Threshold threshold) {
     if (config.sae().architecture() == Architecture.JUMPRELU) {
-      for (int i = 0; config.sparsity().logThreshold() && i < state.dSae(); i++) {
-        if (!(threshold.theta(i) > 0)) {
-          throw new ConfigException(
-              "from_pretrained",
-              "expected thresholds above 0 with log_threshold, got "
-                  + threshold.theta(i)
-                  + " of latent "
-                  + i);
-        }
-      }
       fillThresholds(threshold::theta);
     }
     if (config.sae().architecture() == Architecture.GATED) {

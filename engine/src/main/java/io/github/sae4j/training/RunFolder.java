@@ -59,6 +59,9 @@ public record RunFolder(Path path) {
   /** Member of {@code config.json}: what became of bad rows when the run began. */
   public static final String ON_BAD_ROWS = "on_bad_rows";
 
+  /** Member of {@code config.json}: what whitening leaves of the rows' variances. */
+  static final String WHITENED = "whitened";
+
   /** Member of {@code config.json}: the identity of the activations. */
   public static final String DATA = "data";
 

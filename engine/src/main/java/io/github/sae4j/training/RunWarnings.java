@@ -10,6 +10,7 @@ import io.github.sae4j.data.RowRules;
 import io.github.sae4j.data.RowViews;
 import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.start.DataStatistics;
+import io.github.sae4j.internal.start.Spectrum;
 import io.github.sae4j.step.Pairs;
 import java.io.IOException;
 import java.util.Locale;
@@ -18,6 +19,15 @@ import java.util.Locale;
 final class RunWarnings {
   /** Kind of the warning of a mean that dominates. */
   static final String OFFSET = "mean_dominates";
+
+  /** Kind of the warning of an epsilon that swallows the variances. */
+  private static final String EPSILON = "whitening_epsilon";
+
+  /** Mean variance of whitened rows below which users are warned: 1 is what they ask for. */
+  private static final double LEAST_WHITENED = 0.5;
+
+  /** The least that the option takes. */
+  private static final double LEAST_EPSILON = 1e-30;
 
   /** Ratio of the mean's squared length to the variance from which users are warned. */
   private static final double MOST_OFFSET = 10;
@@ -78,6 +88,28 @@ final class RunWarnings {
                           offset.column())
                       : ""),
               "--b-dec-init-method geometric_median (or mean) starts there"));
+    }
+  }
+
+  /** If ε is so large beside the variances that most directions stay as small as they are. */
+  void ofSpectrum(Spectrum spectrum) {
+    if (spectrum.whitened() < LEAST_WHITENED) {
+      health.warn(
+          new Warning(
+              0,
+              EPSILON,
+              String.format(
+                  Locale.ROOT,
+                  "whitening_epsilon: %.3g is large beside the variances of the rows: whitened,"
+                      + " they have %.2f on average along the %d directions in which they vary, not"
+                      + " about 1, so that small directions still count for little",
+                  config.data().whiteningEpsilon(),
+                  spectrum.whitened(),
+                  spectrum.directions()),
+              String.format(
+                  Locale.ROOT,
+                  "--whitening-epsilon %.2g gives them 0.9",
+                  Math.max(LEAST_EPSILON, spectrum.helpful()))));
     }
   }
 

@@ -207,13 +207,8 @@ public final class Sweep {
    * @throws IOException if reading or writing fails; what the runs have reached is kept
    */
   public List<Result> start(BooleanSupplier stop) throws IOException {
+    expectStartable();
     RunFolder folder = settings.folder();
-    folder.expectNotForeign();
-    if (folder.used()) {
-      throw new ConfigException(
-          "output_path",
-          folder.path() + " holds a run or a sweep already; choose another folder or resume it");
-    }
     TrainingRun.expectHeldOut(settings.heldOut(), data, BatchSupply.OWN);
     Map<String, Object> config = new LinkedHashMap<>(settings.record());
     config.put(RunFolder.TRAINING, given);
@@ -226,6 +221,51 @@ public final class Sweep {
   }
 
   /**
+   * Refuses what {@link #start} would refuse before it reads rows. Nothing is written.
+   *
+   * @throws ConfigException if options do not fit the data, or the folder holds a run or a sweep
+   *     already, or files of somebody else
+   * @throws IOException if the folder cannot be read
+   */
+  public void expectStartable() throws IOException {
+    RunFolder folder = settings.folder();
+    folder.expectNotForeign();
+    if (folder.used()) {
+      throw new ConfigException(
+          "output_path",
+          folder.path() + " holds a run or a sweep already; choose another folder or resume it");
+    }
+    TrainingRun.expectHeldOutRows(settings.heldOut(), data);
+    expectMembersStartable();
+  }
+
+  private void expectMembersStartable() {
+    for (Member member : members) {
+      Trainer.expectStartable(member.config().resolved(data.dIn()), data, Optional.empty());
+    }
+  }
+
+  /**
+   * Refuses what {@link #resume} would refuse of the sweep before it reads rows. Nothing is
+   * written.
+   *
+   * @throws ConfigException if the configuration differs from the sweep's
+   * @throws IOException if reading fails
+   */
+  public void expectResumable() throws IOException {
+    RunFolder folder = settings.folder();
+    if (!axes.equals(axesOf(folder))) {
+      throw new ConfigException(
+          "sweep", "expected the axes of " + folder.path() + ", " + toMap(axesOf(folder)));
+    }
+    expectSameConfig();
+    new Continuation(folder, members.getFirst().config(), data, TrainingListener.NONE)
+        .expectSameData(Optional.empty());
+    TrainingRun.expectHeldOutRows(settings.heldOut(), data);
+    expectMembersStartable();
+  }
+
+  /**
    * Resumes an interrupted sweep: every run from its newest checkpoint, those that had not begun
    * from their first step.
    *
@@ -235,12 +275,14 @@ public final class Sweep {
    * @throws IOException if reading or writing fails
    */
   public List<Result> resume(BooleanSupplier stop) throws IOException {
-    RunFolder folder = settings.folder();
-    if (!axes.equals(axesOf(folder))) {
-      throw new ConfigException(
-          "sweep", "expected the axes of " + folder.path() + ", " + toMap(axesOf(folder)));
-    }
-    Optional<Map<String, Object>> before = folder.section(RunFolder.TRAINING, Optional.empty());
+    expectResumable();
+    recordRemoval();
+    return run(stop);
+  }
+
+  private void expectSameConfig() throws IOException {
+    Optional<Map<String, Object>> before =
+        settings.folder().section(RunFolder.TRAINING, Optional.empty());
     if (before.isPresent()) {
       List<String> differences = new ArrayList<>();
       List<Member> started = members(axes, before.get());
@@ -261,10 +303,6 @@ public final class Sweep {
       }
       Continuation.expectNone(differences);
     }
-    new Continuation(folder, members.getFirst().config(), data, TrainingListener.NONE)
-        .expectSameData(Optional.empty());
-    recordRemoval();
-    return run(stop);
   }
 
   /** Rows that are left out from now on are also left out when the sweep is resumed again. */

@@ -10,6 +10,7 @@ import io.github.sae4j.data.RowViews;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.start.DataStatistics;
+import io.github.sae4j.internal.start.Spectrum;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -76,6 +77,10 @@ public final class Trainer implements AutoCloseable {
   private final Batches stream;
   private final Optional<Whitening.OnDevice> whitening;
   private final Flight.Span span = Flight.step();
+
+  /** What was measured of whitened rows, in the process that began the run. */
+  private Optional<Spectrum> spectrum = Optional.empty();
+
   private long stepsDone;
   private long samplesDone;
   private long passedOver;
@@ -203,6 +208,40 @@ public final class Trainer implements AutoCloseable {
       Optional<SparseAutoencoder> pretrained,
       BatchSupply supply)
       throws IOException {
+    expectStartable(config, data, pretrained);
+    Optional<DataStatistics.Whitened> whitened = whiten(config, data, device, supply);
+    Measured measured =
+        whitened.isPresent() ? measured(config, whitened.get()) : measure(config, data, supply);
+    Trainer trainer =
+        new Trainer(
+            config,
+            data,
+            device,
+            measured,
+            new Done(0, 0, LeftOut.NONE),
+            state -> {
+              InitialState initial = new InitialState(config, state);
+              if (pretrained.isPresent()) {
+                initial.copy(pretrained.get(), measured);
+              } else {
+                initial.draw(data, measured, device);
+              }
+            },
+            supply);
+    trainer.spectrum = whitened.map(DataStatistics.Whitened::spectrum);
+    return trainer;
+  }
+
+  /**
+   * Refuses what cannot be started, before any row is read.
+   *
+   * @param config the configuration
+   * @param data the rows
+   * @param pretrained an SAE to start from
+   * @throws ConfigException if options do not fit the data or the SAE
+   */
+  static void expectStartable(
+      TrainingConfig config, TrainingData data, Optional<SparseAutoencoder> pretrained) {
     expectPairs(config, data);
     if (config.whitens() && pretrained.isPresent()) {
       throw new ConfigException(
@@ -210,22 +249,9 @@ public final class Trainer implements AutoCloseable {
           "expected another than covariance_whitening with from_pretrained: the SAE is one of rows"
               + " that are not whitened");
     }
-    Measured measured = measure(config, data, device, supply);
-    return new Trainer(
-        config,
-        data,
-        device,
-        measured,
-        new Done(0, 0, LeftOut.NONE),
-        state -> {
-          InitialState initial = new InitialState(config, state);
-          if (pretrained.isPresent()) {
-            initial.copy(pretrained.get(), measured);
-          } else {
-            initial.draw(data, measured, device);
-          }
-        },
-        supply);
+    StepSpec spec = config.stepSpec(data.dIn(), data.dOut(), OptionalDouble.of(1));
+    config.learningRate(spec.shape().dSae(), config.steps(data.training().rows()));
+    pretrained.ifPresent(sae -> InitialState.expectFits(config, spec.shape(), sae));
   }
 
   /**
@@ -275,27 +301,35 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private static Measured measure(
+  private static Optional<DataStatistics.Whitened> whiten(
       TrainingConfig config, TrainingData data, Device device, BatchSupply supply)
       throws IOException {
-    if (config.whitens()) {
-      double epsilon = config.data().whiteningEpsilon();
-      DataStatistics.Whitened whitened =
-          supply.once(
-              "whitening, epsilon " + epsilon,
-              DataStatistics.Whitened.class,
-              () ->
-                  new DataStatistics(
-                          RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
-                      .whitening(epsilon, device));
-      double variance = whitened.variance();
-      return new Measured(
-          1f,
-          config.needsMseScale()
-              ? OptionalDouble.of(variance > 0 ? 1 / variance : 1)
-              : OptionalDouble.empty(),
-          Optional.of(whitened.map()));
+    if (!config.whitens()) {
+      return Optional.empty();
     }
+    double epsilon = config.data().whiteningEpsilon();
+    return Optional.of(
+        supply.once(
+            "whitening, epsilon " + epsilon,
+            DataStatistics.Whitened.class,
+            () ->
+                new DataStatistics(
+                        RowViews.inputs(data.training()), data.rules(), config.rowsPerStep())
+                    .whitening(epsilon, device)));
+  }
+
+  private static Measured measured(TrainingConfig config, DataStatistics.Whitened whitened) {
+    double variance = whitened.spectrum().variance();
+    return new Measured(
+        1f,
+        config.needsMseScale()
+            ? OptionalDouble.of(variance > 0 ? 1 / variance : 1)
+            : OptionalDouble.empty(),
+        Optional.of(whitened.map()));
+  }
+
+  private static Measured measure(TrainingConfig config, TrainingData data, BatchSupply supply)
+      throws IOException {
     float factor =
         config.data().normalizeActivations() == ActivationNormalization.EXPECTED_AVERAGE_ONLY_IN
             ? supply.once(
@@ -486,6 +520,11 @@ public final class Trainer implements AutoCloseable {
   /** {@return the configuration} */
   public TrainingConfig config() {
     return config;
+  }
+
+  /** What whitening left of the rows' variances; empty without it, and after a resumption. */
+  Optional<Spectrum> spectrum() {
+    return spectrum;
   }
 
   /** {@return the factors measured before the first step} */

@@ -17,8 +17,10 @@ import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Manifest;
 import io.github.sae4j.internal.records.RecordHashes;
 import io.github.sae4j.internal.records.RowRecord;
+import io.github.sae4j.internal.start.Spectrum;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.step.Whitening;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -181,8 +183,33 @@ public final class TrainingRun {
    */
   public Outcome start(Optional<SparseAutoencoder> pretrained, BooleanSupplier stop)
       throws IOException {
+    expectStartable(pretrained);
     try (CheckpointStore store = openNew()) {
       return toEnd(begin(store, pretrained), stop);
+    }
+  }
+
+  /**
+   * Refuses what {@link #start} would refuse before it reads rows. Nothing is written.
+   *
+   * @param pretrained an SAE to start from
+   * @throws ConfigException if options do not fit the data or the SAE, or the folder holds a run
+   *     already or files of somebody else
+   * @throws IOException if the folder cannot be read
+   */
+  public void expectStartable(Optional<SparseAutoencoder> pretrained) throws IOException {
+    settings.folder().expectNotForeign();
+    expectUnused();
+    expectHeldOutRows(settings.heldOut(), data);
+    Trainer.expectStartable(config, data, pretrained);
+  }
+
+  private void expectUnused() throws IOException {
+    if (settings.folder().used()) {
+      throw new ConfigException(
+          "output_path",
+          settings.folder().path()
+              + " holds a run already; choose another folder or resume that run");
     }
   }
 
@@ -195,12 +222,7 @@ public final class TrainingRun {
   /** Starts, up to the first step. The caller closes what it gets. */
   ActiveRun begin(CheckpointStore store, Optional<SparseAutoencoder> pretrained)
       throws IOException {
-    if (settings.folder().used()) {
-      throw new ConfigException(
-          "output_path",
-          settings.folder().path()
-              + " holds a run already; choose another folder or resume that run");
-    }
+    expectUnused(); // somebody may have been faster
     inherited = RunRecorder.inherited(pretrained);
     warnings.ofOptions();
     if (pretrained.isEmpty()) {
@@ -215,6 +237,8 @@ public final class TrainingRun {
       record.put(RunFolder.DATA, data.identity().toMap());
       record.put(RunFolder.ON_BAD_ROWS, data.rules().onBadRows().toString());
       pretrained.ifPresent(sae -> record.put(RunFolder.PRETRAINED, RecordHashes.of(sae)));
+      trainer.spectrum().ifPresent(spectrum -> record.put(RunFolder.WHITENED, toMap(spectrum)));
+      trainer.spectrum().ifPresent(warnings::ofSpectrum);
       settings.folder().writeConfig(record);
       return active(store, trainer, Map.of(), HeldOutProgress.NONE, 0);
     } catch (Throwable e) {
@@ -252,10 +276,23 @@ public final class TrainingRun {
     return CheckpointStore.open(settings.folder().path());
   }
 
-  /** Resumes, up to the next step. The caller closes what it gets, which is none at the end. */
-  Optional<ActiveRun> again(
-      CheckpointStore store, Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained)
+  /**
+   * Refuses what {@link #resume} would refuse before it reads rows. Nothing is written.
+   *
+   * @param checkpoint which checkpoint; empty for the newest valid one
+   * @param pretrained the SAE that the run started from, if it did
+   * @throws ConfigException if the configuration differs from the run's
+   * @throws BadFileException if the data differ, or the given checkpoint is damaged
+   * @throws IOException if reading fails
+   */
+  public void expectResumable(Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained)
       throws IOException {
+    resumableFrom(checkpoint, pretrained);
+  }
+
+  /** The same, and the checkpoint that it would begin from. */
+  private Optional<Path> resumableFrom(
+      Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained) throws IOException {
     if (checkpoint.isPresent()) {
       Manifest.verify(checkpoint.get());
     }
@@ -271,16 +308,32 @@ public final class TrainingRun {
     continuation.expectSameConfig(from);
     continuation.expectSameData(from);
     if (settings.folder().finished()) {
-      return Optional.empty();
+      return from;
     }
     expectHeldOutRows(settings.heldOut(), data);
+    continuation.expectRulesKept(from);
+    if (from.isEmpty()) {
+      continuation.expectSamePretrained(pretrained);
+      Trainer.expectStartable(config, data, pretrained);
+    }
+    return from;
+  }
+
+  /** Resumes, up to the next step. The caller closes what it gets, which is none at the end. */
+  Optional<ActiveRun> again(
+      CheckpointStore store, Optional<Path> checkpoint, Optional<SparseAutoencoder> pretrained)
+      throws IOException {
+    Optional<Path> from = resumableFrom(checkpoint, pretrained);
+    if (settings.folder().finished()) {
+      return Optional.empty();
+    }
     rowRecord = continuation.rows(from);
     health.recallSaid();
     warnings.ofOptions();
     if (from.isEmpty()) {
-      continuation.expectSamePretrained(pretrained);
       inherited = RunRecorder.inherited(pretrained);
       Trainer trainer = Trainer.start(config, data, device, pretrained, batches);
+      trainer.spectrum().ifPresent(warnings::ofSpectrum);
       return Optional.of(active(store, trainer, Map.of(), HeldOutProgress.NONE, 0));
     }
     return Optional.of(goOn(store, from.get(), false));
@@ -301,7 +354,7 @@ public final class TrainingRun {
     }
   }
 
-  private static void expectHeldOutRows(HeldOutSchedule schedule, TrainingData data) {
+  static void expectHeldOutRows(HeldOutSchedule schedule, TrainingData data) {
     if (schedule.every() > 0 && data.heldOut().isEmpty()) {
       throw new ConfigException(
           "eval_every", "expected held-out rows (eval_fraction above 0), got none");
@@ -328,33 +381,9 @@ public final class TrainingRun {
   public Outcome extend(BooleanSupplier stop) throws IOException {
     RunFolder folder = settings.folder();
     try (CheckpointStore store = CheckpointStore.open(folder.path())) {
-      if (!folder.finished()) {
-        throw new ConfigException(
-            "extend", folder.path() + " is not finished; resume it as it is, then extend it");
-      }
-      Optional<Path> last = newest();
-      long before = folder.trainedSamples();
-      if (last.isEmpty() || TrainerState.read(last.get()).samples() != before) {
-        throw new BadFileException(
-            folder.path(), "the state of the last step is missing, the run cannot be extended");
-      }
-      TrainerState saved = TrainerState.read(last.get());
-      long after = config.samples(data.training().rows());
-      if (after <= saved.streamPosition()) {
-        throw new ConfigException(
-            "extend",
-            "expected steps, epochs or training_samples beyond the run's "
-                + saved.step()
-                + " steps ("
-                + saved.streamPosition()
-                + " rows), got "
-                + after
-                + " rows");
-      }
-      TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
-      Continuation.expectNone(folder.differences(sameLength, last));
-      continuation.expectSameData(last);
-      rowRecord = continuation.rows(last);
+      Path last = extendableFrom();
+      TrainerState saved = TrainerState.read(last);
+      rowRecord = continuation.rows(Optional.of(last));
       health.recallSaid();
       warnings.ofOptions();
       Map<String, Object> record = new LinkedHashMap<>(folder.readConfig());
@@ -364,7 +393,7 @@ public final class TrainingRun {
       }
       Map<String, Object> extension = new LinkedHashMap<>();
       extension.put("from_step", saved.step());
-      extension.put(RunFolder.FROM_SAMPLES, before);
+      extension.put(RunFolder.FROM_SAMPLES, saved.samples());
       extensions.add(extension);
       record.putAll(settings.record());
       record.put(RunFolder.TRAINING, config.toMap());
@@ -372,8 +401,62 @@ public final class TrainingRun {
       record.remove(RunFolder.LOG); // the log will grow
       folder.writeConfig(record);
       Files.deleteIfExists(folder.evaluation()); // it is that of the SAE to be replaced
-      return toEnd(goOn(store, last.get(), true), stop);
+      return toEnd(goOn(store, last, true), stop);
     }
+  }
+
+  /**
+   * Refuses what {@link #extend} would refuse before it reads rows. Nothing is written.
+   *
+   * @throws ConfigException if the run is not finished, the new length is not greater, or the
+   *     configuration differs from the run's in anything but its length
+   * @throws BadFileException if the data differ, or the state of the last step is missing
+   * @throws IOException if reading fails
+   */
+  public void expectExtendable() throws IOException {
+    extendableFrom();
+  }
+
+  /** The same, and the checkpoint of the last step. */
+  private Path extendableFrom() throws IOException {
+    RunFolder folder = settings.folder();
+    if (!folder.finished()) {
+      throw new ConfigException(
+          "extend", folder.path() + " is not finished; resume it as it is, then extend it");
+    }
+    Optional<Path> last = newest();
+    if (last.isEmpty() || TrainerState.read(last.get()).samples() != folder.trainedSamples()) {
+      throw new BadFileException(
+          folder.path(), "the state of the last step is missing, the run cannot be extended");
+    }
+    TrainerState saved = TrainerState.read(last.get());
+    long after = config.samples(data.training().rows());
+    if (after <= saved.streamPosition()) {
+      throw new ConfigException(
+          "extend",
+          "expected steps, epochs or training_samples beyond the run's "
+              + saved.step()
+              + " steps ("
+              + saved.streamPosition()
+              + " rows), got "
+              + after
+              + " rows");
+    }
+    TrainingConfig sameLength = TrainingConfig.fromMap(withLengthOf(saved.config()));
+    Continuation.expectNone(folder.differences(sameLength, last));
+    continuation.expectSameData(last);
+    continuation.expectRulesKept(last);
+    Trainer.expectStartable(config, data, Optional.empty());
+    return last.get();
+  }
+
+  /** What is recorded of the rows as they are whitened. */
+  private static Map<String, Object> toMap(Spectrum spectrum) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    map.put("mean_variance", spectrum.variance());
+    map.put("directions", (long) spectrum.directions());
+    map.put("mean_variance_along_them", spectrum.whitened());
+    return map;
   }
 
   /** This run's options except its length. */
@@ -403,9 +486,7 @@ public final class TrainingRun {
         new Trainer.Measured(
             saved.normalizationFactor(),
             config.needsMseScale() ? OptionalDouble.of(saved.mseScale()) : OptionalDouble.empty(),
-            config.whitens()
-                ? Optional.of(WhiteningFile.read(from, data.dIn()))
-                : Optional.empty());
+            config.whitens() ? Optional.of(map(from)) : Optional.empty());
     Trainer trainer =
         Trainer.resume(
             config,
@@ -443,6 +524,13 @@ public final class TrainingRun {
     HeldOutProgress heldOut = HeldOutProgress.fromMap(saved.extra().get(RunRecorder.HELD_OUT));
     return active(
         store, trainer, saved.extra(), longer ? heldOut.anew() : heldOut, saved.metricsBytes());
+  }
+
+  /** A checkpoint's map; runs of a sweep that have the same keep it once. */
+  private Whitening map(Path checkpoint) throws IOException {
+    Whitening own = WhiteningFile.read(checkpoint, data.dIn());
+    Whitening first = batches.once("whitening, read", Whitening.class, () -> own);
+    return first.sameAs(own) ? first : own;
   }
 
   private Optional<Path> newest() throws IOException {

@@ -405,4 +405,29 @@ class ActivationFilesTest {
     var e = assertThrows(IllegalArgumentException.class, call);
     assertTrue(e.getMessage().startsWith(argument), e.getMessage());
   }
+
+  @Test
+  void onlyFilesThatHoldNothingDecodedAreReadInPlace() throws IOException {
+    Dump.safetensors(at("a.safetensors"), 0, 9, 4);
+    Dump.safetensors(at("b.safetensors"), 9, 9, 4);
+    try (ActivationFiles plain =
+        ActivationFiles.open(List.of(folder.toString()), Optional.empty())) {
+      assertTrue(plain.readsInPlace());
+      assertTrue(Split.of(18, 0.3).heldOut(plain).orElseThrow().readsInPlace());
+      Dump.npz(at("c.npz"), 18, 9, 4);
+      try (ActivationFiles mixed =
+              ActivationFiles.open(List.of(folder.toString()), Optional.empty());
+          ActivationFiles packed =
+              ActivationFiles.open(List.of(at("c.npz").toString()), Optional.empty());
+          ActivationFiles nine =
+              ActivationFiles.open(List.of(at("a.safetensors").toString()), Optional.empty())) {
+        assertFalse(mixed.readsInPlace());
+        assertFalse(Split.of(27, 0.3).training(mixed).readsInPlace());
+        ActivationSource pairs = RowViews.pairs(nine, packed);
+        assertFalse(pairs.readsInPlace());
+        assertFalse(RowViews.inputs(pairs).readsInPlace());
+        assertTrue(RowViews.pairs(nine, nine).readsInPlace());
+      }
+    }
+  }
 }

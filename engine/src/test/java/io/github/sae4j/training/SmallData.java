@@ -19,6 +19,9 @@ final class SmallData implements AutoCloseable {
   final Matrix rows;
   final AtomicLong read = new AtomicLong();
 
+  /** Rows that were read in ranges, as what is measured at the start is. */
+  final AtomicLong readInRanges = new AtomicLong();
+
   SmallData(int count) {
     Random random = new Random(1);
     float[][] directions = new float[20][WIDTH];
@@ -62,6 +65,9 @@ final class SmallData implements AutoCloseable {
             (proxy, method, args) -> {
               if (method.getName().equals("read")) {
                 read.addAndGet((int) args[1]);
+              }
+              if (method.getName().equals("readRange")) {
+                readInRanges.addAndGet((int) args[1]);
               }
               try {
                 return method.invoke(source, args);

@@ -13,7 +13,10 @@ import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.internal.health.Warning;
 import io.github.sae4j.internal.json.JsonObject;
+import io.github.sae4j.kernels.Activation;
+import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.options.ConfigException;
@@ -24,8 +27,12 @@ import io.github.sae4j.sae.SparseAutoencoder;
 import io.github.sae4j.sae.Unwhitening;
 import io.github.sae4j.step.MemoryPlan;
 import io.github.sae4j.step.StepSpec;
+import io.github.sae4j.step.TrainedGate.Gated;
+import io.github.sae4j.step.TrainedGate.JumpRelu;
+import io.github.sae4j.step.TrainingState;
 import io.github.sae4j.step.Whitening;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -35,6 +42,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -93,19 +104,23 @@ class WhiteningTest {
     return config(Recipe.SAELENS);
   }
 
-  private TrainingRun run(String name, TrainingConfig config) throws IOException {
-    return new TrainingRun(
-        new TrainingRun.Settings(
-            new RunFolder(folder.resolve(name)),
-            new CheckpointSchedule(5, 0, 0, 2),
-            false,
-            5,
-            Map.of(),
-            Map.of()),
-        config,
-        small.data(0.1),
-        device,
-        TrainingListener.NONE);
+  private TrainingRun run(String name, TrainingConfig config) {
+    try {
+      return new TrainingRun(
+          new TrainingRun.Settings(
+              new RunFolder(folder.resolve(name)),
+              new CheckpointSchedule(5, 0, 0, 2),
+              false,
+              5,
+              Map.of(),
+              Map.of()),
+          config,
+          small.data(0.1),
+          device,
+          TrainingListener.NONE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private byte[] file(String name) throws IOException {
@@ -184,6 +199,7 @@ class WhiteningTest {
         assertEquals(subtracts, sae.config().applyBDecToInput());
         assertClose(
             activations(whitened, z, subtracts), activations(sae.weights(), small.rows, subtracts));
+        expectGateAsTrained(trainer.served(), sae.config().activation());
         double[][] codes = codes();
         double[][] expected = decoded(whitened, codes);
         float[] row = new float[SmallData.WIDTH];
@@ -197,6 +213,27 @@ class WhiteningTest {
           }
         }
         assertClose(expected, decoded(sae.weights(), codes));
+      }
+    }
+  }
+
+  /** Pre-activations are those of whitened rows, so what they are compared with is as it was. */
+  private static void expectGateAsTrained(TrainingState state, Activation activation) {
+    Set<String> names =
+        state.tensors().stream().map(TrainingState.Named::name).collect(Collectors.toSet());
+    if (names.contains(JumpRelu.THRESHOLD)) {
+      Matrix thresholds = state.parameter(JumpRelu.THRESHOLD).value();
+      for (int i = 0; i < thresholds.cols(); i++) {
+        assertEquals(thresholds.get(0, i), ((Threshold) activation).theta(i));
+      }
+    }
+    if (names.contains(Gated.R_MAG)) {
+      Threshold.Magnitude magnitude = ((Threshold) activation).magnitude().orElseThrow();
+      Matrix gain = state.parameter(Gated.R_MAG).value();
+      Matrix bias = state.parameter(Gated.B_MAG).value();
+      for (int i = 0; i < gain.cols(); i++) {
+        assertEquals((float) StrictMath.exp(gain.get(0, i)), magnitude.gain()[i]);
+        assertEquals(bias.get(0, i), magnitude.bias()[i]);
       }
     }
   }
@@ -267,6 +304,96 @@ class WhiteningTest {
     run("parts", config()).start(Optional.empty(), () -> ++steps[0] == stopAt);
     run("parts", config()).resume(Optional.empty(), Optional.empty(), () -> false);
     assertSameEnd("whole", "parts");
+  }
+
+  /** The map has the same bits if it is measured again: what shows is that rows are read for it. */
+  @Test
+  void aResumedRunReadsTheMapInsteadOfMeasuringIt() throws IOException {
+    for (String step : List.of("whole", "resumed", "extended")) {
+      int[] steps = {0};
+      TrainingConfig config = step.equals("extended") ? config().with("steps", 12) : config();
+      run(step, config).start(Optional.empty(), () -> step.equals("resumed") && ++steps[0] == 7);
+      assertEquals(2 * 270, small.readInRanges.getAndSet(0), "mean and covariance");
+    }
+    run("resumed", config()).resume(Optional.empty(), Optional.empty(), () -> false);
+    run("extended", config()).extend(() -> false);
+    assertEquals(0, small.readInRanges.get());
+    assertSameEnd("whole", "resumed");
+    assertSameEnd("whole", "extended");
+  }
+
+  @Test
+  void runsOfAResumedSweepShareTheMapThatTheyRead() throws IOException {
+    Whitening first = map(1);
+    Whitening same = map(1);
+    assertTrue(first.sameAs(same) && same.sameAs(first));
+    for (Whitening other : List.of(map(2), inverted(3))) {
+      assertFalse(first.sameAs(other) || other.sameAs(first));
+    }
+  }
+
+  private static Whitening map(float factor) {
+    return new Whitening(
+        new float[] {1, 2},
+        new float[][] {{factor, 0}, {0, 1}},
+        new float[][] {{1 / factor, 0}, {0, 1}});
+  }
+
+  private static Whitening inverted(float mean) {
+    return new Whitening(
+        new float[] {mean, 2}, new float[][] {{1, 0}, {0, 1}}, new float[][] {{1, 0}, {0, 1}});
+  }
+
+  /** Rows as small as those of embeddings of norm 1: 0.001 is more than their variances. */
+  @Test
+  void anEpsilonThatSwallowsTheVariancesIsSaidWithOneThatHelps() throws IOException {
+    for (int b = 0; b < ROWS; b++) {
+      for (int j = 0; j < SmallData.WIDTH; j++) {
+        small.rows.set(b, j, small.rows.get(b, j) / 300);
+      }
+    }
+    run("run", config()).start(Optional.empty(), () -> false);
+    Warning warning =
+        RunHealth.read(folder.resolve("run/warnings.jsonl")).stream()
+            .filter(each -> each.kind().equals("whitening_epsilon"))
+            .findFirst()
+            .orElseThrow();
+    Matcher advice =
+        Pattern.compile("--whitening-epsilon (\\S+) gives them 0.9").matcher(warning.advice());
+    assertTrue(advice.matches(), warning::advice);
+    double before = whitened("run");
+    assertTrue(before < 0.5, "whitened to " + before);
+    assertTrue(
+        warning.message().contains(String.format(Locale.ROOT, "%.2f on average", before)),
+        warning::message);
+    double epsilon = Double.parseDouble(advice.group(1));
+    run("helped", config().with("whitening_epsilon", epsilon)).start(Optional.empty(), () -> false);
+    assertEquals(0.9, whitened("helped"), 0.02);
+    assertTrue(whitened("helped") >= 0.9);
+    assertTrue(
+        RunHealth.read(folder.resolve("helped/warnings.jsonl")).stream()
+            .noneMatch(each -> each.kind().equals("whitening_epsilon")));
+  }
+
+  private double whitened(String run) throws IOException {
+    Map<?, ?> recorded =
+        (Map<?, ?>) new RunFolder(folder.resolve(run)).readConfig().get("whitened");
+    return (double) recorded.get("mean_variance_along_them");
+  }
+
+  /** What is refused is found without reading rows, and leaves nothing behind. */
+  @Test
+  void aRunThatCannotStartLeavesNoFolder() {
+    TrainingRun run =
+        run(
+            "run",
+            config()
+                .with("lr_scheduler", "cosineannealingwarmrestarts")
+                .with("n_restart_cycles", 40));
+    assertThrows(ConfigException.class, () -> run.expectStartable(Optional.empty()));
+    assertThrows(ConfigException.class, () -> run.start(Optional.empty(), () -> false));
+    assertFalse(Files.exists(folder.resolve("run")));
+    assertEquals(0, small.readInRanges.get());
   }
 
   @Test
@@ -372,6 +499,8 @@ class WhiteningTest {
     "eleuther, pairs, targets, normalize_activations",
     "sentence-transformers, k, 3, normalize_activations",
     "saelens, whitening_epsilon, 0, whitening_epsilon",
+    "saelens, whitening_epsilon, 1e-80, whitening_epsilon",
+    "saelens, whitening_epsilon, 1e40, whitening_epsilon",
   })
   void whatCannotBeWhitenedIsRefused(String recipe, String option, String value, String named) {
     ConfigException refused =

@@ -4,6 +4,8 @@ import io.github.sae4j.format.BadFileException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.arrow.flatbuf.Buffer;
 import org.apache.arrow.flatbuf.FieldNode;
 import org.apache.arrow.flatbuf.RecordBatch;
@@ -70,12 +72,19 @@ final class ArrowBuffers {
   }
 
   /** The data of a column of views, whose number the batch says. */
-  void skipVariadic() throws BadFileException {
+  List<Part> nextVariadic() throws BadFileException {
+    if (variadic >= batch.variadicBufferCountsLength()) {
+      throw new BadFileException(path, "a batch does not say how many buffers views point into");
+    }
     long count = batch.variadicBufferCounts(variadic++);
     if (count < 0 || count > batch.buffersLength()) {
       throw new BadFileException(path, "a batch has fewer buffers than it says");
     }
-    skipBuffers((int) count);
+    List<Part> parts = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      parts.add(nextBuffer());
+    }
+    return parts;
   }
 
   /**

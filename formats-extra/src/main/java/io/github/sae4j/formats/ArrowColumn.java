@@ -45,7 +45,7 @@ final class ArrowColumn {
   private long elements;
   private long rows;
 
-  ArrowColumn(Field field) {
+  ArrowColumn(Field field, ArrowDictionaries dictionaries) {
     this.field = field;
     name = field.name() == null ? "" : field.name();
     Field level = field;
@@ -56,11 +56,7 @@ final class ArrowColumn {
     }
     widths = new long[levels.size() - 1];
     Arrays.fill(widths, -1);
-    boolean large = field.typeType() == Type.LargeUtf8;
-    texts =
-        field.dictionary() == null && (large || field.typeType() == Type.Utf8)
-            ? new ArrowTexts(name, large)
-            : null;
+    texts = ArrowTexts.of(name, field, dictionaries).orElse(null);
     boolean encoded = levels.stream().anyMatch(each -> each.dictionary() != null);
     type = encoded ? null : number(level);
     if (type == null) {
@@ -134,9 +130,10 @@ final class ArrowColumn {
   }
 
   /** Takes this column's buffers of a batch. */
-  void add(ArrowBuffers buffers, long batchRows) throws IOException {
+  void add(ArrowBuffers buffers, long batchRows, ArrowDictionaries dictionaries)
+      throws IOException {
     if (texts != null) {
-      texts.add(buffers, batchRows);
+      texts.add(buffers, batchRows, dictionaries);
       return;
     }
     if (obstacle != null) {
@@ -257,7 +254,7 @@ final class ArrowColumn {
       case Type.ListView, Type.LargeListView -> buffers.skipBuffers(3);
       case Type.Utf8View, Type.BinaryView -> {
         buffers.skipBuffers(2);
-        buffers.skipVariadic();
+        buffers.nextVariadic();
       }
       case Type.Union ->
           throw new BadFileException(

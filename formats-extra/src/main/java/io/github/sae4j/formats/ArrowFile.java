@@ -3,6 +3,7 @@ package io.github.sae4j.formats;
 import com.google.flatbuffers.Table;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -12,7 +13,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
+import org.apache.arrow.flatbuf.DictionaryBatch;
 import org.apache.arrow.flatbuf.Endianness;
 import org.apache.arrow.flatbuf.Message;
 import org.apache.arrow.flatbuf.MessageHeader;
@@ -35,6 +36,7 @@ final class ArrowFile implements TensorColumns {
   private final Map<Column, ArrowColumn> columns = new LinkedHashMap<>();
   private final Map<String, String> others = new LinkedHashMap<>();
   private final Map<String, ArrowTexts> texts = new LinkedHashMap<>();
+  private final ArrowDictionaries dictionaries = new ArrowDictionaries();
 
   private ArrowFile(Path path, PositionedFile file) {
     this.path = path;
@@ -109,6 +111,13 @@ final class ArrowFile implements TensorColumns {
           throw new BadFileException(path, "expected a schema before the first batch");
         }
         batch(header(message, new RecordBatch()), found, at, body);
+      } else if (message.headerType() == MessageHeader.DictionaryBatch) {
+        DictionaryBatch dictionary = header(message, new DictionaryBatch());
+        RecordBatch values = dictionary.data();
+        if (values == null) {
+          throw new BadFileException(path, "expected a dictionary, got a message without one");
+        }
+        dictionaries.add(dictionary, values, buffers(values, at, body));
       }
       at += body;
     }
@@ -149,21 +158,25 @@ final class ArrowFile implements TensorColumns {
     }
     List<ArrowColumn> found = new ArrayList<>();
     for (int i = 0; i < schema.fieldsLength(); i++) {
-      found.add(new ArrowColumn(schema.fields(i)));
+      found.add(new ArrowColumn(schema.fields(i), dictionaries));
     }
     return found;
   }
 
   private void batch(RecordBatch batch, List<ArrowColumn> found, long body, long length)
       throws IOException {
+    ArrowBuffers buffers = buffers(batch, body, length);
+    for (ArrowColumn column : found) {
+      column.add(buffers, batch.length(), dictionaries);
+    }
+  }
+
+  private ArrowBuffers buffers(RecordBatch batch, long body, long length) throws BadFileException {
     if (batch.compression() != null) {
       throw new BadFileException(
           path, "expected batches without compression, got LZ4 or Zstandard; save it without");
     }
-    ArrowBuffers buffers = new ArrowBuffers(path, file, batch, body, length);
-    for (ArrowColumn column : found) {
-      column.add(buffers, batch.length());
-    }
+    return new ArrowBuffers(path, file, batch, body, length);
   }
 
   @Override
@@ -192,8 +205,8 @@ final class ArrowFile implements TensorColumns {
   }
 
   @Override
-  public void readTexts(String column, long rows, Consumer<String> each) throws IOException {
-    texts.get(column).read(path, file, rows, each);
+  public TextCursor openTexts(String column) {
+    return texts.get(column).cursor(path, file);
   }
 
   @Override

@@ -1,62 +1,96 @@
 package io.github.sae4j.formats;
 
 import io.github.sae4j.format.BadFileException;
+import io.github.sae4j.format.TextCursor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Consumer;
-import org.apache.arrow.flatbuf.FieldNode;
+import java.util.Optional;
+import org.apache.arrow.flatbuf.DictionaryEncoding;
+import org.apache.arrow.flatbuf.Field;
+import org.apache.arrow.flatbuf.Int;
 
-/** Where the texts of a column lie. */
+/** Where the texts of a column lie: themselves, or in a dictionary that numbers point into. */
 final class ArrowTexts {
-  /** Offsets read at a time. */
+  /** Rows read at a time. */
   private static final int STEP = 1 << 13;
 
-  /** A text is held whole while it is read. */
-  private static final long MOST_BYTES = 1 << 24;
+  private static final int BYTE_BITS = 8;
 
   /**
-   * Texts of a column in one batch.
+   * The rows of one batch.
    *
    * @param rows how many
-   * @param missing bits, 0 where there is none; without any where all are there
-   * @param offsets of the texts in {@code bytes}, one more than there are rows
+   * @param texts of these rows, or of the dictionary
+   * @param missing of numbers: bits, 0 where there is none
+   * @param numbers places in the dictionary; null where texts lie themselves
    */
   private record Run(
-      long rows, ArrowBuffers.Part missing, ArrowBuffers.Part offsets, ArrowBuffers.Part bytes) {}
+      long rows, List<StoredTexts> texts, ArrowBuffers.Part missing, ArrowBuffers.Part numbers) {}
 
   private final String name;
-  private final int offsetBytes;
+  private final StoredTexts.Kind kind;
+  private final DictionaryEncoding dictionary;
+
+  /** Bytes of a number of the dictionary, and whether it has a sign. */
+  private final int numberBytes;
+
+  private final boolean signed;
   private final List<Run> runs = new ArrayList<>();
 
-  /**
-   * Texts without any batch yet.
-   *
-   * @param name the column
-   * @param large whether offsets have 8 bytes instead of 4
-   */
-  ArrowTexts(String name, boolean large) {
+  private ArrowTexts(
+      String name,
+      StoredTexts.Kind kind,
+      DictionaryEncoding dictionary,
+      int numberBytes,
+      boolean signed) {
     this.name = name;
-    offsetBytes = large ? Long.BYTES : Integer.BYTES;
+    this.kind = kind;
+    this.dictionary = dictionary;
+    this.numberBytes = numberBytes;
+    this.signed = signed;
+  }
+
+  /** The texts of a column without any batch yet; empty if it holds others. */
+  static Optional<ArrowTexts> of(String name, Field field, ArrowDictionaries dictionaries) {
+    Optional<StoredTexts.Kind> kind = StoredTexts.Kind.of(field);
+    DictionaryEncoding dictionary = field.dictionary();
+    if (kind.isEmpty() || dictionary == null) {
+      return kind.map(own -> new ArrowTexts(name, own, null, 0, false));
+    }
+    Int type = dictionary.indexType();
+    int bits = type == null ? Integer.SIZE : type.bitWidth();
+    if (bits != 8 && bits != 16 && bits != 32 && bits != 64) {
+      return Optional.empty();
+    }
+    dictionaries.expect(dictionary.id(), kind.get());
+    return Optional.of(
+        new ArrowTexts(
+            name, kind.get(), dictionary, bits / BYTE_BITS, type == null || type.isSigned()));
   }
 
   /** Takes this column's buffers of a batch. */
-  void add(ArrowBuffers buffers, long rows) throws IOException {
-    FieldNode node = buffers.nextNode();
+  void add(ArrowBuffers buffers, long rows, ArrowDictionaries dictionaries) throws IOException {
+    if (dictionary == null) {
+      StoredTexts texts = StoredTexts.of(name, kind, buffers, rows);
+      if (rows > 0) {
+        runs.add(new Run(rows, List.of(texts), null, null));
+      }
+      return;
+    }
+    long length = buffers.nextNode().length();
     ArrowBuffers.Part missing = buffers.nextBuffer();
-    ArrowBuffers.Part offsets = buffers.nextBuffer();
-    ArrowBuffers.Part bytes = buffers.nextBuffer();
+    ArrowBuffers.Part numbers = buffers.nextBuffer();
     if (rows < 0
-        || node.length() < rows
-        || (rows > 0 && rows >= offsets.length() / offsetBytes)
+        || length < rows
+        || rows > numbers.length() / numberBytes
         || (missing.length() > 0 && missing.length() < (rows + 7) / 8)) {
       throw bad(buffers.path(), "expected " + rows + " texts in a batch, its buffers have fewer");
     }
     if (rows > 0) {
-      runs.add(new Run(rows, missing, offsets, bytes));
+      runs.add(new Run(rows, dictionaries.texts(dictionary.id()), missing, numbers));
     }
   }
 
@@ -64,46 +98,96 @@ final class ArrowTexts {
     return new BadFileException(path, "column '" + name + "': " + problem);
   }
 
-  void read(Path path, PositionedFile file, long rows, Consumer<String> each) throws IOException {
-    long done = 0;
-    for (Run run : runs) {
-      for (long first = 0; first < run.rows && done < rows; first += STEP) {
-        int count = (int) Math.min(Math.min(STEP, run.rows - first), rows - done);
-        read(path, file, run, first, count, each);
-        done += count;
-      }
-    }
+  TextCursor cursor(Path path, PositionedFile file) {
+    return new Cursor(path, file);
   }
 
-  private void read(
-      Path path, PositionedFile file, Run run, long first, int count, Consumer<String> each)
-      throws IOException {
-    ByteBuffer offsets =
-        file.bytes(run.offsets.position() + first * offsetBytes, (count + 1) * offsetBytes);
-    ByteBuffer there =
-        run.missing.length() == 0
-            ? null
-            : file.bytes(run.missing.position() + first / 8, (count + 7) / 8);
-    long from = next(offsets);
-    for (int i = 0; i < count; i++) {
-      long to = next(offsets);
-      if (from < 0 || to < from || to > run.bytes.length()) {
-        throw bad(path, "a text leaves its buffer");
-      }
-      if (to - from > MOST_BYTES) {
-        throw bad(path, "expected texts of at most " + MOST_BYTES + " bytes, got " + (to - from));
-      }
-      if (there != null && (there.get(i / 8) >> i % 8 & 1) == 0) {
-        each.accept(null);
-      } else {
-        ByteBuffer bytes = file.bytes(run.bytes.position() + from, (int) (to - from));
-        each.accept(StandardCharsets.UTF_8.decode(bytes).toString());
-      }
-      from = to;
-    }
-  }
+  private final class Cursor implements TextCursor {
+    private final Path path;
+    private final PositionedFile file;
+    private int run;
+    private long done;
 
-  private long next(ByteBuffer offsets) {
-    return offsetBytes == Integer.BYTES ? offsets.getInt() : offsets.getLong();
+    Cursor(Path path, PositionedFile file) {
+      this.path = path;
+      this.file = file;
+    }
+
+    @Override
+    public long skip(long rows) {
+      long passed = 0;
+      while (passed < rows && run < runs.size()) {
+        long now = Math.min(rows - passed, runs.get(run).rows - done);
+        passed += now;
+        pass(now);
+      }
+      return passed;
+    }
+
+    private void pass(long rows) {
+      done += rows;
+      if (done == runs.get(run).rows) {
+        run++;
+        done = 0;
+      }
+    }
+
+    @Override
+    public List<String> next(int most) throws IOException {
+      List<String> texts = new ArrayList<>();
+      while (texts.size() < most && run < runs.size()) {
+        Run here = runs.get(run);
+        int count = (int) Math.min(Math.min(STEP, most - texts.size()), here.rows - done);
+        if (here.numbers == null) {
+          here.texts.getFirst().read(path, file, done, count, texts);
+        } else {
+          readByNumber(here, count, texts);
+        }
+        pass(count);
+      }
+      return texts;
+    }
+
+    private void readByNumber(Run here, int count, List<String> texts) throws IOException {
+      ByteBuffer numbers =
+          file.bytes(here.numbers.position() + done * numberBytes, count * numberBytes);
+      ByteBuffer there = StoredTexts.there(file, here.missing, done, count);
+      for (int i = 0; i < count; i++) {
+        if (!StoredTexts.isThere(there, done, i)) {
+          texts.add(null);
+          continue;
+        }
+        long number = number(numbers, i);
+        long left = number;
+        int part = 0;
+        while (left >= 0 && part < here.texts.size() && left >= here.texts.get(part).rows()) {
+          left -= here.texts.get(part++).rows();
+        }
+        if (left < 0 || part == here.texts.size()) {
+          throw bad(path, "a text is number " + number + " of a dictionary that has fewer");
+        }
+        here.texts.get(part).read(path, file, left, 1, texts);
+      }
+    }
+
+    private long number(ByteBuffer numbers, int i) {
+      return switch (numberBytes) {
+        case Byte.BYTES -> signed ? numbers.get(i) : Byte.toUnsignedLong(numbers.get(i));
+        case Short.BYTES ->
+            signed
+                ? numbers.getShort(i * Short.BYTES)
+                : Short.toUnsignedLong(numbers.getShort(i * Short.BYTES));
+        case Integer.BYTES ->
+            signed
+                ? numbers.getInt(i * Integer.BYTES)
+                : Integer.toUnsignedLong(numbers.getInt(i * Integer.BYTES));
+        default -> numbers.getLong(i * Long.BYTES);
+      };
+    }
+
+    @Override
+    public void close() {
+      // The file is open as long as its columns are.
+    }
   }
 }

@@ -6,10 +6,10 @@ import dev.hardwood.metadata.PhysicalType;
 import dev.hardwood.reader.ColumnReader;
 import dev.hardwood.reader.LayerKind;
 import dev.hardwood.reader.ParquetFileReader;
-import dev.hardwood.reader.Validity;
 import dev.hardwood.schema.ColumnSchema;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Consumer;
 
 /** A Parquet file's columns of numbers, and of texts. */
 final class ParquetFile implements TensorColumns {
@@ -52,12 +51,12 @@ final class ParquetFile implements TensorColumns {
   }
 
   /** What the reader of another library does to a file. */
-  private interface Reading<T> {
+  interface Reading<T> {
     T run() throws IOException;
   }
 
   /** A damaged file shows as any exception there is. */
-  private static <T> T guarded(Path path, Reading<T> reading) throws IOException {
+  static <T> T guarded(Path path, Reading<T> reading) throws IOException {
     try {
       return reading.run();
     } catch (BadFileException e) {
@@ -211,26 +210,8 @@ final class ParquetFile implements TensorColumns {
   }
 
   @Override
-  public void readTexts(String column, long rows, Consumer<String> each) throws IOException {
-    guarded(
-        path,
-        () -> {
-          try (InputFile input = InputFile.of(path);
-              ParquetFileReader reader = ParquetFileReader.open(input);
-              ColumnReader values =
-                  reader.buildColumnReader(texts.get(column)).batchSize(BATCH).build()) {
-            for (long done = 0; done < rows && values.nextBatch(); ) {
-              int count = (int) Math.min(values.getRecordCount(), rows - done);
-              String[] some = values.getStrings();
-              Validity there = values.getLeafValidity();
-              for (int i = 0; i < count; i++) {
-                each.accept(there.isNull(i) ? null : some[i]);
-              }
-              done += count;
-            }
-          }
-          return null;
-        });
+  public TextCursor openTexts(String column) throws IOException {
+    return guarded(path, () -> new ParquetTexts(path, texts.get(column)));
   }
 
   @Override

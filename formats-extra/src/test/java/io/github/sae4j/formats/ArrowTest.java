@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.internal.tensors.TensorFile;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BaseIntVector;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.Float2Vector;
@@ -30,14 +32,18 @@ import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.LargeVarCharVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ViewVarCharVector;
 import org.apache.arrow.vector.complex.FixedSizeListVector;
 import org.apache.arrow.vector.complex.LargeListVector;
 import org.apache.arrow.vector.complex.ListVector;
+import org.apache.arrow.vector.dictionary.Dictionary;
+import org.apache.arrow.vector.dictionary.DictionaryProvider.MapDictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowFileWriter;
 import org.apache.arrow.vector.ipc.ArrowStreamWriter;
 import org.apache.arrow.vector.ipc.ArrowWriter;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -230,18 +236,138 @@ class ArrowTest {
   void textsAreReadInTheOrderOfTheRows(boolean fileFormat) throws IOException {
     try (TensorColumns columns = new ArrowFormat().open(write("data.arrow", fileFormat))) {
       assertEquals(List.of("text", "title"), columns.texts());
-      for (int rows : new int[] {0, 3, 12, 20}) {
-        List<String> texts = new ArrayList<>();
-        columns.readTexts("text", rows, texts::add);
-        List<String> titles = new ArrayList<>();
-        columns.readTexts("title", rows, titles::add);
-        assertEquals(Math.min(rows, 12), texts.size());
-        for (int row = 0; row < texts.size(); row++) {
-          assertEquals(row == 5 ? null : "téxt " + row, texts.get(row));
-          assertEquals("title " + row, titles.get(row));
+      for (int skipped : new int[] {0, 1, 3, 7, 12, 20}) {
+        for (int rows : new int[] {0, 3, 12, 20}) {
+          List<String> texts = Rows.texts(columns, "text", skipped, rows);
+          List<String> titles = Rows.texts(columns, "title", skipped, rows);
+          assertEquals(Math.clamp(12 - skipped, 0, rows), texts.size());
+          for (int i = 0; i < texts.size(); i++) {
+            int row = skipped + i;
+            assertEquals(row == 5 ? null : "téxt " + row, texts.get(i));
+            assertEquals("title " + row, titles.get(i));
+          }
+        }
+      }
+      try (TextCursor all = columns.openTexts("text")) {
+        assertEquals(5, all.skip(5));
+        assertEquals(7, all.skip(8));
+      }
+    }
+  }
+
+  private static final int CODED = 20_000;
+
+  private static String word(int number) {
+    return number == 3 ? "a word of more than twelve bytes" : "wörd " + number;
+  }
+
+  /** Which word a row of the coded columns has; -1 for none. */
+  private static int wordOf(int row) {
+    return row % 11 == 7 ? -1 : row % 5;
+  }
+
+  /**
+   * Categories of pandas and polars are numbers of a dictionary, and polars writes views: short
+   * texts in the view itself, longer ones in buffers beside it.
+   */
+  private Path writeCoded(String name, boolean fileFormat) throws IOException {
+    Path file = temp.resolve(name);
+    try (BufferAllocator memory = new RootAllocator();
+        VarCharVector plain = new VarCharVector("words", memory);
+        ViewVarCharVector views = new ViewVarCharVector("words", memory);
+        OutputStream out = Files.newOutputStream(file);
+        WritableByteChannel channel = Channels.newChannel(out)) {
+      for (int i = 0; i < 5; i++) {
+        plain.setSafe(i, word(i).getBytes(StandardCharsets.UTF_8));
+        views.setSafe(i, word(i).getBytes(StandardCharsets.UTF_8));
+      }
+      plain.setValueCount(5);
+      views.setValueCount(5);
+      MapDictionaryProvider provider = new MapDictionaryProvider();
+      List<Field> fields = new ArrayList<>();
+      fields.add(field("view", new ArrowType.Utf8View()));
+      int id = 0;
+      for (int bits : new int[] {8, 16, 32, 64}) {
+        for (boolean signed : new boolean[] {true, false}) {
+          DictionaryEncoding encoding =
+              new DictionaryEncoding(++id, false, new ArrowType.Int(bits, signed));
+          provider.put(new Dictionary(signed ? plain : views, encoding));
+          fields.add(
+              new Field(
+                  (signed ? "i" : "u") + bits,
+                  new FieldType(true, encoding.getIndexType(), encoding),
+                  List.of()));
+        }
+      }
+      fields.add(field("id", new ArrowType.Int(64, true)));
+      try (VectorSchemaRoot root = VectorSchemaRoot.create(new Schema(fields), memory);
+          ArrowWriter writer =
+              fileFormat
+                  ? new ArrowFileWriter(root, provider, channel)
+                  : new ArrowStreamWriter(root, provider, channel)) {
+        writer.start();
+        int half = CODED / 2 + 3;
+        for (int first = 0; first < CODED; first += half) {
+          fillCoded(root, first, Math.min(half, CODED - first));
+          writer.writeBatch();
+        }
+        writer.end();
+      }
+    }
+    return file;
+  }
+
+  private static void fillCoded(VectorSchemaRoot root, int first, int rows) {
+    root.clear();
+    for (FieldVector vector : root.getFieldVectors()) {
+      vector.allocateNew();
+      for (int r = 0; r < rows; r++) {
+        int word = wordOf(first + r);
+        if (vector.getName().equals("id")) {
+          ((BigIntVector) vector).setSafe(r, first + r);
+        } else if (word < 0) {
+          vector.setNull(r);
+        } else if (vector instanceof ViewVarCharVector views) {
+          views.setSafe(r, word(word).getBytes(StandardCharsets.UTF_8));
+        } else {
+          ((BaseIntVector) vector).setWithPossibleTruncate(r, word);
         }
       }
     }
+    root.setRowCount(rows);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void dictionariesAndViewsAreTexts(boolean fileFormat) throws IOException {
+    Path file = writeCoded("coded.arrow", fileFormat);
+    try (TensorColumns columns = new ArrowFormat().open(file)) {
+      assertEquals(
+          List.of("view", "i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64"), columns.texts());
+      List<String> expected = new ArrayList<>();
+      for (int row = 0; row < CODED; row++) {
+        expected.add(wordOf(row) < 0 ? null : word(wordOf(row)));
+      }
+      for (String column : columns.texts()) {
+        assertEquals(expected, Rows.texts(columns, column, 0, CODED + 1), column);
+        assertEquals(
+            expected.subList(9_999, 10_030), Rows.texts(columns, column, 9_999, 31), column);
+      }
+    }
+    // What lies beside them is read as it is.
+    try (TensorFile tensors = TensorFile.open(file)) {
+      assertArrayEquals(
+          new long[] {CODED - 1}, tensors.readLongs(tensors.tensor("id"), CODED - 1, 1));
+    }
+  }
+
+  @Test
+  void damagedDictionariesAreRefusedInOneLine() throws IOException {
+    Rows.damage(writeCoded("sound.arrow", false), temp, ".arrow", "id", 60);
+    // Damage to the descriptions at its beginning rather than to rows.
+    byte[] bytes = Files.readAllBytes(temp.resolve("sound.arrow"));
+    Path start = Files.write(temp.resolve("start.arrow"), Arrays.copyOf(bytes, 6000));
+    Rows.damage(start, temp, ".arrow", "id", 600);
   }
 
   @Test

@@ -6,11 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.internal.tensors.TensorFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -76,14 +76,19 @@ class ParquetTest {
   void textsAreReadInTheOrderOfTheRows(String codec) throws IOException {
     try (TensorColumns columns = new ParquetFormat().open(made(codec))) {
       assertEquals(List.of("text"), columns.texts());
-      List<String> texts = new ArrayList<>();
-      columns.readTexts("text", ROWS + 1, texts::add);
+      List<String> texts = Rows.texts(columns, "text", 0, ROWS + 1);
       assertEquals(ROWS, texts.size());
       assertEquals("text 0", texts.getFirst());
       assertEquals("text 36", texts.getLast());
-      List<String> some = new ArrayList<>();
-      columns.readTexts("text", 5, some::add);
-      assertEquals(texts.subList(0, 5), some);
+      for (int skipped : new int[] {0, 1, 30, 37}) {
+        int most = Math.min(5, ROWS - skipped);
+        assertEquals(
+            texts.subList(skipped, skipped + most), Rows.texts(columns, "text", skipped, 5));
+      }
+      try (TextCursor all = columns.openTexts("text")) {
+        assertEquals(ROWS, all.skip(ROWS + 1));
+        assertEquals(0, all.skip(1));
+      }
     }
   }
 

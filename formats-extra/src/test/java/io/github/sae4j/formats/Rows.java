@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.data.ActivationFiles;
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.internal.tensors.TensorFormats;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
@@ -93,13 +94,25 @@ final class Rows {
     return message;
   }
 
+  /** The texts of a column, some passed over before. */
+  static List<String> texts(TensorColumns columns, String column, long skipped, int most)
+      throws IOException {
+    try (TextCursor texts = columns.openTexts(column)) {
+      texts.skip(skipped);
+      return texts.next(most);
+    }
+  }
+
   /** Reads all texts that a file has beside its numbers. */
   static void readTexts(Path file) throws IOException {
     Optional<TensorColumns> columns = TensorFormats.columns(file);
     if (columns.isPresent()) {
       try (TensorColumns all = columns.get()) {
         for (String column : all.texts()) {
-          all.readTexts(column, Long.MAX_VALUE, text -> {});
+          try (TextCursor texts = all.openTexts(column)) {
+            texts.skip(1);
+            while (!texts.next(100).isEmpty()) {}
+          }
         }
       }
     }

@@ -13,6 +13,7 @@ import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.sae.SparseAutoencoder;
+import io.github.sae4j.training.RunFolder;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -188,6 +189,60 @@ class BrowserTest {
     chrome.run("document.querySelector('.chip.small').click()");
     assertEquals(1L, chrome.run("runs.charts.fvu.plot.series.length - 1"));
     chrome.screenshot(SHOTS.resolve("compared.png"));
+    expectQuiet();
+  }
+
+  /** A run that was never evaluated, as if its rows had been whitened. */
+  private static Path unevaluated(String name, boolean whitened) throws IOException {
+    Path copy = Files.createDirectories(folder.resolve(name + "/checkpoints")).getParent();
+    Map<String, Object> config = new LinkedHashMap<>(new RunFolder(run).readConfig());
+    Map<String, Object> training = new LinkedHashMap<>();
+    ((Map<?, ?>) config.get(RunFolder.TRAINING)).forEach((k, v) -> training.put((String) k, v));
+    training.put("normalize_activations", whitened ? "covariance_whitening" : "none");
+    config.put(RunFolder.TRAINING, training);
+    config.remove("sha256");
+    Files.writeString(copy.resolve("config.json"), Json.line(config));
+    Files.copy(run.resolve("metrics.jsonl"), copy.resolve("metrics.jsonl"));
+    return copy;
+  }
+
+  /**
+   * FVU while training is of whitened rows; of a run that was evaluated it is of rows as they are.
+   */
+  @Test
+  void errorsOfWhitenedRowsAreNotComparedWithOthers() throws Exception {
+    Path white = unevaluated("white", true);
+    Path whiter = unevaluated("whiter", true);
+    Path plain = unevaluated("not whitened", false);
+    Path file = folder.resolve("mixed.html");
+    String bold = "[...document.querySelectorAll('[aria-label=\"Runs compared\"] .best')].length";
+    String points = "document.querySelectorAll('svg.pareto circle').length";
+    String note = "document.body.innerText.includes('says nothing beside')";
+    chrome.window(1360, 900, false);
+    for (List<Path> runs : List.of(List.of(white, other), List.of(white, plain))) {
+      RunReport.write(runs, ReportOptions.DEFAULT.on(device), file);
+      open(file, "");
+      chrome.await("document.querySelector('[aria-label=\"Runs compared\"]')");
+      List<?> marked =
+          (List<?>)
+              chrome.run(
+                  "[...document.querySelectorAll('[aria-label=\"Runs compared\"] tbody tr')]"
+                      + ".flatMap((row) => [row.cells[1], row.cells[2]])"
+                      + ".filter((cell) => cell.querySelector('.best'))"
+                      + ".map((cell) => cell.textContent)");
+      assertEquals(List.of(), marked);
+      assertEquals(0L, chrome.run(points));
+      assertEquals(true, chrome.run(note));
+    }
+    RunReport.write(List.of(run, other), ReportOptions.DEFAULT.on(device), file);
+    open(file, "");
+    chrome.await("document.querySelector('[aria-label=\"Runs compared\"]')");
+    assertTrue((Long) chrome.run(bold) > 0);
+    RunReport.write(List.of(white, whiter), ReportOptions.DEFAULT.on(device), file);
+    open(file, "");
+    chrome.await("document.querySelector('[aria-label=\"Runs compared\"]')");
+    assertEquals(2L, chrome.run(points));
+    assertEquals(false, chrome.run(note));
     expectQuiet();
   }
 

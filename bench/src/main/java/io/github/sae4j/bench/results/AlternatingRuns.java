@@ -24,9 +24,7 @@ public record AlternatingRuns(int rounds, int pauseMillis, double sampleSeconds)
   public Map<String, Timing> time(List<Contender> contenders) {
     Map<String, Timing> timings = new LinkedHashMap<>();
     for (Contender contender : contenders) {
-      for (int i = 0; i < contender.warmups(); i++) {
-        contender.body().run();
-      }
+      contender.warmUp();
       Timing timing = new Timing(contender.name(), contender.threads(), new double[rounds]);
       if (timings.put(contender.name(), timing) != null) {
         throw new IllegalArgumentException("contenders: two are named " + contender.name());

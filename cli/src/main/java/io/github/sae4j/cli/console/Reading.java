@@ -7,6 +7,7 @@ import io.github.sae4j.memory.Matrix;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 
 /** Reports the progress of long reads on stderr: some files hold a billion rows. */
@@ -69,8 +70,15 @@ public final class Reading {
   private final class Watched implements ActivationSource {
     private final ActivationSource source;
 
+    /** Rows read in this pass. */
+    private final AtomicLong read = new AtomicLong();
+
     Watched(ActivationSource source) {
       this.source = source;
+    }
+
+    private long inThisPass(long before, long count) {
+      return before >= source.rows() ? count : before + count;
     }
 
     @Override
@@ -96,12 +104,18 @@ public final class Reading {
     @Override
     public void readRange(long first, int count, Matrix target) throws IOException {
       source.readRange(first, count, target);
-      at("activations", first + count, source.rows());
+      // Threads may read parts of a range in any order: rows are counted, not their numbers.
+      at("activations", read.accumulateAndGet(count, this::inThisPass), source.rows());
     }
 
     @Override
     public void expectAnyOrder() throws IOException {
       source.expectAnyOrder();
+    }
+
+    @Override
+    public boolean readsInPlace() {
+      return source.readsInPlace();
     }
 
     @Override

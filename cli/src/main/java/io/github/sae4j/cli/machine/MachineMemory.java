@@ -98,9 +98,9 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public Optional<String> complaint(
       List<TrainingConfig> configs, int dIn, int dOut, Device device) {
-    long needed = needed(configs, dIn, dOut, device);
-    long heap =
-        configs.stream().mapToLong(config -> plan(config, dIn, dOut, device).heapBytes()).sum();
+    MemoryPlan together = together(configs, dIn, dOut, device);
+    long needed = together.bytes();
+    long heap = together.heapBytes();
     if (needed <= bytes && heap <= heapBytes) {
       return Optional.empty();
     }
@@ -117,9 +117,25 @@ public record MachineMemory(long bytes, long heapBytes) {
             + "; sweep fewer values at a time");
   }
 
-  /** Bytes of several runs together. */
-  public static long needed(List<TrainingConfig> configs, int dIn, int dOut, Device device) {
-    return configs.stream().mapToLong(config -> plan(config, dIn, dOut, device).bytes()).sum();
+  /**
+   * What several runs of one sweep keep in memory: what each has of its own, and once what they
+   * share, as large as the largest needs it.
+   */
+  public static MemoryPlan together(
+      List<TrainingConfig> configs, int dIn, int dOut, Device device) {
+    MemoryPlan all =
+        new MemoryPlan(List.of(MemoryPlan.ofBatches(step(configs.getFirst(), dIn, dOut))));
+    MemoryPlan shared = new MemoryPlan(List.of());
+    for (TrainingConfig config : configs) {
+      StepSpec step = step(config, dIn, dOut);
+      all = all.plus(own(config, step, device).without(MemoryPlan.ofBatches(step)).parts());
+      if (config.whitens()) {
+        all = all.plus(MemoryPlan.ofOwnWhitening(step));
+        MemoryPlan whitening = new MemoryPlan(MemoryPlan.ofSharedWhitening(step));
+        shared = whitening.bytes() > shared.bytes() ? whitening : shared;
+      }
+    }
+    return all.plus(shared.parts());
   }
 
   private boolean fits(TrainingConfig config, int dIn, int dOut, Device device) {
@@ -129,12 +145,20 @@ public record MachineMemory(long bytes, long heapBytes) {
 
   /** What a run keeps in memory. */
   public static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
-    StepSpec step = config.stepSpec(dIn, dOut, OptionalDouble.of(1));
-    MemoryPlan plan = device.memoryPlan(step);
-    if (config.optimizer().emaDecay().isPresent()) {
-      plan = plan.plus(List.of(MemoryPlan.ofAverages(step)));
-    }
+    StepSpec step = step(config, dIn, dOut);
+    MemoryPlan plan = own(config, step, device);
     return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
+  }
+
+  private static StepSpec step(TrainingConfig config, int dIn, int dOut) {
+    return config.stepSpec(dIn, dOut, OptionalDouble.of(1));
+  }
+
+  private static MemoryPlan own(TrainingConfig config, StepSpec step, Device device) {
+    MemoryPlan plan = device.memoryPlan(step);
+    return config.optimizer().emaDecay().isPresent()
+        ? plan.plus(List.of(MemoryPlan.ofAverages(step)))
+        : plan;
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */

@@ -145,6 +145,25 @@ public final class ActivationOptions {
     return others;
   }
 
+  /** Whether it was said how files are read. */
+  public boolean reads() {
+    return tensor != null || dtype != null;
+  }
+
+  /** Refuses, rather than ignores, what is said of activations where there are none. */
+  public void expectNone() {
+    Map<String, Object> given = new LinkedHashMap<>(others());
+    given.put("tensor", tensor);
+    given.put("mask", mask);
+    given.put("on_bad_rows", onBadRows);
+    given.forEach(
+        (option, value) -> {
+          if (value != null) {
+            throw new ConfigException(option, "expected with activations, got none");
+          }
+        });
+  }
+
   /** Whether rows are to be left out for what they are. */
   public boolean excludes() {
     return !exclusions.given().isEmpty();

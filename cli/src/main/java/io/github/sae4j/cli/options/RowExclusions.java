@@ -39,7 +39,7 @@ public final class RowExclusions {
 
   @Option(
       names = "--exclude-tokens",
-      paramLabel = "ID,...",
+      paramLabel = "ID",
       split = ",",
       description =
           "Leave out rows of these tokens. Their ids: 'token_ids' beside the activations, or"
@@ -54,7 +54,7 @@ public final class RowExclusions {
 
   @Option(
       names = "--exclude-positions",
-      paramLabel = "N,...",
+      paramLabel = "N",
       split = ",",
       description = "Leave out rows at these positions of their sequence, from 0.")
   private List<Integer> positions = List.of();

@@ -45,6 +45,18 @@ public final class RowFiles {
     return open(activations, Optional.ofNullable(tensor), "activations", quiet);
   }
 
+  /** Opens them where they are given, which they need not be. */
+  public Optional<ActivationFiles> openIfGiven(boolean quiet) throws IOException {
+    if (!activations.isEmpty()) {
+      return Optional.of(open(quiet));
+    }
+    if (tensor != null || dtype != null) {
+      throw new ConfigException(
+          tensor != null ? "tensor" : "dtype", "expected with activations, got none");
+    }
+    return Optional.empty();
+  }
+
   /**
    * Opens other rows, read like the activations.
    *

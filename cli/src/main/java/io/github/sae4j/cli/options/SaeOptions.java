@@ -19,6 +19,11 @@ public final class SaeOptions {
       description = "relu, topk or jumprelu, if the SAE's files do not say.")
   private ReadOptions.Choice activation;
 
+  /** The first of these that was given; null without one. */
+  public String given() {
+    return k != null ? "k" : activation != null ? "activation" : null;
+  }
+
   public ReadOptions read() {
     return new ReadOptions(
         k == null ? OptionalInt.empty() : OptionalInt.of(k), Optional.ofNullable(activation));

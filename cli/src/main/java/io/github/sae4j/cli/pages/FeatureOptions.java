@@ -51,21 +51,25 @@ public final class FeatureOptions {
       paramLabel = "FILE",
       description = {
         "What rows stand for: JSON lines with tokens or text, a text a line (.txt), or tensors with"
-            + " tokens, token_ids or input_ids (default: FILE.tokens.jsonl beside the activations,"
-            + " or tokens or texts in their file)."
+            + " tokens, token_ids or input_ids, or a column of texts (default: FILE.tokens.jsonl,"
+            + " FILE.texts.jsonl or FILE.texts.txt beside the activations, or tokens or texts in"
+            + " their file)."
       })
   private Path tokens;
 
   @Option(
       names = "--vocabulary",
       paramLabel = "FILE",
-      description = "What numbers of tokens stand for: tokenizer.json, vocab.json or vocab.txt.")
+      description =
+          "What numbers of tokens stand for: tokenizer.json, vocab.json or vocab.txt (default: the"
+              + " one beside them).")
   private Path vocabulary;
 
   @Option(
       names = "--labels",
       paramLabel = "FILE",
-      description = "JSON object from latents to what they are called.")
+      description =
+          "JSON object from latents to what they are called (not eval's classes of rows).")
   private Path labels;
 
   @Option(
@@ -108,7 +112,8 @@ public final class FeatureOptions {
         || labels != null
         || compare != null
         || neuronpedia != null
-        || rows != null;
+        || rows != null
+        || input.reads();
   }
 
   /** The SAE that the latents are matched with. */
@@ -159,6 +164,9 @@ public final class FeatureOptions {
     if (codes != null && (rows != null || !input.activations.isEmpty())) {
       throw new ConfigException("codes", "expected codes or activations, got both");
     }
+    if (codes != null) {
+      input.expectNone();
+    }
     Map<String, Object> record = Map.of();
     if (codes == null && input.activations.isEmpty()) {
       record = RunPage.record(trained);
@@ -201,8 +209,12 @@ public final class FeatureOptions {
           tokens != null
               ? Optional.of(new RunPage.Found(List.of(textsOf(source)), vocabularyOf(tokens)))
               : codes == null
-                  ? RunPage.textsBeside(input.shards(), features.span())
+                  ? RunPage.textsBeside(
+                      input.shards(), features.span(), Optional.ofNullable(vocabulary))
                   : Optional.empty();
+      if (texts.isEmpty() && vocabulary != null) {
+        throw new ConfigException("vocabulary", "expected tokens of the rows, found none");
+      }
       if (texts.isPresent()) {
         features = features.texts(texts.get().texts(), texts.get().vocabulary());
         if (!quiet) {

@@ -44,6 +44,11 @@ record FirstRows(ActivationSource all, long rows) implements ActivationSource {
   }
 
   @Override
+  public boolean readsInPlace() {
+    return all.readsInPlace();
+  }
+
+  @Override
   public RowOrigin origin(long row) {
     return all.origin(row);
   }

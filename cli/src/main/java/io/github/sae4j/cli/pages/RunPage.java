@@ -68,7 +68,7 @@ public final class RunPage {
       try (SparseAutoencoder sae = SaeCheckpoint.load(folder.trained(), device)) {
         long most = Math.clamp(samples / SHARE_OF_TRAINING, FEWEST_ROWS, FeatureOptions.USUAL_ROWS);
         FeatureInput features = features(sae, source, kept.get(), most);
-        Optional<Found> texts = textsBeside(shards, features.span());
+        Optional<Found> texts = textsBeside(shards, features.span(), Optional.empty());
         if (texts.isPresent()) {
           features = features.texts(texts.get().texts(), texts.get().vocabulary());
         }
@@ -189,11 +189,14 @@ public final class RunPage {
    * warned of: nobody has named them.
    *
    * @param rows how many rows' texts are wanted
+   * @param vocabulary what numbers of tokens stand for; empty to look for it beside them
    */
-  static Optional<Found> textsBeside(List<Shard> activations, long rows) {
+  static Optional<Found> textsBeside(
+      List<Shard> activations, long rows, Optional<Path> vocabulary) {
     List<Shard> texts = TextFiles.beside(activations, rows);
     if (!texts.isEmpty()) {
-      Found found = new Found(texts, vocabularyBeside(texts.getFirst().file()));
+      Found found =
+          new Found(texts, vocabulary.or(() -> vocabularyBeside(texts.getFirst().file())));
       try {
         TextFiles.open(texts, found.vocabulary(), rows).close();
         return Optional.of(found);

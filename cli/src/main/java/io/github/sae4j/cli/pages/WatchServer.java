@@ -75,6 +75,17 @@ public final class WatchServer implements AutoCloseable {
   }
 
   /**
+   * Refuses an address that cannot be served.
+   *
+   * @param option what it was given for
+   * @param address the address
+   * @throws ConfigException if it is not one of this machine
+   */
+  public static void expectAddress(String option, String address) {
+    Loopback.parse(option, address);
+  }
+
+  /**
    * Serves runs at a port.
    *
    * @param runs their folders, which need not exist yet

@@ -4,9 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.step.StepReport;
 import io.github.sae4j.training.StepRecord;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -199,6 +204,28 @@ class ProgressTest {
     List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
     assertEquals(19, lines.size(), lines::toString);
     assertTrue(lines.getFirst().startsWith("reading activations: 6%, 1:1"), lines::toString);
+  }
+
+  /** As several threads read them: what is left is what none has read. */
+  @Test
+  void rowsReadInAnyOrderCount() throws IOException {
+    long[] now = {0};
+    try (PrintStream err = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        OffHeap memory = new OffHeap()) {
+      Matrix x = memory.matrix(100, 2);
+      ActivationSource rows = new Reading(err, () -> now[0]).of(new MatrixSource(x, "rows"));
+      assertTrue(rows.readsInPlace());
+      for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < 100; i++) {
+          rows.readRange(i * 37 % 100, 1, x);
+          now[0] += 1_000_000_000L;
+        }
+      }
+    }
+    List<String> lines = bytes.toString(StandardCharsets.UTF_8).lines().toList();
+    assertEquals(38, lines.size(), lines::toString);
+    assertTrue(lines.getFirst().startsWith("reading activations: 6%, 1:1"), lines::toString);
+    assertTrue(lines.get(19).startsWith("reading activations: 6%, 1:1"), lines::toString);
   }
 
   @Test

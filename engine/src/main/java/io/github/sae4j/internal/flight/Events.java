@@ -3,6 +3,7 @@ package io.github.sae4j.internal.flight;
 import jdk.jfr.Category;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
+import jdk.jfr.FlightRecorder;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
@@ -12,36 +13,53 @@ final class Events {
   private Events() {}
 
   static Flight.Span of(Phase phase) {
-    return new Recorded(
-        switch (phase) {
-          case READING -> new Reading();
-          case ENCODE -> new Encode();
-          case DECODE -> new Decode();
-          case GRADIENTS -> new Gradients();
-          case UPDATE -> new Update();
-          case CHECKPOINT -> new Checkpoint();
-        });
+    return new Recorded(phase);
   }
 
   static Flight.Span step() {
-    return new Recorded(new Step());
+    return new Recorded(null);
   }
 
-  /** One event, committed again and again. */
-  private static final class Recorded implements Flight.Span {
-    private final Timed event;
+  private static Timed event(Phase phase) {
+    return switch (phase) {
+      case null -> new Step();
+      case READING -> new Reading();
+      case ENCODE -> new Encode();
+      case DECODE -> new Decode();
+      case GRADIENTS -> new Gradients();
+      case UPDATE -> new Update();
+      case CHECKPOINT -> new Checkpoint();
+    };
+  }
 
-    Recorded(Timed event) {
-      this.event = event;
+  /**
+   * One event, committed again and again. It is made once somebody records: the first event wakes
+   * the whole recorder, which a short run would wait for.
+   */
+  private static final class Recorded implements Flight.Span {
+    private final Phase phase;
+    private Timed event;
+
+    /** The event of a phase, or of whole steps for null. */
+    Recorded(Phase phase) {
+      this.phase = phase;
     }
 
     @Override
     public void begin() {
-      event.begin();
+      if (event == null && FlightRecorder.isInitialized()) {
+        event = event(phase);
+      }
+      if (event != null) {
+        event.begin();
+      }
     }
 
     @Override
     public void end(long step, int rows) {
+      if (event == null) {
+        return;
+      }
       event.end();
       if (event.shouldCommit()) {
         event.step = step;

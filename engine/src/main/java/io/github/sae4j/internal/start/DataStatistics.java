@@ -158,22 +158,34 @@ public final class DataStatistics {
    * What {@code covariance_whitening} measures.
    *
    * @param map z = W (x − μ) and its inverse
-   * @param variance mean variance of an element of z over the measured rows, Σ λ/(λ + ε) / d: below
-   *     1; 0 if the rows do not vary
+   * @param spectrum what ε leaves of the variances
    */
-  public record Whitened(Whitening map, double variance) {}
+  public record Whitened(Whitening map, Spectrum spectrum) {}
 
   /**
    * Measures mean and covariance C = E Λ Eᵀ of min(all rows, max(65536, 16 d)) rows, in double
    * (numerics rule 17). Row i of W is eigenvector i times 1/√(λ_i + ε), eigenvalues descending, and
    * column i of its inverse eigenvector i times √(λ_i + ε), each rounded once.
    *
-   * @param epsilon ε, above 0
+   * <p>Where bad rows are skipped, so are rows that might be too long to train on once they are
+   * whitened, by at most 1/√ε: one of them would outweigh all that are trained on.
+   *
+   * @param epsilon ε, from 1e-30 to 1e30
    * @param host shares out the work, which does not change a bit
    * @return the map
+   * @throws io.github.sae4j.data.BadRowException if a row cannot be trained on, and such rows are
+   *     not skipped
    * @throws IOException if reading fails
    */
   public Whitened whitening(double epsilon, Kernels host) throws IOException {
+    if (rules.onBadRows() == OnBadRows.SKIP) {
+      float most = (float) Math.max(1, 1 / Math.sqrt(epsilon));
+      return new DataStatistics(rows, rules.withFactor(most), batchRows).map(epsilon, host);
+    }
+    return map(epsilon, host);
+  }
+
+  private Whitened map(double epsilon, Kernels host) throws IOException {
     int d = rows.width();
     long wanted = Math.max(WHITENING_ROWS, WHITENING_ROWS_PER_COLUMN * d);
     double[] sums = new double[d];
@@ -195,17 +207,16 @@ public final class DataStatistics {
     SymmetricEigen eigen = SymmetricEigen.of(covariance.matrix(), host);
     float[][] forward = new float[d][d];
     float[][] inverse = new float[d][d];
-    double variance = 0;
     for (int i = 0; i < d; i++) {
       double value = Math.max(0, eigen.values()[i]);
       double deviation = Math.sqrt(value + epsilon);
-      variance += value / (value + epsilon);
       for (int j = 0; j < d; j++) {
         forward[i][j] = (float) (eigen.vectors()[i][j] / deviation);
         inverse[j][i] = (float) (eigen.vectors()[i][j] * deviation);
       }
     }
-    return new Whitened(new Whitening(mean, forward, inverse), variance / d);
+    return new Whitened(
+        new Whitening(mean, forward, inverse), Spectrum.of(eigen.values(), epsilon));
   }
 
   /** A visitor of rows; the array is reused for the next row. */
@@ -232,7 +243,7 @@ public final class DataStatistics {
             continue;
           }
           if (rules.onBadRows() == OnBadRows.ERROR) {
-            FiniteRows.expect(row, rows, first + r);
+            FiniteRows.expectTrainable(row, rules.factor(), rows, first + r);
           } else if (FiniteRows.untrainableColumn(row, rules.factor()) >= 0) {
             continue;
           }

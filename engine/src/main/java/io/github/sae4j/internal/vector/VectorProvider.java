@@ -69,6 +69,7 @@ public final class VectorProvider implements DeviceProvider {
     if (slow != null && WARNED.compareAndSet(false, true)) {
       LOG.log(System.Logger.Level.WARNING, "device cpu: {0}: {1}", SLOW, slow);
     }
+    WarmUp.begin();
     return new VectorDevice(options.threads().orElse(Runtime.getRuntime().availableProcessors()));
   }
 

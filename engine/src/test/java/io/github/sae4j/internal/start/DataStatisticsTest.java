@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.MatrixSource;
+import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.data.RowRules;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.format.BadFileException;
@@ -91,11 +92,59 @@ class DataStatisticsTest {
       assertArrayEquals(new float[] {-0.6f / b, 0.8f / b}, row(map.forward(memory), 1), 1e-6f);
       assertArrayEquals(new float[] {0.8f * a, -0.6f * b}, row(map.inverse(memory), 0), 1e-6f);
       assertArrayEquals(new float[] {0.6f * a, 0.8f * b}, row(map.inverse(memory), 1), 1e-6f);
-      assertEquals((6 / 6.25 + 1.5 / 1.75) / 2, whitened.variance(), 1e-6);
+      assertEquals((6 / 6.25 + 1.5 / 1.75) / 2, whitened.spectrum().variance(), 1e-6);
       assertEquals(1 / b, map.gain(), 1e-6);
       assertArrayEquals(
           new float[] {7 + 0.8f * a, 2 + 0.6f * a}, map.back(new float[] {1, 0}), 2e-6f);
     }
+  }
+
+  private Matrix withLong(float value) {
+    Matrix x = memory.matrix(5, 2);
+    x.write(0, 5, new float[] {9.4f, 3.8f, 4.6f, 0.2f, value, 0, 6.1f, 3.2f, 7.9f, 0.8f}, 0);
+    return x;
+  }
+
+  /** Whitened it would be too long to train on, and is left out of every batch. */
+  @Test
+  void aRowThatWillBeSkippedDoesNotShapeTheMap() throws IOException {
+    RowRules skip = new RowRules(OnBadRows.SKIP, row -> false);
+    RowRules masked = new RowRules(OnBadRows.ERROR, row -> row == 2);
+    try (Device device = new ScalarDevice()) {
+      Matrix x = withLong(5e18f);
+      Whitening expected =
+          new DataStatistics(new MatrixSource(x, "rows"), masked, 5).whitening(1e-3, device).map();
+      Whitening got =
+          new DataStatistics(new MatrixSource(x, "rows"), skip, 5).whitening(1e-3, device).map();
+      assertTrue(got.sameAs(expected));
+    }
+  }
+
+  /** Twice as long as the longest whose square fits f32. */
+  @Test
+  void aRowThatCannotBeTrainedOnIsNamedBeforeItIsMeasured() {
+    try (Device device = new ScalarDevice()) {
+      for (float value : new float[] {4e19f, Float.MAX_VALUE}) {
+        Exception e =
+            assertThrows(
+                BadFileException.class, () -> of(withLong(value), 5).whitening(1e-3, device));
+        assertTrue(e.getMessage().contains("row 2 holds"), e.getMessage());
+        assertTrue(e.getMessage().contains("too large to train on"), e.getMessage());
+      }
+    }
+  }
+
+  @Test
+  void theSpectrumSaysWhichEpsilonWouldHelp() {
+    double[] variances = {1, 1 / 2.0, 1 / 3.0, 1 / 4.0, 1e-15, 0, -1e-17};
+    Spectrum spectrum = Spectrum.of(variances, 1);
+    double kept = 1 / 2.0 + 1 / 3.0 + 1 / 4.0 + 1 / 5.0;
+    assertEquals(kept / 7, spectrum.variance(), 1e-12);
+    assertEquals(4, spectrum.directions());
+    assertEquals(kept / 4, spectrum.whitened(), 1e-12);
+    Spectrum helped = Spectrum.of(variances, spectrum.helpful());
+    assertTrue(helped.whitened() >= 0.9 && helped.whitened() < 0.91, helped::toString);
+    assertEquals(new Spectrum(0, 0, 1, 0), Spectrum.of(new double[] {0, 0}, 1));
   }
 
   private static float[] row(Matrix matrix, int row) {
@@ -117,7 +166,7 @@ class DataStatisticsTest {
         assertArrayEquals(new float[] {2, 0}, row(whitened.map().forward(memory), 0));
         assertArrayEquals(new float[] {0, 2}, row(whitened.map().forward(memory), 1));
         assertArrayEquals(new float[] {0.5f, 0}, row(whitened.map().inverse(memory), 0));
-        assertEquals(0, whitened.variance());
+        assertEquals(0, whitened.spectrum().variance());
       }
     }
   }

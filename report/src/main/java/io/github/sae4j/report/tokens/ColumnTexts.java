@@ -2,35 +2,57 @@ package io.github.sae4j.report.tokens;
 
 import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
+import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.internal.tensors.TensorFormats;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * One text a row, in a column of a Parquet or Arrow file. The wanted rows' texts, each cut to what
- * is shown, are held.
+ * One text a row, in a column of a Parquet or Arrow file, which is read from front to back: rows in
+ * ascending order in one pass. No text is held.
  */
 final class ColumnTexts implements Texts {
   /** Names that data sets give such columns, in the order in which they are looked for. */
   static final List<String> NAMES = List.of("text", "sentence", "content", "document");
 
-  /** In UTF-8, half of what strings of many languages take. */
-  private final List<byte[]> texts = new ArrayList<>();
+  private final Path file;
+  private final String column;
+  private final long rows;
+  private TensorColumns open;
+  private TextCursor cursor;
 
-  private ColumnTexts() {}
+  /** Row of the cursor. */
+  private long position;
+
+  private ColumnTexts(Path file, String column, long rows) {
+    this.file = file;
+    this.column = column;
+    this.rows = rows;
+  }
 
   /**
    * The column of a file that holds a text for each of its rows.
    *
    * @param file any file
-   * @param rows the rows, {@link Long#MAX_VALUE} if nobody knows; others, of sequences of which
-   *     each is a text, say, have none of their own
    * @return the best known name; else the only one; empty if there is none, or several of other
    *     names
+   */
+  static Optional<String> find(Path file) throws IOException {
+    Optional<TensorColumns> columns = TensorFormats.columns(file);
+    if (columns.isEmpty()) {
+      return Optional.empty();
+    }
+    try (TensorColumns all = columns.get()) {
+      return find(all);
+    }
+  }
+
+  /**
+   * The same of a file of activations.
+   *
+   * @param rows the rows; others, of sequences of which each is a text, say, have none of their own
    */
   static Optional<String> find(Path file, long rows) throws IOException {
     Optional<TensorColumns> columns = TensorFormats.columns(file);
@@ -38,9 +60,7 @@ final class ColumnTexts implements Texts {
       return Optional.empty();
     }
     try (TensorColumns all = columns.get()) {
-      boolean fit =
-          rows == Long.MAX_VALUE
-              || all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows);
+      boolean fit = all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows);
       return fit ? find(all) : Optional.empty();
     }
   }
@@ -53,6 +73,7 @@ final class ColumnTexts implements Texts {
         .or(() -> names.size() == 1 ? Optional.of(names.getFirst()) : Optional.empty());
   }
 
+  /** The texts of the first rows, as many as are wanted or there are. */
   static ColumnTexts open(Path file, long rows) throws IOException {
     Optional<TensorColumns> columns = TensorFormats.columns(file);
     try (TensorColumns all = columns.orElse(null)) {
@@ -66,20 +87,15 @@ final class ColumnTexts implements Texts {
                           "expected a tensor of integers called "
                               + String.join(", ", TextFiles.TOKEN_TENSORS)
                               + ", or a column of texts"));
-      ColumnTexts read = new ColumnTexts();
-      all.readTexts(
-          column,
-          rows,
-          text ->
-              read.texts.add(
-                  TokenStyle.clipped(text == null ? "" : text).getBytes(StandardCharsets.UTF_8)));
-      return read;
+      try (TextCursor texts = all.openTexts(column)) {
+        return new ColumnTexts(file, column, texts.skip(rows));
+      }
     }
   }
 
   @Override
   public long rows() {
-    return texts.size();
+    return rows;
   }
 
   @Override
@@ -88,10 +104,21 @@ final class ColumnTexts implements Texts {
   }
 
   @Override
-  public String[] read(long first, int count) {
+  public String[] read(long first, int count) throws IOException {
+    if (cursor == null || first < position) {
+      rest();
+      open = TensorFormats.columns(file).orElseThrow();
+      cursor = open.openTexts(column);
+    }
+    long skipped = cursor.skip(first - position);
+    List<String> texts = cursor.next(count);
+    if (skipped < first - position || texts.size() < count) {
+      throw new BadFileException(file, "has fewer rows than when it was opened");
+    }
+    position = first + count;
     String[] some = new String[count];
     for (int i = 0; i < count; i++) {
-      some[i] = new String(texts.get(Math.toIntExact(first + i)), StandardCharsets.UTF_8);
+      some[i] = texts.get(i) == null ? "" : TokenStyle.clipped(texts.get(i));
     }
     return some;
   }
@@ -102,5 +129,17 @@ final class ColumnTexts implements Texts {
   }
 
   @Override
-  public void close() {}
+  public void rest() throws IOException {
+    try (TensorColumns _ = open;
+        TextCursor _ = cursor) {
+      open = null;
+      cursor = null;
+      position = 0;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    rest();
+  }
 }

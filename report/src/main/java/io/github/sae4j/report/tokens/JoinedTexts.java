@@ -11,6 +11,9 @@ final class JoinedTexts implements Texts {
   /** First row of each part, then the number of all rows; what a part has beyond is not shown. */
   private final long[] starts;
 
+  /** The part that was read last: of many files one is open at a time. */
+  private int reading;
+
   JoinedTexts(List<Texts> parts, long[] starts) {
     this.parts = parts;
     this.starts = starts;
@@ -38,7 +41,16 @@ final class JoinedTexts implements Texts {
   @Override
   public String[] read(long first, int count) throws IOException {
     int part = part(first);
+    if (part != reading) {
+      rest();
+      reading = part;
+    }
     return parts.get(part).read(first - starts[part], count);
+  }
+
+  @Override
+  public void rest() throws IOException {
+    parts.get(reading).rest();
   }
 
   @Override

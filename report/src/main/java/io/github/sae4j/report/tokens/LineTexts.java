@@ -34,7 +34,7 @@ final class LineTexts implements Texts {
   private static final int MOST_LINE_BYTES = 1 << 24;
 
   private final Path path;
-  private final RandomAccessFile file;
+  private RandomAccessFile file;
   private final boolean json;
   private final Optional<Vocabulary> vocabulary;
 
@@ -57,10 +57,8 @@ final class LineTexts implements Texts {
   private int cachedLine = -1;
   private List<String> cached = List.of();
 
-  private LineTexts(
-      Path path, RandomAccessFile file, boolean json, Optional<Vocabulary> vocabulary) {
+  private LineTexts(Path path, boolean json, Optional<Vocabulary> vocabulary) {
     this.path = path;
-    this.file = file;
     this.json = json;
     this.vocabulary = vocabulary;
   }
@@ -72,15 +70,9 @@ final class LineTexts implements Texts {
     if (!Files.isRegularFile(path)) {
       throw new BadFileException(path, "expected a file of tokens or texts, found none");
     }
-    LineTexts texts =
-        new LineTexts(path, new RandomAccessFile(path.toFile(), "r"), json, vocabulary);
-    try {
-      texts.index(shard.firstRow(), rows);
-      return texts;
-    } catch (Throwable e) {
-      texts.close();
-      throw e;
-    }
+    LineTexts texts = new LineTexts(path, json, vocabulary);
+    texts.index(shard.firstRow(), rows);
+    return texts;
   }
 
   private void index(long shardStart, long rows) throws IOException {
@@ -236,6 +228,9 @@ final class LineTexts implements Texts {
     }
     if (line != cachedLine) {
       byte[] bytes = new byte[lengths[line]];
+      if (file == null) {
+        file = new RandomAccessFile(path.toFile(), "r");
+      }
       file.seek(offsets[line]);
       file.readFully(bytes);
       cached = shown(bytes);
@@ -270,7 +265,15 @@ final class LineTexts implements Texts {
   }
 
   @Override
+  public void rest() throws IOException {
+    if (file != null) {
+      file.close();
+      file = null;
+    }
+  }
+
+  @Override
   public void close() throws IOException {
-    file.close();
+    rest();
   }
 }

@@ -3,17 +3,19 @@ package io.github.sae4j.report.tokens;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Optional;
 
 /** Tokens by their numbers, in a tensor of integers {@code [rows]} or {@code [seq, ctx]}. */
 final class TensorTexts implements Texts {
-  private final TensorFile file;
+  private final Path path;
   private final TensorInfo tensor;
   private final int context;
   private final Optional<Vocabulary> vocabulary;
+  private TensorFile file;
 
-  TensorTexts(TensorFile file, TensorInfo tensor, Optional<Vocabulary> vocabulary) {
-    this.file = file;
+  TensorTexts(Path path, TensorInfo tensor, Optional<Vocabulary> vocabulary) {
+    this.path = path;
     this.tensor = tensor;
     this.vocabulary = vocabulary;
     int rank = tensor.shape().size();
@@ -58,6 +60,9 @@ final class TensorTexts implements Texts {
 
   @Override
   public String[] read(long first, int count) throws IOException {
+    if (file == null) {
+      file = TensorFile.open(path);
+    }
     long[] numbers = file.readLongs(tensor, first, count);
     String[] shown = new String[count];
     for (int i = 0; i < count; i++) {
@@ -68,7 +73,15 @@ final class TensorTexts implements Texts {
   }
 
   @Override
+  public void rest() throws IOException {
+    if (file != null) {
+      file.close();
+      file = null;
+    }
+  }
+
+  @Override
   public void close() throws IOException {
-    file.close();
+    rest();
   }
 }

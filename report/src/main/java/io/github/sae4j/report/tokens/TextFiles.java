@@ -30,8 +30,8 @@ public final class TextFiles {
    *     {@code tokens}, or Parquet or Arrow files with a column of texts
    * @param vocabulary what numbers of tokens stand for
    * @param rows how many rows' texts are wanted; no more than needed is read for them
-   * @throws BadFileException if a file holds no texts, or those of fewer rows, or of more than lie
-   *     before the next file's
+   * @throws BadFileException if a file holds no texts, or those of fewer rows; what it holds beyond
+   *     its rows is not read
    * @throws IOException if reading fails
    */
   public static Texts open(List<Shard> files, Optional<Path> vocabulary, long rows)
@@ -86,24 +86,41 @@ public final class TextFiles {
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
       return LineTexts.open(shard, words, wanted);
     }
-    TensorFile file = TensorFile.open(path);
-    try {
-      Optional<TensorInfo> tokens = TensorTexts.find(file);
-      boolean texts = ColumnTexts.find(path, shard.rows()).isPresent();
-      // Of a file that has texts too, only lists of tokens, one for each row, can be meant.
-      if (tokens.isPresent() && (!texts || lists(tokens.get(), shard.rows()))) {
-        return new TensorTexts(file, tokens.get(), words);
-      }
-    } catch (Throwable e) {
-      file.close();
-      throw e;
+    Optional<TensorInfo> tokens;
+    try (TensorFile file = TensorFile.open(path)) {
+      tokens = TensorTexts.find(file);
     }
-    file.close();
-    return ColumnTexts.open(path, wanted);
+    if (tokens.isEmpty()
+        || (ColumnTexts.find(path).isPresent() && !lists(tokens.get(), shard, wanted))) {
+      return ColumnTexts.open(path, wanted);
+    }
+    expectOneARow(path, tokens.get(), shard.rows());
+    return new TensorTexts(path, tokens.get(), words);
   }
 
-  private static boolean lists(TensorInfo tokens, long rows) {
-    return tokens.shape().size() > 1 && tokens.elements() == rows;
+  /** Of a file that has texts too, only lists of tokens, one for each row, can be meant. */
+  private static boolean lists(TensorInfo tokens, Shard shard, long wanted) {
+    return tokens.shape().size() > 1
+        && (shard.rows() == Long.MAX_VALUE
+            ? tokens.shape().getFirst() < wanted
+            : tokens.elements() == shard.rows());
+  }
+
+  /** A list of tokens for each row says nothing of the row itself: one of them would be shown. */
+  private static void expectOneARow(Path path, TensorInfo tokens, long rows)
+      throws BadFileException {
+    if (tokens.shape().size() > 1
+        && tokens.shape().getFirst() == rows
+        && tokens.elements() != rows) {
+      throw new BadFileException(
+          path,
+          "tensor '"
+              + tokens.name()
+              + "': expected one token for each of "
+              + rows
+              + " rows, got lists of "
+              + tokens.shape().getLast());
+    }
   }
 
   /**

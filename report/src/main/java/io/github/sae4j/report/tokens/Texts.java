@@ -35,6 +35,9 @@ public interface Texts extends Closeable {
    */
   String[] read(long first, int count) throws IOException;
 
+  /** Closes what reading has opened; what is read next opens it again. */
+  void rest() throws IOException;
+
   /** Whether rows are tokens of sequences, rather than texts of their own. */
   boolean tokens();
 }

@@ -259,6 +259,9 @@ function differences(all) {
     .map((key) => ({ key, values: flat.map((f) => f[key] ?? null) }));
 }
 
+/* Whether errors of whitened rows would stand beside those of rows as they are, which held-out ones are. */
+const mixed = (all) => new Set(all.map((run) => !run.evaluation && whitened([run]))).size > 1;
+
 function comparison(all) {
   const columns = [
     ["FVU", (r) => r.evaluation ? r.evaluation.fvu : lastOf(r, "metrics/fvu"), -1],
@@ -269,7 +272,8 @@ function comparison(all) {
     ["never fired", (r) => r.evaluation && r.evaluation.never_fired_fraction, -1, percent],
     ["steps", (r) => r.metrics.step[r.metrics.step.length - 1], 0],
   ];
-  const best = columns.map(([, get, sense]) => {
+  const best = columns.map(([name, get, sense]) => {
+    if (mixed(all) && (name === "FVU" || name === "explained variance")) return null;
     const values = all.map(get).filter((v) => typeof v === "number");
     return sense === 0 || values.length < 2 || new Set(values).size < 2 ? null : sense > 0 ? Math.max(...values) : Math.min(...values);
   });
@@ -286,7 +290,8 @@ function comparison(all) {
       table(["run", ...columns.map(([name]) => ({ text: name, number: true }))], rows, "Metrics of each run")),
     el("p", { class: "note" }, all.every((run) => run.evaluation)
       ? "On each run's held-out rows; the best of a column is bold."
-      : "On held-out rows where a run has been evaluated, else of the last batch logged" + (whitened(all) ? ", whitened as it was" : "") + "; the best of a column is bold."),
+      : "On held-out rows where a run has been evaluated, else of the last batch logged" + (whitened(all) ? ", whitened as it was" : "") + "; the best of a column is bold."
+        + (mixed(all) ? " FVU of whitened rows says nothing beside that of rows as they are: there none is, and no chart sets it against L0." : "")),
     el("h3", {}, "What differs"),
     differ.length
       ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Options that differ" },
@@ -297,6 +302,7 @@ function comparison(all) {
 
 /** FVU against L0: what no other run beats in both. */
 function pareto(all) {
+  if (mixed(all)) return null;
   const points = all.map((run, r) => ({
     r, name: run.name, l0: run.evaluation ? run.evaluation.l0 : lastOf(run, "metrics/l0"), fvu: run.evaluation ? run.evaluation.fvu : lastOf(run, "metrics/fvu"),
   })).filter((p) => p.l0 > 0 && p.fvu > 0);

@@ -66,6 +66,9 @@ class FeatureScanTest {
     }
 
     @Override
+    public void rest() {}
+
+    @Override
     public boolean tokens() {
       return true;
     }

@@ -14,6 +14,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -127,6 +129,123 @@ class TextFilesTest {
     }
     Path sidecar = file("acts.tokens.jsonl", "{\"tokens\":[\"x\"]}\n");
     assertEquals(Optional.of(sidecar), beside(path, 6));
+  }
+
+  private Path tokens(String name, int... shape) throws IOException {
+    int elements = Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    String header =
+        "{\"input_ids\":{\"dtype\":\"I32\",\"shape\":"
+            + Arrays.toString(shape)
+            + ",\"data_offsets\":[0,"
+            + 4 * elements
+            + "]}}";
+    ByteBuffer bytes =
+        ByteBuffer.allocate(8 + header.length() + 4 * elements).order(ByteOrder.LITTLE_ENDIAN);
+    bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+    for (int i = 0; i < elements; i++) {
+      bytes.putInt(i);
+    }
+    return Files.write(folder.resolve(name), bytes.array());
+  }
+
+  /** Flattened, a list of tokens for each row would give row 1 the second token of row 0's text. */
+  @Test
+  void listsOfTokensForEachRowAreNotItsToken() throws IOException {
+    Path lists = tokens("lists.safetensors", 6, 4);
+    assertEquals(
+        lists + ": tensor 'input_ids': expected one token for each of 6 rows, got lists of 4",
+        assertThrows(
+                BadFileException.class,
+                () -> TextFiles.open(List.of(new Shard(lists, 0, 6)), Optional.empty(), 6))
+            .getMessage());
+    // Sequences whose tokens are the rows, or more rows than there are activations of.
+    for (Shard fits :
+        List.of(
+            new Shard(lists, 0, 24),
+            new Shard(lists, 0, 20),
+            new Shard(tokens("column.safetensors", 6, 1), 0, 6),
+            new Shard(tokens("plain.safetensors", 6), 0, 6))) {
+      try (Texts texts = TextFiles.open(List.of(fits), Optional.empty(), 6)) {
+        assertArrayEquals(new String[] {" #1"}, texts.read(1, 1));
+      }
+    }
+  }
+
+  /** Data of thousands of shards would need more files than a process may open. */
+  @Test
+  void ofManyFilesOneIsOpenAtATime() throws IOException {
+    int[] open = {0, 0};
+    final class Opening implements Texts {
+      private boolean mine;
+
+      @Override
+      public long rows() {
+        return 2;
+      }
+
+      @Override
+      public Sequence sequence(long row) {
+        return new Sequence(row, 1, "");
+      }
+
+      @Override
+      public String[] read(long first, int count) {
+        open[0] += mine ? 0 : 1;
+        open[1] = Math.max(open[0], open[1]);
+        mine = true;
+        return new String[] {first + ""};
+      }
+
+      @Override
+      public boolean tokens() {
+        return false;
+      }
+
+      @Override
+      public void rest() {
+        open[0] -= mine ? 1 : 0;
+        mine = false;
+      }
+
+      @Override
+      public void close() {
+        rest();
+      }
+    }
+
+    int parts = 50;
+    List<Texts> all = new ArrayList<>();
+    long[] starts = new long[parts + 1];
+    for (int i = 0; i < parts; i++) {
+      all.add(new Opening());
+      starts[i + 1] = 2 * (i + 1);
+    }
+    try (Texts joined = new JoinedTexts(all, starts)) {
+      for (int row : new int[] {0, 1, 2, 99, 98, 3, 50}) {
+        assertArrayEquals(new String[] {row % 2 + ""}, joined.read(row, 1));
+      }
+      assertEquals(1, open[0]);
+      joined.rest();
+      assertEquals(0, open[0]);
+      joined.read(50, 1);
+    }
+    assertEquals(0, open[0]);
+    assertEquals(1, open[1]);
+  }
+
+  /** Lines and tensors are read again after they were closed in between. */
+  @Test
+  void textsThatRestAreReadAgain() throws IOException {
+    Path lines = file("a.txt", "first\nsecond\n");
+    try (Texts texts = open(lines, 2);
+        Texts numbers = open(tokens("b.safetensors", 2), 2)) {
+      for (int i = 0; i < 2; i++) {
+        assertArrayEquals(new String[] {i == 0 ? "first" : "second"}, texts.read(i, 1));
+        assertArrayEquals(new String[] {" #" + i}, numbers.read(i, 1));
+        texts.rest();
+        numbers.rest();
+      }
+    }
   }
 
   @ParameterizedTest

@@ -1,5 +1,6 @@
 package io.github.sae4j.internal.vector.gemm;
 
+import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
 import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
 import static io.github.sae4j.internal.vector.runtime.Vectors.TILE;
 
@@ -33,12 +34,43 @@ public final class Packing {
       Arrays.fill(out, at, at + depth * width, 0f);
     }
     int r = 0;
+    if (LENGTH == 16) {
+      for (; r + 16 <= count; r += 16) {
+        int columns = depth / Transposition.BLOCK * Transposition.BLOCK;
+        int source = from + r * stride;
+        Transposition.rows16(rows, source, stride, columns, width, out, at + r);
+        scalar(rows, source, stride, 16, columns, depth, width, out, at + r);
+      }
+      if (count == 12 && width == 12 && depth > 0) {
+        // At least one column is left, which makes up for what is written beyond the others.
+        int columns = (depth - 1) / Transposition.BLOCK * Transposition.BLOCK;
+        Transposition.rows12(rows, from, stride, columns, width, out, at);
+        scalar(rows, from, stride, 12, columns, depth, width, out, at);
+        return;
+      }
+    }
+    scalar(rows, from + r * stride, stride, count - r, 0, depth, width, out, at + r);
+  }
+
+  /** Packs columns from {@code first} on, one float at a time. */
+  private static void scalar(
+      float[] rows,
+      int from,
+      int stride,
+      int count,
+      int first,
+      int depth,
+      int width,
+      float[] out,
+      int at) {
+    int r = 0;
     for (; r + 4 <= count; r += 4) {
-      pack4(rows, from + r * stride, stride, depth, width, out, at + r);
+      int source = from + r * stride + first;
+      pack4(rows, source, stride, depth - first, width, out, at + first * width + r);
     }
     for (; r < count; r++) {
       int source = from + r * stride;
-      for (int p = 0; p < depth; p++) {
+      for (int p = first; p < depth; p++) {
         out[at + r + p * width] = rows[source + p];
       }
     }

@@ -46,11 +46,30 @@ public final class AdamRows {
    */
   public static void update(
       Matrix weights, Matrix m, Matrix v, int row, float[] gradient, int at, Adam adam) {
+    update(weights, m, v, weights.rowOffset(row), weights.cols(), gradient, at, adam);
+  }
+
+  /**
+   * Updates some elements of a vector.
+   *
+   * @param parameter the vector, {@code [1, n]}, with its moments
+   * @param from the first element
+   * @param to the element after the last
+   * @param gradient gradient of the whole vector
+   * @param adam the step's constants
+   */
+  public static void updatePart(
+      Parameter parameter, int from, int to, float[] gradient, Adam adam) {
+    long offset = parameter.value().rowOffset(0) + 4L * from;
+    update(
+        parameter.value(), parameter.m(), parameter.v(), offset, to - from, gradient, from, adam);
+  }
+
+  private static void update(
+      Matrix weights, Matrix m, Matrix v, long offset, int d, float[] gradient, int at, Adam adam) {
     MemorySegment weightSegment = weights.segment();
     MemorySegment firstSegment = m.segment();
     MemorySegment secondSegment = v.segment();
-    long offset = weights.rowOffset(row);
-    int d = weights.cols();
     int whole = d - d % LENGTH;
     float clip = adam.clip();
     boolean clipped = adam.clipped();

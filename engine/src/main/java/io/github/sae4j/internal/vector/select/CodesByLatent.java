@@ -14,6 +14,12 @@ public final class CodesByLatent {
   private int[] places = {};
   private int[] rows = {};
   private int[] firstOf = {};
+  private int[] boundOf = {};
+  private int[] begins = {};
+
+  /** Latents of the last batch that threads sorted; 0 if there was none. */
+  private int splitLatents;
+
   private int latents;
 
   public CodesByLatent() {}
@@ -47,10 +53,12 @@ public final class CodesByLatent {
   }
 
   /**
-   * Builds the index on all threads of a pool. Each takes some latents, whose codes lie together in
-   * every row and in the index, so that no two write to the same places.
+   * Builds the index on all threads of a pool, and sorts the values with it. Each thread takes some
+   * latents, whose codes lie together in every row and in the index, so that no two write to the
+   * same places. How many latents a thread takes follows from the codes of the last batch: some
+   * latents are far more often among them than others.
    *
-   * @param codes the codes by row, ascending in each row
+   * @param codes the codes by row, ascending in each row; receives the values by latent
    * @param latents number of latents
    * @param pool the threads
    */
@@ -58,27 +66,24 @@ public final class CodesByLatent {
     // Every part looks through all rows: more of them balance better, but only many threads need
     // it.
     int parts = Math.min(latents, pool.size() <= 4 ? pool.size() : 2 * pool.size());
+    split(latents, parts);
     prepare(codes.size(), latents);
+    int count = codes.rows;
     if (firstOf.length <= parts) {
       firstOf = new int[parts + 1];
     }
+    if (begins.length < parts * count) {
+      begins = new int[parts * count];
+    }
     int[] first = firstOf;
+    int[] bounds = boundOf;
     pool.run(
         parts,
         (part, worker) -> {
-          int low = begin(part, parts);
-          int high = begin(part + 1, parts);
+          int low = bounds[part];
+          int high = bounds[part + 1];
           Arrays.fill(cursor, low, high, 0);
-          int size = 0;
-          for (int b = 0; b < codes.rows; b++) {
-            int end = codes.starts[b + 1];
-            int i = atLeast(codes.indices, codes.starts[b], end, low);
-            for (; i < end && codes.indices[i] < high; i++) {
-              cursor[codes.indices[i]]++;
-              size++;
-            }
-          }
-          first[part + 1] = size;
+          first[part + 1] = count(codes, low, high, part * count);
         });
     first[0] = 0;
     for (int part = 0; part < parts; part++) {
@@ -88,29 +93,87 @@ public final class CodesByLatent {
     pool.run(
         parts,
         (part, worker) -> {
-          int low = begin(part, parts);
-          int high = begin(part + 1, parts);
           int position = first[part];
-          for (int i = low; i < high; i++) {
-            int count = cursor[i];
+          for (int i = bounds[part]; i < bounds[part + 1]; i++) {
+            int size = cursor[i];
             starts[i] = position;
             cursor[i] = position;
-            position += count;
+            position += size;
           }
-          for (int b = 0; b < codes.rows; b++) {
-            int end = codes.starts[b + 1];
-            int i = atLeast(codes.indices, codes.starts[b], end, low);
-            for (; i < end && codes.indices[i] < high; i++) {
-              int at = cursor[codes.indices[i]]++;
-              places[at] = i;
-              rows[at] = b;
-            }
-          }
+          sort(codes, part * count, part == parts - 1 ? -1 : (part + 1) * count);
         });
+    splitLatents = latents;
   }
 
-  private int begin(int part, int parts) {
-    return (int) ((long) latents * part / parts);
+  /** Sets the first latent of every part so that they had equal work in the last batch. */
+  private void split(int count, int parts) {
+    if (boundOf.length != parts + 1) {
+      boundOf = new int[parts + 1];
+    }
+    boolean known = splitLatents == count && latents == count;
+    for (int part = 0; part <= parts; part++) {
+      boundOf[part] = known ? begin(part, parts) : (int) ((long) count * part / parts);
+    }
+  }
+
+  /**
+   * The first latent of a part, if all have equally many codes and latents together: some latents
+   * have far more codes than others.
+   *
+   * @param part number of the part, from 0; or the number of parts, for the end of the last
+   */
+  public int begin(int part, int parts) {
+    long work = (starts[latents] + (long) latents) * part / parts;
+    int low = 0;
+    int high = latents;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (starts[middle] + (long) middle < work) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  /** Counts the codes of some latents, and keeps where they begin in each row. */
+  private int count(HeapCodes codes, int low, int high, int begin) {
+    int[] indices = codes.indices;
+    int[] counts = cursor;
+    int size = 0;
+    for (int b = 0; b < codes.rows; b++) {
+      int end = codes.starts[b + 1];
+      int i = atLeast(indices, codes.starts[b], end, low);
+      begins[begin + b] = i;
+      for (; i < end && indices[i] < high; i++) {
+        counts[indices[i]]++;
+        size++;
+      }
+    }
+    return size;
+  }
+
+  /**
+   * Sorts the codes that were counted.
+   *
+   * @param begin their beginning in row 0, among the beginnings
+   * @param next the beginning of the next part's codes; -1 if there are none
+   */
+  private void sort(HeapCodes codes, int begin, int next) {
+    int[] indices = codes.indices;
+    float[] values = codes.values;
+    float[] sorted = codes.valuesByLatent;
+    int[] cursors = cursor;
+    for (int b = 0; b < codes.rows; b++) {
+      int end = next < 0 ? codes.starts[b + 1] : begins[next + b];
+      for (int i = begins[begin + b]; i < end; i++) {
+        int at = cursors[indices[i]]++;
+        places[at] = i;
+        rows[at] = b;
+        sorted[at] = values[i];
+      }
+    }
   }
 
   /** The first code of a row whose latent is at least {@code latent}. */

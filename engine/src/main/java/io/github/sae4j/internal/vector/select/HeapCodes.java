@@ -76,12 +76,11 @@ public final class HeapCodes {
    * @param pool runs what can be done in parallel
    */
   public void indexByLatent(int latents, WorkerPool pool) {
-    byLatent.build(this, latents, pool);
     if (valuesByLatent.length < indices.length) {
       valuesByLatent = new float[indices.length];
       deltasByLatent = new float[indices.length];
     }
-    gather(pool, values, valuesByLatent);
+    byLatent.build(this, latents, pool);
   }
 
   /** Sorts the gradients of the codes by latent, once these are. */

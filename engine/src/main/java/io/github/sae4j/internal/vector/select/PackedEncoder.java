@@ -18,7 +18,6 @@ import io.github.sae4j.memory.SparseCodes;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * An encoder for serving: W_enc packed into panels once, because a chain per latent vectorises
@@ -142,6 +141,7 @@ public final class PackedEncoder implements Encoder {
     private final HeapCodes row = new HeapCodes();
     private final HeapCodes many = new HeapCodes();
     private final TopKBuffer selector = new TopKBuffer();
+    private final LatentRun run = new LatentRun();
     private int rows;
     private float[] packed = {};
 
@@ -187,22 +187,8 @@ public final class PackedEncoder implements Encoder {
     private void select(int r, int row, SparseCodes out) {
       int base = r * bias.length;
       selector.reset(1, k, dSae, spec.scaled());
-      FloatVector check = FloatVector.zero(SPECIES);
-      for (int i = 0; i < dSae; i += LENGTH) {
-        long there = dSae - i >= LENGTH ? -1L : (1L << (dSae - i)) - 1;
-        FloatVector rank =
-            FloatVector.fromArray(SPECIES, sums, base + i)
-                .add(FloatVector.fromArray(SPECIES, bias, i));
-        if (scale != null) {
-          rank = rank.mul(FloatVector.fromArray(SPECIES, scale, i));
-        }
-        check = rank.fma(FloatVector.zero(SPECIES), check);
-        long mask = rank.compare(VectorOperators.GT, selector.thresholds()[0]).toLong() & there;
-        if (mask != 0) {
-          selector.append(0, mask, i, sums, base + i, bias, scale, i, spec.relu());
-        }
-      }
-      if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
+      run.over(sums, bias, scale, spec.relu()).set(0, dSae, base, 0);
+      if (!selector.offer(0, run)) {
         throw nonFinite(base, row);
       }
       selector.finish(0, spec.relu(), this.row.equalRows(1, k), 0);

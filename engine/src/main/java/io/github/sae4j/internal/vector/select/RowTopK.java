@@ -1,17 +1,14 @@
 package io.github.sae4j.internal.vector.select;
 
-import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
-import static io.github.sae4j.internal.vector.runtime.Vectors.SPECIES;
+import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
 
-import io.github.sae4j.internal.vector.runtime.Vectors;
+import io.github.sae4j.internal.vector.gemm.Packing;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.kernels.Activation.Ranked;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.SparseCodes;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** TopK of the rows of a matrix, in the total order of numerics rule 10. */
 public final class RowTopK {
@@ -20,6 +17,7 @@ public final class RowTopK {
 
   private static final class Worker {
     final TopKBuffer candidates = new TopKBuffer();
+    final LatentRun run = new LatentRun();
     final HeapCodes codes = new HeapCodes();
     float[] row = {};
   }
@@ -41,7 +39,7 @@ public final class RowTopK {
       Matrix values, Matrix bias, Matrix scale, Ranked topK, SparseCodes out) {
     int rows = values.rows();
     int tasks = (rows + TASK - 1) / TASK;
-    int padded = Vectors.padded(values.cols());
+    int padded = Packing.panels(values.cols()) * PANEL;
     if (biases.length < padded) {
       biases = new float[padded];
       scales = new float[padded];
@@ -63,7 +61,7 @@ public final class RowTopK {
         (task, worker) -> {
           try {
             int to = Math.min(rows, (task + 1) * TASK);
-            select(workers[worker], values, bias != null, rankScale, topK, out, task * TASK, to);
+            select(workers[worker], values, rankScale, topK, out, task * TASK, to);
           } catch (NonFiniteException e) {
             failures[task] = e;
           }
@@ -76,44 +74,22 @@ public final class RowTopK {
   }
 
   private void select(
-      Worker worker,
-      Matrix values,
-      boolean biased,
-      float[] scale,
-      Ranked topK,
-      SparseCodes out,
-      int from,
-      int to) {
+      Worker worker, Matrix values, float[] scale, Ranked topK, SparseCodes out, int from, int to) {
     int n = values.cols();
     int k = (int) topK.k();
     if (worker.row.length < biases.length) {
       worker.row = new float[biases.length];
     }
     float[] row = worker.row;
-    // Whole vectors are tested for being finite, and a wider matrix may have left values here.
-    Arrays.fill(row, n, Vectors.padded(n), 0f);
+    // Whole panels are tested for being finite, and a wider matrix may have left values here.
+    Arrays.fill(row, n, Packing.panels(n) * PANEL, 0f);
+    LatentRun run = worker.run.over(row, biases, scale, topK.relu()).set(0, n, 0, 0);
     TopKBuffer candidates = worker.candidates;
     HeapCodes codes = worker.codes.equalRows(1, k);
     for (int b = from; b < to; b++) {
       values.read(b, 1, row, 0);
       candidates.reset(1, k, n, scale != null);
-      FloatVector check = FloatVector.zero(SPECIES);
-      for (int i = 0; i < n; i += LENGTH) {
-        long there = n - i >= LENGTH ? -1L : (1L << (n - i)) - 1;
-        FloatVector rank = FloatVector.fromArray(SPECIES, row, i);
-        if (biased) {
-          rank = rank.add(FloatVector.fromArray(SPECIES, biases, i));
-        }
-        if (scale != null) {
-          rank = rank.mul(FloatVector.fromArray(SPECIES, scales, i));
-        }
-        check = rank.fma(FloatVector.zero(SPECIES), check);
-        long mask = rank.compare(VectorOperators.GT, candidates.thresholds()[0]).toLong() & there;
-        if (mask != 0) {
-          candidates.append(0, mask, i, row, i, biases, scales, i, topK.relu());
-        }
-      }
-      if (check.compare(VectorOperators.NE, 0f).anyTrue()) {
+      if (!candidates.offer(0, run)) {
         throw nonFinite(b, row, n, scale);
       }
       candidates.finish(0, topK.relu(), codes, 0);

@@ -8,24 +8,22 @@ import io.github.sae4j.internal.vector.runtime.Vectors;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The running top k of a block of rows. Latents arrive in ascending order, and those that beat
- * their row's threshold are appended to a buffer, which is cut back when full. A cut need not be
- * exact: it looks for a value that at least k candidates reach, drops those below and makes it the
- * threshold, since a later latent must then exceed it to be among the best k (of equals the earlier
- * is kept). Only {@link #finish} keeps exactly k, in the total order of numerics rule 10.
+ * The running top k of a block of rows. Latents arrive in ascending order, a run at a time, and those
+ * that beat their row's threshold are appended to a buffer, which is cut back when full. The first
+ * run yields a threshold before anything is appended ({@link LatentRun#bound}), so that a row
+ * appends little more than k latents of it. A cut need not be exact: it looks for a value that at
+ * least k candidates reach, drops those below and makes it the threshold, since a later latent must
+ * then exceed it to be among the best k (of equals the earlier is kept). Only {@link #finish} keeps
+ * exactly k, in the total order of numerics rule 10.
  *
- * <p>Thresholds between cuts are stale, so a row appends about k log2(n/k) latents instead of k
- * ln(n/k); but a candidate costs a store and its share of a cut, a few cycles in all, whereas
- * finding the smallest of k again for each took a hundred.
+ * <p>Thresholds between cuts are stale, so more latents are appended than finding the smallest of k
+ * again for each would; but a candidate costs a store and its share of a cut, a few cycles in all,
+ * whereas that took a hundred.
  */
 final class TopKBuffer {
-  /** Guesses at a value to cut at before the exact one is computed. */
-  private static final int GUESSES = 5;
-
   private int k;
   private int capacity;
   private float[] thresholds = {};
@@ -91,6 +89,64 @@ final class TopKBuffer {
   }
 
   /**
+   * Offers a run of latents of a row.
+   *
+   * @param row row of the block
+   * @param run the latents
+   * @return false if some rank is NaN or infinite
+   */
+  boolean offer(int row, LatentRun run) {
+    float limit = thresholds[row];
+    float bound = Float.NEGATIVE_INFINITY;
+    if (limit == Float.NEGATIVE_INFINITY) {
+      // Of equals the earlier is kept, and some that reach the bound are still to come.
+      bound = run.bound(0, k);
+      limit = Math.nextDown(bound);
+    }
+    int found = run.scan(0, limit);
+    boolean finite = run.finite;
+    int done = appendPanels(row, run, found);
+    for (int cuts = 0; done < found; cuts++) {
+      int from = run.panels[done];
+      if (cuts > 0 && bound == Float.NEGATIVE_INFINITY) {
+        // Seldom: ranks rise along the run.
+        bound = run.bound(from, k);
+        if (bound > thresholds[row]) {
+          Counting.pad(ranks, row * capacity, counts[row]);
+          keep(row, bound, counts[row]);
+        }
+      }
+      if (full(row)) {
+        cut(row);
+      }
+      found = run.scan(from, Math.max(thresholds[row], Math.nextDown(bound)));
+      done = appendPanels(row, run, found);
+    }
+    thresholds[row] = Math.max(thresholds[row], bound);
+    return finite || run.isFinite();
+  }
+
+  /** Whether a panel of candidates may not fit. */
+  private boolean full(int row) {
+    return counts[row] > capacity - PANEL;
+  }
+
+  /** Appends panels until the buffer is full, and returns how many. */
+  private int appendPanels(int row, LatentRun run, int found) {
+    for (int i = 0; i < found; i++) {
+      if (full(row)) {
+        return i;
+      }
+      int panel = run.panels[i];
+      int latent = run.firstLatent + panel;
+      int sum = run.sumsAt + panel;
+      int at = run.at + panel;
+      append(row, run.masks[i], latent, run.sums, sum, run.bias, run.scale, at, run.relu);
+    }
+    return found;
+  }
+
+  /**
    * Offers at most a panel of latents of a row, all of which exceed its threshold.
    *
    * @param row row of the block
@@ -113,7 +169,7 @@ final class TopKBuffer {
       float[] scale,
       int at,
       Relu relu) {
-    if (counts[row] > capacity - PANEL) {
+    if (full(row)) {
       cut(row);
     }
     int to = row * capacity + counts[row];
@@ -143,15 +199,16 @@ final class TopKBuffer {
     int to = codes.starts[at];
     int length = codes.starts[at + 1] - to;
     if (counts[row] > length) {
-      pad(row);
-      float kth = kthLargest(row, length);
-      keep(row, kth, length - countAbove(row, kth));
+      int from = row * capacity;
+      Counting.pad(ranks, from, counts[row]);
+      float kth = Counting.kthLargest(ranks, from, counts[row], length);
+      keep(row, kth, length - Counting.countAbove(ranks, from, counts[row], kth));
     }
-    int from = row * capacity;
+    int first = row * capacity;
     float[] source = scaled ? values : ranks;
     for (int i = 0; i < length; i++) {
-      float value = source[from + i];
-      codes.indices[to + i] = latents[from + i];
+      float value = source[first + i];
+      codes.indices[to + i] = latents[first + i];
       codes.values[to + i] = relu == Relu.NONE || value > 0 ? value : 0f;
     }
   }
@@ -160,111 +217,20 @@ final class TopKBuffer {
    * Makes room for a panel of candidates: leaves at least k, at most three quarters of the room.
    */
   private void cut(int row) {
-    pad(row);
+    int from = row * capacity;
+    int count = counts[row];
+    Counting.pad(ranks, from, count);
     int most = k + (capacity - PANEL - k) / 4;
     float low = thresholds[row];
-    float high = highest(row);
-    int reachLow = counts[row];
-    int reachHigh = 1;
-    // The values of candidates fall off as e^−x: half of 64 lie in the first sixth of their range.
-    float guess = low + (high - low) / 6;
-    for (int i = 0; i < GUESSES && guess > low && guess < high; i++) {
-      int reached = countReaching(row, guess);
-      if (reached >= k && reached <= most) {
-        thresholds[row] = guess;
-        keep(row, guess, reached);
-        return;
-      }
-      if (reached > most) {
-        low = guess;
-        reachLow = reached;
-      } else {
-        high = guess;
-        reachHigh = reached;
-      }
-      guess = low + (high - low) * (reachLow - (k + most) / 2) / (reachLow - reachHigh);
+    float value = Counting.reachedBy(ranks, from, count, k, most, low);
+    if (Float.isNaN(value)) {
+      // No threshold yet, or many equals.
+      value = Counting.kthLargest(ranks, from, count, k);
+      keep(row, value, k - Counting.countAbove(ranks, from, count, value));
+    } else {
+      keep(row, value, count);
     }
-    // No threshold yet, or many equals.
-    float kth = kthLargest(row, k);
-    thresholds[row] = kth;
-    keep(row, kth, k - countAbove(row, kth));
-  }
-
-  /** Pads the last vector of a row's candidates with a value below any guess. */
-  private void pad(int row) {
-    int end = row * capacity + counts[row];
-    // Capacities are whole vectors, and so are rows' starts.
-    Arrays.fill(ranks, end, (end + LENGTH - 1) / LENGTH * LENGTH, Float.NEGATIVE_INFINITY);
-  }
-
-  // Two methods, because the operator must be a compile-time constant: otherwise every vector is
-  // boxed,
-  // unless the call happens to be inlined.
-
-  /** How many candidates exceed a value. */
-  private int countAbove(int row, float value) {
-    int from = row * capacity;
-    int to = from + counts[row];
-    int count = 0;
-    for (int i = from; i < to; i += LENGTH) {
-      FloatVector rank = FloatVector.fromArray(SPECIES, ranks, i);
-      count += rank.compare(VectorOperators.GT, value).trueCount();
-    }
-    return count;
-  }
-
-  /** How many candidates reach a value. */
-  private int countReaching(int row, float value) {
-    int from = row * capacity;
-    int to = from + counts[row];
-    int count = 0;
-    for (int i = from; i < to; i += LENGTH) {
-      FloatVector rank = FloatVector.fromArray(SPECIES, ranks, i);
-      count += rank.compare(VectorOperators.GE, value).trueCount();
-    }
-    return count;
-  }
-
-  private float highest(int row) {
-    int from = row * capacity;
-    int to = from + counts[row];
-    FloatVector high = FloatVector.fromArray(SPECIES, ranks, from);
-    for (int i = from + LENGTH; i < to; i += LENGTH) {
-      high = Vectors.higher(high, FloatVector.fromArray(SPECIES, ranks, i));
-    }
-    return Vectors.highestLane(high);
-  }
-
-  /** The k-th largest rank of a row: quickselect that counts instead of moving. */
-  private float kthLargest(int row, int k) {
-    float low = Float.NEGATIVE_INFINITY;
-    float high = Float.POSITIVE_INFINITY;
-    while (true) {
-      float pivot = between(row, low, high);
-      if (countAbove(row, pivot) >= k) {
-        low = pivot;
-      } else if (countReaching(row, pivot) >= k) {
-        return pivot;
-      } else {
-        high = pivot;
-      }
-    }
-  }
-
-  /** A candidate's rank between two values, from somewhere in the middle of the row. */
-  private float between(int row, float low, float high) {
-    int from = row * capacity;
-    int vectors = (counts[row] + LENGTH - 1) / LENGTH;
-    for (int v = 0, at = vectors / 2; v < vectors; v++, at = at + 1 == vectors ? 0 : at + 1) {
-      FloatVector rank = FloatVector.fromArray(SPECIES, ranks, from + at * LENGTH);
-      VectorMask<Float> inside =
-          rank.compare(VectorOperators.GT, low).and(rank.compare(VectorOperators.LT, high));
-      if (inside.anyTrue()) {
-        return ranks[from + at * LENGTH + inside.firstTrue()];
-      }
-    }
-    // Only where k ranks are infinite, an error of the row that the caller detects.
-    return high;
+    thresholds[row] = Math.max(low, value);
   }
 
   /** Keeps what exceeds a value, and the first candidates that equal it, in order of arrival. */

@@ -1,8 +1,6 @@
 package io.github.sae4j.internal.vector.select;
 
-import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
 import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
-import static io.github.sae4j.internal.vector.runtime.Vectors.SPECIES;
 import static io.github.sae4j.internal.vector.runtime.Vectors.TILE;
 
 import io.github.sae4j.internal.vector.gemm.MicroKernels;
@@ -13,15 +11,14 @@ import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.memory.Matrix;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Encode and select without forming {@code [rows, d_sae]}. W_enc is streamed in rounds of packed
  * panels that all threads share: while they multiply the panels of one round with chunks of rows,
- * threads that run out of chunks pack panels of the next. Values above a row's threshold go to
+ * threads that run out of chunks pack panels of the next. A tile times a run of panels is a strip
+ * that stays in L2; its rows are then scanned one by one, and values above a row's threshold go to
  * {@link TopKBuffer}. Every pre-activation is one chain over d_in with b_enc added last (numerics
- * rule 1), so rounds, chunks and tiles do not affect the bits.
+ * rule 1), so rounds, runs, chunks and tiles do not affect the bits.
  */
 public final class TopKEncoding {
   /**
@@ -32,14 +29,17 @@ public final class TopKEncoding {
    */
   private static final int ROUND_BYTES = 8 << 20;
 
-  /** Tiles of a chunk, the unit of work that threads claim. */
+  /** Latents of a strip, at most: with 12 rows 192 KiB, a part of L2. */
+  private static final int STRIP = 4096;
+
+  /** Tiles of a chunk, the unit of work that threads claim: as few as make claims rare. */
   private static final int CHUNK = 4;
+
+  /** Multiplications of a chunk, at least; a core takes 60 µs or more for them. */
+  private static final long CHUNK_WORK = 8L << 20;
 
   /** Selection state of one pass over the weights, in bytes; more rows take more passes. */
   private static final long STATE_BYTES = 128L << 20;
-
-  private static final long ALL = PANEL == 64 ? -1L : (1L << PANEL) - 1;
-  private static final FloatVector ZERO = FloatVector.zero(SPECIES);
 
   /**
    * An encoder's operands in the form that the kernel needs.
@@ -86,13 +86,21 @@ public final class TopKEncoding {
 
   /** Scratch of one worker. */
   private static final class Worker {
-    final float[] tile = new float[TILE * PANEL];
+    /** A tile's rows across the panels of a run, before biases. */
+    float[] strip = {};
 
-    /** Latents of a tile that exceed their rows' thresholds. */
-    final long[] masks = new long[TILE];
+    final LatentRun run = new LatentRun();
 
     float[] rows = {};
     int firstBad;
+
+    /** Room for a tile's rows. */
+    float[] strip(int floats) {
+      if (strip.length < floats) {
+        strip = new float[floats];
+      }
+      return strip;
+    }
 
     /** Room for rows before they are packed. */
     float[] rows(int floats) {
@@ -134,7 +142,7 @@ public final class TopKEncoding {
   }
 
   /**
-   * Bytes of scratch: two rounds of panels, rows to pack and the running selection.
+   * Bytes of scratch: two rounds of panels, strips, rows to pack and the running selection.
    *
    * @param depth d_in
    * @param latents latents to choose from
@@ -145,9 +153,12 @@ public final class TopKEncoding {
    */
   public static long bytes(int depth, int latents, int k, long rows, int threads, boolean scaled) {
     long panel = 4L * depth * PANEL;
-    long round = panelsPerRound(depth, Packing.panels(latents));
+    int panels = Packing.panels(latents);
+    // Not the rounds of this number of latents: those of fewer, as AuxK encodes, may be larger.
+    long round = mostPanels(depth, panels);
+    long strip = 4L * TILE * stride((int) Math.min(round, STRIP / PANEL));
     return 2 * round * (panel + 8L * PANEL)
-        + threads * panel
+        + threads * (panel + strip)
         + selectionBytes(latents, k, rows, scaled);
   }
 
@@ -158,8 +169,28 @@ public final class TopKEncoding {
     return tiles * tileBytes;
   }
 
-  private static int panelsPerRound(int depth, int panels) {
+  private static int mostPanels(int depth, int panels) {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
+  }
+
+  /** Rounds of equal size, so that none is short of work for the packing of the next. */
+  private static int panelsPerRound(int depth, int panels) {
+    return Math.ceilDiv(panels, Math.ceilDiv(panels, mostPanels(depth, panels)));
+  }
+
+  private static int panelsPerRun(int depth, int panels) {
+    int round = panelsPerRound(depth, panels);
+    int most = Math.min(round, STRIP / PANEL);
+    return Math.ceilDiv(round, Math.ceilDiv(round, most));
+  }
+
+  /**
+   * An odd number of panels, so that the rows of a tile lie in different cache sets.
+   *
+   * @param panels panels of a strip
+   */
+  private static int stride(int panels) {
+    return (panels | 1) * PANEL;
   }
 
   /** Packs rows whose input factor is 1. */
@@ -285,6 +316,13 @@ public final class TopKEncoding {
     private final int depth;
     private final int panels;
     private final int panelsPerRound;
+
+    /** Panels of a run, that is, of a strip. */
+    private final int panelsPerRun;
+
+    /** Floats from row to row of a strip. */
+    private final int stride;
+
     private final int tilesPerChunk;
     private final int chunks;
 
@@ -313,9 +351,13 @@ public final class TopKEncoding {
       this.depth = spec.depth();
       this.panels = Packing.panels(spec.count());
       this.panelsPerRound = panelsPerRound(depth, panels);
+      this.panelsPerRun = panelsPerRun(depth, panels);
+      this.stride = stride(panelsPerRun);
       int tiles = lastTile - firstTile;
+      long tileWork = (long) panelsPerRound * PANEL * TILE * depth;
+      int most = Math.clamp(CHUNK_WORK / tileWork, 1, CHUNK);
       // A few chunks per thread, to balance the load.
-      this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, CHUNK);
+      this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, most);
       this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
     }
 
@@ -380,40 +422,50 @@ public final class TopKEncoding {
         selectors[chunk].reset(count, k, spec.count(), spec.scaled());
       }
       TopKBuffer selector = selectors[chunk];
-      Round round = roundOf(first);
-      int panelFloats = depth * PANEL;
       for (int tile = from; tile < to; tile++) {
-        int row = (tile - from) * TILE;
-        for (int panel = first; panel < packedTo; panel++) {
-          int inRound = panel - first;
-          MicroKernels.multiply(
-              packed,
-              tile * TILE * depth,
-              round.panels,
-              inRound * panelFloats,
-              depth,
-              false,
-              worker.tile,
-              0,
-              PANEL);
-          boolean finite =
-              filter(
-                  worker.tile,
-                  worker.masks,
-                  selector,
-                  spec,
-                  row,
-                  Math.min(TILE, count - row),
-                  panel * PANEL,
-                  round,
-                  inRound * PANEL);
-          if (!finite) {
-            noteBadRows(worker, spec, tile * TILE, Math.min(TILE, count - row), panel, round);
-          }
+        for (int panel = first; panel < packedTo; panel += panelsPerRun) {
+          int last = Math.min(packedTo, panel + panelsPerRun);
+          multiply(worker, tile, panel, last);
+          int row = (tile - from) * TILE;
+          select(worker, selector, row, Math.min(TILE, count - row), tile, panel, last);
         }
       }
       if (packedTo == panels) {
         finish(selector, from * TILE, count);
+      }
+    }
+
+    /** One tile times the panels of a run. */
+    private void multiply(Worker worker, int tile, int from, int to) {
+      Round round = roundOf(from);
+      float[] strip = worker.strip(TILE * stride);
+      for (int panel = from; panel < to; panel++) {
+        MicroKernels.multiply(
+            packed,
+            tile * TILE * depth,
+            round.panels,
+            (panel - first) * depth * PANEL,
+            depth,
+            false,
+            strip,
+            (panel - from) * PANEL,
+            stride);
+      }
+    }
+
+    private void select(
+        Worker worker, TopKBuffer selector, int row, int rows, int tile, int from, int to) {
+      Round round = roundOf(from);
+      int latent = from * PANEL;
+      int count = Math.min(to * PANEL, spec.count()) - latent;
+      LatentRun run =
+          worker.run.over(
+              worker.strip, round.bias, spec.scaled() ? round.scale : null, spec.relu());
+      for (int r = 0; r < rows; r++) {
+        run.set(latent, count, r * stride, (from - first) * PANEL);
+        if (!selector.offer(row + r, run)) {
+          worker.firstBad = Math.min(worker.firstBad, tile * TILE + r);
+        }
       }
     }
 
@@ -425,76 +477,6 @@ public final class TopKEncoding {
         }
       }
     }
-
-    private void noteBadRows(
-        Worker worker, Spec spec, int firstRow, int rows, int panel, Round round) {
-      int biasAt = (panel - first) * PANEL;
-      int left = spec.count() - panel * PANEL;
-      for (int r = 0; r < rows; r++) {
-        for (int c = 0; c < PANEL && c < left; c++) {
-          float value = worker.tile[r * PANEL + c] + round.bias[biasAt + c];
-          float rank = spec.rankScale() == null ? value : value * round.scale[biasAt + c];
-          if (!Float.isFinite(value) || !Float.isFinite(rank)) {
-            worker.firstBad = Math.min(worker.firstBad, firstRow + r);
-          }
-        }
-      }
-    }
-  }
-
-  /**
-   * Passes on values that exceed their row's threshold. Nearly every vector is rejected here by one
-   * comparison; ReLU needs none of its own, since a threshold is −∞ or, with ReLU, at least 0.
-   *
-   * @return false if some rank is NaN or infinite
-   */
-  private static boolean filter(
-      float[] tile,
-      long[] masks,
-      TopKBuffer selector,
-      Spec spec,
-      int row,
-      int rows,
-      int latent,
-      Round round,
-      int biasAt) {
-    float[] thresholds = selector.thresholds();
-    boolean scaled = spec.scaled();
-    FloatVector lowBias = FloatVector.fromArray(SPECIES, round.bias, biasAt);
-    FloatVector highBias = FloatVector.fromArray(SPECIES, round.bias, biasAt + LENGTH);
-    FloatVector lowScale = FloatVector.fromArray(SPECIES, round.scale, biasAt);
-    FloatVector highScale = FloatVector.fromArray(SPECIES, round.scale, biasAt + LENGTH);
-    int left = spec.count() - latent;
-    long there = left >= PANEL ? ALL : (1L << left) - 1;
-    // Stays 0 unless some rank is NaN or infinite.
-    FloatVector check = FloatVector.zero(SPECIES);
-    long hits = 0;
-    for (int r = 0; r < rows; r++) {
-      int at = r * PANEL;
-      FloatVector low = FloatVector.fromArray(SPECIES, tile, at).add(lowBias);
-      FloatVector high = FloatVector.fromArray(SPECIES, tile, at + LENGTH).add(highBias);
-      if (scaled) {
-        low = low.mul(lowScale);
-        high = high.mul(highScale);
-      }
-      // One sum keeps the dependency chain of the checks short; if it overflows, an exact check
-      // follows.
-      check = low.add(high).fma(ZERO, check);
-      FloatVector threshold = FloatVector.broadcast(SPECIES, thresholds[row + r]);
-      long mask =
-          low.compare(VectorOperators.GT, threshold).toLong()
-              | high.compare(VectorOperators.GT, threshold).toLong() << LENGTH;
-      mask &= there;
-      masks[r] = mask;
-      hits |= (mask | -mask) >>> 63 << r;
-    }
-    // Not in the loop above, where each hit would be a mispredicted branch.
-    for (; hits != 0; hits &= hits - 1) {
-      int r = Long.numberOfTrailingZeros(hits);
-      selector.append(
-          row + r, masks[r], latent, tile, r * PANEL, round.bias, round.scale, biasAt, spec.relu());
-    }
-    return !check.compare(VectorOperators.NE, ZERO).anyTrue();
   }
 
   /** Finds the first bad latent of a row by encoding it again, one latent at a time. */

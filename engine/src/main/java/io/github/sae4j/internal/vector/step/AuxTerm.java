@@ -25,13 +25,17 @@ final class AuxTerm {
    * @param denseRatio dead latents per selected one up to which they are used
    * @param blockFloats floats of a block of rows: codes and h; also bounds a product's packed
    *     operand
+   * @param patience steps in a row that they would have been better for before they are used: to
+   *     compile them takes as long as some tens of steps save, and where many latents die at once,
+   *     their number passes through the range in a few steps
    */
-  record Limits(int denseRatio, int blockFloats) {
+  record Limits(int denseRatio, int blockFloats, int patience) {
     /**
-     * Measured at d = 768: rows read one by one win from 4 to 8 dead latents per selected one. Two
-     * blocks of 28 MiB stay within 64 MiB.
+     * Measured where codes are decoded by latent: the selected pairs win from 2.8 dead latents per
+     * selected one at d = 384, from 3.7 at d = 768; by sample from 4 to 8. Two blocks of 28 MiB
+     * stay within 64 MiB.
      */
-    static final Limits DEFAULT = new Limits(6, 7 << 20);
+    static final Limits DEFAULT = new Limits(3, 7 << 20, 100);
   }
 
   /** Gradient rows that {@link DenseAux} may hold besides what codes would have taken, in bytes. */
@@ -41,12 +45,16 @@ final class AuxTerm {
   static final long CODE_BYTES = 28;
 
   /** A method to compute the term. */
-  sealed interface Method extends LatentTerm permits DenseAux, SparseAux {
+  sealed interface Method permits DenseAux, SparseAux {
     /**
-     * Forms the term's gradients, and with them those of the main term, which needs h where the
-     * residual is attached.
+     * Forms the gradient at the term's output, and with it that of the main term, which needs h
+     * where the residual is attached; and the gradients of codes that are not left to the pass over
+     * latents.
      */
     void run(Work work);
+
+    /** The term's share of the gradients by latent, after {@link #run}. */
+    LatentTerm byLatent();
   }
 
   /**
@@ -58,7 +66,7 @@ final class AuxTerm {
    * @param bEnc encoder bias {@code [d_sae]}
    * @param norms decoder norms that codes are ranked by, or null
    * @param factors what turns q into h, per micro-batch
-   * @param main the main codes; their gradients are set
+   * @param main the main codes, if their gradients are to be formed; or null
    * @param mainFactors what turns e into g, per micro-batch
    * @param squares receives ‖q‖² per row
    * @param columnSums receives the column sums of h
@@ -82,6 +90,7 @@ final class AuxTerm {
   private final float[] squares;
   private final float[] columnSums;
   private Method method;
+  private int denseSteps;
 
   AuxTerm(
       WorkerPool pool,
@@ -90,11 +99,13 @@ final class AuxTerm {
       StepScratch memory,
       TopKEncoding encoding,
       SamplePass samples,
+      DecodeByLatent byLatent,
       BatchSums sums,
       Limits limits) {
     this.spec = spec;
     this.limits = limits;
-    this.newSparse = () -> new SparseAux(pool, spec, state, memory, encoding, samples, sums);
+    this.newSparse =
+        () -> new SparseAux(pool, spec, state, memory, encoding, samples, byLatent, sums);
     this.newDense =
         () -> new DenseAux(pool, spec, state, memory, samples, sums, limits.blockFloats());
     this.squares = new float[spec.maxRows()];
@@ -114,7 +125,8 @@ final class AuxTerm {
    * @param bEnc encoder bias
    * @param norms decoder norms that codes are ranked by, or null
    * @param normalizers what the sum of squares is divided by, per micro-batch
-   * @param main the main codes; residuals are where their gradients will be
+   * @param main the main codes, if their gradients are to be formed; or null. Residuals are where
+   *     the gradients at the output will be
    * @param mainFactors what turns e into g, per micro-batch
    * @return the loss, without its coefficient
    */
@@ -135,7 +147,9 @@ final class AuxTerm {
     }
     java.util.Arrays.fill(columnSums, 0f);
     int k = aux.k(dead.length);
-    boolean dense = isDense(spec, limits, rows, dead.length, k);
+    boolean better = isDense(spec, limits, rows, dead.length, k);
+    denseSteps = better ? Math.min(denseSteps, limits.patience()) + 1 : 0;
+    boolean dense = denseSteps > limits.patience();
     if (method == null || dense != method instanceof DenseAux) {
       // The other method's memory is released first: there may be none left.
       method = null;
@@ -185,7 +199,7 @@ final class AuxTerm {
 
   /** The term's share of the gradients by latent, after {@link #run}. */
   LatentTerm byLatent() {
-    return method;
+    return method.byLatent();
   }
 
   /** Column sums of h, after {@link #run}. */

@@ -11,9 +11,19 @@ import java.util.Arrays;
  * @param codes codes, their gradients, and both by latent
  * @param gradient gradient at the codes' reconstruction, {@code [rows, padded]}
  * @param levels the gradients of latents that are part of narrower reconstructions; or null
+ * @param differentiates whether the gradients of the codes are formed here, with those of W_dec:
+ *     both read the same rows
+ * @param gated whether codes that are not positive have no gradient; read where gradients are
+ *     formed here
  * @param memory holds the encoder's input
  */
-record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScratch memory)
+record CodeTerm(
+    HeapCodes codes,
+    float[] gradient,
+    NestedLevels levels,
+    boolean differentiates,
+    boolean gated,
+    StepScratch memory)
     implements LatentTerm {
   @Override
   public boolean touches(int latent) {
@@ -31,9 +41,9 @@ record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScra
   }
 
   @Override
-  public void addTo(Side side, int latent, StepScratch.Worker scratch) {
+  public void addTo(Side side, int latent, int at, StepScratch.Worker scratch) {
     Arrays.fill(scratch.term, 0f);
-    accumulate(side, latent, scratch, scratch.term);
+    form(side, latent, at, scratch, scratch.term);
     RowArithmetic.add(scratch.gradient, 0, scratch.term, 0, memory.padded);
   }
 
@@ -42,16 +52,27 @@ record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScra
   }
 
   /**
-   * Forms the gradients of a latent's codes, 0 where a code is not positive, and the latent's
-   * decoder row: both read the same rows, which are in the cache the second time.
+   * Forms a latent's gradient row, and before that of W_dec the gradients of its codes if they are
+   * still to be formed.
    *
+   * @param side whose row
    * @param latent the latent
-   * @param weights holds its row of W_dec, padded
-   * @param at the row's first float
+   * @param at where its row of W_dec lies among the scratch's; read if gradients of codes are
+   *     formed
    * @param scratch scratch of the calling worker
-   * @param row receives the gradient of the decoder row: chains that continue from its content
+   * @param row receives the gradient row: chains that continue from its content
    */
-  void differentiate(int latent, float[] weights, int at, StepScratch.Worker scratch, float[] row) {
+  void form(Side side, int latent, int at, StepScratch.Worker scratch, float[] row) {
+    if (differentiates && side == Side.DECODER) {
+      differentiate(latent, scratch.decoderRows, at, scratch, row);
+    } else {
+      accumulate(side, latent, scratch, row);
+    }
+  }
+
+  /** The gradients of the codes and that of the decoder row read rows that are then in L1. */
+  private void differentiate(
+      int latent, float[] weights, int at, StepScratch.Worker scratch, float[] row) {
     int from = codes.byLatent.from(latent);
     int count = codes.byLatent.to(latent) - from;
     int padded = memory.padded;
@@ -63,8 +84,10 @@ record CodeTerm(HeapCodes codes, float[] gradient, NestedLevels levels, StepScra
       RowArithmetic.dots(weights, at, rows, rowAt, p, some, padded, deltas, from + p);
       RowArithmetic.combine(codes.valuesByLatent, from + p, rowAt, p, some, rows, padded, row, 0);
     }
-    for (int p = from; p < from + count; p++) {
-      deltas[p] = codes.valuesByLatent[p] > 0 ? deltas[p] : 0f;
+    if (gated) {
+      for (int p = from; p < from + count; p++) {
+        deltas[p] = codes.valuesByLatent[p] > 0 ? deltas[p] : 0f;
+      }
     }
   }
 

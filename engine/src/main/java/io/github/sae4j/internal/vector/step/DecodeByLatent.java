@@ -109,12 +109,12 @@ final class DecodeByLatent {
     }
   }
 
-  /** Reads a row of the last batch. */
-  void read(int row, float[] to) {
+  /** Reads a row of the last batch, the width's floats from {@code at}. */
+  void read(int row, float[] to, int at) {
     int width = wDec.cols();
     for (int first = 0; first < width; first += columns) {
       int count = Math.min(columns, width - first);
-      System.arraycopy(blocks, first * rows + row * columns, to, first, count);
+      System.arraycopy(blocks, first * rows + row * columns, to, at + first, count);
     }
   }
 

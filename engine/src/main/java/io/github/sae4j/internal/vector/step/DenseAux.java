@@ -29,7 +29,7 @@ import jdk.incubator.vector.VectorOperators;
  * <p>Gradient rows are stored where clipping keeps them, or else in memory of their own; the codes
  * of a block are overwritten by their gradients.
  */
-final class DenseAux implements AuxTerm.Method {
+final class DenseAux implements AuxTerm.Method, LatentTerm {
   /** Samples whose code gradients are formed together. */
   private static final int SAMPLES = 4;
 
@@ -146,20 +146,26 @@ final class DenseAux implements AuxTerm.Method {
     prepare(dead, block);
     for (int first = 0; first < work.rows(); first += block) {
       int rows = Math.min(block, work.rows() - first);
+      pool.phase("AuxK: encode, select");
       encode(first, rows);
+      pool.phase("AuxK: decode");
       Rows z = Rows.of(codes, 0, stride);
       Rows errors = Rows.of(h, 0, memory.padded);
       Rows decoder = Rows.of(state.wDec(), work.dead());
       int d = spec.dIn();
       products.run(new Product(z, false, decoder, false, errors, rows, d, dead, false));
-      samples.auxGradient(first, rows, h, work.factors(), work.squares());
+      pool.phase("AuxK: residual");
+      samples.auxGradient(first, rows, null, h, work.factors(), work.squares());
       samples.gradient(
           first, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
       sums.addColumnSums(errors, rows, d, work.columnSums());
+      pool.phase("AuxK: gradients W_dec");
       boolean goOn = first > 0;
       products.run(new Product(z, true, errors, false, decoderRows, dead, d, rows, goOn));
+      pool.phase("AuxK: code gradients");
       codeGradients(rows);
       addBiasGradients(rows);
+      pool.phase("AuxK: gradients W_enc");
       Rows input = Rows.of(memory.input, first * memory.padded, memory.padded);
       products.run(new Product(z, true, input, false, encoderRows, dead, d, rows, goOn));
     }
@@ -321,6 +327,11 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   @Override
+  public LatentTerm byLatent() {
+    return this;
+  }
+
+  @Override
   public boolean touches(int latent) {
     return positions[latent] >= 0;
   }
@@ -331,7 +342,7 @@ final class DenseAux implements AuxTerm.Method {
   }
 
   @Override
-  public void addTo(Side side, int latent, StepScratch.Worker scratch) {
+  public void addTo(Side side, int latent, int at, StepScratch.Worker scratch) {
     Rows rows = side == Side.DECODER ? decoderRows : encoderRows;
     rows.read(positions[latent], 0, spec.dIn(), scratch.term, 0);
     Arrays.fill(scratch.term, spec.dIn(), memory.padded, 0f);

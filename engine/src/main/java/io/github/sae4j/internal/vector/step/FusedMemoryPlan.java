@@ -59,9 +59,9 @@ public final class FusedMemoryPlan {
                     !spec.normalizes() ? 0 : 4 * rows * d + 16 * rows,
                     false),
                 new Part(
-                    "up to 21 n + 12 B: norms, biases, squares, flags",
+                    "up to 22 n + 12 B: norms, biases, squares, flags",
                     (9 + (spec.rescaleByDecoderNorm() ? 4 : 0)) * n
-                        + (spec.clips() ? 8 : 0) * n
+                        + (spec.clips() ? 9 : 0) * n
                         + 12 * rows,
                     true),
                 new Part(

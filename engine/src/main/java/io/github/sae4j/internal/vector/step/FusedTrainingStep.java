@@ -40,8 +40,8 @@ import java.util.Arrays;
  * The training step in fused passes: encode and select; the codes sorted by latent; decode by
  * latent, in blocks of columns; residuals and gradients at the output by sample; for each weight
  * matrix one pass per latent for its gradient row and the optimizer (two when the recipe clips),
- * that of W_dec with the gradients of the codes. Where blocks are too few for the threads, latents
- * nested or AuxK active, decode and code gradients are by sample. It returns the bits of {@link
+ * that of W_dec with the gradients of the codes. Where blocks are too few for the threads or
+ * latents nested, decode and code gradients are by sample. It returns the bits of {@link
  * io.github.sae4j.internal.composed.ComposedTrainingStep}, whose documentation gives the order of
  * operations.
  */
@@ -49,7 +49,6 @@ public final class FusedTrainingStep implements TrainingStep {
   private final WorkerPool pool;
   private final FusedSpec spec;
   private final TrainingState state;
-  private final Parameter bEncState;
   private final Parameter bDecState;
   private final TopKEncoding encoding;
   private final BatchTopKEncoding batchEncoding;
@@ -119,7 +118,6 @@ public final class FusedTrainingStep implements TrainingStep {
     Shapes.expect("W_enc", state.wEnc(), spec.dSae(), spec.dIn());
     this.pool = pool;
     this.state = state;
-    this.bEncState = state.parameter(TrainingState.B_ENC);
     this.bDecState = state.parameter(TrainingState.B_DEC);
     this.encoding = new TopKEncoding(pool);
     this.batchEncoding =
@@ -134,16 +132,16 @@ public final class FusedTrainingStep implements TrainingStep {
     this.latents = new LatentPass(pool, spec, state, memory, paths.keptFrom());
     this.aux =
         spec.aux() != null
-            ? new AuxTerm(pool, spec, state, memory, encoding, samples, sums, limits)
+            ? new AuxTerm(pool, spec, state, memory, encoding, samples, byLatent, sums, limits)
             : null;
     this.nested =
         spec.nested() == null
             ? null
             : new NestedLevels(spec.nested(), spec.maxRows(), memory.padded);
-    this.main = new CodeTerm(codes, memory.gradients(), nested, memory);
+    this.main = new CodeTerm(codes, memory.gradients(), nested, byLatent != null, true, memory);
     this.multi =
         spec.multiTopK()
-            ? new CodeTerm(multiCodes, new float[memory.input.length], null, memory)
+            ? new CodeTerm(multiCodes, new float[memory.input.length], null, false, true, memory)
             : null;
     this.rowScalars = new float[spec.maxRows()];
     this.columns = new float[memory.padded];
@@ -253,15 +251,14 @@ public final class FusedTrainingStep implements TrainingStep {
   private long countFired(long number) {
     DeadLatentRule.Fired rule = spec.step().deadLatents().fired();
     boolean alsoMulti = spec.multiTopK() && rule == DeadLatentRule.Fired.SELECTED;
-    int n = spec.dSae();
     int parts = actives.length;
     pool.run(
         parts,
         (part, worker) -> {
           long active = 0;
           float least = Float.POSITIVE_INFINITY;
-          int end = (int) ((long) n * (part + 1) / parts);
-          for (int i = (int) ((long) n * part / parts); i < end; i++) {
+          int end = codes.byLatent.begin(part + 1, parts);
+          for (int i = codes.byLatent.begin(part, parts); i < end; i++) {
             boolean any = alsoMulti && multi.touches(i);
             int to = codes.byLatent.to(i);
             for (int p = codes.byLatent.from(i); p < to; p++) {
@@ -344,10 +341,19 @@ public final class FusedTrainingStep implements TrainingStep {
       }
       samples.nest(nested, nestedFactors);
     }
-    decodedByLatent = byLatent != null && !auxActive;
+    decodedByLatent = byLatent != null;
+    if (decodedByLatent) {
+      pool.phase("decode");
+      byLatent.run(codes, rows);
+    }
     if (auxActive) {
-      pool.phase("decode, AuxK");
-      samples.residual(x, codes, memory.residuals(), memory.errorSquares);
+      if (decodedByLatent) {
+        pool.phase("residual");
+        samples.residual(x, byLatent, memory.residuals(), memory.errorSquares);
+      } else {
+        pool.phase("decode");
+        samples.residual(x, codes, memory.residuals(), memory.errorSquares);
+      }
       double[] normalizers = new double[micros];
       for (int micro = 0; micro < micros; micro++) {
         int number = micro;
@@ -359,10 +365,9 @@ public final class FusedTrainingStep implements TrainingStep {
                     () -> residualVariance(rows, number));
       }
       losses.auxActive = true;
-      losses.auxValue = aux.run(rows, dead, bEnc, norms, normalizers, codes, factors);
+      losses.auxValue =
+          aux.run(rows, dead, bEnc, norms, normalizers, decodedByLatent ? null : codes, factors);
     } else if (decodedByLatent) {
-      pool.phase("decode");
-      byLatent.run(codes, rows);
       pool.phase("residual");
       samples.finish(x, byLatent, memory.gradients(), memory.errorSquares, factors);
     } else {
@@ -450,13 +455,13 @@ public final class FusedTrainingStep implements TrainingStep {
     int n = spec.dSae();
     differentiates.begin();
     pool.phase("b_enc");
-    if (!decodedByLatent) {
+    if (!main.differentiates()) {
       codes.deltasByLatent(pool);
     }
     if (multi != null) {
       multiCodes.deltasByLatent(pool);
     }
-    latents.begin(main, multi, auxActive ? aux.byLatent() : null, decodedByLatent);
+    latents.begin(main, multi, auxActive ? aux.byLatent() : null);
     Optimizer optimizer = spec.step().optimizer();
     Adam adam = optimizer.adam(learningRate, number);
     double norm = Double.NaN;
@@ -489,7 +494,6 @@ public final class FusedTrainingStep implements TrainingStep {
       latents.updateEncoder(adam);
     }
     pool.phase("biases");
-    AdamRows.update(bEncState, 0, latents.biasGradient(), 0, adam);
     AdamRows.update(bDecState, 0, bDecGradient, 0, adam);
     updates.end(number, rows);
     return norm;
@@ -520,6 +524,11 @@ public final class FusedTrainingStep implements TrainingStep {
   /** Whether the last step decoded by latent. */
   boolean decodedByLatent() {
     return decodedByLatent;
+  }
+
+  /** AuxK's share of the last step's gradients, if the term was active. */
+  LatentTerm auxShare() {
+    return aux.byLatent();
   }
 
   /** How many latents' gradient rows the last step kept, if it clipped. */

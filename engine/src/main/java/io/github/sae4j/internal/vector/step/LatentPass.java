@@ -16,7 +16,9 @@ import io.github.sae4j.step.Parameter;
 import io.github.sae4j.step.TrainingState;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -44,9 +46,24 @@ final class LatentPass {
    */
   private static final int AHEAD = 8;
 
+  /** A latent without a gradient. */
+  private static final byte ZERO = 0;
+
+  /** A latent whose gradient rows are kept. */
+  private static final byte KEPT = 1;
+
+  /** A latent whose gradient rows are formed again. */
+  private static final byte FORMED_AGAIN = 2;
+
   private interface Latent {
     void run(int latent, StepScratch.Worker scratch);
   }
+
+  private interface Range {
+    void run(int from, int to);
+  }
+
+  private static final Range NOTHING = (from, to) -> {};
 
   /**
    * A matrix as the optimizer sees it.
@@ -65,12 +82,20 @@ final class LatentPass {
   private final int keptFrom;
   private final Part encoder;
   private final Part decoder;
+  private final Parameter bEnc;
   private final float[] biasGradient;
+
+  /** The first latent of every task. */
+  private final int[] bounds;
+
   private final float[] zeros;
   private final float[] throughInput;
+
+  /** When the recipe clips: what the first pass did with a latent's gradient rows. */
+  private final byte[] ways;
+
   private float[] norms;
   private boolean normsCurrent;
-  private boolean differentiates;
   private CodeTerm main;
   private LatentTerm multi;
   private LatentTerm aux;
@@ -87,10 +112,13 @@ final class LatentPass {
     this.spec = spec;
     this.state = state;
     this.memory = memory;
+    this.bEnc = state.parameter(TrainingState.B_ENC);
     this.biasGradient = new float[Vectors.padded(spec.dSae())];
+    this.bounds = bounds(spec.dSae(), pool.size());
     this.zeros = new float[memory.padded];
     this.throughInput = new float[memory.padded];
     boolean clipped = spec.clips();
+    this.ways = clipped ? new byte[spec.dSae()] : null;
     this.encoder =
         new Part(
             Side.ENCODER,
@@ -142,15 +170,13 @@ final class LatentPass {
    *
    * @param main the main term
    * @param multi the Multi-TopK term, or null
-   * @param aux the AuxK term, or null
-   * @param differentiates whether the gradients of the main codes are still to be formed
+   * @param aux the AuxK term, or null; it forms gradients of codes only if the main term does
    */
-  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux, boolean differentiates) {
+  void begin(CodeTerm main, LatentTerm multi, LatentTerm aux) {
     this.main = main;
     this.multi = multi;
     this.aux = aux;
-    this.differentiates = differentiates;
-    if (!differentiates) {
+    if (!main.differentiates()) {
       forEach((i, scratch) -> biasGradient[i] = sumOfCodeGradients(i));
     }
   }
@@ -272,18 +298,68 @@ final class LatentPass {
   }
 
   private void formGradients(Part part) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          part.squares[i] = 0f;
-          if (any) {
-            part.squares[i] =
-                RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
-            if (isKept(i)) {
-              part.kept.write(i, 1, scratch.gradient, 0);
-            }
-          }
-        });
+    forEach(new FormGradient(part));
+  }
+
+  // The costly ones are classes: of a lambda, its own method and that of its hidden class are
+  // compiled, each with all that it calls.
+
+  /** Forms a gradient row for its norm. */
+  private final class FormGradient implements Latent {
+    private final Part part;
+
+    FormGradient(Part part) {
+      this.part = part;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      part.squares[latent] = 0f;
+      byte way = ZERO;
+      if (any) {
+        part.squares[latent] =
+            RowArithmetic.dot(scratch.gradient, 0, scratch.gradient, 0, memory.padded);
+        way = isKept(latent) ? KEPT : FORMED_AGAIN;
+        if (way == KEPT) {
+          part.kept.write(latent, 1, scratch.gradient, 0);
+        }
+      }
+      ways[latent] = way;
+    }
+  }
+
+  /** Updates a row with the gradient that was formed before. */
+  private final class ApplyGradient implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    ApplyGradient(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      apply(part, latent, formedAgain(part, latent, scratch), adam, scratch);
+    }
+  }
+
+  /** Forms a gradient row and updates with it. */
+  private final class FormAndApply implements Latent {
+    private final Part part;
+    private final Adam adam;
+
+    FormAndApply(Part part, Adam adam) {
+      this.part = part;
+      this.adam = adam;
+    }
+
+    @Override
+    public void run(int latent, StepScratch.Worker scratch) {
+      boolean any = form(part.side, latent, scratch);
+      apply(part, latent, any ? scratch.gradient : zeros, adam, scratch);
+    }
   }
 
   /** How many latents' gradient rows are kept. */
@@ -306,21 +382,31 @@ final class LatentPass {
         + BatchSums.sum(decoder.squares, 0, spec.dSae());
   }
 
-  /** When the recipe clips: updates both matrices, now that the norm is known. */
+  /** When the recipe clips: updates both matrices and b_enc, now that the norm is known. */
   void applyGradients(Adam adam) {
     applyGradients(decoder, adam);
     applyGradients(encoder, adam);
   }
 
   private void applyGradients(Part part, Adam adam) {
-    forEach((i, scratch) -> apply(part, i, formedAgain(part, i, scratch), adam, scratch));
+    forEach(new ApplyGradient(part, adam), with(part, adam));
+  }
+
+  /** What is updated with a matrix: with W_enc the same latents' elements of b_enc. */
+  private Range with(Part part, Adam adam) {
+    return part.side == Side.ENCODER
+        ? (from, to) -> AdamRows.updatePart(bEnc, from, to, biasGradient, adam)
+        : NOTHING;
   }
 
   private float[] formedAgain(Part part, int latent, StepScratch.Worker scratch) {
-    if (!touched(latent)) {
+    // The terms are not asked again: AuxK becomes active late in a run, and what asks it is
+    // compiled again then.
+    byte way = ways[latent];
+    if (way == ZERO) {
       return zeros;
     }
-    if (isKept(latent)) {
+    if (way == KEPT) {
       part.kept.read(latent, 1, scratch.gradient, 0);
     } else {
       Arrays.fill(scratch.gradient, 0f);
@@ -335,17 +421,13 @@ final class LatentPass {
     formAndApply(decoder, adam);
   }
 
-  /** When the recipe does not clip: forms the rows of W_enc and updates it. */
+  /** When the recipe does not clip: forms the rows of W_enc and updates it and b_enc. */
   void updateEncoder(Adam adam) {
     formAndApply(encoder, adam);
   }
 
   private void formAndApply(Part part, Adam adam) {
-    forEach(
-        (i, scratch) -> {
-          boolean any = form(part.side, i, scratch);
-          apply(part, i, any ? scratch.gradient : zeros, adam, scratch);
-        });
+    forEach(new FormAndApply(part, adam), with(part, adam));
   }
 
   private boolean touched(int latent) {
@@ -363,37 +445,35 @@ final class LatentPass {
       Arrays.fill(scratch.gradient, 0f);
     }
     boolean ofDecoder = side == Side.DECODER;
-    if (ofDecoder && differentiates) {
-      float[] rows = scratch.decoderRows;
-      int place = latent % AHEAD;
-      if (place == 0) {
-        int count = Math.min(AHEAD, spec.dSae() - latent);
-        for (int i = 0; i < count; i++) {
-          Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), rows, i * memory.padded);
-        }
+    boolean differentiates = ofDecoder && main.differentiates();
+    int place = latent % AHEAD;
+    if (differentiates && place == 0) {
+      int count = Math.min(AHEAD, spec.dSae() - latent);
+      for (int i = 0; i < count; i++) {
+        Rows.copy(state.wDec(), latent + i, 0, spec.dIn(), scratch.decoderRows, i * memory.padded);
       }
-      if (main.touches(latent)) {
-        main.differentiate(latent, rows, place * memory.padded, scratch, scratch.gradient);
-      }
-      biasGradient[latent] = sumOfCodeGradients(latent);
-    } else if (touched) {
-      main.accumulate(side, latent, scratch, scratch.gradient);
     }
-    // Not before the gradients of the codes, which are those of the rows that decoded.
+    // Only after the copy: the gradients of the codes are those of the rows that decoded.
     if (ofDecoder && spec.decoderNorm().when() == DecoderNormRule.When.AFTER_BACKWARD) {
       normalizeDecoderRow(latent, scratch);
     }
-    if (!touched) {
-      return false;
+    int at = place * memory.padded;
+    if (touched) {
+      main.form(side, latent, at, scratch, scratch.gradient);
+      if (has(multi, latent)) {
+        multi.addTo(side, latent, at, scratch);
+      }
+      if (has(aux, latent)) {
+        aux.addTo(side, latent, at, scratch);
+      }
     }
-    if (has(multi, latent)) {
-      multi.addTo(side, latent, scratch);
+    if (differentiates) {
+      biasGradient[latent] = touched ? sumOfCodeGradients(latent) : 0f;
     }
-    if (has(aux, latent)) {
-      aux.addTo(side, latent, scratch);
+    if (touched) {
+      project(side, latent, scratch);
     }
-    project(side, latent, scratch);
-    return true;
+    return touched;
   }
 
   private void project(Side side, int latent, StepScratch.Worker scratch) {
@@ -433,16 +513,40 @@ final class LatentPass {
   }
 
   private void forEach(Latent latent) {
-    int n = spec.dSae();
-    int length = Math.clamp(n / (8 * pool.size()) / AHEAD * AHEAD, AHEAD, TASK);
+    forEach(latent, NOTHING);
+  }
+
+  /** Runs the work for every latent, and the other for the latents of each task after that. */
+  private void forEach(Latent latent, Range range) {
     pool.run(
-        (n + length - 1) / length,
+        bounds.length - 1,
         (task, worker) -> {
           StepScratch.Worker scratch = memory.workers[worker];
-          int last = Math.min(n, (task + 1) * length);
-          for (int i = task * length; i < last; i++) {
+          for (int i = bounds[task]; i < bounds[task + 1]; i++) {
             latent.run(i, scratch);
           }
+          range.run(bounds[task], bounds[task + 1]);
         });
+  }
+
+  /**
+   * The first latent of every task, and the number of latents. Every thread has a range of its own,
+   * of equally many tasks, which become smaller towards its end: then nobody waits long for the
+   * last.
+   */
+  static int[] bounds(int latents, int threads) {
+    int range = Math.ceilDiv(Math.ceilDiv(latents, threads), AHEAD) * AHEAD;
+    List<Integer> ends = new ArrayList<>();
+    for (int done = 0; done < range; ) {
+      int part = (range - done) / 4 / AHEAD * AHEAD;
+      done = Math.min(range, done + Math.clamp(part, AHEAD, TASK));
+      ends.add(done);
+    }
+    int[] bounds = new int[threads * ends.size() + 1];
+    for (int i = 1; i < bounds.length; i++) {
+      long first = (long) (i - 1) / ends.size() * range;
+      bounds[i] = (int) Math.min(latents, first + ends.get((i - 1) % ends.size()));
+    }
+    return bounds;
   }
 }

@@ -12,11 +12,14 @@ interface LatentTerm {
   float biasGradient(int latent);
 
   /**
-   * Adds the share in a gradient row of a latent.
+   * Adds the share in a gradient row of a latent. That of W_dec comes first, and {@link
+   * #biasGradient} after it: it may form the gradients that the others need.
    *
    * @param side whose row
    * @param latent a latent that the term touches
+   * @param at where the latent's row of W_dec lies among the scratch's, if the side is W_dec and
+   *     gradients of codes are still to be formed
    * @param scratch scratch of the calling worker, to whose gradient the share is added
    */
-  void addTo(Side side, int latent, StepScratch.Worker scratch);
+  void addTo(Side side, int latent, int at, StepScratch.Worker scratch);
 }

@@ -108,11 +108,21 @@ final class SamplePass {
     forEach(
         x.rows(),
         (b, scratch) -> {
-          readInput(x, b, scratch);
-          decoded.read(b, scratch.out);
-          RowArithmetic.add(scratch.out, 0, bDec, 0, padded);
+          readDecoded(x, decoded, b, scratch);
           error(b, scratch, squares);
           toGradient(scratch.error, 0, b, factors, null, 0, gradient, b * padded);
+        });
+  }
+
+  /** The residual alone after a decode by latent: {@code errors} receives e per row. */
+  void residual(Matrix x, DecodeByLatent decoded, float[] errors, float[] squares) {
+    readBias();
+    forEach(
+        x.rows(),
+        (b, scratch) -> {
+          readDecoded(x, decoded, b, scratch);
+          error(b, scratch, squares);
+          System.arraycopy(scratch.error, 0, errors, b * memory.padded, memory.padded);
         });
   }
 
@@ -128,11 +138,11 @@ final class SamplePass {
   }
 
   /**
-   * Turns residuals into gradients in place and forms the code gradients.
+   * Turns residuals into gradients in place and forms the code gradients, if wanted.
    *
    * @param first first row
    * @param count number of rows
-   * @param codes main codes; their gradients are set
+   * @param codes main codes, whose gradients are set; or null
    * @param factors per micro-batch
    * @param addend added to g, starting with the first row; or null
    */
@@ -148,7 +158,9 @@ final class SamplePass {
           if (nested != null) {
             nested.sum(b, gradient);
           }
-          codeGradients(codes, b, gradient, nested, true, scratch, false);
+          if (codes != null) {
+            codeGradients(codes, b, gradient, nested, true, scratch, false);
+          }
         });
   }
 
@@ -172,11 +184,19 @@ final class SamplePass {
    *
    * @param first first row
    * @param count number of rows
-   * @param values reconstruction without b_dec, starting with the first row; receives h
+   * @param decoded the reconstructions without b_dec, of rows from 0; or null
+   * @param values receives h, starting with the first row; without {@code decoded} it holds the
+   *     reconstructions
    * @param factors per micro-batch
    * @param squares receives ‖q‖² per row of the batch
    */
-  void auxGradient(int first, int count, float[] values, float[] factors, float[] squares) {
+  void auxGradient(
+      int first,
+      int count,
+      DecodeByLatent decoded,
+      float[] values,
+      float[] factors,
+      float[] squares) {
     int padded = memory.padded;
     boolean withBias = spec.aux().bDec() == AuxK.BDec.INCLUDED;
     forEach(
@@ -184,6 +204,9 @@ final class SamplePass {
         (i, scratch) -> {
           int b = first + i;
           int at = i * padded;
+          if (decoded != null) {
+            decoded.read(b, values, at);
+          }
           java.util.Arrays.fill(values, at + spec.dIn(), at + padded, 0f);
           if (withBias) {
             RowArithmetic.add(values, at, bDec, 0, padded);
@@ -192,6 +215,12 @@ final class SamplePass {
           squares[b] = RowArithmetic.dot(values, at, values, at, padded);
           RowArithmetic.scale(values, at, factorOf(b, factors), values, at, padded);
         });
+  }
+
+  private void readDecoded(Matrix x, DecodeByLatent decoded, int b, StepScratch.Worker scratch) {
+    readInput(x, b, scratch);
+    decoded.read(b, scratch.out, 0);
+    RowArithmetic.add(scratch.out, 0, bDec, 0, memory.padded);
   }
 
   private void residual(

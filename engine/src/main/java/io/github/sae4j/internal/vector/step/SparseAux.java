@@ -7,7 +7,10 @@ import io.github.sae4j.internal.vector.select.HeapCodes;
 import io.github.sae4j.internal.vector.select.TopKEncoding;
 import io.github.sae4j.step.TrainingState;
 
-/** AuxK over the selected pairs, for a small selection of many dead latents. */
+/**
+ * AuxK over the selected pairs, for a small selection of many dead latents. Where the main codes
+ * are decoded by latent, these are too, and their gradients are left to the pass over latents.
+ */
 final class SparseAux implements AuxTerm.Method {
   private final WorkerPool pool;
   private final FusedSpec spec;
@@ -15,6 +18,7 @@ final class SparseAux implements AuxTerm.Method {
   private final StepScratch memory;
   private final TopKEncoding encoding;
   private final SamplePass samples;
+  private final DecodeByLatent decoder;
   private final BatchSums sums;
   private final HeapCodes codes = new HeapCodes();
 
@@ -30,6 +34,7 @@ final class SparseAux implements AuxTerm.Method {
       StepScratch memory,
       TopKEncoding encoding,
       SamplePass samples,
+      DecodeByLatent decoder,
       BatchSums sums) {
     this.pool = pool;
     this.spec = spec;
@@ -37,6 +42,7 @@ final class SparseAux implements AuxTerm.Method {
     this.memory = memory;
     this.encoding = encoding;
     this.samples = samples;
+    this.decoder = decoder;
     this.sums = sums;
   }
 
@@ -56,19 +62,31 @@ final class SparseAux implements AuxTerm.Method {
   public void run(AuxTerm.Work work) {
     if (reused.length == 0) {
       reused = new float[memory.packedInput().length];
-      byLatent = new CodeTerm(codes, reused, null, memory);
+      boolean gated = spec.aux().relu();
+      byLatent = new CodeTerm(codes, reused, null, decoder != null, gated, memory);
     }
+    pool.phase("AuxK: encode, select");
     encode(work, reused);
     float[] h = reused;
     int rows = work.rows();
-    samples.decodeAux(rows, codes, h);
-    samples.auxGradient(0, rows, h, work.factors(), work.squares());
+    pool.phase("AuxK: codes by latent");
+    codes.indexByLatent(spec.dSae(), pool);
+    pool.phase("AuxK: decode");
+    if (decoder != null) {
+      decoder.run(codes, rows);
+    } else {
+      samples.decodeAux(rows, codes, h);
+    }
+    pool.phase("AuxK: residual");
+    samples.auxGradient(0, rows, decoder, h, work.factors(), work.squares());
     samples.gradient(
         0, rows, work.main(), work.mainFactors(), spec.aux().residualDetached() ? null : h);
-    samples.codeGradients(rows, codes, h, spec.aux().relu());
     sums.addColumnSums(Rows.of(h, 0, memory.padded), rows, spec.dIn(), work.columnSums());
-    codes.indexByLatent(spec.dSae(), pool);
-    codes.deltasByLatent(pool);
+    if (decoder == null) {
+      pool.phase("AuxK: code gradients");
+      samples.codeGradients(rows, codes, h, spec.aux().relu());
+      codes.deltasByLatent(pool);
+    }
   }
 
   private void encode(AuxTerm.Work work, float[] packedInput) {
@@ -83,23 +101,19 @@ final class SparseAux implements AuxTerm.Method {
         codes,
         0,
         null);
-    for (int i = 0; i < codes.size(); i++) {
-      codes.indices[i] = work.dead()[codes.indices[i]];
-    }
+    int[] dead = work.dead();
+    int[] indices = codes.indices;
+    samples.forEach(
+        rows,
+        (b, scratch) -> {
+          for (int i = codes.starts[b]; i < codes.starts[b + 1]; i++) {
+            indices[i] = dead[indices[i]];
+          }
+        });
   }
 
   @Override
-  public boolean touches(int latent) {
-    return byLatent.touches(latent);
-  }
-
-  @Override
-  public float biasGradient(int latent) {
-    return byLatent.biasGradient(latent);
-  }
-
-  @Override
-  public void addTo(Side side, int latent, StepScratch.Worker scratch) {
-    byLatent.addTo(side, latent, scratch);
+  public LatentTerm byLatent() {
+    return byLatent;
   }
 }

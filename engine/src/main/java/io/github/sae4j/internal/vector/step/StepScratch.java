@@ -93,9 +93,12 @@ final class StepScratch {
     return Math.max((long) spec.maxRows() * Vectors.padded(spec.dIn()), packed);
   }
 
-  /** Bytes of one worker's scratch, at most: 4 (64 + 6) d and the samples of one latent. */
+  /**
+   * Bytes of one worker's scratch, at most: 4 (64 + 6) d, the samples of one latent, and where its
+   * codes begin in each row, for three terms.
+   */
   static long workerBytes(FusedSpec spec) {
-    return 4L * (CHUNK + 6) * Vectors.padded(spec.dIn()) + 16L * spec.maxRows();
+    return 4L * (CHUNK + 6) * Vectors.padded(spec.dIn()) + (16L + 3 * 8) * spec.maxRows();
   }
 
   StepScratch(FusedSpec spec, int threads, OffHeap offHeap) {

@@ -2,13 +2,16 @@ package io.github.sae4j.internal.vector.step;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.internal.composed.ComposedTrainingStep;
 import io.github.sae4j.internal.scalar.ScalarDevice;
+import io.github.sae4j.internal.vector.runtime.Vectors;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.internal.vector.step.AuxTerm.Limits;
+import io.github.sae4j.internal.vector.step.FusedTrainingStep.Paths;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.objective.AuxK;
@@ -23,6 +26,7 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -36,19 +40,25 @@ class AuxTermTest {
   private static final int ROWS = 600;
 
   /** Blocks of 256 rows, so that chains continue over three. */
-  private static final Limits DENSE = new Limits(Integer.MAX_VALUE, 1);
+  private static final Limits DENSE = new Limits(Integer.MAX_VALUE, 1, 0);
 
-  private static final Limits SPARSE = new Limits(0, 1);
+  private static final Limits SPARSE = new Limits(0, 1, 0);
 
   /** A term and the way it is computed. */
-  private record Case(Limits limits, int kAux, boolean clipped) {}
+  private record Case(Limits limits, int kAux, boolean clipped, boolean byLatent) {
+    Paths paths() {
+      return new Paths(byLatent ? Vectors.LENGTH : 0, Paths.KEPT_FROM);
+    }
+  }
 
   private static List<Case> cases() {
     List<Case> cases = new ArrayList<>();
     for (Limits limits : List.of(DENSE, SPARSE)) {
       for (int kAux : new int[] {3, 20, D_SAE}) {
-        cases.add(new Case(limits, kAux, true));
-        cases.add(new Case(limits, kAux, false));
+        for (boolean byLatent : new boolean[] {true, false}) {
+          cases.add(new Case(limits, kAux, true, byLatent));
+          cases.add(new Case(limits, kAux, false, byLatent));
+        }
       }
     }
     return cases;
@@ -67,7 +77,8 @@ class AuxTermTest {
         TrainingState actual = start(memory);
         SplittableRandom random = new SplittableRandom(SEED + 1);
         try (TrainingStep oracleStep = new ComposedTrainingStep(oracle, spec, expected);
-            TrainingStep step = new FusedTrainingStep(pool, spec, actual, one.limits())) {
+            FusedTrainingStep step =
+                new FusedTrainingStep(pool, spec, actual, one.limits(), one.paths())) {
           for (int number = 1; number <= 2; number++) {
             // Fewer are dead in the second step, whose batch is short.
             int dead = number == 1 ? DEAD : DEAD - 30;
@@ -78,6 +89,13 @@ class AuxTermTest {
             StepReport got = step.run(x, 1e-2, number, true);
             assertTrue(wanted.dead() > 0 && wanted.loss(AuxK.class) > 0, name + " " + wanted);
             assertEquals(wanted, got, name);
+            assertEquals(one.byLatent(), step.decodedByLatent(), name);
+            if (one.limits() == DENSE) {
+              assertInstanceOf(DenseAux.class, step.auxShare(), name);
+            } else {
+              CodeTerm share = assertInstanceOf(CodeTerm.class, step.auxShare(), name);
+              assertEquals(one.byLatent(), share.differentiates(), name);
+            }
           }
         }
         for (int i = 0; i < expected.tensors().size(); i++) {
@@ -88,6 +106,25 @@ class AuxTermTest {
               name + " " + tensor.name());
         }
       }
+    }
+  }
+
+  @Test
+  void productsOverAllDeadLatentsAreUsedOnceTheyPay() {
+    StepSpec spec = spec(Recipe.SAELENS, new Case(SPARSE, 20, true, true));
+    try (OffHeap memory = new OffHeap();
+        WorkerPool pool = new WorkerPool(2)) {
+      TrainingState state = start(memory);
+      Matrix x = matrix(memory, new SplittableRandom(SEED + 1), 40);
+      List<Boolean> dense = new ArrayList<>();
+      try (FusedTrainingStep step = new FusedTrainingStep(pool, spec, state, new Limits(2, 1, 2))) {
+        for (int dead : new int[] {35, 35, 75, 35, 35, 35, 35, 75, 35}) {
+          kill(state, dead);
+          step.run(x, 1e-2, dense.size() + 1, false);
+          dense.add(step.auxShare() instanceof DenseAux);
+        }
+      }
+      assertEquals(List.of(false, false, false, false, false, true, true, false, false), dense);
     }
   }
 

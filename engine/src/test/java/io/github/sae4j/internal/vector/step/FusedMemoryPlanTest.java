@@ -70,7 +70,7 @@ class FusedMemoryPlanTest {
     memory.matrix(ROWS, D_IN);
     try (memory;
         WorkerPool pool = new WorkerPool(threads);
-        FusedTrainingStep step = new FusedTrainingStep(pool, spec, state)) {
+        FusedTrainingStep step = new FusedTrainingStep(pool, spec, state, AT_ONCE)) {
       int seen = 0;
       for (int number = 1; number <= 3; number++) {
         fill(x, random);
@@ -114,6 +114,11 @@ class FusedMemoryPlanTest {
     }
   }
 
+  /** The limits of a run, but the method that is planned for is used from the first step on. */
+  private static final AuxTerm.Limits AT_ONCE =
+      new AuxTerm.Limits(
+          AuxTerm.Limits.DEFAULT.denseRatio(), AuxTerm.Limits.DEFAULT.blockFloats(), 0);
+
   private static void fill(Matrix matrix, SplittableRandom random) {
     for (int i = 0; i < matrix.rows(); i++) {
       for (int j = 0; j < matrix.cols(); j++) {
@@ -125,7 +130,19 @@ class FusedMemoryPlanTest {
   /** Bytes of all arrays and native groups that can be reached from an object. */
   private static final class Holdings {
     private static final Map<Class<?>, Integer> SIZES =
-        Map.of(float.class, 4, int.class, 4, long.class, 8, double.class, 8, boolean.class, 1);
+        Map.of(
+            float.class,
+            4,
+            int.class,
+            4,
+            long.class,
+            8,
+            double.class,
+            8,
+            boolean.class,
+            1,
+            byte.class,
+            1);
 
     long heap;
     long offHeap;

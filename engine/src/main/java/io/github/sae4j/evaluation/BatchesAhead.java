@@ -1,0 +1,172 @@
+package io.github.sae4j.evaluation;
+
+import io.github.sae4j.data.ActivationSource;
+import io.github.sae4j.data.FiniteRows;
+import io.github.sae4j.device.Device;
+import io.github.sae4j.memory.Matrix;
+import io.github.sae4j.memory.OffHeap;
+import java.io.IOException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Batches of consecutive rows and of the rows that outputs are compared with. The device's threads
+ * read the first; while a batch is used, a thread of its own reads the next.
+ */
+final class BatchesAhead implements AutoCloseable {
+  /**
+   * A batch, valid until the next one is asked for.
+   *
+   * @param first number of its first row
+   * @param x inputs
+   * @param y what outputs are compared with; {@code x} itself for an autoencoder
+   */
+  record Batch(long first, Matrix x, Matrix y) {}
+
+  private final ActivationSource source;
+  private final ActivationSource targets;
+  private final int most;
+  private final Matrix[] xs;
+  private final Matrix[] ys;
+
+  /** Null if all rows are in one batch. */
+  private final ExecutorService reader;
+
+  private Batch upcoming;
+  private Future<Batch> later;
+
+  /**
+   * Reads the first batch and begins with the second.
+   *
+   * @param device its threads read the first batch
+   * @param source inputs
+   * @param targets as many rows; {@code source} itself for an autoencoder
+   * @param memory for what the second batch takes
+   * @param x room for a batch of inputs
+   * @param y room for a batch of targets; {@code x} itself for an autoencoder
+   * @param read whether {@code y} holds the targets of the first batch already
+   */
+  BatchesAhead(
+      Device device,
+      ActivationSource source,
+      ActivationSource targets,
+      OffHeap memory,
+      Matrix x,
+      Matrix y,
+      boolean read)
+      throws IOException {
+    this.source = source;
+    this.targets = targets;
+    this.most = x.rows();
+    if (!read) {
+      RowParts.read(device, targets, 0, y);
+    }
+    if (x != y) {
+      RowParts.read(device, source, 0, x);
+      RowParts.run(
+          device,
+          0,
+          most,
+          (part, from, count) -> FiniteRows.expect(x.rows(from, count), source, from));
+    }
+    upcoming = new Batch(0, x, y);
+    if (most == source.rows()) {
+      xs = ys = null;
+      reader = null;
+      return;
+    }
+    Matrix otherX = memory.matrix(most, x.cols());
+    xs = new Matrix[] {x, otherX};
+    ys = new Matrix[] {y, x == y ? otherX : memory.matrix(most, y.cols())};
+    reader =
+        Executors.newSingleThreadExecutor(
+            task -> {
+              Thread thread = new Thread(task, "sae4j-reader");
+              thread.setDaemon(true);
+              return thread;
+            });
+  }
+
+  /**
+   * The next batch, in the order of the rows.
+   *
+   * @return the batch, or null at the end
+   * @throws IOException if reading it failed; {@link io.github.sae4j.data.BadRowException} if an
+   *     input that is not a target too holds NaN or an infinity
+   */
+  Batch next() throws IOException {
+    Batch batch = later == null ? upcoming : get();
+    upcoming = null;
+    later = null;
+    if (batch != null && reader != null) {
+      long then = batch.first() + batch.x().rows();
+      if (then < source.rows()) {
+        later = reader.submit(() -> read(then));
+      }
+    }
+    return batch;
+  }
+
+  private Batch read(long first) throws IOException {
+    int count = (int) Math.min(most, source.rows() - first);
+    int turn = (int) (first / most % 2);
+    Matrix x = xs[turn].firstRows(count);
+    source.readRange(first, count, x);
+    if (ys[turn] == xs[turn]) {
+      return new Batch(first, x, x);
+    }
+    FiniteRows.expect(x, source, first);
+    Matrix y = ys[turn].firstRows(count);
+    targets.readRange(first, count, y);
+    return new Batch(first, x, y);
+  }
+
+  /** Waits for the reader; an interrupt is for the caller to see, later. */
+  private Batch get() throws IOException {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return later.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        } catch (ExecutionException e) {
+          switch (e.getCause()) {
+            case IOException failed -> throw failed;
+            case RuntimeException failed -> throw failed;
+            case Error failed -> throw failed;
+            default -> throw new AssertionError(e.getCause());
+          }
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Waits until nothing is read any more. */
+  @Override
+  public void close() {
+    if (reader == null) {
+      return;
+    }
+    reader.shutdown();
+    boolean interrupted = false;
+    boolean done = false;
+    while (!done) {
+      try {
+        done = reader.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
