@@ -32,9 +32,6 @@ import java.util.Arrays;
  * covered and batches small.
  */
 public final class ScreenedEncoder implements Encoder {
-  /** Rows from which on the plain path is faster. */
-  static final int MANY_ROWS = 256;
-
   /** Rows that share a pass over the copy, at most. */
   private static final int CHUNK = 64;
 
@@ -194,7 +191,7 @@ public final class ScreenedEncoder implements Encoder {
     }
     expect("x", x, x.rows(), weights.dIn());
     expect(out.rows() == x.rows(), "codes", x.rows() + " rows", out);
-    if (x.rows() >= MANY_ROWS) {
+    if (x.rows() >= ServingPrecision.MANY_ROWS) {
       counts.plain += x.rows();
       kernels.encode(weights, x, activation, out);
       return;
