@@ -124,19 +124,8 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public static MemoryPlan together(
       List<TrainingConfig> configs, int dIn, int dOut, Device device) {
-    MemoryPlan all =
-        new MemoryPlan(List.of(MemoryPlan.ofBatches(step(configs.getFirst(), dIn, dOut))));
-    MemoryPlan shared = new MemoryPlan(List.of());
-    for (TrainingConfig config : configs) {
-      StepSpec step = step(config, dIn, dOut);
-      all = all.plus(own(config, step, device).without(MemoryPlan.ofBatches(step)).parts());
-      if (config.whitens()) {
-        all = all.plus(MemoryPlan.ofOwnWhitening(step));
-        MemoryPlan whitening = new MemoryPlan(MemoryPlan.ofSharedWhitening(step));
-        shared = whitening.bytes() > shared.bytes() ? whitening : shared;
-      }
-    }
-    return all.plus(shared.parts());
+    return MemoryPlan.together(
+        configs.stream().map(config -> plan(config, dIn, dOut, device)).toList());
   }
 
   private boolean fits(TrainingConfig config, int dIn, int dOut, Device device) {
@@ -146,20 +135,12 @@ public record MachineMemory(long bytes, long heapBytes) {
 
   /** What a run keeps in memory. */
   public static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
-    StepSpec step = step(config, dIn, dOut);
-    MemoryPlan plan = own(config, step, device);
-    return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
-  }
-
-  private static StepSpec step(TrainingConfig config, int dIn, int dOut) {
-    return config.stepSpec(dIn, dOut, OptionalDouble.of(1));
-  }
-
-  private static MemoryPlan own(TrainingConfig config, StepSpec step, Device device) {
+    StepSpec step = config.stepSpec(dIn, dOut, OptionalDouble.of(1));
     MemoryPlan plan = device.memoryPlan(step);
-    return config.optimizer().emaDecay().isPresent()
-        ? plan.plus(List.of(MemoryPlan.ofAverages(step)))
-        : plan;
+    if (config.optimizer().emaDecay().isPresent()) {
+      plan = plan.plus(List.of(MemoryPlan.ofAverages(step)));
+    }
+    return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */

@@ -4,7 +4,6 @@ import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
 import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
 import static io.github.sae4j.internal.vector.runtime.Vectors.SPECIES;
 
-import io.github.sae4j.internal.vector.runtime.Vectors;
 import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -117,7 +116,10 @@ class LatentRun {
     return relu == Relu.BEFORE && !(bound > 0) ? Float.NEGATIVE_INFINITY : bound;
   }
 
-  /** Maxima of groups, eight vectors of groups at a time, whose maxima stay in registers. */
+  /**
+   * Maxima of groups, eight vectors of groups at a time, whose maxima stay in registers. What {@code
+   * Vectors.higher} does is written out: a call boxes that many.
+   */
   private void takeMaxima(int from, int whole, int groups) {
     float[] sums = this.sums;
     float[] bias = this.bias;
@@ -170,14 +172,14 @@ class LatentRun {
           r6 = r6.mul(FloatVector.fromArray(SPECIES, scale, j + 6 * LENGTH));
           r7 = r7.mul(FloatVector.fromArray(SPECIES, scale, j + 7 * LENGTH));
         }
-        m0 = Vectors.higher(m0, r0);
-        m1 = Vectors.higher(m1, r1);
-        m2 = Vectors.higher(m2, r2);
-        m3 = Vectors.higher(m3, r3);
-        m4 = Vectors.higher(m4, r4);
-        m5 = Vectors.higher(m5, r5);
-        m6 = Vectors.higher(m6, r6);
-        m7 = Vectors.higher(m7, r7);
+        m0 = m0.blend(r0, r0.compare(VectorOperators.GT, m0));
+        m1 = m1.blend(r1, r1.compare(VectorOperators.GT, m1));
+        m2 = m2.blend(r2, r2.compare(VectorOperators.GT, m2));
+        m3 = m3.blend(r3, r3.compare(VectorOperators.GT, m3));
+        m4 = m4.blend(r4, r4.compare(VectorOperators.GT, m4));
+        m5 = m5.blend(r5, r5.compare(VectorOperators.GT, m5));
+        m6 = m6.blend(r6, r6.compare(VectorOperators.GT, m6));
+        m7 = m7.blend(r7, r7.compare(VectorOperators.GT, m7));
       }
       m0.intoArray(maxima, group);
       m1.intoArray(maxima, group + LENGTH);
