@@ -11,9 +11,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * The running top k of a block of rows. Latents arrive in ascending order, a run at a time, and those
- * that beat their row's threshold are appended to a buffer, which is cut back when full. The first
- * run yields a threshold before anything is appended ({@link LatentRun#bound}), so that a row
+ * The running top k of a block of rows. Latents arrive in ascending order, a run at a time, and
+ * those that beat their row's threshold are appended to a buffer, which is cut back when full. The
+ * first run yields a threshold before anything is appended ({@link LatentRun#bound}), so that a row
  * appends little more than k latents of it. A cut need not be exact: it looks for a value that at
  * least k candidates reach, drops those below and makes it the threshold, since a later latent must
  * then exceed it to be among the best k (of equals the earlier is kept). Only {@link #finish} keeps
