@@ -21,6 +21,7 @@ import java.util.stream.Stream;
  * @param rounds alternating rounds
  * @param pauseMillis pause before each sample
  * @param sampleMillis shortest sample; shorter runs are repeated until they fill it
+ * @param warmMillis least time of the untimed runs of ours before the first round
  * @param threads most threads
  * @param vectorBits forced vector width of our device
  * @param device our device, or {@code none}
@@ -36,6 +37,7 @@ public record CompareOptions(
     int rounds,
     int pauseMillis,
     int sampleMillis,
+    int warmMillis,
     int threads,
     OptionalInt vectorBits,
     String device,
@@ -73,7 +75,8 @@ public record CompareOptions(
       Compares sae4j with OpenBLAS, MKL and libtorch in alternating runs.
 
         --only LIST           parts, all unless given: probes,product,encode,step,
-                              phases (parts of a step beside their floors, serial part),
+                              phases (parts of a step beside their floors, serial part,
+                              more cores predicted),
                               scaling (one thread and all), serve (one vector and few rows),
                               fit (growth in B and n), rows (hard to select from)
         --shape LIST          BxDxN, comma-separated (4096x768x24576)
@@ -82,6 +85,7 @@ public record CompareOptions(
         --rounds N            alternating rounds (5)
         --pause MS            pause before each sample (300)
         --sample MS           shortest sample; shorter runs are repeated until they fill it (200)
+        --warm MS             least time of untimed runs of ours beforehand (1500)
         --threads N           threads of us and of every peer (all processors)
         --vector-bits N       forced vector width of our device
         --device NAME         our device (cpu); none leaves us out
@@ -107,6 +111,7 @@ public record CompareOptions(
     int rounds = 5;
     int pause = 300;
     int sample = 200;
+    int warm = 1500;
     int threads = Runtime.getRuntime().availableProcessors();
     OptionalInt bits = OptionalInt.empty();
     String device = "cpu";
@@ -134,6 +139,7 @@ public record CompareOptions(
             case "--rounds" -> rounds = Integer.parseInt(value);
             case "--pause" -> pause = Integer.parseInt(value);
             case "--sample" -> sample = Integer.parseInt(value);
+            case "--warm" -> warm = Integer.parseInt(value);
             case "--threads" -> threads = Integer.parseInt(value);
             case "--vector-bits" -> bits = OptionalInt.of(Integer.parseInt(value));
             case "--device" -> device = value;
@@ -157,13 +163,14 @@ public record CompareOptions(
       shapes.add(new Shape(4096, 384, 8192, 32));
       shapes.add(new Shape(4096, 2304, 16384, 32));
     }
-    if (rounds < 1 || threads < 1 || pause < 0 || sample < 0) {
+    if (rounds < 1 || threads < 1 || pause < 0 || sample < 0 || warm < 0) {
       throw new IllegalArgumentException(
-          "expected --rounds and --threads of at least 1, --pause and --sample of at least 0");
+          "expected --rounds and --threads of at least 1, --pause, --sample and --warm of at least"
+              + " 0");
     }
     return new CompareOptions(
-        subjects, shapes, rounds, pause, sample, threads, bits, device, peers, peerSteps, backend,
-        json, markdown);
+        subjects, shapes, rounds, pause, sample, warm, threads, bits, device, peers, peerSteps,
+        backend, json, markdown);
   }
 
   /** Whether our device is measured. */

@@ -72,7 +72,7 @@ public final class HardRows {
                 name(kind),
                 setup.options().threads(),
                 Setup.OUR_WARMUPS,
-                Setup.OUR_WARM_SECONDS,
+                setup.warmSeconds(),
                 () -> setup.device().encode(encoder, x, topK, codes));
         contender.body().run();
         section.add(new Check(contender.name(), wrongRows(wEnc, kind, shape.k(), codes), 0));

@@ -2,17 +2,19 @@ package io.github.sae4j.bench;
 
 import io.github.sae4j.bench.probes.PeakFlops;
 import io.github.sae4j.bench.probes.ReadBandwidth;
+import io.github.sae4j.bench.probes.TileRate;
 import io.github.sae4j.bench.results.Contender;
 import io.github.sae4j.bench.results.Section;
 import io.github.sae4j.bench.scene.Scene;
 import io.github.sae4j.bench.scene.Shape;
+import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.memory.Matrix;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/** The machine's own limits: peak arithmetic and read bandwidth. */
+/** The machine's own limits, peak arithmetic and read bandwidth, and our register tile's. */
 public final class Probes {
   static final String PEAK = "peak FMA probe";
   static final String READ = "read-bandwidth probe";
@@ -34,6 +36,11 @@ public final class Probes {
         Contender peak = peak(setup, threads);
         contenders.add(peak);
         section.work(peak.name(), PeakFlops.flops(threads), "GFLOP/s");
+        if (setup.device() instanceof VectorDevice) {
+          Contender tile = tile(setup, threads);
+          contenders.add(tile);
+          section.work(tile.name(), TileRate.flops(threads), "GFLOP/s");
+        }
         Contender read = read(setup, memory, threads);
         contenders.add(read);
         section.work(read.name(), 4.0 * memory.size(), "GB/s");
@@ -56,6 +63,19 @@ public final class Probes {
         () -> {
           if (!PeakFlops.correct(PeakFlops.run(threads), threads)) {
             throw new IllegalStateException("peak probe: wrong result");
+          }
+        });
+  }
+
+  /** Our register tile; at the width of our device. */
+  private static Contender tile(Setup setup, int threads) {
+    return new Contender(
+        "sae4j register tile alone" + setup.suffix(threads),
+        threads,
+        WARMUPS,
+        () -> {
+          if (!TileRate.run(threads)) {
+            throw new IllegalStateException("tile probe: wrong result");
           }
         });
   }

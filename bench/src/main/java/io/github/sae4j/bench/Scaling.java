@@ -5,6 +5,7 @@ import io.github.sae4j.bench.probes.PeakFlops;
 import io.github.sae4j.bench.results.Contender;
 import io.github.sae4j.bench.results.Ratio;
 import io.github.sae4j.bench.results.Section;
+import io.github.sae4j.bench.results.Timing;
 import io.github.sae4j.bench.scene.Scene;
 import io.github.sae4j.bench.scene.Shape;
 import io.github.sae4j.bench.scene.Step;
@@ -13,7 +14,7 @@ import io.github.sae4j.memory.SparseCodes;
 import io.github.sae4j.options.Recipe;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalDouble;
+import java.util.Optional;
 
 /** One thread against all: product, encode and step, ours and the peers', and the peak probe. */
 public final class Scaling {
@@ -57,12 +58,15 @@ public final class Scaling {
 
   private static void addRatios(Setup setup, Section section, Shape shape) {
     String one = setup.suffix(1);
-    if (section.seconds("sae4j product" + one).isPresent()) {
+    Optional<Timing> product = section.timing("sae4j product" + one);
+    if (product.isPresent()) {
       section.add(
-          Ratio.atLeast(
+          Ratio.of(
                   "product, 1 thread: rate / peak probe",
-                  section.rate("sae4j product" + one) / section.rate(Probes.PEAK + one),
-                  0.87)
+                  section.timing(Probes.PEAK + one).orElseThrow(),
+                  product.get())
+              .times(shape.productFlops() / PeakFlops.flops(1))
+              .atLeast(0.87)
               .heldIf(shape.equals(Shape.HELD)));
     }
     if (one.isEmpty()) {
@@ -70,38 +74,32 @@ public final class Scaling {
     }
     double bestBlas = 0;
     for (Blas blas : setup.peers().blas()) {
-      OptionalDouble gain = gain(section, blas.name() + " product W[n,d]", one);
-      bestBlas = Math.max(bestBlas, gain.orElse(0));
-      gain.ifPresent(
-          value -> section.add(Ratio.reported(blas.name() + " product: 1 thread / all", value)));
+      Optional<Ratio> gain =
+          gain(section, blas.name() + " product", blas.name() + " product W[n,d]", one);
+      bestBlas = Math.max(bestBlas, gain.map(Ratio::value).orElse(0.0));
+      gain.ifPresent(section::add);
     }
-    gain(section, Probes.PEAK, one)
-        .ifPresent(
-            value ->
-                section.add(
-                    Ratio.reported(
-                        "peak probe: all / 1 thread", value * setup.options().threads())));
+    int threads = setup.options().threads();
+    gain(section, Probes.PEAK, Probes.PEAK, one)
+        .map(gain -> gain.times(PeakFlops.flops(threads) / PeakFlops.flops(1)))
+        .ifPresent(section::add);
     for (String name : List.of("sae4j product", "sae4j encode + top-k")) {
-      gain(section, name, one)
-          .ifPresent(value -> section.add(Ratio.reported(name + ": 1 thread / all", value)));
+      gain(section, name, name, one).ifPresent(section::add);
     }
     for (Recipe recipe : Setup.RECIPES) {
       String name = "sae4j step " + Setup.label(recipe);
       double wanted = bestBlas;
-      gain(section, name, one)
-          .ifPresent(
-              value ->
-                  section.add(
-                      Ratio.atLeast(name + ": 1 thread / all", value, wanted)
-                          .heldIf(shape.equals(Shape.HELD))));
+      gain(section, name, name, one)
+          .ifPresent(gain -> section.add(gain.atLeast(wanted).heldIf(shape.equals(Shape.HELD))));
     }
   }
 
-  private static OptionalDouble gain(Section section, String name, String one) {
-    OptionalDouble slow = section.seconds(name + one);
-    OptionalDouble fast = section.seconds(name);
+  /** How many times as fast all threads are. */
+  private static Optional<Ratio> gain(Section section, String label, String name, String one) {
+    Optional<Timing> slow = section.timing(name + one);
+    Optional<Timing> fast = section.timing(name);
     return slow.isPresent() && fast.isPresent()
-        ? OptionalDouble.of(slow.getAsDouble() / fast.getAsDouble())
-        : OptionalDouble.empty();
+        ? Optional.of(Ratio.of(label + ": 1 thread / all", slow.get(), fast.get()))
+        : Optional.empty();
   }
 }

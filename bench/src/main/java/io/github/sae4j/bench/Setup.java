@@ -24,9 +24,6 @@ public final class Setup implements AutoCloseable {
   /** Untimed runs of our kernels, at least. */
   static final int OUR_WARMUPS = 8;
 
-  /** Time of our untimed runs, at least: a step of 20 ms is compiled after about 40. */
-  static final double OUR_WARM_SECONDS = 1.5;
-
   /** The recipes whose steps are compared with the peers that they follow. */
   static final List<Recipe> RECIPES = List.of(Recipe.SAELENS, Recipe.ELEUTHER);
 
@@ -69,6 +66,11 @@ public final class Setup implements AutoCloseable {
     return new Scene(device == null ? new OffHeap() : device.openMemory(), shape);
   }
 
+  /** Least time of the untimed runs of ours: enough for the compiler to finish. */
+  double warmSeconds() {
+    return options.warmMillis() * 1e-3;
+  }
+
   /** How contenders are timed. */
   public AlternatingRuns runs() {
     return new AlternatingRuns(
@@ -80,7 +82,7 @@ public final class Setup implements AutoCloseable {
         "sae4j product" + suffix(threads),
         threads,
         OUR_WARMUPS,
-        OUR_WARM_SECONDS,
+        warmSeconds(),
         () -> device(threads).product(scene.x(), false, scene.wEnc(), true, out));
   }
 
@@ -138,7 +140,7 @@ public final class Setup implements AutoCloseable {
         "sae4j encode + top-k" + suffix(threads),
         threads,
         OUR_WARMUPS,
-        OUR_WARM_SECONDS,
+        warmSeconds(),
         () ->
             device(threads)
                 .encode(
@@ -153,7 +155,7 @@ public final class Setup implements AutoCloseable {
         "sae4j step " + label(recipe) + suffix(threads),
         threads,
         OUR_WARMUPS,
-        OUR_WARM_SECONDS,
+        warmSeconds(),
         step::run);
   }
 
@@ -162,7 +164,7 @@ public final class Setup implements AutoCloseable {
         "sae4j step " + label(architecture) + suffix(threads),
         threads,
         OUR_WARMUPS,
-        OUR_WARM_SECONDS,
+        warmSeconds(),
         step::run);
   }
 

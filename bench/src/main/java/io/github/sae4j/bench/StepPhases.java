@@ -31,6 +31,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * The parts of a step: the time of each, beside it the time that its bytes take at the bandwidth
@@ -44,6 +46,8 @@ public final class StepPhases {
   /** Most of a step and of an evaluation that may be serial. */
   private static final double SERIAL = 0.01;
 
+  private static final String EVALUATION = "evaluation";
+
   /** Batches of an evaluation. */
   private static final int EVALUATED = 4;
 
@@ -52,8 +56,17 @@ public final class StepPhases {
   /** What the machine does in a second, all threads together. */
   private record Machine(double flops, double read, double update) {}
 
-  /** One phase, medians over the rounds, in seconds. */
-  private record Part(String name, double wall, double serial, double floor, boolean computes) {}
+  /**
+   * One phase.
+   *
+   * @param name its name
+   * @param wall seconds, one entry a round
+   * @param serial seconds of it in which fewer threads worked than there are
+   * @param floor seconds that its bytes, or its product, take here
+   * @param computes whether that is a product, which more cores make faster whatever memory does
+   */
+  private record Part(
+      String name, double[] wall, double[] serial, double floor, boolean computes) {}
 
   private final Setup setup;
   private final Shape shape;
@@ -89,7 +102,9 @@ public final class StepPhases {
         predict("step " + Setup.label(recipe), parts);
       }
       try (SparseAutoencoder sae = sae(scene)) {
-        serialShare("evaluation", parts("evaluation", evaluation(sae, scene), machine, fired));
+        List<Part> parts = parts(EVALUATION, evaluation(sae, scene), machine, fired);
+        serialShare(EVALUATION, parts);
+        predict(EVALUATION, parts);
       }
     }
     return section;
@@ -178,14 +193,14 @@ public final class StepPhases {
 
   /** Runs and takes the median of every phase. */
   private List<Part> parts(String what, Runnable body, Machine machine, int fired) {
-    new Contender(what, threads, Setup.OUR_WARMUPS, Setup.OUR_WARM_SECONDS, body).warmUp();
+    new Contender(what, threads, Setup.OUR_WARMUPS, setup.warmSeconds(), body).warmUp();
     int rounds = Math.max(5, setup.options().rounds());
     Map<String, double[]> walls = new LinkedHashMap<>();
     Map<String, double[]> serials = new LinkedHashMap<>();
     PoolMeter meter = new PoolMeter(threads);
     device.pool().measure(meter);
     for (int round = 0; round < rounds; round++) {
-      meter.start("between the parts");
+      meter.start(what.equals(EVALUATION) ? EVALUATION : "between the parts");
       body.run();
       for (PhaseTime time : meter.stop()) {
         walls.computeIfAbsent(time.name(), name -> new double[rounds])[round] = time.nanos() * 1e-9;
@@ -203,16 +218,29 @@ public final class StepPhases {
                   ? shape.productFlops() / machine.flops()
                   : bytes(name, fired)
                       / (name.contains("update") ? machine.update() : machine.read());
-          parts.add(new Part(name, median(wall), median(serials.get(name)), floor, computes));
-          section.add(Map.of(what + ": " + name, new Timing(what + ": " + name, threads, wall)));
+          parts.add(new Part(name, wall, serials.get(name), floor, computes));
+          if (!name.equals(what)) {
+            time(what + ": " + name, wall);
+          }
         });
     return parts;
   }
 
-  private static double median(double[] values) {
-    double[] sorted = values.clone();
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
+  /** Puts a time into the table. */
+  private Timing time(String name, double[] seconds) {
+    Timing timing = new Timing(name, threads, seconds);
+    section.add(Map.of(name, timing));
+    return timing;
+  }
+
+  /** The sum of some numbers of the parts, round by round. */
+  private static double[] sum(List<Part> parts, Function<Part, double[]> seconds) {
+    double[] sum = new double[parts.getFirst().wall().length];
+    for (Part part : parts) {
+      double[] some = seconds.apply(part);
+      Arrays.setAll(sum, round -> sum[round] + some[round]);
+    }
+    return sum;
   }
 
   /**
@@ -232,69 +260,75 @@ public final class StepPhases {
       case "b_dec through input" -> rows;
       case "update" -> 12 * matrix + 2 * batch;
       case "gradients, update W_dec", "gradients, update W_enc" -> 6 * matrix + batch;
+      // Rows are copied twice; W_enc, the selected rows of W_dec, the kernels over rows and
+      // outputs.
+      case EVALUATION -> EVALUATED * (matrix + rows + (2 * 2 + 12) * batch);
       default -> 0;
     };
   }
 
   private void report(String what, List<Part> parts) {
-    double rest = 0;
-    double floor = 0;
     for (Part part : parts) {
       if (part.floor() > 0) {
-        section.add(
-            Ratio.reported(
-                String.format(
-                    Locale.ROOT,
-                    "%s: %s: time / floor of %.2f ms",
-                    what,
-                    part.name(),
-                    1e3 * part.floor()),
-                part.wall() / part.floor()));
-      }
-      if (!part.computes()) {
-        rest += part.wall();
-        floor += part.floor();
+        overFloor(
+            what + ": " + part.name(), section.timing(what + ": " + part.name()), part.floor());
       }
     }
-    section.add(
-        Ratio.reported(
-            String.format(
-                Locale.ROOT,
-                "%s: %.2f ms beside the encode: time / floor of %.2f ms",
-                what,
-                1e3 * rest,
-                1e3 * floor),
-            rest / floor));
+    List<Part> rest = parts.stream().filter(part -> !part.computes()).toList();
+    time(what + ": all beside the encode", sum(rest, Part::wall));
+    overFloor(
+        what + ": all beside the encode",
+        section.timing(what + ": all beside the encode"),
+        rest.stream().mapToDouble(Part::floor).sum());
     serialShare(what, parts);
   }
 
-  private void serialShare(String what, List<Part> parts) {
-    double all = parts.stream().mapToDouble(Part::wall).sum();
-    double serial = parts.stream().mapToDouble(Part::serial).sum();
+  private void overFloor(String what, Optional<Timing> time, double floor) {
     section.add(
-        Ratio.atMost(
-            String.format(Locale.ROOT, "%s: serial share, %.2f ms", what, 1e3 * serial),
-            serial / all,
-            SERIAL));
+        Ratio.of(
+            String.format(Locale.ROOT, "%s: time / floor of %.2f ms", what, 1e3 * floor),
+            time.orElseThrow(),
+            floor));
+  }
+
+  private void serialShare(String what, List<Part> parts) {
+    Timing serial = time(what + ": serial", sum(parts, Part::serial));
+    Timing all = time(what + ": all", sum(parts, Part::wall));
+    section.add(Ratio.of(what + ": serial share", serial, all).atMost(SERIAL));
   }
 
   /**
-   * Every phase takes its serial part and the rest divided by the cores, but no less than its bytes
-   * take: with memory as fast as here, and with memory as much faster as there are more cores.
+   * Every phase takes its serial part, which more threads do not shorten, and the rest divided by
+   * the cores, but no less than its bytes take: with memory as fast as here, and with memory as
+   * much faster as there are more cores. An evaluation is one phase, whose bytes are those of its
+   * batches.
    */
   private void predict(String what, List<Part> parts) {
     for (int cores : CORES) {
       for (boolean scales : new boolean[] {false, true}) {
-        double seconds = 0;
-        for (Part part : parts) {
-          double shared = (part.wall() - part.serial()) * threads / cores;
-          boolean bound = !scales && !part.computes();
-          seconds += part.serial() + (bound ? Math.max(shared, part.floor()) : shared);
-        }
         String name =
-            what + " predicted, memory " + (scales ? "faster by the cores" : "as fast as here");
-        String full = name + ", " + cores + " cores";
-        section.add(Map.of(full, new Timing(full, cores, new double[] {seconds})));
+            String.format(
+                Locale.ROOT,
+                "%s predicted, memory %s, %d cores",
+                what,
+                scales ? "faster by the cores" : "as fast as here",
+                cores);
+        double[] seconds =
+            sum(
+                parts,
+                part -> {
+                  double[] each = new double[part.wall().length];
+                  double least = scales || part.computes() ? 0 : part.floor();
+                  Arrays.setAll(
+                      each,
+                      round -> {
+                        double serial = part.serial()[round];
+                        double shared = (part.wall()[round] - serial) * threads / cores;
+                        return serial + Math.max(shared, least);
+                      });
+                  return each;
+                });
+        section.add(Map.of(name, new Timing(name, cores, seconds)));
       }
     }
   }

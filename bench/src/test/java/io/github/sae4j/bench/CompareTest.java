@@ -21,12 +21,15 @@ import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -39,8 +42,8 @@ class CompareTest {
   void everyPartRunsAtATinySizeAndIsWritten() throws IOException {
     Path json = folder.resolve("deep").resolve("compare.json");
     String words =
-        "--no-peers --rounds 1 --pause 0 --sample 0 --threads 2 --shape 16x24x64 --k 4"
-            + " --only product,encode,step,phases,scaling,serve,fit,rows";
+        "--no-peers --rounds 1 --pause 0 --sample 0 --warm 0 --threads 2 --shape 16x24x64 --k 4"
+            + " --only probes,product,encode,step,phases,scaling,serve,fit,rows";
     Path page = folder.resolve("compare.md");
     String[] args = (words + " --json " + json + " --markdown " + page).split(" ");
     PrintStream unread = new PrintStream(OutputStream.nullOutputStream());
@@ -53,13 +56,59 @@ class CompareTest {
             "sae4j encode one vector",
             "R² of the line",
             "step saelens: update: time / floor",
+            "step saelens: all beside the encode",
             "evaluation: serial share",
             "step eleuther predicted, memory as fast as here, 64 cores",
+            "evaluation predicted, memory faster by the cores, 8 cores",
+            "sae4j encode + top-k: 1 thread / all",
+            "sae4j register tile alone",
             "ascending rows")) {
       assertTrue(text.contains(expected), () -> expected + " in " + text);
     }
     String tables = Files.readString(page);
     assertTrue(tables.contains("| sae4j step eleuther | 2 |"), tables);
+  }
+
+  @Test
+  void theCommandForAllTablesRunsAllOfThem() throws IOException {
+    List<String> small =
+        List.of(
+            ("--no-peers --rounds 1 --pause 0 --sample 0 --warm 0 --threads 2 --shape 16x24x64 --k"
+                    + " 4")
+                .split(" "));
+    ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    try (PrintStream out = new PrintStream(printed, true, StandardCharsets.UTF_8)) {
+      assertTrue(Everything.run(small, folder, out));
+    }
+    String text = printed.toString(StandardCharsets.UTF_8);
+    for (Subject subject : Subject.values()) {
+      String name = subject.name().toLowerCase(Locale.ROOT);
+      assertTrue(
+          Everything.RUNS.stream().anyMatch(run -> run.matches(".*[ ,]" + name + "[ ,].*")), name);
+    }
+    for (int i = 1; i <= Everything.RUNS.size(); i++) {
+      assertTrue(Files.size(folder.resolve(i + ".json")) > 0);
+      assertTrue(Files.readString(folder.resolve(i + ".md")).contains("- cpu: "));
+    }
+    assertTrue(text.contains("evaluation: serial share"), text);
+  }
+
+  /** Every ratio of two times has an interval, and holds in every round alone. */
+  @Test
+  void ratiosOfTimesHaveIntervals() {
+    Timing slow = new Timing("slow", 1, new double[] {4, 6, 5});
+    Timing fast = new Timing("fast", 1, new double[] {2, 2, 2});
+    Ratio ratio = Ratio.of("gain", slow, fast);
+    assertEquals(2.5, ratio.value());
+    assertEquals(2, ratio.interval().orElseThrow().low());
+    assertEquals(3, ratio.interval().orElseThrow().high());
+    Ratio rates = ratio.times(10).atLeast(30);
+    assertEquals(25, rates.value());
+    assertEquals(20, rates.interval().orElseThrow().low());
+    assertTrue(rates.missed());
+    Ratio floor = Ratio.of("floor", slow, 0.5);
+    assertEquals(10, floor.value());
+    assertEquals(12, floor.interval().orElseThrow().high());
   }
 
   @Test

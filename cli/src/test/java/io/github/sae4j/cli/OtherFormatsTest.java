@@ -15,6 +15,9 @@ import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files of formats-extra as input of the commands: the bits of the same rows in safetensors. */
 class OtherFormatsTest {
@@ -23,7 +26,11 @@ class OtherFormatsTest {
 
   /** What Spark was given for the file's column {@code embedding}. */
   private static float[][] rows() {
-    float[][] rows = new float[37][8];
+    return rows(37);
+  }
+
+  private static float[][] rows(int count) {
+    float[][] rows = new float[count][8];
     for (int i = 0; i < rows.length; i++) {
       for (int j = 0; j < 8; j++) {
         rows[i][j] = (float) Math.sin(1 + i * 31.0 + j);
@@ -108,28 +115,54 @@ class OtherFormatsTest {
       "encode", "--sae", folder.resolve("run"), "--activations", plain, "--output", codes
     };
     assertEquals(ExitCode.DONE, console.run(encode), console::err);
-    Path features = folder.resolve("features.json");
-    Object[] report = {
-      "report",
-      "--sae",
-      folder.resolve("run"),
-      "--out",
-      folder.resolve("page.html"),
-      "--neuronpedia",
-      features,
-      "--codes",
-      codes,
-      "--tokens",
-      PARQUET
-    };
-    assertEquals(ExitCode.DONE, console.run(report), console::err);
-    String read = Files.readString(features);
+    int code = console.run(report("--codes", codes, "--tokens", PARQUET));
+    assertEquals(ExitCode.DONE, code, console::err);
+    String read = read();
     assertTrue(read.contains("text 36") && !read.contains("\" #"), read);
     assertEquals(features(plain, "--tokens", PARQUET), read);
   }
 
-  private String features(Object activations, Object... more) throws IOException {
-    Path features = folder.resolve("features.json");
+  /**
+   * Beside 37 texts the file has 3 tokens for each: rows beyond the texts are tokens, however few
+   * of them are shown, and of fewer rows neither is certain.
+   */
+  @ParameterizedTest
+  @CsvSource({"111, true", "100, true", "38, true", "37, false"})
+  void rowsHaveTheTextsOrTheTokensOfAColumn(int count, boolean tokens) throws IOException {
+    Path plain = Activations.write(folder.resolve("a.safetensors"), rows(count), ElementType.F32);
+    trained("run", plain);
+    for (Object[] more : new Object[][] {{}, {"--rows", 5}}) {
+      String read = features(plain, with(new Object[] {"--tokens", PARQUET}, more));
+      assertEquals(tokens, read.contains("\" #"), read);
+      assertEquals(!tokens, read.contains("text 4"), read);
+    }
+    Path codes = folder.resolve("codes");
+    Object[] encode = {
+      "encode", "--sae", folder.resolve("run"), "--activations", plain, "--output", codes
+    };
+    assertEquals(ExitCode.DONE, console.run(encode), console::err);
+    int code = console.run(report("--codes", codes, "--tokens", PARQUET));
+    assertEquals(ExitCode.DONE, code, console::err);
+    assertEquals(features(plain, "--tokens", PARQUET), read());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {36, 20})
+  void whetherTextsOrTokensAreMeantIsNotGuessed(int count) throws IOException {
+    Path plain = Activations.write(folder.resolve("a.safetensors"), rows(count), ElementType.F32);
+    trained("run", plain);
+    for (Object[] more : new Object[][] {{}, {"--rows", 5}}) {
+      Object[] report = report("--activations", plain, "--tokens", PARQUET);
+      assertEquals(ExitCode.BAD_INPUT, console.run(with(report, more)), console::err);
+      String expected =
+          "expected 37 rows, which are its texts, or from 38 to 111, which are the tokens of"
+              + " 'token_ids', got "
+              + count;
+      assertTrue(console.err().contains(expected), console::err);
+    }
+  }
+
+  private Object[] report(Object... more) {
     Object[] report = {
       "report",
       "--sae",
@@ -137,12 +170,19 @@ class OtherFormatsTest {
       "--out",
       folder.resolve("page.html"),
       "--neuronpedia",
-      features,
-      "--activations",
-      activations
+      folder.resolve("features.json")
     };
+    return with(report, more);
+  }
+
+  private String read() throws IOException {
+    return Files.readString(folder.resolve("features.json"));
+  }
+
+  private String features(Object activations, Object... more) throws IOException {
+    Object[] report = report("--activations", activations);
     assertEquals(ExitCode.DONE, console.run(with(report, more)), console::err);
-    return Files.readString(features);
+    return read();
   }
 
   @Test

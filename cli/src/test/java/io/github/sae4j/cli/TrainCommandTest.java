@@ -29,6 +29,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -546,10 +547,11 @@ class TrainCommandTest {
         "--resume-from-checkpoint SWEEP --lr 1",
         "--resume-from-checkpoint SWEEP --activations SHORT",
         "--resume-from-checkpoint SWEEP --sweep k=1,4",
+        "--resume-from-checkpoint SKIPPING --on-bad-rows error",
       })
   void aDryRunRefusesWhatTrainingRefuses(String options) throws IOException {
     Map<String, Path> paths = new LinkedHashMap<>();
-    for (String name : List.of("SAE", "PART", "SWEEP", "FOREIGN", "MISSING", "OTHER")) {
+    for (String name : List.of("SAE", "PART", "SWEEP", "SKIPPING", "FOREIGN", "MISSING", "OTHER")) {
       paths.put(name, folder.resolve(name.toLowerCase(Locale.ROOT)));
     }
     paths.put("ROWS", file);
@@ -567,6 +569,13 @@ class TrainCommandTest {
     if (options.contains("SWEEP")) {
       train("--output-path", paths.get("SWEEP"), "--k", null, "--sweep", "k=1,3");
       CutBack.delete(paths.get("SWEEP").resolve("k-3"));
+    }
+    if (options.contains("SKIPPING")) {
+      Path sweep = paths.get("SKIPPING");
+      train(
+          pairs(
+              List.of("--output-path", sweep, "--sweep", "k=1,3", "--on-bad-rows", "skip"), false));
+      CutBack.delete(sweep.resolve("k-3/final"));
     }
     List<Object> given = new ArrayList<>();
     for (String word : options.split(" ")) {
@@ -617,15 +626,25 @@ class TrainCommandTest {
   }
 
   @Test
-  void aDryRunWithoutAFolderTakesNone() {
-    Path runs = Path.of("runs");
-    boolean before = Files.exists(runs);
+  void aDryRunWithoutAFolderTakesNone() throws IOException {
+    List<Path> before = runs();
     assertEquals(ExitCode.DONE, train("--output-path", null, "--dry-run", true), console::err);
     assertEquals(
         ExitCode.DONE,
         train("--output-path", null, "--dry-run", true, "--k", null, "--sweep", "k=1,3"),
         console::err);
-    assertEquals(before, Files.exists(runs));
+    assertEquals(before, runs());
+  }
+
+  /** What lies where runs go by default. */
+  private static List<Path> runs() throws IOException {
+    Path runs = Path.of("runs");
+    if (!Files.exists(runs)) {
+      return List.of();
+    }
+    try (Stream<Path> all = Files.walk(runs)) {
+      return all.sorted().toList();
+    }
   }
 
   @Test

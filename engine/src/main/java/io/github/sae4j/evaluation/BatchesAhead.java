@@ -66,11 +66,15 @@ final class BatchesAhead implements AutoCloseable {
     }
     if (x != y) {
       RowParts.read(device, source, 0, x);
-      RowParts.run(
-          device,
-          0,
-          most,
-          (part, from, count) -> FiniteRows.expect(x.rows(from, count), source, from));
+      if (source.readsInPlace()) {
+        RowParts.run(
+            device,
+            0,
+            most,
+            (part, from, count) -> FiniteRows.expect(x.rows(from, count), source, from));
+      } else {
+        FiniteRows.expect(x, source, 0); // a complaint reads the row again
+      }
     }
     upcoming = new Batch(0, x, y);
     if (most == source.rows()) {

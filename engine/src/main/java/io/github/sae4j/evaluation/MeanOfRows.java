@@ -53,11 +53,13 @@ final class MeanOfRows {
           }
           sums[part] = part == 0 ? open.clone() : new double[total.length];
           addRows(some, sums[part]);
-          // Numbers of f32 cannot overflow a double, so a sum is finite if all of them are.
-          if (!allFinite(sums[part])) {
-            FiniteRows.expect(some, source, rows + from);
-          }
         });
+    for (double[] sum : sums) {
+      // Numbers of f32 cannot overflow a double, so a sum is finite if all of them are.
+      if (!allFinite(sum)) {
+        FiniteRows.expect(x, source, rows);
+      }
+    }
     rows += x.rows();
     boolean complete = rows % OrderedSums.BLOCK == 0;
     for (int part = 0; part < sums.length; part++) {

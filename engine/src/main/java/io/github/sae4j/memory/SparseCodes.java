@@ -302,15 +302,16 @@ public final class SparseCodes {
    * @throws IllegalArgumentException if an index is outside {@code [0, latents)}; names the row
    */
   public void expectIndices(int latents) {
-    MemorySegment all = indices();
+    MemorySegment all = storage.indices; // no slice of it, which would be allocated
+    int from = storage.start(first);
     int count = size();
     int wrong = 0;
     for (int i = 0; i < count; i++) {
-      int index = all.get(INT, 4L * i);
-      wrong |= index | latents - 1 - index; // negative if either is; runs in vectors
+      int index = all.get(INT, 4L * (from + i));
+      wrong |= index | latents - 1 - index; // negative if either is: no branch per code
     }
     for (int i = 0; wrong < 0 && i < count; i++) {
-      int index = all.get(INT, 4L * i);
+      int index = all.get(INT, 4L * (from + i));
       if (index < 0 || index >= latents) {
         throw new IllegalArgumentException(
             "codes: expected indices in [0, "
@@ -318,7 +319,7 @@ public final class SparseCodes {
                 + "), got "
                 + index
                 + " in row "
-                + rowOf(storage.start(first) + i));
+                + rowOf(from + i));
       }
     }
   }

@@ -2,7 +2,9 @@ package io.github.sae4j.step;
 
 import io.github.sae4j.kernels.Shapes;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Memory of training, itemised. No buffer grows with rows × d_sae, and there is no gradient matrix
@@ -18,11 +20,23 @@ public record MemoryPlan(List<Part> parts) {
    * @param bytes its size, at most
    * @param onHeap whether it lies on the Java heap, which must be as large as all such parts; if
    *     not, in native memory
+   * @param shared whether runs that go on together have it once; if not, each for itself
    */
-  public record Part(String name, long bytes, boolean onHeap) {
+  public record Part(String name, long bytes, boolean onHeap, boolean shared) {
     /** Checks the size. */
     public Part {
       Shapes.expect(bytes >= 0, "bytes of " + name, "at least 0", bytes);
+    }
+
+    /**
+     * A part that each run has for itself.
+     *
+     * @param name what it is, with its formula
+     * @param bytes its size, at most
+     * @param onHeap whether it lies on the Java heap
+     */
+    public Part(String name, long bytes, boolean onHeap) {
+      this(name, bytes, onHeap, false);
     }
   }
 
@@ -77,23 +91,19 @@ public record MemoryPlan(List<Part> parts) {
                 gates));
   }
 
-  /**
-   * The current batch and the next, which runs of a sweep have in common.
-   *
-   * @param spec the step
-   * @return the part
-   */
-  public static Part ofBatches(StepSpec spec) {
+  /** The current batch and the next, of which the runs of a sweep have the same pairs. */
+  private static Part ofBatches(StepSpec spec) {
     String name =
         switch (spec.shape().pairs()) {
-          case NONE -> spec.shape().tied() ? "8 B d, with positives 16 B d" : "8 B d";
+          case NONE -> "8 B d";
           case TARGETS -> "8 B (d + d_out)";
           case POSITIVES -> "8 B d, with positives 16 B d";
         };
     return new Part(
         name + ": batch and next batch",
         8L * spec.shape().rows() * spec.shape().batchWidth(),
-        false);
+        false,
+        true);
   }
 
   /**
@@ -121,40 +131,18 @@ public record MemoryPlan(List<Part> parts) {
    * @return the parts
    */
   public static List<Part> ofWhitening(StepSpec spec) {
-    List<Part> all = new ArrayList<>(ofOwnWhitening(spec));
-    all.addAll(ofSharedWhitening(spec));
-    return all;
-  }
-
-  /**
-   * What of {@link #ofWhitening} every run has for itself.
-   *
-   * @param spec the step
-   * @return the parts
-   */
-  public static List<Part> ofOwnWhitening(StepSpec spec) {
+    long n = spec.shape().dSae();
     long d = spec.shape().dIn();
     long rows = spec.shape().rows();
     return List.of(
-        new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false));
-  }
-
-  /**
-   * What of {@link #ofWhitening} runs that go on together have once: a map of the same rows, and
-   * what is needed while one of them writes its SAE.
-   *
-   * @param spec the step
-   * @return the parts
-   */
-  public static List<Part> ofSharedWhitening(StepSpec spec) {
-    long n = spec.shape().dSae();
-    long d = spec.shape().dIn();
-    return List.of(
+        new Part("4 d d + 8 B d: map and whitened rows", 4 * d * d + 8 * rows * d, false),
         new Part(
             "8 n d + 8 d d + 4 d min(n, 1024): weights without it, while an SAE is written",
             8 * n * d + 8 * d * d + 4 * d * Math.min(n, 1024),
-            false),
-        new Part("24 d d: covariance and its eigenvectors at the start, map", 24 * d * d, true));
+            false,
+            true),
+        new Part(
+            "24 d d: covariance and its eigenvectors at the start, map", 24 * d * d, true, true));
   }
 
   /**
@@ -170,15 +158,26 @@ public record MemoryPlan(List<Part> parts) {
   }
 
   /**
-   * This plan without a part, if it has it.
+   * What runs that go on together need: what each has for itself, and once what they share, as
+   * large as the largest needs it.
    *
-   * @param part the part
-   * @return a new plan
+   * @param plans of each run
+   * @return a plan
    */
-  public MemoryPlan without(Part part) {
-    List<Part> left = new ArrayList<>(parts);
-    left.remove(part);
-    return new MemoryPlan(left);
+  public static MemoryPlan together(List<MemoryPlan> plans) {
+    List<Part> all = new ArrayList<>();
+    Map<String, Part> shared = new LinkedHashMap<>();
+    for (MemoryPlan plan : plans) {
+      for (Part part : plan.parts) {
+        if (part.shared()) {
+          shared.merge(part.name(), part, (a, b) -> a.bytes() < b.bytes() ? b : a);
+        } else {
+          all.add(part);
+        }
+      }
+    }
+    all.addAll(shared.values());
+    return new MemoryPlan(all);
   }
 
   /** {@return the total size in bytes} */

@@ -73,6 +73,11 @@ final class ActiveRun implements AutoCloseable {
     return patience > 0 && recorder.heldOut().since() >= patience;
   }
 
+  /** What its trainer goes by. */
+  Trainer.Measured measured() {
+    return trainer.measured();
+  }
+
   /** Steps done. */
   long stepsDone() {
     return trainer.stepsDone();

@@ -106,10 +106,10 @@ final class RunWarnings {
                   config.data().whiteningEpsilon(),
                   spectrum.whitened(),
                   spectrum.directions()),
-              String.format(
-                  Locale.ROOT,
-                  "--whitening-epsilon %.2g gives them 0.9",
-                  Math.max(LEAST_EPSILON, spectrum.helpful()))));
+              spectrum.helpful() < LEAST_EPSILON
+                  ? "multiply the rows by a constant: none from 1e-30 on is small enough for these"
+                  : String.format(
+                      Locale.ROOT, "--whitening-epsilon %.2g gives them 0.9", spectrum.helpful())));
     }
   }
 

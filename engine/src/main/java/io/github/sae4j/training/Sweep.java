@@ -6,6 +6,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.data.OnBadRows;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.evaluation.Metrics;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.internal.folders.Durable;
 import io.github.sae4j.internal.folders.SealedJson;
 import io.github.sae4j.memory.OffHeap;
@@ -29,7 +30,8 @@ import java.util.function.Function;
  * sweep's and ends with the bits that it would have alone; it may also be resumed alone. A run that
  * diverges ends, and the others go on.
  *
- * <p>Memory: that of all runs together, but for the two batches that they share.
+ * <p>Memory: that of all runs together, but for what they share: the two batches, the map of rows
+ * that are whitened, and the room that writing an SAE without it takes.
  */
 public final class Sweep {
   /** Member of a sweep's {@code config.json}: its axes. */
@@ -221,7 +223,8 @@ public final class Sweep {
   }
 
   /**
-   * Refuses what {@link #start} would refuse before it reads rows. Nothing is written.
+   * Refuses what {@link #start} would refuse before it reads rows, but for what the disk refuses.
+   * Nothing is written.
    *
    * @throws ConfigException if options do not fit the data, or the folder holds a run or a sweep
    *     already, or files of somebody else
@@ -236,20 +239,21 @@ public final class Sweep {
           folder.path() + " holds a run or a sweep already; choose another folder or resume it");
     }
     TrainingRun.expectHeldOutRows(settings.heldOut(), data);
-    expectMembersStartable();
-  }
-
-  private void expectMembersStartable() {
     for (Member member : members) {
-      Trainer.expectStartable(member.config().resolved(data.dIn()), data, Optional.empty());
+      expectStartable(member);
     }
   }
 
+  private void expectStartable(Member member) {
+    Trainer.expectStartable(member.config().resolved(data.dIn()), data, Optional.empty());
+  }
+
   /**
-   * Refuses what {@link #resume} would refuse of the sweep before it reads rows. Nothing is
-   * written.
+   * Refuses what {@link #resume} would refuse of the sweep and of each of its runs before it reads
+   * rows, as {@link TrainingRun#expectResumable} does. Nothing is written.
    *
    * @throws ConfigException if the configuration differs from the sweep's
+   * @throws BadFileException if the data differ, or what a run has left is damaged
    * @throws IOException if reading fails
    */
   public void expectResumable() throws IOException {
@@ -261,8 +265,20 @@ public final class Sweep {
     expectSameConfig();
     new Continuation(folder, members.getFirst().config(), data, TrainingListener.NONE)
         .expectSameData(Optional.empty());
-    TrainingRun.expectHeldOutRows(settings.heldOut(), data);
-    expectMembersStartable();
+    for (Member member : members) {
+      RunFolder own = folder(member);
+      if (own.used()) {
+        new TrainingRun(settings.in(own), member.config(), data, device, TrainingListener.NONE)
+            .expectResumable(Optional.empty(), Optional.empty());
+      } else {
+        TrainingRun.expectHeldOutRows(settings.heldOut(), data);
+        expectStartable(member);
+      }
+    }
+  }
+
+  private RunFolder folder(Member member) {
+    return new RunFolder(settings.folder().path().resolve(member.name()));
   }
 
   /**
@@ -422,7 +438,7 @@ public final class Sweep {
         SharedBatches batches = new SharedBatches(memory, settings.folder().path())) {
       try {
         for (Member member : members) {
-          RunFolder folder = new RunFolder(settings.folder().path().resolve(member.name()));
+          RunFolder folder = folder(member);
           TrainingRun run =
               new TrainingRun(
                   settings.in(folder),

@@ -190,7 +190,8 @@ public final class TrainingRun {
   }
 
   /**
-   * Refuses what {@link #start} would refuse before it reads rows. Nothing is written.
+   * Refuses what {@link #start} would refuse before it reads rows, but for what the disk refuses.
+   * Nothing is written.
    *
    * @param pretrained an SAE to start from
    * @throws ConfigException if options do not fit the data or the SAE, or the folder holds a run
@@ -277,7 +278,9 @@ public final class TrainingRun {
   }
 
   /**
-   * Refuses what {@link #resume} would refuse before it reads rows. Nothing is written.
+   * Refuses what {@link #resume} would refuse before it reads rows, but for a folder that another
+   * process writes, the disk, and a checkpoint whose state is not one of this run. Nothing is
+   * written.
    *
    * @param checkpoint which checkpoint; empty for the newest valid one
    * @param pretrained the SAE that the run started from, if it did
@@ -406,7 +409,9 @@ public final class TrainingRun {
   }
 
   /**
-   * Refuses what {@link #extend} would refuse before it reads rows. Nothing is written.
+   * Refuses what {@link #extend} would refuse before it reads rows, but for a folder that another
+   * process writes, the disk, and a checkpoint whose state is not one of this run. Nothing is
+   * written.
    *
    * @throws ConfigException if the run is not finished, the new length is not greater, or the
    *     configuration differs from the run's in anything but its length

@@ -338,6 +338,60 @@ class SweepTest {
     assertTrue(results.stream().allMatch(end -> end.evaluation().isPresent()));
   }
 
+  /** What one of its runs refuses is refused before anything of it is recorded. */
+  @Test
+  void aSweepThatLeftRowsOutIsNotResumedWithout() throws IOException {
+    TrainingData lenient =
+        TrainingData.of(
+            new MatrixSource(small.rows, "rows"), Optional.empty(), 0.1, OnBadRows.SKIP, List.of());
+    int[] count = {0};
+    new Sweep(
+            settings("skip"),
+            axes("k=2,3"),
+            given,
+            lenient,
+            device,
+            member -> TrainingListener.NONE)
+        .start(() -> ++count[0] > 3);
+    byte[] before = Files.readAllBytes(folder.resolve("skip/config.json"));
+    Sweep strict = sweep("skip", "k=2,3");
+    String said = assertThrows(ConfigException.class, strict::expectResumable).getMessage();
+    assertTrue(said.contains("was skip so far, is now error"), said);
+    assertEquals(
+        said, assertThrows(ConfigException.class, () -> strict.resume(NEVER)).getMessage());
+    assertArrayEquals(before, Files.readAllBytes(folder.resolve("skip/config.json")));
+  }
+
+  /** As of a single run: nothing more is evaluated. */
+  @Test
+  void aFinishedSweepIsNotHeldToAScheduleOfEvaluations() throws IOException {
+    given.put("eval_fraction", 0.0);
+    TrainingRun.Settings at = settings("done");
+    TrainingRun.Settings scheduled =
+        new TrainingRun.Settings(
+            at.folder(),
+            at.checkpoints(),
+            false,
+            5,
+            Map.of(),
+            Map.of(),
+            new HeldOutSchedule(2, false, 0));
+    for (TrainingRun.Settings settings : List.of(at, scheduled)) {
+      Sweep sweep =
+          new Sweep(
+              settings,
+              axes("k=2,3"),
+              given,
+              small.data(0),
+              device,
+              member -> TrainingListener.NONE);
+      List<Sweep.Result> results = settings == at ? sweep.start(NEVER) : sweep.resume(NEVER);
+      assertTrue(
+          results.stream()
+              .allMatch(end -> end.outcome().equals(Optional.of(TrainingRun.Outcome.FINISHED))));
+    }
+  }
+
   @Test
   void aBadRowKeepsWhatAllHaveReached() throws IOException {
     TrainingData data = small.data(0.1);

@@ -3,9 +3,11 @@ package io.github.sae4j.training;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.github.sae4j.checkpoint.CheckpointStore;
 import io.github.sae4j.checkpoint.SaeCheckpoint;
 import io.github.sae4j.config.SweepAxis;
 import io.github.sae4j.config.TrainingConfig;
@@ -35,6 +37,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -106,21 +109,27 @@ class WhiteningTest {
 
   private TrainingRun run(String name, TrainingConfig config) {
     try {
-      return new TrainingRun(
-          new TrainingRun.Settings(
-              new RunFolder(folder.resolve(name)),
-              new CheckpointSchedule(5, 0, 0, 2),
-              false,
-              5,
-              Map.of(),
-              Map.of()),
-          config,
-          small.data(0.1),
-          device,
-          TrainingListener.NONE);
+      return run(name, config, small.data(0.1), BatchSupply.OWN);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private TrainingRun run(
+      String name, TrainingConfig config, TrainingData data, BatchSupply batches) {
+    return new TrainingRun(
+        new TrainingRun.Settings(
+            new RunFolder(folder.resolve(name)),
+            new CheckpointSchedule(5, 0, 0, 2),
+            false,
+            5,
+            Map.of(),
+            Map.of()),
+        config,
+        data,
+        device,
+        TrainingListener.NONE,
+        batches);
   }
 
   private byte[] file(String name) throws IOException {
@@ -322,8 +331,31 @@ class WhiteningTest {
     assertSameEnd("whole", "extended");
   }
 
+  /** The memory of a sweep is planned with one map. */
   @Test
   void runsOfAResumedSweepShareTheMapThatTheyRead() throws IOException {
+    List<String> names = List.of("a", "b");
+    for (String name : names) {
+      int[] steps = {0};
+      run(name, config()).start(Optional.empty(), () -> ++steps[0] == 5);
+    }
+    List<Whitening> maps = new ArrayList<>();
+    TrainingData data = small.data(0.1);
+    try (OffHeap memory = device.openMemory();
+        SharedBatches batches = new SharedBatches(memory, folder)) {
+      for (String name : names) {
+        TrainingRun run = run(name, config(), data, batches);
+        try (CheckpointStore store = run.openAgain();
+            ActiveRun active = run.again(store, Optional.empty(), Optional.empty()).orElseThrow()) {
+          maps.add(active.measured().whitening().orElseThrow());
+        }
+      }
+    }
+    assertSame(maps.get(0), maps.get(1));
+  }
+
+  @Test
+  void mapsAreComparedInAllElements() {
     Whitening first = map(1);
     Whitening same = map(1);
     assertTrue(first.sameAs(same) && same.sameAs(first));
@@ -344,7 +376,7 @@ class WhiteningTest {
         new float[] {mean, 2}, new float[][] {{1, 0}, {0, 1}}, new float[][] {{1, 0}, {0, 1}});
   }
 
-  /** Rows as small as those of embeddings of norm 1: 0.001 is more than their variances. */
+  /** Rows as small as those of embeddings of norm 1: 0.001 is more than most of their variances. */
   @Test
   void anEpsilonThatSwallowsTheVariancesIsSaidWithOneThatHelps() throws IOException {
     for (int b = 0; b < ROWS; b++) {

@@ -16,6 +16,9 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -94,6 +97,33 @@ class WholeRunTest {
         "whole runs width=%d threads=1,2,3 runs=%d steps=%d, bits of the oracle: all%n",
         VectorDevice.vectorBits(), expected.size(), steps);
     assertEquals(lines(PINNED), lines(expected));
+  }
+
+  /** Also while another device has as many; nobody waits for ever. */
+  @Test
+  void moreThreadsThanProcessorsGiveTheSameBits() throws Exception {
+    Map<String, String> alone = fingerprints(8);
+    assertEquals(lines(PINNED), lines(alone));
+    ExecutorService both = Executors.newFixedThreadPool(2);
+    try {
+      List<Future<Map<String, String>>> results =
+          both.invokeAll(List.of(() -> fingerprints(64), () -> fingerprints(16)));
+      for (Future<Map<String, String>> result : results) {
+        assertEquals(lines(PINNED), lines(result.get()));
+      }
+    } finally {
+      both.shutdown();
+    }
+  }
+
+  private static Map<String, String> fingerprints(int threads) throws IOException {
+    Map<String, String> fingerprints = new LinkedHashMap<>();
+    try (Device device = new VectorDevice(threads)) {
+      for (WholeRun run : WholeRun.all()) {
+        fingerprints.put(run.name(), run.train(device).fingerprint());
+      }
+    }
+    return fingerprints;
   }
 
   private static String lines(Map<String, String> fingerprints) {

@@ -145,7 +145,7 @@ final class ArrowColumn {
     for (int i = 0; i < levels.size(); i++) {
       Field level = levels.get(i);
       FieldNode node = buffers.nextNode();
-      if (batchRows < 0 || node.length() < first + count) {
+      if (batchRows < 0 || node.length() < Math.addExact(first, count)) {
         throw new BadFileException(
             buffers.path(),
             "column '"
@@ -171,9 +171,9 @@ final class ArrowColumn {
       } else {
         int bytes = level.typeType() == Type.LargeList ? 8 : 4;
         ArrowBuffers.Part offsets = buffers.nextBuffer();
+        long before = Math.multiplyExact(first, bytes);
         ArrowBuffers.Part from =
-            new ArrowBuffers.Part(
-                offsets.position() + first * bytes, offsets.length() - first * bytes);
+            new ArrowBuffers.Part(offsets.position() + before, offsets.length() - before);
         long[] regular = buffers.regular(from, count, bytes);
         first = regular[0];
         width = regular[1];

@@ -6,7 +6,6 @@ import io.github.sae4j.format.TensorColumns;
 import io.github.sae4j.format.TextCursor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,11 +35,12 @@ final class ArrowFile implements TensorColumns {
   private final Map<Column, ArrowColumn> columns = new LinkedHashMap<>();
   private final Map<String, String> others = new LinkedHashMap<>();
   private final Map<String, ArrowTexts> texts = new LinkedHashMap<>();
-  private final ArrowDictionaries dictionaries = new ArrowDictionaries();
+  private final ArrowDictionaries dictionaries;
 
-  private ArrowFile(Path path, PositionedFile file) {
+  private ArrowFile(Path path, PositionedFile file) throws IOException {
     this.path = path;
     this.file = file;
+    dictionaries = new ArrowDictionaries(!startsWithMagic());
   }
 
   static ArrowFile open(Path path) throws IOException {
@@ -63,10 +63,7 @@ final class ArrowFile implements TensorColumns {
   }
 
   private void readMessages() throws IOException {
-    long at = 0;
-    if (file.size() >= 8 && startsWithMagic()) {
-      at = 8; // the file format: a stream between two magic words
-    }
+    long at = startsWithMagic() ? 8 : 0; // the file format: a stream between two magic words
     List<ArrowColumn> found = null;
     boolean any = false;
     while (at + 4 <= file.size()) {
@@ -140,8 +137,7 @@ final class ArrowFile implements TensorColumns {
   }
 
   private boolean startsWithMagic() throws IOException {
-    ByteBuffer start = file.bytes(0, MAGIC.length);
-    return Arrays.equals(MAGIC, start.array());
+    return file.size() >= 8 && Arrays.equals(MAGIC, file.bytes(0, MAGIC.length).array());
   }
 
   private static <T extends Table> T header(Message message, T table) {

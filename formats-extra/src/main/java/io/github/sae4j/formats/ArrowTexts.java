@@ -23,12 +23,24 @@ final class ArrowTexts {
    * The rows of one batch.
    *
    * @param rows how many
-   * @param texts of these rows, or of the dictionary
-   * @param missing of numbers: bits, 0 where there is none
-   * @param numbers places in the dictionary; null where texts lie themselves
+   * @param texts of these rows; null where they are in a dictionary
+   * @param coded how they are in a dictionary; null where they lie themselves
    */
-  private record Run(
-      long rows, List<StoredTexts> texts, ArrowBuffers.Part missing, ArrowBuffers.Part numbers) {}
+  private record Run(long rows, StoredTexts texts, Coded coded) {}
+
+  /**
+   * Numbers of texts.
+   *
+   * @param missing bits, 0 where there is none
+   * @param numbers places in the dictionary
+   * @param words the dictionary
+   * @param known how many of its texts the numbers may refer to
+   */
+  private record Coded(
+      ArrowBuffers.Part missing,
+      ArrowBuffers.Part numbers,
+      ArrowDictionaries.Words words,
+      long known) {}
 
   private final String name;
   private final StoredTexts.Kind kind;
@@ -76,7 +88,7 @@ final class ArrowTexts {
     if (dictionary == null) {
       StoredTexts texts = StoredTexts.of(name, kind, buffers, rows);
       if (rows > 0) {
-        runs.add(new Run(rows, List.of(texts), null, null));
+        runs.add(new Run(rows, texts, null));
       }
       return;
     }
@@ -86,11 +98,13 @@ final class ArrowTexts {
     if (rows < 0
         || length < rows
         || rows > numbers.length() / numberBytes
-        || (missing.length() > 0 && missing.length() < (rows + 7) / 8)) {
+        || StoredTexts.tooFew(missing, rows)) {
       throw bad(buffers.path(), "expected " + rows + " texts in a batch, its buffers have fewer");
     }
     if (rows > 0) {
-      runs.add(new Run(rows, dictionaries.texts(dictionary.id()), missing, numbers));
+      long id = dictionary.id();
+      Coded coded = new Coded(missing, numbers, dictionaries.words(id), dictionaries.known(id));
+      runs.add(new Run(rows, null, coded));
     }
   }
 
@@ -138,17 +152,18 @@ final class ArrowTexts {
       while (texts.size() < most && run < runs.size()) {
         Run here = runs.get(run);
         int count = (int) Math.min(Math.min(STEP, most - texts.size()), here.rows - done);
-        if (here.numbers == null) {
-          here.texts.getFirst().read(path, file, done, count, texts);
+        if (here.coded == null) {
+          here.texts.read(path, file, done, count, texts);
         } else {
-          readByNumber(here, count, texts);
+          readByNumber(here.coded, count, texts);
         }
         pass(count);
       }
       return texts;
     }
 
-    private void readByNumber(Run here, int count, List<String> texts) throws IOException {
+    private void readByNumber(Coded here, int count, List<String> texts) throws IOException {
+      long known = Math.min(here.known, here.words.count());
       ByteBuffer numbers =
           file.bytes(here.numbers.position() + done * numberBytes, count * numberBytes);
       ByteBuffer there = StoredTexts.there(file, here.missing, done, count);
@@ -158,15 +173,10 @@ final class ArrowTexts {
           continue;
         }
         long number = number(numbers, i);
-        long left = number;
-        int part = 0;
-        while (left >= 0 && part < here.texts.size() && left >= here.texts.get(part).rows()) {
-          left -= here.texts.get(part++).rows();
+        if (number < 0 || number >= known) {
+          throw bad(path, "a text is number " + number + " of a dictionary that has " + known);
         }
-        if (left < 0 || part == here.texts.size()) {
-          throw bad(path, "a text is number " + number + " of a dictionary that has fewer");
-        }
-        here.texts.get(part).read(path, file, left, 1, texts);
+        here.words.read(path, file, number, texts);
       }
     }
 

@@ -4,6 +4,7 @@ import dev.hardwood.InputFile;
 import dev.hardwood.reader.ColumnReader;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.Validity;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TextCursor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,13 @@ final class ParquetTexts implements TextCursor {
   private final InputFile input;
   private final ParquetFileReader reader;
   private final ColumnReader column;
+
+  /** Rows that are left, as the file declares them, those to be passed over first included. */
+  private long left;
+
+  /** Rows to be passed over before the next that is read: only then are they decoded. */
+  private long skipped;
+
   private int next;
   private int count;
 
@@ -29,6 +37,7 @@ final class ParquetTexts implements TextCursor {
     ParquetFileReader opened = null;
     try {
       opened = ParquetFileReader.open(input);
+      left = opened.getFileMetaData().numRows();
       column = opened.buildColumnReader(index).batchSize(BATCH).build();
     } catch (Throwable e) {
       if (opened != null) {
@@ -41,18 +50,11 @@ final class ParquetTexts implements TextCursor {
   }
 
   @Override
-  public long skip(long rows) throws IOException {
-    return ParquetFile.guarded(
-        path,
-        () -> {
-          long passed = 0;
-          while (passed < rows && more()) {
-            int now = (int) Math.min(rows - passed, count - next);
-            passed += now;
-            next += now;
-          }
-          return passed;
-        });
+  public long skip(long rows) {
+    long passed = Math.min(rows, left);
+    left -= passed;
+    skipped += passed;
+    return passed;
   }
 
   @Override
@@ -61,11 +63,19 @@ final class ParquetTexts implements TextCursor {
         path,
         () -> {
           List<String> texts = new ArrayList<>();
-          while (texts.size() < most && more()) {
+          int wanted = (int) Math.min(most, left);
+          while (wanted > 0 && skipped > 0) {
+            expectMore();
+            int now = (int) Math.min(skipped, count - next);
+            skipped -= now;
+            next += now;
+          }
+          while (texts.size() < wanted) {
+            expectMore();
             byte[] bytes = column.getBinaryValues();
             int[] offsets = column.getBinaryOffsets();
             Validity there = column.getLeafValidity();
-            for (; next < count && texts.size() < most; next++) {
+            for (; next < count && texts.size() < wanted; next++) {
               int from = offsets[next];
               texts.add(
                   there.isNull(next)
@@ -73,20 +83,20 @@ final class ParquetTexts implements TextCursor {
                       : new String(bytes, from, offsets[next + 1] - from, StandardCharsets.UTF_8));
             }
           }
+          left -= wanted;
           return texts;
         });
   }
 
-  /** Whether a row is left; decodes the next batch where it begins. */
-  private boolean more() {
+  /** Decodes the next batch where it begins. */
+  private void expectMore() throws BadFileException {
     while (next == count) {
       if (!column.nextBatch()) {
-        return false;
+        throw new BadFileException(path, "a column of texts ends before the rows that it declares");
       }
       next = 0;
       count = column.getRecordCount();
     }
-    return true;
   }
 
   @Override

@@ -68,16 +68,18 @@ record StoredTexts(
     ArrowBuffers.Part places = buffers.nextBuffer();
     List<ArrowBuffers.Part> data =
         kind == Kind.VIEW ? buffers.nextVariadic() : List.of(buffers.nextBuffer());
-    long enough = kind == Kind.VIEW ? rows : rows + 1;
-    if (rows < 0
-        || length < rows
-        || (rows > 0 && enough > places.length() / kind.placeBytes)
-        || (missing.length() > 0 && missing.length() < (rows + 7) / 8)) {
+    long found = places.length() / kind.placeBytes - (kind == Kind.VIEW ? 0 : 1);
+    if (rows < 0 || length < rows || (rows > 0 && rows > found) || tooFew(missing, rows)) {
       throw new BadFileException(
           buffers.path(),
           "column '" + name + "': expected " + rows + " texts in a batch, its buffers have fewer");
     }
     return new StoredTexts(name, kind, rows, missing, places, data);
+  }
+
+  /** Whether bits that say which rows are there, if there are any, are not enough. */
+  static boolean tooFew(ArrowBuffers.Part missing, long rows) {
+    return missing.length() > 0 && missing.length() < Math.ceilDiv(rows, 8);
   }
 
   /** Bits that say which rows are there, from the byte of the first on; null if all are. */

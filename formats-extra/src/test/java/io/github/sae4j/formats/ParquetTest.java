@@ -2,15 +2,19 @@ package io.github.sae4j.formats;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.data.ActivationFiles;
+import io.github.sae4j.format.BadFileException;
 import io.github.sae4j.format.TensorColumns;
 import io.github.sae4j.format.TextCursor;
 import io.github.sae4j.internal.tensors.TensorFile;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -89,6 +93,21 @@ class ParquetTest {
         assertEquals(ROWS, all.skip(ROWS + 1));
         assertEquals(0, all.skip(1));
       }
+    }
+  }
+
+  /** Documents may be gigabytes: how many there are says the file's footer. */
+  @Test
+  void textsAreNotDecodedToBeCounted() throws IOException {
+    byte[] bytes = Files.readAllBytes(made("none"));
+    String latin = new String(bytes, StandardCharsets.ISO_8859_1);
+    int text = latin.indexOf("text 0");
+    Arrays.fill(bytes, text - 40, text, (byte) -1); // the column's page begins with its header
+    Path damaged = Files.write(temp.resolve("damaged.parquet"), bytes);
+    try (TensorColumns columns = new ParquetFormat().open(damaged);
+        TextCursor all = columns.openTexts("text")) {
+      assertEquals(ROWS - 1, all.skip(ROWS - 1));
+      assertThrows(BadFileException.class, () -> all.next(1));
     }
   }
 

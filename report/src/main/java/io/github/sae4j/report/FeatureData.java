@@ -14,14 +14,12 @@ import io.github.sae4j.report.features.FeatureScan;
 import io.github.sae4j.report.features.Labels;
 import io.github.sae4j.report.features.NeuronpediaExport;
 import io.github.sae4j.report.page.Packed;
-import io.github.sae4j.report.tokens.Shard;
 import io.github.sae4j.report.tokens.TextFiles;
 import io.github.sae4j.report.tokens.Texts;
 import io.github.sae4j.sae.SaeMetadata;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.file.Files;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongPredicate;
@@ -40,23 +38,12 @@ final class FeatureData {
         Texts texts =
             input.texts().isEmpty()
                 ? null
-                : codes == null
-                    ? TextFiles.open(input.texts(), input.vocabulary(), input.span())
-                    : TextFiles.open(
-                        ofAll(input.texts(), codes), input.vocabulary(), codes.rows())) {
+                : TextFiles.open(
+                    input.texts(),
+                    input.vocabulary(),
+                    codes == null ? input.span() : codes.rows())) {
       return of(input, codes, Optional.ofNullable(texts), packed);
     }
-  }
-
-  /** Texts of codes: how many rows those have is known now. */
-  private static List<Shard> ofAll(List<Shard> texts, CodeSource codes) {
-    return texts.stream()
-        .map(
-            each ->
-                each.rows() == Long.MAX_VALUE && each.firstRow() == 0
-                    ? new Shard(each.file(), 0, codes.rows())
-                    : each)
-        .toList();
   }
 
   private static Map<String, Object> of(

@@ -150,7 +150,8 @@ public record FeatureInput(
   }
 
   /**
-   * With what rows stand for, in one file.
+   * With what rows stand for, in one file that stands for all rows of the activations or codes. If
+   * those are the first of more, {@link #texts(List, Optional)} says of how many.
    *
    * @param file the texts
    * @param words what numbers of tokens stand for, where they are numbers

@@ -31,6 +31,23 @@ public record Ratio(
         Optional.of(Interval.ofQuotients(over.seconds(), under.seconds())));
   }
 
+  /**
+   * A time by a number that has no rounds, such as a floor.
+   *
+   * @param name what is compared
+   * @param over the time
+   * @param seconds what it is divided by
+   * @return the ratio, without a limit
+   */
+  public static Ratio of(String name, Timing over, double seconds) {
+    return new Ratio(
+        name,
+        over.median() / seconds,
+        Double.NaN,
+        true,
+        Optional.of(over.interval().times(1 / seconds)));
+  }
+
   public static Ratio atMost(String name, double value, double limit) {
     return new Ratio(name, value, limit, true, Optional.empty());
   }
@@ -41,6 +58,12 @@ public record Ratio(
 
   public static Ratio reported(String name, double value) {
     return new Ratio(name, value, Double.NaN, true, Optional.empty());
+  }
+
+  /** The same by another unit: value and interval multiplied. */
+  public Ratio times(double factor) {
+    return new Ratio(
+        name, value * factor, limit, atMost, interval.map(range -> range.times(factor)));
   }
 
   /** The same, which should be at most {@code most}. */

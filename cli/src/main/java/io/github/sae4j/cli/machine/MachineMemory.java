@@ -5,6 +5,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.step.MemoryPlan;
@@ -123,19 +124,8 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public static MemoryPlan together(
       List<TrainingConfig> configs, int dIn, int dOut, Device device) {
-    MemoryPlan all =
-        new MemoryPlan(List.of(MemoryPlan.ofBatches(step(configs.getFirst(), dIn, dOut))));
-    MemoryPlan shared = new MemoryPlan(List.of());
-    for (TrainingConfig config : configs) {
-      StepSpec step = step(config, dIn, dOut);
-      all = all.plus(own(config, step, device).without(MemoryPlan.ofBatches(step)).parts());
-      if (config.whitens()) {
-        all = all.plus(MemoryPlan.ofOwnWhitening(step));
-        MemoryPlan whitening = new MemoryPlan(MemoryPlan.ofSharedWhitening(step));
-        shared = whitening.bytes() > shared.bytes() ? whitening : shared;
-      }
-    }
-    return all.plus(shared.parts());
+    return MemoryPlan.together(
+        configs.stream().map(config -> plan(config, dIn, dOut, device)).toList());
   }
 
   private boolean fits(TrainingConfig config, int dIn, int dOut, Device device) {
@@ -145,20 +135,12 @@ public record MachineMemory(long bytes, long heapBytes) {
 
   /** What a run keeps in memory. */
   public static MemoryPlan plan(TrainingConfig config, int dIn, int dOut, Device device) {
-    StepSpec step = step(config, dIn, dOut);
-    MemoryPlan plan = own(config, step, device);
-    return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
-  }
-
-  private static StepSpec step(TrainingConfig config, int dIn, int dOut) {
-    return config.stepSpec(dIn, dOut, OptionalDouble.of(1));
-  }
-
-  private static MemoryPlan own(TrainingConfig config, StepSpec step, Device device) {
+    StepSpec step = config.stepSpec(dIn, dOut, OptionalDouble.of(1));
     MemoryPlan plan = device.memoryPlan(step);
-    return config.optimizer().emaDecay().isPresent()
-        ? plan.plus(List.of(MemoryPlan.ofAverages(step)))
-        : plan;
+    if (config.optimizer().emaDecay().isPresent()) {
+      plan = plan.plus(List.of(MemoryPlan.ofAverages(step)));
+    }
+    return config.whitens() ? plan.plus(MemoryPlan.ofWhitening(step)) : plan;
   }
 
   /** The largest number of at least {@code least} and less than {@code most} that fits. */
@@ -187,6 +169,39 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public void expectRoomFor(Path folder, int batchRows) throws IOException {
     expectRoomFor(List.of(folder), batchRows);
+  }
+
+  /**
+   * Refuses an SAE that would not fit into memory with its copy for serving.
+   *
+   * @param folder an SAE's folder, or a run's
+   * @param batchRows rows that will be encoded together
+   * @param precision what encoding will read
+   */
+  public void expectRoomFor(Path folder, int batchRows, ServingPrecision precision)
+      throws IOException {
+    new MachineMemory(bytes - copyOf(folder, precision), heapBytes)
+        .expectRoomFor(List.of(folder), batchRows);
+  }
+
+  /** Bytes of a copy of an SAE's W_enc, which is as large as its largest matrix. */
+  private static long copyOf(Path folder, ServingPrecision precision) throws IOException {
+    Optional<Path> file = weightsOf(folder);
+    if (file.isEmpty()) {
+      return 0;
+    }
+    long most = 0;
+    try (TensorFile tensors = TensorFile.open(file.get())) {
+      for (TensorInfo tensor : tensors.tensors()) {
+        if (tensor.shape().size() == 2) {
+          int rows = Math.clamp(tensor.shape().get(0), 0, Integer.MAX_VALUE);
+          int cols = Math.clamp(tensor.shape().get(1), 0, Integer.MAX_VALUE);
+          long copy = precision.copyBytes(Math.min(rows, cols), Math.max(rows, cols));
+          most = Math.max(most, copy);
+        }
+      }
+    }
+    return most;
   }
 
   /**

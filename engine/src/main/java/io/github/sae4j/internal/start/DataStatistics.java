@@ -8,8 +8,10 @@ import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.numerics.OrderedSums;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.step.Whitening;
 import java.io.IOException;
+import java.util.Locale;
 
 /**
  * Statistics of the training rows that a run measures before the first step, on the host in double
@@ -168,13 +170,15 @@ public final class DataStatistics {
    * column i of its inverse eigenvector i times √(λ_i + ε), each rounded once.
    *
    * <p>Where bad rows are skipped, so are rows that might be too long to train on once they are
-   * whitened, by at most 1/√ε: one of them would outweigh all that are trained on.
+   * whitened, by at most 1/√ε: one of them would outweigh all that are trained on. That is less
+   * than a map of longer rows has, but those cannot be told from outliers before they are measured.
    *
    * @param epsilon ε, from 1e-30 to 1e30
    * @param host shares out the work, which does not change a bit
    * @return the map
    * @throws io.github.sae4j.data.BadRowException if a row cannot be trained on, and such rows are
    *     not skipped
+   * @throws ConfigException if all rows are skipped
    * @throws IOException if reading fails
    */
   public Whitened whitening(double epsilon, Kernels host) throws IOException {
@@ -198,9 +202,19 @@ public final class DataStatistics {
           }
           count[0]++;
         });
+    if (count[0] == 0) {
+      throw new ConfigException(
+          "whitening_epsilon",
+          String.format(
+              Locale.ROOT,
+              "expected rows that are finite and at most %.2g long, beyond which they might be too"
+                  + " long to train on when they are whitened with %.3g; got none",
+              Math.sqrt(Float.MAX_VALUE) / rules.factor(),
+              epsilon));
+    }
     float[] mean = new float[d];
     for (int j = 0; j < d; j++) {
-      mean[j] = (float) (sums[j] / Math.max(1, count[0]));
+      mean[j] = (float) (sums[j] / count[0]);
     }
     Covariance covariance = new Covariance(mean, host);
     forEachRow(wanted, covariance::add);

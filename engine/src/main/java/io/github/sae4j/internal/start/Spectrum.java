@@ -38,11 +38,11 @@ public record Spectrum(double variance, int directions, double whitened, double 
       return new Spectrum(all, 0, 1, 0);
     }
     // λ/(λ + ε) is at least 0.9 for the smallest λ here, and less for the largest there.
-    double low = Math.log(variances[directions - 1] / 16);
-    double high = Math.log(most);
+    double low = StrictMath.log(variances[directions - 1] / 16);
+    double high = StrictMath.log(most);
     for (int i = 0; i < HALVINGS; i++) {
       double middle = (low + high) / 2;
-      if (sum(variances, directions, Math.exp(middle)) >= HELPED * directions) {
+      if (sum(variances, directions, StrictMath.exp(middle)) >= HELPED * directions) {
         low = middle;
       } else {
         high = middle;
@@ -52,7 +52,7 @@ public record Spectrum(double variance, int directions, double whitened, double 
         all,
         directions,
         sum(variances, directions, epsilon) / directions,
-        roundedDown(Math.exp(low)));
+        roundedDown(StrictMath.exp(low)));
   }
 
   private static double sum(double[] variances, int count, double epsilon) {
@@ -65,7 +65,7 @@ public record Spectrum(double variance, int directions, double whitened, double 
   }
 
   private static double roundedDown(double number) {
-    double unit = Math.pow(10, Math.floor(Math.log10(number)) - 1);
+    double unit = StrictMath.pow(10, Math.floor(StrictMath.log10(number)) - 1);
     return Math.floor(number / unit) * unit;
   }
 }

@@ -146,17 +146,7 @@ public final class VectorDevice implements Device {
   @Override
   public OffHeap openMemory() {
     checkOpen();
-    // Rows are the same part of a matrix to a worker in every job, so its first touch is that of
-    // the
-    // thread that uses them. A busy pool leaves it to the caller.
-    return new OffHeap(
-        (pages, touch) -> {
-          if (closed || !pool.tryRun(pages, (page, worker) -> touch.accept(page))) {
-            for (int page = 0; page < pages; page++) {
-              touch.accept(page);
-            }
-          }
-        });
+    return new OffHeap(pool::touch);
   }
 
   @Override

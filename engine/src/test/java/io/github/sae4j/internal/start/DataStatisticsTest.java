@@ -14,6 +14,7 @@ import io.github.sae4j.internal.scalar.ScalarDevice;
 import io.github.sae4j.internal.vector.VectorDevice;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
+import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.step.Whitening;
 import java.io.IOException;
 import java.util.Arrays;
@@ -105,7 +106,7 @@ class DataStatisticsTest {
     return x;
   }
 
-  /** Whitened it would be too long to train on, and is left out of every batch. */
+  /** Whitened by 1/√ε it would be too long to train on. */
   @Test
   void aRowThatWillBeSkippedDoesNotShapeTheMap() throws IOException {
     RowRules skip = new RowRules(OnBadRows.SKIP, row -> false);
@@ -117,6 +118,21 @@ class DataStatisticsTest {
       Whitening got =
           new DataStatistics(new MatrixSource(x, "rows"), skip, 5).whitening(1e-3, device).map();
       assertTrue(got.sameAs(expected));
+    }
+  }
+
+  /** A map of no row at all would be one of none of the rows that are trained on. */
+  @Test
+  void rowsThatAllWouldBeSkippedAreRefused() throws IOException {
+    Matrix x = memory.matrix(4, 2);
+    x.write(0, 4, new float[] {2e4f, 1, 2e4f, 2, 2e4f, -1, 2e4f, 0}, 0);
+    RowRules skip = new RowRules(OnBadRows.SKIP, row -> false);
+    DataStatistics all = new DataStatistics(new MatrixSource(x, "rows"), skip, 2);
+    try (Device device = new ScalarDevice()) {
+      String said =
+          assertThrows(ConfigException.class, () -> all.whitening(1e-30, device)).getMessage();
+      assertTrue(said.contains("at most 1.8e+04 long") && said.contains("got none"), said);
+      assertEquals(2e4f, all.whitening(1e-28, device).map().mean(memory).get(0, 0));
     }
   }
 

@@ -33,38 +33,22 @@ final class ColumnTexts implements Texts {
   }
 
   /**
-   * The column of a file that holds a text for each of its rows.
-   *
-   * @param file any file
-   * @return the best known name; else the only one; empty if there is none, or several of other
-   *     names
-   */
-  static Optional<String> find(Path file) throws IOException {
-    Optional<TensorColumns> columns = TensorFormats.columns(file);
-    if (columns.isEmpty()) {
-      return Optional.empty();
-    }
-    try (TensorColumns all = columns.get()) {
-      return find(all);
-    }
-  }
-
-  /**
-   * The same of a file of activations.
+   * Whether a file of activations has texts of its rows.
    *
    * @param rows the rows; others, of sequences of which each is a text, say, have none of their own
    */
-  static Optional<String> find(Path file, long rows) throws IOException {
+  static boolean liesIn(Path file, long rows) throws IOException {
     Optional<TensorColumns> columns = TensorFormats.columns(file);
     if (columns.isEmpty()) {
-      return Optional.empty();
+      return false;
     }
     try (TensorColumns all = columns.get()) {
-      boolean fit = all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows);
-      return fit ? find(all) : Optional.empty();
+      return all.columns().stream().anyMatch(column -> column.shape().getFirst() == rows)
+          && find(all).isPresent();
     }
   }
 
+  /** The best known name; else the only one; empty if there is none, or several of other names. */
   private static Optional<String> find(TensorColumns columns) {
     List<String> names = columns.texts();
     return NAMES.stream()
@@ -73,22 +57,23 @@ final class ColumnTexts implements Texts {
         .or(() -> names.size() == 1 ? Optional.of(names.getFirst()) : Optional.empty());
   }
 
-  /** The texts of the first rows, as many as are wanted or there are. */
-  static ColumnTexts open(Path file, long rows) throws IOException {
+  /**
+   * The texts of the first rows of a file, as many as are wanted or there are.
+   *
+   * @return empty if no column of it holds texts
+   */
+  static Optional<ColumnTexts> open(Path file, long rows) throws IOException {
     Optional<TensorColumns> columns = TensorFormats.columns(file);
-    try (TensorColumns all = columns.orElse(null)) {
-      String column =
-          columns
-              .flatMap(ColumnTexts::find)
-              .orElseThrow(
-                  () ->
-                      new BadFileException(
-                          file,
-                          "expected a tensor of integers called "
-                              + String.join(", ", TextFiles.TOKEN_TENSORS)
-                              + ", or a column of texts"));
-      try (TextCursor texts = all.openTexts(column)) {
-        return new ColumnTexts(file, column, texts.skip(rows));
+    if (columns.isEmpty()) {
+      return Optional.empty();
+    }
+    try (TensorColumns all = columns.get()) {
+      Optional<String> column = find(all);
+      if (column.isEmpty()) {
+        return Optional.empty();
+      }
+      try (TextCursor texts = all.openTexts(column.get())) {
+        return Optional.of(new ColumnTexts(file, column.get(), texts.skip(rows)));
       }
     }
   }

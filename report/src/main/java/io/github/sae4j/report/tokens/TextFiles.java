@@ -29,9 +29,11 @@ public final class TextFiles {
    *     one text a row, files of tensors with one called {@code token_ids}, {@code input_ids} or
    *     {@code tokens}, or Parquet or Arrow files with a column of texts
    * @param vocabulary what numbers of tokens stand for
-   * @param rows how many rows' texts are wanted; no more than needed is read for them
-   * @throws BadFileException if a file holds no texts, or those of fewer rows; what it holds beyond
-   *     its rows is not read
+   * @param rows how many rows' texts are wanted; no more than needed is read for them. Where a file
+   *     does not say how many rows it stands for, these are all there are
+   * @throws BadFileException if a file holds no texts, or those of fewer rows (what it holds beyond
+   *     its rows is not read); if it holds a list of tokens for each row, or lists of tokens and
+   *     texts of which none is of so many rows
    * @throws IOException if reading fails
    */
   public static Texts open(List<Shard> files, Optional<Path> vocabulary, long rows)
@@ -86,24 +88,54 @@ public final class TextFiles {
     if (name.endsWith(".jsonl") || name.endsWith(".txt") || name.endsWith(".tsv")) {
       return LineTexts.open(shard, words, wanted);
     }
+    long rows = shard.rows() == Long.MAX_VALUE ? wanted : shard.rows();
     Optional<TensorInfo> tokens;
     try (TensorFile file = TensorFile.open(path)) {
       tokens = TensorTexts.find(file);
     }
-    if (tokens.isEmpty()
-        || (ColumnTexts.find(path).isPresent() && !lists(tokens.get(), shard, wanted))) {
-      return ColumnTexts.open(path, wanted);
+    Optional<ColumnTexts> texts = ColumnTexts.open(path, wanted);
+    if (tokens.isEmpty() && texts.isEmpty()) {
+      throw new BadFileException(
+          path,
+          "expected a tensor of integers called "
+              + String.join(", ", TOKEN_TENSORS)
+              + ", or a column of texts");
     }
-    expectOneARow(path, tokens.get(), shard.rows());
+    if (tokens.isEmpty() || (texts.isPresent() && textsAreMeant(path, tokens.get(), rows))) {
+      return texts.get();
+    }
+    expectOneARow(path, tokens.get(), rows);
     return new TensorTexts(path, tokens.get(), words);
   }
 
-  /** Of a file that has texts too, only lists of tokens, one for each row, can be meant. */
-  private static boolean lists(TensorInfo tokens, Shard shard, long wanted) {
-    return tokens.shape().size() > 1
-        && (shard.rows() == Long.MAX_VALUE
-            ? tokens.shape().getFirst() < wanted
-            : tokens.elements() == shard.rows());
+  /**
+   * Whether rows are those of the texts of a file that has tokens too. A list of tokens for each
+   * text has more rows than texts: which are meant shows in the number of rows.
+   */
+  private static boolean textsAreMeant(Path path, TensorInfo tokens, long rows)
+      throws BadFileException {
+    long texts = tokens.shape().getFirst();
+    if (tokens.shape().size() == 1 || tokens.elements() == 0) {
+      return true;
+    }
+    if (tokens.elements() == rows || tokens.elements() == texts || rows > texts) {
+      return false;
+    }
+    if (rows == texts) {
+      return true;
+    }
+    throw new BadFileException(
+        path,
+        "expected "
+            + texts
+            + " rows, which are its texts, or from "
+            + (texts + 1)
+            + " to "
+            + tokens.elements()
+            + ", which are the tokens of '"
+            + tokens.name()
+            + "', got "
+            + rows);
   }
 
   /** A list of tokens for each row says nothing of the row itself: one of them would be shown. */
@@ -155,7 +187,7 @@ public final class TextFiles {
               && TensorTexts.find(file)
                   .filter(tensor -> tensor.elements() == activations.rows())
                   .isPresent();
-      boolean inside = tokens || ColumnTexts.find(path, activations.rows()).isPresent();
+      boolean inside = tokens || ColumnTexts.liesIn(path, activations.rows());
       return inside ? Optional.of(path) : Optional.empty();
     } catch (IOException e) {
       return Optional.empty();

@@ -45,7 +45,7 @@ public final class PackedEncoder implements Encoder {
 
   private final WorkerPool pool;
   private final TopKEncoding encoding;
-  private final OffHeap memory = new OffHeap();
+  private final OffHeap memory;
   private final Matrix panels;
   private final float[] bias;
   private final float[] scale;
@@ -60,6 +60,7 @@ public final class PackedEncoder implements Encoder {
   /** Prepares an encoder for TopK. */
   public PackedEncoder(WorkerPool pool, EncoderWeights encoder, Activation.Ranked topK) {
     this.pool = pool;
+    this.memory = new OffHeap(pool::touch);
     this.encoding = new TopKEncoding(pool);
     this.dIn = encoder.dIn();
     this.dSae = encoder.dSae();

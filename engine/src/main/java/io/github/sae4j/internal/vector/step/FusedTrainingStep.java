@@ -58,7 +58,7 @@ public final class FusedTrainingStep implements TrainingStep {
   private final DecodeByLatent byLatent;
   private final LatentPass latents;
   private final AuxTerm aux;
-  private final OffHeap offHeap = new OffHeap();
+  private final OffHeap offHeap;
   private final HeapCodes codes = new HeapCodes();
   private final CodeTerm main;
   private final HeapCodes multiCodes = new HeapCodes();
@@ -123,6 +123,7 @@ public final class FusedTrainingStep implements TrainingStep {
     this.batchEncoding =
         spec.batch() ? new BatchTopKEncoding(encoding, spec.k(), spec.dSae()) : null;
     this.sums = new BatchSums(pool);
+    this.offHeap = new OffHeap(pool::touch);
     this.memory = new StepScratch(spec, pool.size(), offHeap);
     this.samples = new SamplePass(pool, spec, state, memory);
     this.byLatent =
