@@ -82,6 +82,8 @@ public final class Compare {
       if (subjects.contains(Subject.SERVE)) {
         show(out, sections, Serving.run(setup, first));
         show(out, sections, Serving.runFew(setup, first));
+        show(out, sections, Serving.runByThreshold(setup, first, 0.004));
+        show(out, sections, Serving.runByThreshold(setup, first, 0.15));
       }
       if (subjects.contains(Subject.FIT)) {
         show(out, sections, Fit.run(setup, first));

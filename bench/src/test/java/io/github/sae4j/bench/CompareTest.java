@@ -74,7 +74,7 @@ class CompareTest {
     List<String> small =
         List.of(
             ("--no-peers --rounds 1 --pause 0 --sample 0 --warm 0 --threads 2 --shape 16x24x64 --k"
-                 + " 4")
+                    + " 4")
                 .split(" "));
     ByteArrayOutputStream printed = new ByteArrayOutputStream();
     try (PrintStream out = new PrintStream(printed, true, StandardCharsets.UTF_8)) {

@@ -47,6 +47,9 @@ final class EncodeCommand implements Callable<Integer> {
     DELPHI
   }
 
+  /** So many chunks pay for making a copy, which takes as long as reading W_enc many times. */
+  private static final long FEWEST_CHUNKS = 256;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -95,8 +98,10 @@ final class EncodeCommand implements Callable<Integer> {
       paramLabel = "NAME",
       description =
           "f32, bf16, int8 or auto: what is read for every row. A copy of W_enc in fewer bits only"
-              + " rules latents out, so codes have the same bits; it is faster where rows are few"
-              + " and codes sparse. auto: int8, if W_enc is larger than 4 MiB (default: auto).")
+              + " rules latents out, so codes have the same bits; it is faster where less than "
+              + ServingPrecision.MANY_ROWS
+              + " rows are encoded together. Files are encoded in larger chunks, so auto is f32"
+              + " unless --record-every makes them small and W_enc is large (default: auto).")
   private ServingPrecision precision = ServingPrecision.AUTO;
 
   @Mixin private SaeOptions open = new SaeOptions();
@@ -115,9 +120,8 @@ final class EncodeCommand implements Callable<Integer> {
     }
     MachineMemory.now().expectRoomFor(sae, 1);
     try (Device device = choice.open();
-        SparseAutoencoder trained =
-            SaeCheckpoint.read(sae, device, open.read().with(precision)).sae();
-        ActivationFiles source = input.open(job.quiet)) {
+        ActivationFiles source = input.open(job.quiet);
+        SparseAutoencoder trained = read(device, source)) {
       ActivationOptions.expectWidth(sae, trained, source);
       if (!job.quiet) {
         sayWhatIsRead(trained);
@@ -130,6 +134,26 @@ final class EncodeCommand implements Callable<Integer> {
           };
       return job.run(spec, settings -> Jobs.encode(trained, source, written, settings));
     }
+  }
+
+  private SparseAutoencoder read(Device device, ActivationFiles source) throws IOException {
+    int chunk = Jobs.rowsAtATime(source.inputWidth(), source.rows(), job.recordEvery());
+    ServingPrecision wish = chosen(precision, chunk, source.rows());
+    MachineMemory.now().expectRoomFor(sae, 1, wish);
+    return SaeCheckpoint.read(sae, device, open.read().with(wish)).sae();
+  }
+
+  /**
+   * What to ask for: a copy is worth making if it is read often, and not if chunks are large.
+   *
+   * @param wish the option
+   * @param chunk rows that are encoded together
+   * @param rows all rows
+   * @return the wish, or f32 instead of auto
+   */
+  static ServingPrecision chosen(ServingPrecision wish, int chunk, long rows) {
+    boolean read = chunk < ServingPrecision.MANY_ROWS && rows >= FEWEST_CHUNKS * chunk;
+    return wish == ServingPrecision.AUTO && !read ? ServingPrecision.F32 : wish;
   }
 
   /** A copy takes memory, and a wish that is not followed is no error: codes are the same. */

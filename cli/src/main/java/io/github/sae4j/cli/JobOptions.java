@@ -42,6 +42,11 @@ final class JobOptions {
       description = "Rows after which progress is recorded (default: every five seconds).")
   private Long recordEvery;
 
+  /** Rows after which progress is recorded, if not by time. */
+  OptionalLong recordEvery() {
+    return recordEvery == null ? OptionalLong.empty() : OptionalLong.of(recordEvery);
+  }
+
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
@@ -59,7 +64,6 @@ final class JobOptions {
   /** Runs a job, which signals stop in an orderly way, and prints its outcome. */
   int run(CommandSpec spec, Runnable job) throws IOException {
     Shard part = shard == null ? Shard.WHOLE : Shard.parse(shard);
-    OptionalLong every = recordEvery == null ? OptionalLong.empty() : OptionalLong.of(recordEvery);
     JobResult result;
     int code;
     try (Interrupts interrupts =
@@ -71,7 +75,7 @@ final class JobOptions {
                 System.err,
                 () -> TerminalWidth.now().orElse(USUAL_COLUMNS),
                 interrupts::raised)) {
-      result = job.run(new JobSettings(output, part, every, progress));
+      result = job.run(new JobSettings(output, part, recordEvery(), progress));
       code = interrupts.exitCode();
     }
     if (result.outcome() == JobResult.Outcome.STOPPED) {

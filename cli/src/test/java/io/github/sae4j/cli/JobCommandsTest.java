@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.sae4j.internal.json.Json;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.ElementType;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -122,6 +123,17 @@ class JobCommandsTest {
       expected = expected == null ? found : expected;
       assertArrayEquals(expected, found, precision);
     }
+  }
+
+  @Test
+  void autoMakesNoCopyForLargeChunksOrFewOfThem() {
+    int many = ServingPrecision.MANY_ROWS;
+    ServingPrecision auto = ServingPrecision.AUTO;
+    assertEquals(ServingPrecision.F32, EncodeCommand.chosen(auto, many, 1L << 40));
+    assertEquals(ServingPrecision.F32, EncodeCommand.chosen(auto, 50, 50));
+    assertEquals(auto, EncodeCommand.chosen(auto, 50, 1L << 40));
+    assertEquals(
+        ServingPrecision.INT8, EncodeCommand.chosen(ServingPrecision.INT8, many, 1L << 40));
   }
 
   @Test

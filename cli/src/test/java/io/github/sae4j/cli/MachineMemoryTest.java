@@ -12,6 +12,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.device.DeviceOptions;
 import io.github.sae4j.device.Devices;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.options.Recipe;
 import io.github.sae4j.step.MemoryPlan;
@@ -153,6 +154,18 @@ class MachineMemoryTest {
     ConfigException e =
         assertThrows(
             ConfigException.class, () -> new MachineMemory(1000, 1000).expectRoomFor(sae, 1));
+    assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
+  }
+
+  @Test
+  void anSaeIsHeldToItWithItsCopyForServing() throws IOException {
+    Path sae = Path.of("..", "engine", "src", "test", "resources", "cases", "3-sae-hook_z");
+    long weights = Files.size(sae.resolve("sae_weights.safetensors"));
+    MachineMemory memory = new MachineMemory(weights, weights);
+    memory.expectRoomFor(sae, 0, ServingPrecision.F32);
+    ConfigException e =
+        assertThrows(
+            ConfigException.class, () -> memory.expectRoomFor(sae, 0, ServingPrecision.BF16));
     assertTrue(e.getMessage().contains("of memory, there are"), e.getMessage());
   }
 

@@ -19,7 +19,8 @@ public interface Encoder extends AutoCloseable {
   void encode(Matrix x, SparseCodes out);
 
   /**
-   * What this encoder reads for every row of a small batch.
+   * What this encoder reads for every row of a batch of less than {@link
+   * ServingPrecision#MANY_ROWS}, unless many latents are active.
    *
    * @return BF16 or INT8 if it is a copy of W_enc, otherwise F32
    */

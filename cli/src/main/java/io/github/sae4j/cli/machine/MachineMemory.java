@@ -5,6 +5,7 @@ import io.github.sae4j.config.TrainingConfig;
 import io.github.sae4j.device.Device;
 import io.github.sae4j.internal.tensors.TensorFile;
 import io.github.sae4j.internal.tensors.TensorInfo;
+import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.options.ConfigException;
 import io.github.sae4j.step.MemoryPlan;
@@ -168,6 +169,39 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public void expectRoomFor(Path folder, int batchRows) throws IOException {
     expectRoomFor(List.of(folder), batchRows);
+  }
+
+  /**
+   * Refuses an SAE that would not fit into memory with its copy for serving.
+   *
+   * @param folder an SAE's folder, or a run's
+   * @param batchRows rows that will be encoded together
+   * @param precision what encoding will read
+   */
+  public void expectRoomFor(Path folder, int batchRows, ServingPrecision precision)
+      throws IOException {
+    new MachineMemory(bytes - copyOf(folder, precision), heapBytes)
+        .expectRoomFor(List.of(folder), batchRows);
+  }
+
+  /** Bytes of a copy of an SAE's W_enc, which is as large as its largest matrix. */
+  private static long copyOf(Path folder, ServingPrecision precision) throws IOException {
+    Optional<Path> file = weightsOf(folder);
+    if (file.isEmpty()) {
+      return 0;
+    }
+    long most = 0;
+    try (TensorFile tensors = TensorFile.open(file.get())) {
+      for (TensorInfo tensor : tensors.tensors()) {
+        if (tensor.shape().size() == 2) {
+          int rows = Math.clamp(tensor.shape().get(0), 0, Integer.MAX_VALUE);
+          int cols = Math.clamp(tensor.shape().get(1), 0, Integer.MAX_VALUE);
+          long copy = precision.copyBytes(Math.min(rows, cols), Math.max(rows, cols));
+          most = Math.max(most, copy);
+        }
+      }
+    }
+    return most;
   }
 
   /**

@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * Jobs that pass files of rows through an SAE: encode, decode, edit. A job processes consecutive
@@ -257,11 +258,8 @@ public final class Jobs {
                 }
               });
       try (OffHeap memory = work.openMemory()) {
-        int most = Math.clamp(CHUNK_VALUES / work.width(), FEWEST_ROWS, MOST_ROWS);
-        long chunk = Math.min(end - begin, settings.recordEvery().orElse(most));
-        long done =
-            pipeline.run(
-                memory, begin, end, (int) Math.min(most, chunk), () -> settings.listener().stop());
+        int chunk = rowsAtATime(work.width(), end - begin, settings.recordEvery());
+        long done = pipeline.run(memory, begin, end, chunk, () -> settings.listener().stop());
         file.record(done - first);
         return done;
       }
@@ -288,6 +286,19 @@ public final class Jobs {
 
   private static void read(ActivationSource source, Slot slot, Matrix target) throws IOException {
     source.readRange(slot.first(), slot.count(), target);
+  }
+
+  /**
+   * Rows that a job processes together.
+   *
+   * @param width values of a row
+   * @param rows how many there are
+   * @param recordEvery rows after which progress is recorded, if not by time
+   * @return at most {@code rows}
+   */
+  public static int rowsAtATime(int width, long rows, OptionalLong recordEvery) {
+    int most = Math.clamp(CHUNK_VALUES / width, FEWEST_ROWS, MOST_ROWS);
+    return (int) Math.min(most, Math.min(rows, recordEvery.orElse(most)));
   }
 
   private static int someLatents(SparseAutoencoder sae) {

@@ -41,6 +41,9 @@ final class ReducedCopy {
   /** Roundings beside those of d_in products: padding, joined accumulators, and a reserve. */
   private static final int MORE_ROUNDINGS = 16;
 
+  /** The longest rows whose bound is worth anything: γ is a number as long as m u is below 1. */
+  static final int MOST_ELEMENTS = 1 << 22;
+
   /** Covers the roundings of norms in double; each is 1e-16 times a few thousand. */
   private static final double OUTWARD = 1 + 1e-9;
 
@@ -66,6 +69,9 @@ final class ReducedCopy {
 
   /** a. */
   final float absolute;
+
+  /** The largest e; infinite or NaN if one is. */
+  final double largestError;
 
   /** At least the norm of every row; infinite or NaN if one is not finite. */
   final double largestNorm;
@@ -108,6 +114,7 @@ final class ReducedCopy {
           }
         });
     largestNorm = largest(norms);
+    largestError = largest(errors);
     double unit = largest(units);
     absolute = up((1 + unit) * roundings * 0x1p-148);
   }

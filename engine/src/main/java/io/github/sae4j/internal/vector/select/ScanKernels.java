@@ -73,8 +73,7 @@ final class ScanKernels {
   }
 
   /**
-   * Multiplies one row with a run of panels. In 16 bits two are read at a time: memory delivers two
-   * streams faster than one, which in 8 bits the conversions hide.
+   * Multiplies one row with a run of panels.
    *
    * @param copy the copy
    * @param first the first panel
@@ -83,22 +82,12 @@ final class ScanKernels {
    * @param out receives PANEL sums a panel, at {@code panel * PANEL}
    */
   static void multiply(ReducedCopy copy, int first, int last, float[] x, float[] out) {
-    int panel = first;
-    if (copy.int8()) {
-      for (; panel < last; panel++) {
+    for (int panel = first; panel < last; panel++) {
+      if (copy.int8()) {
         bytes1(copy.words, copy.panelAt(panel), copy.groups, x, out, panel * PANEL);
+      } else {
+        halves1(copy.words, copy.panelAt(panel), copy.groups, x, out, panel * PANEL);
       }
-      return;
-    }
-    long next = copy.panelAt(1);
-    for (; panel + 2 <= last; panel += 2) {
-      int at = panel * PANEL;
-      halves1(copy.words, copy.panelAt(panel), next, copy.groups, x, out, at, at + PANEL);
-    }
-    if (panel < last) {
-      // The last of an odd number twice, to the same place: what follows it is another thread's.
-      int at = panel * PANEL;
-      halves1(copy.words, copy.panelAt(panel), 0, copy.groups, x, out, at, at);
     }
   }
 
@@ -138,46 +127,50 @@ final class ScanKernels {
     b0.add(b1).add(b2.add(b3)).intoArray(out, outAt + LENGTH);
   }
 
-  /** One row with two panels, {@code next} bytes apart. */
+  /** Two groups at a time: memory delivers one stream fastest, with few instructions a byte. */
   private static void halves1(
-      MemorySegment words,
-      long at,
-      long next,
-      int groups,
-      float[] x,
-      float[] out,
-      int outAt,
-      int otherAt) {
+      MemorySegment words, long at, int groups, float[] x, float[] out, int outAt) {
     FloatVector a0 = FloatVector.zero(SPECIES);
     FloatVector a1 = a0;
+    FloatVector a2 = a0;
+    FloatVector a3 = a0;
     FloatVector b0 = a0;
     FloatVector b1 = a0;
-    FloatVector c0 = a0;
-    FloatVector c1 = a0;
-    FloatVector d0 = a0;
-    FloatVector d1 = a0;
-    for (int g = 0; g < groups; g++) {
+    FloatVector b2 = a0;
+    FloatVector b3 = a0;
+    int g = 0;
+    for (; g < groups - 1; g += 2) {
       long row = at + 4L * PANEL * g;
-      long other = row + next;
-      IntVector a = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
-      IntVector b = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
-      IntVector c = IntVector.fromMemorySegment(INTS, words, other, NATIVE);
-      IntVector d = IntVector.fromMemorySegment(INTS, words, other + 4L * LENGTH, NATIVE);
+      IntVector low = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
+      IntVector high = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
+      IntVector c = IntVector.fromMemorySegment(INTS, words, row + 4L * PANEL, NATIVE);
+      IntVector d = IntVector.fromMemorySegment(INTS, words, row + 4L * (PANEL + LENGTH), NATIVE);
       FloatVector v = FloatVector.broadcast(SPECIES, x[2 * g]);
-      a0 = v.fma(a.reinterpretAsFloats(), a0);
-      b0 = v.fma(b.reinterpretAsFloats(), b0);
-      c0 = v.fma(c.reinterpretAsFloats(), c0);
-      d0 = v.fma(d.reinterpretAsFloats(), d0);
+      a0 = v.fma(low.reinterpretAsFloats(), a0);
+      b0 = v.fma(high.reinterpretAsFloats(), b0);
       v = FloatVector.broadcast(SPECIES, x[2 * g + 1]);
-      a1 = v.fma(a.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a1);
-      b1 = v.fma(b.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b1);
-      c1 = v.fma(c.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), c1);
-      d1 = v.fma(d.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), d1);
+      a1 = v.fma(low.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a1);
+      b1 = v.fma(high.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b1);
+      v = FloatVector.broadcast(SPECIES, x[2 * g + 2]);
+      a2 = v.fma(c.reinterpretAsFloats(), a2);
+      b2 = v.fma(d.reinterpretAsFloats(), b2);
+      v = FloatVector.broadcast(SPECIES, x[2 * g + 3]);
+      a3 = v.fma(c.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a3);
+      b3 = v.fma(d.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b3);
     }
-    a0.add(a1).intoArray(out, outAt);
-    b0.add(b1).intoArray(out, outAt + LENGTH);
-    c0.add(c1).intoArray(out, otherAt);
-    d0.add(d1).intoArray(out, otherAt + LENGTH);
+    if (g < groups) {
+      long row = at + 4L * PANEL * g;
+      IntVector low = IntVector.fromMemorySegment(INTS, words, row, NATIVE);
+      IntVector high = IntVector.fromMemorySegment(INTS, words, row + 4L * LENGTH, NATIVE);
+      FloatVector v = FloatVector.broadcast(SPECIES, x[2 * g]);
+      a0 = v.fma(low.reinterpretAsFloats(), a0);
+      b0 = v.fma(high.reinterpretAsFloats(), b0);
+      v = FloatVector.broadcast(SPECIES, x[2 * g + 1]);
+      a1 = v.fma(low.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), a1);
+      b1 = v.fma(high.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), b1);
+    }
+    a0.add(a1).add(a2.add(a3)).intoArray(out, outAt);
+    b0.add(b1).add(b2.add(b3)).intoArray(out, outAt + LENGTH);
   }
 
   private static void bytes4(

@@ -37,7 +37,8 @@ import jdk.incubator.vector.VectorOperators;
  * Where ReLU comes first and τ is 0, latents that are not positive tie: then all whose bound is
  * positive are computed, and the lowest of the others take the places that are left.
  *
- * <p><b>Threshold.</b> A latent is active only if its bound exceeds θ.
+ * <p><b>Threshold.</b> A latent is active only if its bound reaches θ, and 0 where its value is the
+ * pre-activation.
  *
  * <p><b>Not covered</b> are rows that are not finite or so large that something might overflow,
  * which the plain path reports as ever: {@link #covers}.
@@ -55,7 +56,10 @@ final class Screening {
   private final int dSae;
   private final float[] bDec;
 
-  /** b_enc, padded with −∞: a latent beyond the last is never chosen. */
+  /**
+   * b_enc, padded with −∞: a latent beyond the last is never chosen, because its bound is −∞ + ∞,
+   * not a number.
+   */
   private final float[] bias;
 
   /** The rank scale, padded; or null. */
@@ -63,6 +67,11 @@ final class Screening {
 
   /** θ of each latent, padded; or null for TopK. */
   private final float[] theta;
+
+  /**
+   * What a bound must reach for a latent to be active: θ, and 0 where the value must be positive.
+   */
+  private final float[] reaches;
 
   private final float[] zeros;
   private final Threshold.Magnitude magnitude;
@@ -94,6 +103,7 @@ final class Screening {
     largestScale = scale == null ? 1 : largestMagnitude(scale, dSae);
     if (activation instanceof Ranked ranked) {
       theta = null;
+      reaches = null;
       magnitude = null;
       relu = ranked.relu();
       k = (int) ranked.k();
@@ -104,15 +114,30 @@ final class Screening {
         theta[i] = threshold.theta(i);
       }
       magnitude = threshold.magnitude().orElse(null);
+      reaches = new float[padded];
+      for (int i = 0; i < dSae; i++) {
+        reaches[i] = magnitude == null ? Math.max(theta[i], 0f) : theta[i];
+      }
       relu = Relu.NONE;
       k = 0;
     }
   }
 
-  /** Whether rows of an activation can be screened at all. */
-  static boolean knows(Activation activation) {
-    return activation instanceof Threshold
-        || (activation instanceof Ranked ranked && ranked.isTopK());
+  /** Whether an encoder can be screened at all. */
+  static boolean knows(EncoderWeights encoder, Activation activation) {
+    boolean known =
+        activation instanceof Threshold || (activation instanceof Ranked ranked && ranked.isTopK());
+    return known && encoder.dIn() <= ReducedCopy.MOST_ELEMENTS && monotone(encoder.rankScale());
+  }
+
+  /** Whether ranks never fall where pre-activations rise. */
+  private static boolean monotone(Matrix scale) {
+    for (int i = 0; scale != null && i < scale.cols(); i++) {
+      if (scale.get(0, i) < 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** The largest magnitude, or NaN if one of the values is. */
@@ -146,7 +171,7 @@ final class Screening {
     float[] values = {};
     int count;
 
-    /** Set if the row must take the plain path after all. */
+    /** Set if the row is not covered. */
     boolean plain;
 
     /** Set if the gated form makes a value that is not finite. */
@@ -158,12 +183,35 @@ final class Screening {
     /** How many there are. */
     int candidateCount;
 
+    /** How many of their products are not known yet. */
+    int missing;
+
+    /** Whether latents of rank 0 fill up the code. */
+    private boolean fills;
+
     private float[] products = {};
     private float[] ranks = {};
     private float[] scratch = {};
     private int[] others = {};
     private int[] placesOfOthers = {};
     private float[] firstProducts = {};
+
+    /** Makes room for candidates while they are collected. */
+    private int[] roomFor(int count) {
+      candidates = Arrays.copyOf(candidates, Math.max(count, Math.max(256, 2 * candidates.length)));
+      return candidates;
+    }
+
+    /** Makes room for what is known of the candidates. */
+    private void reserve(int count) {
+      if (products.length < count) {
+        products = new float[candidates.length];
+        ranks = new float[candidates.length];
+        scratch = new float[candidates.length];
+        others = new int[candidates.length];
+        placesOfOthers = new int[candidates.length];
+      }
+    }
   }
 
   /** Reads a row, and returns whether it can be screened. */
@@ -192,7 +240,7 @@ final class Screening {
     double sums = row.norm * (copy.int8() ? 0x1p31 * Math.sqrt(dIn) : copy.largestNorm);
     double bounds = (8 * row.norm * copy.largestNorm + largestBias) * Math.max(1, largestScale);
     // False for NaN.
-    return row.norm < SAFE && sums < SAFE && bounds < SAFE;
+    return row.norm < SAFE && sums < SAFE && bounds < SAFE && copy.largestError < SAFE;
   }
 
   private static double squares(float[] x, int length) {
@@ -214,36 +262,129 @@ final class Screening {
   }
 
   /**
-   * Forms a row's code.
+   * Finds the latents that may be in a row's code.
    *
    * @param row read and covered
-   * @param number of the row, for messages
    * @param sums products with the copy, from {@code at}; overwritten
    * @param at the first
    * @param worker scratch
    */
-  void choose(Row row, int number, float[] sums, int at, Worker worker) {
+  void select(Row row, float[] sums, int at, Worker worker) {
     centre(sums, at);
     if (theta != null) {
       candidates(row, sums, at, 0f);
-      multiply(row, worker);
-      take(row, number);
+      row.missing = row.candidateCount;
       return;
     }
     float least = first(row, sums, at, worker);
-    if (relu == Relu.BEFORE && !(least > 0)) {
-      if (scale != null) {
-        row.plain = true;
-        return;
-      }
-      candidates(row, sums, at, 0f);
-      multiplyOthers(row, worker);
-      takePositive(row);
+    row.fills = relu == Relu.BEFORE && !(least > 0);
+    candidates(row, sums, at, row.fills ? 0f : least);
+    separate(row, worker.first.indices);
+  }
+
+  /**
+   * Computes some of a selected row's products.
+   *
+   * @param row the row
+   * @param from the first of those that are {@link Row#missing}
+   * @param to the end of those
+   * @param worker scratch
+   */
+  void multiply(Row row, int from, int to, Worker worker) {
+    if (theta != null) {
+      worker.chains.multiply(row.x, wEnc, row.candidates, from, to, row.products);
+    } else {
+      worker.chains.multiply(row.x, wEnc, row.others, from, to, row.scratch);
+    }
+  }
+
+  /**
+   * Forms the code of a selected row, all of whose products are there.
+   *
+   * @param row the row
+   * @param number of the row, for messages
+   */
+  void take(Row row, int number) {
+    if (theta != null) {
+      takeActive(row, number);
       return;
     }
-    candidates(row, sums, at, least);
-    multiplyOthers(row, worker);
-    takeBest(row);
+    for (int o = 0; o < row.missing; o++) {
+      row.products[row.placesOfOthers[o]] = row.scratch[o];
+    }
+    if (row.fills) {
+      takePositive(row);
+    } else {
+      takeBest(row);
+    }
+  }
+
+  /**
+   * Forms a row's code from its products with all of W_enc.
+   *
+   * @param row read and covered
+   * @param number of the row, for messages
+   * @param sums the products, from {@code at}
+   * @param at the first
+   * @param worker scratch
+   */
+  void takeFromAll(Row row, int number, float[] sums, int at, Worker worker) {
+    if (theta != null) {
+      active(row, sums, at);
+      takeActive(row, number);
+      return;
+    }
+    TopKBuffer selector = worker.selector;
+    selector.reset(1, k, dSae, scale != null);
+    float[] thresholds = selector.thresholds();
+    for (int i = 0; i < dSae; i += LENGTH) {
+      FloatVector rank =
+          FloatVector.fromArray(SPECIES, sums, at + i).add(FloatVector.fromArray(SPECIES, bias, i));
+      if (scale != null) {
+        rank = rank.mul(FloatVector.fromArray(SPECIES, scale, i));
+      }
+      long mask = rank.compare(VectorOperators.GT, thresholds[0]).toLong() & latentsFrom(i);
+      if (mask != 0) {
+        selector.append(0, mask, i, sums, at + i, bias, scale, i, relu);
+      }
+    }
+    HeapCodes best = worker.first.equalRows(1, k);
+    selector.finish(0, relu, best, 0);
+    reserve(row, k);
+    System.arraycopy(best.indices, 0, row.latents, 0, k);
+    System.arraycopy(best.values, 0, row.values, 0, k);
+    row.count = k;
+  }
+
+  /** The lanes of a vector that are latents, not padding. */
+  private long latentsFrom(int first) {
+    return dSae - first >= LENGTH ? -1L : (1L << (dSae - first)) - 1;
+  }
+
+  /** Collects the active latents with their products. */
+  private void active(Row row, float[] sums, int at) {
+    int count = 0;
+    int[] found = row.candidates;
+    for (int i = 0; i < dSae; i += LENGTH) {
+      FloatVector value =
+          FloatVector.fromArray(SPECIES, sums, at + i).add(FloatVector.fromArray(SPECIES, bias, i));
+      if (scale != null) {
+        value = value.mul(FloatVector.fromArray(SPECIES, scale, i));
+      }
+      FloatVector reach = FloatVector.fromArray(SPECIES, reaches, i);
+      long mask = value.compare(VectorOperators.GE, reach).toLong() & latentsFrom(i);
+      if (count + LENGTH > found.length) {
+        found = row.roomFor(count + LENGTH);
+      }
+      for (; mask != 0; mask &= mask - 1) {
+        found[count++] = i + Long.numberOfTrailingZeros(mask);
+      }
+    }
+    row.candidateCount = count;
+    row.reserve(count);
+    for (int c = 0; c < count; c++) {
+      row.products[c] = sums[at + found[c]];
+    }
   }
 
   /** Replaces sums by centres. */
@@ -308,13 +449,12 @@ final class Screening {
         bound = bound.mul(FloatVector.fromArray(SPECIES, scale, i));
       }
       if (theta != null) {
-        reach = FloatVector.fromArray(SPECIES, theta, i);
+        reach = FloatVector.fromArray(SPECIES, reaches, i);
       }
       long mask = bound.compare(VectorOperators.GE, reach).toLong();
       if (mask != 0) {
         if (count + LENGTH > found.length) {
-          found = Arrays.copyOf(found, Math.max(256, 2 * found.length));
-          row.candidates = found;
+          found = row.roomFor(count + LENGTH);
         }
         for (; mask != 0; mask &= mask - 1) {
           found[count++] = i + Long.numberOfTrailingZeros(mask);
@@ -322,22 +462,11 @@ final class Screening {
       }
     }
     row.candidateCount = count;
-    if (row.products.length < count) {
-      row.products = new float[found.length];
-      row.ranks = new float[found.length];
-      row.scratch = new float[found.length];
-      row.others = new int[found.length];
-      row.placesOfOthers = new int[found.length];
-    }
+    row.reserve(count);
   }
 
-  private void multiply(Row row, Worker worker) {
-    worker.chains.multiply(row.x, wEnc, row.candidates, 0, row.candidateCount, row.products);
-  }
-
-  /** Computes the candidates that were not among the first. */
-  private void multiplyOthers(Row row, Worker worker) {
-    int[] first = worker.first.indices;
+  /** Separates candidates that were among the first, whose products are known, from others. */
+  private void separate(Row row, int[] first) {
     int m = row.candidateCount;
     int others = 0;
     for (int c = 0, f = 0; c < m; c++) {
@@ -352,10 +481,7 @@ final class Screening {
         row.placesOfOthers[others++] = c;
       }
     }
-    worker.chains.multiply(row.x, wEnc, row.others, 0, others, row.scratch);
-    for (int o = 0; o < others; o++) {
-      row.products[row.placesOfOthers[o]] = row.scratch[o];
-    }
+    row.missing = others;
   }
 
   /** TopK of the candidates, all of whose ranks count. */
@@ -382,18 +508,16 @@ final class Screening {
     row.count = count;
   }
 
-  /** TopK after ReLU where fewer than k may be positive: the lowest of the others fill up. */
+  /**
+   * TopK after ReLU where fewer than k may have a positive rank: the lowest of the others fill up.
+   * A filler that is no candidate is not positive; one that is may be, if its scale is 0 or its
+   * rank underflows.
+   */
   private void takePositive(Row row) {
     int positive = 0;
     for (int c = 0; c < row.candidateCount; c++) {
-      int latent = row.candidates[c];
-      float value = row.products[c] + bias[latent];
-      if (value > 0) {
-        row.candidates[positive] = latent;
-        row.products[positive++] = row.products[c];
-      }
+      positive += rank(row.candidates[c], row.products[c]) > 0 ? 1 : 0;
     }
-    row.candidateCount = positive;
     if (positive >= k) {
       takeBest(row);
       return;
@@ -402,20 +526,22 @@ final class Screening {
     int count = 0;
     int zeros = k - positive;
     for (int latent = 0, c = 0; count < k; latent++) {
-      if (c < positive && row.candidates[c] == latent) {
+      float value = 0f;
+      boolean chosen = false;
+      if (c < row.candidateCount && row.candidates[c] == latent) {
+        chosen = rank(latent, row.products[c]) > 0;
+        value = relu.stored(row.products[c++] + bias[latent]);
+      }
+      if (chosen || zeros-- > 0) {
         row.latents[count] = latent;
-        row.values[count++] = row.products[c++] + bias[latent];
-      } else if (zeros > 0) {
-        zeros--;
-        row.latents[count] = latent;
-        row.values[count++] = 0f;
+        row.values[count++] = value;
       }
     }
     row.count = count;
   }
 
   /** The candidates above their thresholds. */
-  private void take(Row row, int number) {
+  private void takeActive(Row row, int number) {
     int m = row.candidateCount;
     reserve(row, m);
     int count = 0;

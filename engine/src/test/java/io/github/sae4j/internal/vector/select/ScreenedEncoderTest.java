@@ -13,11 +13,13 @@ import io.github.sae4j.kernels.Activation.Ranked.Relu;
 import io.github.sae4j.kernels.Activation.Threshold;
 import io.github.sae4j.kernels.Encoder;
 import io.github.sae4j.kernels.EncoderWeights;
+import io.github.sae4j.kernels.Kernels;
 import io.github.sae4j.kernels.NonFiniteException;
 import io.github.sae4j.kernels.ServingPrecision;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import io.github.sae4j.memory.SparseCodes;
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -45,6 +47,8 @@ class ScreenedEncoderTest {
     PLANTED,
     /** Small whole numbers, and latents that occur several times: ranks that are equal. */
     TIES,
+    /** Latents that differ from others in the last bit of an element. */
+    NEAR_TIES,
     /** A few dimensions of rows are a thousand times as large, with small weights. */
     OUTLIERS,
     /** An element of each latent dwarfs the others, which all become 0 in 8 bits. */
@@ -64,7 +68,7 @@ class ScreenedEncoderTest {
   }
 
   /** Weights with rows to encode. */
-  private record Scene(EncoderWeights weights, Matrix x) {}
+  record Scene(EncoderWeights weights, Matrix x) {}
 
   private static float uniform(SplittableRandom random) {
     return (float) (2 * random.nextDouble() - 1);
@@ -81,7 +85,7 @@ class ScreenedEncoderTest {
     return matrix;
   }
 
-  private static Scene scene(
+  static Scene scene(
       OffHeap memory, Kind kind, int d, int n, int rows, boolean scaled, SplittableRandom random) {
     float size =
         switch (kind) {
@@ -109,6 +113,15 @@ class ScreenedEncoderTest {
           bEnc.set(0, i, random.nextInt(-1, 2));
           if (i > 0 && random.nextInt(3) == 0) {
             copyRow(w, random.nextInt(i), w, i);
+          }
+        }
+        case NEAR_TIES -> {
+          if (i > 0 && random.nextInt(4) != 0) {
+            copyRow(w, random.nextInt(i), w, i);
+            int j = random.nextInt(d);
+            float there = w.get(i, j);
+            w.set(i, j, random.nextBoolean() ? Math.nextUp(there) : Math.nextDown(there));
+            bEnc.set(0, i, bEnc.get(0, 0));
           }
         }
         case ZERO -> bEnc.set(0, i, random.nextInt(-2, 3));
@@ -243,7 +256,7 @@ class ScreenedEncoderTest {
   }
 
   /** Activations that are screened. */
-  private static List<Activation> activations(int n, int k, Kind kind, SplittableRandom random) {
+  static List<Activation> activations(int n, int k, Kind kind, SplittableRandom random) {
     List<Activation> all = new ArrayList<>();
     for (Relu relu : Relu.values()) {
       all.add(Ranked.topK(k, relu));
@@ -276,7 +289,8 @@ class ScreenedEncoderTest {
       compare(kind, shape, 70, threads++, random, outcome);
     }
     assertEquals(0, outcome.different, outcome::toString);
-    assertTrue(outcome.screened > 1000, outcome::toString);
+    assertTrue(outcome.screened + outcome.multiplied > 1000, outcome::toString);
+    assertTrue(Math.min(outcome.screened, outcome.multiplied) > 500, outcome::toString);
     // Of rows near overflow only those of few latents are screened.
     assertTrue(
         kind == Kind.HUGE || outcome.shared > 100,
@@ -284,29 +298,11 @@ class ScreenedEncoderTest {
     assertTrue(kind != Kind.HUGE || outcome.plain > 0, outcome::toString);
   }
 
-  /** ./mvnw -Plong -pl engine -Dtest=ScreenedEncoderTest test prints the numbers. */
-  @Tag("long")
-  @Test
-  void amongAMillionCodesNoneDiffers() {
-    Outcome all = new Outcome();
-    for (int round = 0; all.rows < 1_000_000; round++) {
-      for (Kind kind : Kind.values()) {
-        SplittableRandom random = new SplittableRandom(SEED + 1000L * round + kind.ordinal());
-        int[] shape = {
-          1 + random.nextInt(150), 2 + random.nextInt(900), 0,
-        };
-        shape[2] = 1 + random.nextInt(Math.min(40, shape[1]));
-        compare(kind, shape, 64 + random.nextInt(40), 2, random, all);
-      }
-    }
-    System.out.println("screening: " + all);
-    assertEquals(0, all.different, all::toString);
-  }
-
   private static final class Outcome {
     long rows;
     long shared;
     long screened;
+    long multiplied;
     long plain;
     long refused;
     long different;
@@ -324,6 +320,8 @@ class ScreenedEncoderTest {
           + " codes differ, "
           + screened
           + " screened, "
+          + multiplied
+          + " multiplied with all, "
           + plain
           + " plain, "
           + refused
@@ -373,6 +371,7 @@ class ScreenedEncoderTest {
               int[] sizes = {1, 2, 3, 4, 5, 8, 9, rows};
               for (int from = 0, s = 0; from < rows; s++) {
                 int count = finite ? Math.min(sizes[s % 7], rows - from) : 1;
+                encoder.way = ScreenedEncoder.Way.values()[s % 3];
                 int first = from;
                 String refused =
                     refusal(
@@ -392,6 +391,7 @@ class ScreenedEncoderTest {
                 from += count;
               }
               if (finite) {
+                encoder.way = ScreenedEncoder.Way.CHEAPEST;
                 encoder.encode(x, actual);
                 for (int b = 0; b < rows; b++) {
                   outcome.rows++;
@@ -401,6 +401,7 @@ class ScreenedEncoderTest {
                 }
               }
               outcome.screened += encoder.counts.screened;
+              outcome.multiplied += encoder.counts.multiplied;
               outcome.plain += encoder.counts.plain;
               outcome.shared += encoder.counts.shared;
             }
@@ -419,7 +420,7 @@ class ScreenedEncoderTest {
     }
   }
 
-  private static boolean same(SparseCodes a, SparseCodes b, int row) {
+  static boolean same(SparseCodes a, SparseCodes b, int row) {
     boolean same = a.length(row) == b.length(row);
     for (int slot = 0; same && slot < a.length(row); slot++) {
       same =
@@ -428,6 +429,74 @@ class ScreenedEncoderTest {
                   == Float.floatToRawIntBits(b.value(row, slot));
     }
     return same;
+  }
+
+  /**
+   * Every latent's threshold is its rank or a neighbour of it, so that each is found only if its
+   * bound is at least its rank: with biases that dwarf products or cancel them, and any scales.
+   */
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void boundsAreAtLeastTheRanks(Kind kind) {
+    SplittableRandom random = new SplittableRandom(SEED + 77 * kind.ordinal());
+    int d = 33;
+    int n = 200;
+    int active = 0;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(1)) {
+      for (int variant = 0; variant < 12; variant++) {
+        boolean scaled = variant % 2 == 1;
+        Scene scene = scene(memory, kind, d, n, 1, scaled, random);
+        EncoderWeights weights = scene.weights();
+        for (int j = 0; kind == Kind.HUGE && j < d; j++) {
+          // As it is, the row is too large to be screened.
+          scene.x().set(0, j, scene.x().get(0, j) * 0x1p-16f);
+          weights.bDec().set(0, j, 0f);
+        }
+        float[] nextTo = new float[n];
+        int side = variant % 3;
+        for (int i = 0; i < n; i++) {
+          float p = 0f;
+          for (int j = 0; j < d; j++) {
+            float x = scene.x().get(0, j) - weights.bDec().get(0, j);
+            p = Math.fma(x, weights.wEnc().get(i, j), p);
+          }
+          switch (variant / 3) {
+            case 1 ->
+                weights.bEnc().set(0, i, Math.clamp(uniform(random) * 1e6f * p, -1e30f, 1e30f));
+            case 2 -> weights.bEnc().set(0, i, -p);
+            case 3 -> weights.bEnc().set(0, i, Math.nextUp(-p));
+            default -> {}
+          }
+          if (scaled) {
+            weights
+                .rankScale()
+                .set(0, i, Math.scalb(1f + random.nextInt(8), random.nextInt(-126, 20)));
+          }
+          float pre = p + weights.bEnc().get(0, i);
+          float rank = scaled ? pre * weights.rankScale().get(0, i) : pre;
+          nextTo[i] = side == 0 ? rank : side == 1 ? Math.nextDown(rank) : Math.nextUp(rank);
+          nextTo[i] = Float.isNaN(nextTo[i]) ? 0f : nextTo[i];
+        }
+        Threshold threshold = Threshold.jumpRelu(nextTo);
+        SparseCodes expected = memory.codes(1, 1);
+        SparseCodes actual = memory.codes(1, 1);
+        String refused = said(() -> device.encode(weights, scene.x(), threshold, expected));
+        for (ServingPrecision precision : COPIES) {
+          try (ScreenedEncoder encoder =
+              (ScreenedEncoder) device.encoder(weights, threshold, precision)) {
+            encoder.way = ScreenedEncoder.Way.ONE_BY_ONE;
+            assertEquals(refused, said(() -> encoder.encode(scene.x(), actual)));
+            if (refused.equals("nothing")) {
+              assertTrue(same(expected, actual, 0), kind + " " + precision + " " + variant);
+              active += encoder.counts.screened == 1 ? actual.length(0) : 0;
+            }
+          }
+        }
+      }
+    }
+    // Zero rows with biases of the same size cancel to nothing.
+    assertTrue(active > 200, kind + ": " + active + " latents");
   }
 
   @Test
@@ -445,11 +514,15 @@ class ScreenedEncoderTest {
           for (ServingPrecision precision : COPIES) {
             try (ScreenedEncoder encoder =
                 (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
-              encoder.encode(scene.x(), actual);
-              assertEquals(20, encoder.counts.screened);
-              for (int b = 0; b < 20; b++) {
-                assertTrue(same(expected, actual, b), kind + " " + activation + " row " + b);
+              for (ScreenedEncoder.Way way : ScreenedEncoder.Way.values()) {
+                encoder.way = way;
+                encoder.encode(scene.x(), actual);
+                for (int b = 0; b < 20; b++) {
+                  assertTrue(same(expected, actual, b), kind + " " + activation + " row " + b);
+                }
               }
+              assertEquals(60, encoder.counts.screened + encoder.counts.multiplied);
+              assertTrue(Math.min(encoder.counts.screened, encoder.counts.multiplied) >= 20);
             }
           }
         }
@@ -460,7 +533,7 @@ class ScreenedEncoderTest {
   @Test
   void manyRowsOfTopKTakeThePlainPath() {
     SplittableRandom random = new SplittableRandom(SEED);
-    int rows = ScreenedEncoder.MANY_ROWS;
+    int rows = ServingPrecision.MANY_ROWS;
     try (OffHeap memory = new OffHeap();
         VectorDevice device = new VectorDevice(2)) {
       Scene scene = scene(memory, Kind.RANDOM, 20, 100, rows, false, random);
@@ -473,7 +546,7 @@ class ScreenedEncoderTest {
         encoder.encode(scene.x(), actual);
         assertEquals(rows, encoder.counts.plain);
         encoder.encode(scene.x().firstRows(rows - 1), actual.firstRows(rows - 1));
-        assertEquals(rows - 1, encoder.counts.screened);
+        assertEquals(rows, encoder.counts.plain);
       }
       for (int b = 0; b < rows; b++) {
         assertTrue(same(expected, actual, b), "row " + b);
@@ -568,6 +641,296 @@ class ScreenedEncoderTest {
       return "nothing";
     } catch (NonFiniteException e) {
       return e.getMessage();
+    }
+  }
+
+  /** Where half of the latents are active, reading the copy is of no use but now and then. */
+  @Test
+  void denseRowsAreMultipliedWithAllLatents() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 40;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 40, 3000, rows, false, random);
+      SparseCodes expected = memory.codes(rows, 1);
+      SparseCodes actual = memory.codes(rows, 1);
+      device.encode(scene.weights(), scene.x(), Threshold.RELU, expected);
+      try (ScreenedEncoder encoder =
+          (ScreenedEncoder)
+              device.encoder(scene.weights(), Threshold.RELU, ServingPrecision.INT8)) {
+        int calls = 100;
+        for (int call = 0; call < calls; call++) {
+          encoder.encode(scene.x(), actual);
+          for (int b = 0; b < rows; b++) {
+            assertTrue(same(expected, actual, b), "call " + call + " row " + b);
+          }
+        }
+        ScreenedEncoder.Counts counts = encoder.counts;
+        assertEquals((long) calls * rows, counts.multiplied);
+        long readBy = counts.read / rows;
+        assertTrue(readBy >= 2 && readBy <= 10, readBy + " of " + calls + " read the copy");
+        // A single row's candidates cost less than all latents.
+        encoder.encode(scene.x().firstRows(1), actual.firstRows(1));
+        assertEquals(1, counts.screened);
+      }
+    }
+  }
+
+  /** Of several rows those with many candidates are multiplied with all, the others are not. */
+  @Test
+  void denseAndSparseRowsOfABatchPart() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 12;
+    int d = 32;
+    int n = 4000;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Matrix x = filled(memory, rows, d, random, 0.02f);
+      for (int b = 0; b < rows; b += 2) {
+        for (int j = 0; j < d; j++) {
+          x.set(b, j, 100 * x.get(b, j));
+        }
+      }
+      EncoderWeights weights =
+          new EncoderWeights(filled(memory, n, d, random, 1f), memory.vector(n), null, null);
+      Threshold threshold = Threshold.jumpRelu(0.3f);
+      SparseCodes expected = memory.codes(rows, 1);
+      SparseCodes actual = memory.codes(rows, 1);
+      device.encode(weights, x, threshold, expected);
+      try (ScreenedEncoder encoder =
+          (ScreenedEncoder) device.encoder(weights, threshold, ServingPrecision.INT8)) {
+        encoder.encode(x, actual);
+        assertEquals(6, encoder.counts.multiplied);
+        assertEquals(6, encoder.counts.screened);
+        assertEquals(12, encoder.counts.read);
+        for (int b = 0; b < rows; b++) {
+          assertTrue(same(expected, actual, b), "row " + b);
+        }
+      }
+    }
+  }
+
+  /** TopK after ReLU with fewer than k positive ranks is screened, also where ranks are scaled. */
+  @Test
+  void ranksOfZeroAreScreened() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 30;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      for (Kind kind : new Kind[] {Kind.NEGATIVE, Kind.RANDOM}) {
+        Scene scene = scene(memory, kind, 16, 400, rows, true, random);
+        for (int i = 0; i < 400; i++) {
+          switch (i % 4) {
+            case 0 -> scene.weights().rankScale().set(0, i, 0f);
+            case 1 -> scene.weights().rankScale().set(0, i, Float.MIN_VALUE);
+            default -> {
+              if (kind == Kind.RANDOM) {
+                scene.weights().bEnc().set(0, i, -1e3f);
+              }
+            }
+          }
+        }
+        Ranked topK = Ranked.topK(250, Relu.BEFORE);
+        SparseCodes expected = memory.codes(rows, 250);
+        SparseCodes actual = memory.codes(rows, 250);
+        device.encode(scene.weights(), scene.x(), topK, expected);
+        try (ScreenedEncoder encoder =
+            (ScreenedEncoder) device.encoder(scene.weights(), topK, ServingPrecision.INT8)) {
+          encoder.way = ScreenedEncoder.Way.ONE_BY_ONE;
+          encoder.encode(scene.x(), actual);
+          assertEquals(rows, encoder.counts.screened);
+          int positive = 0;
+          for (int b = 0; b < rows; b++) {
+            assertTrue(same(expected, actual, b), kind + " row " + b);
+            for (int slot = 0; slot < 250; slot++) {
+              boolean scaledAway = actual.index(b, slot) % 4 == 0;
+              positive += scaledAway && actual.value(b, slot) > 0 ? 1 : 0;
+            }
+          }
+          // Fillers whose value is not 0 although their rank is.
+          assertTrue(kind == Kind.NEGATIVE || positive > 100, kind + ": " + positive);
+        }
+      }
+    }
+  }
+
+  /** Rows that are not covered and follow each other are one call of the plain path. */
+  @Test
+  void rowsThatAreNotCoveredGoTogether() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 30;
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2);
+        WorkerPool pool = new WorkerPool(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 300, rows, false, random);
+      // Finite in every product, but so large that the bound might overflow.
+      for (int b : new int[] {3, 4, 5, 6, 15, 29}) {
+        for (int j = 0; j < 20; j++) {
+          scene.x().set(b, j, scene.x().get(b, j) * 0x1p98f);
+        }
+      }
+      List<Integer> calls = new ArrayList<>();
+      Kernels counted =
+          (Kernels)
+              Proxy.newProxyInstance(
+                  Kernels.class.getClassLoader(),
+                  new Class<?>[] {Kernels.class},
+                  (proxy, method, arguments) -> {
+                    calls.add(((Matrix) arguments[1]).rows());
+                    return method.invoke(device, arguments);
+                  });
+      for (Activation activation : activations(300, 9, Kind.RANDOM, random)) {
+        SparseCodes expected = memory.codes(rows, 9);
+        SparseCodes actual = memory.codes(rows, 9);
+        device.encode(scene.weights(), scene.x(), activation, expected);
+        calls.clear();
+        try (ScreenedEncoder encoder =
+            new ScreenedEncoder(
+                pool, counted, scene.weights(), activation, ServingPrecision.INT8)) {
+          encoder.encode(scene.x(), actual);
+          assertEquals(List.of(4, 1, 1), calls);
+          assertEquals(6, encoder.counts.plain);
+          assertEquals(24, encoder.counts.screened + encoder.counts.multiplied);
+        }
+        for (int b = 0; b < rows; b++) {
+          assertTrue(same(expected, actual, b), activation + " row " + b);
+        }
+      }
+    }
+  }
+
+  /** Of two rows that are refused for different reasons the first is named. */
+  @Test
+  void theFirstOfSeveralBadRowsIsNamed() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int rows = 8;
+    float[] gain = new float[100];
+    float[] bias = new float[100];
+    Arrays.fill(gain, 1f);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, rows, false, random);
+      Matrix fixed = filled(memory, 1, 20, random, 1f);
+      Matrix x = scene.x();
+      // A gate that opens for row 2 or 5 only, to a magnitude that is not finite.
+      gain[7] = Float.MAX_VALUE;
+      bias[7] = Float.MAX_VALUE;
+      scene.weights().bEnc().set(0, 7, -1e4f);
+      for (int[] order : new int[][] {{2, 5}, {5, 2}}) {
+        for (int b = 0; b < rows; b++) {
+          x.write(b, 1, fixed.toArray(), 0);
+        }
+        for (int j = 0; j < 20; j++) {
+          x.set(order[0], j, 1e5f * scene.weights().wEnc().get(7, j));
+        }
+        x.set(order[1], 3, Float.NaN);
+        Threshold gated = Threshold.gated(new Threshold.Magnitude(gain, bias));
+        SparseCodes codes = memory.codes(rows, 1);
+        String expected = said(() -> device.encode(scene.weights(), x, gated, codes));
+        assertTrue(expected.contains("row 2"), expected);
+        for (ServingPrecision precision : COPIES) {
+          for (ScreenedEncoder.Way way : ScreenedEncoder.Way.values()) {
+            try (ScreenedEncoder encoder =
+                (ScreenedEncoder) device.encoder(scene.weights(), gated, precision)) {
+              encoder.way = way;
+              assertEquals(expected, said(() -> encoder.encode(x, codes)));
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /** b_enc, b_dec, rank scales, gains and magnitudes' biases that are not finite. */
+  @Test
+  void vectorsThatAreNotFiniteAreReportedAsEver() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, true, random);
+      SparseCodes codes = memory.codes(6, 5);
+      Matrix[] vectors = {
+        scene.weights().bEnc(), scene.weights().bDec(), scene.weights().rankScale()
+      };
+      for (int v = 0; v <= vectors.length; v++) {
+        for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, -0f}) {
+          float good = v < vectors.length ? vectors[v].get(0, 11) : 0;
+          float[] gain = new float[100];
+          float[] bias = new float[100];
+          Arrays.fill(gain, 1f);
+          if (v < vectors.length) {
+            vectors[v].set(0, 11, bad);
+          } else {
+            gain[11] = bad;
+            bias[12] = bad;
+          }
+          List<Activation> all = activations(100, 5, Kind.RANDOM, random);
+          all.add(Threshold.gated(new Threshold.Magnitude(gain, bias)));
+          for (Activation activation : all) {
+            String expected =
+                said(() -> device.encode(scene.weights(), scene.x(), activation, codes));
+            for (ServingPrecision precision : COPIES) {
+              for (ScreenedEncoder.Way way : ScreenedEncoder.Way.values()) {
+                try (ScreenedEncoder encoder =
+                    (ScreenedEncoder) device.encoder(scene.weights(), activation, precision)) {
+                  encoder.way = way;
+                  assertEquals(
+                      expected, said(() -> encoder.encode(scene.x(), codes)), activation::toString);
+                }
+              }
+            }
+          }
+          if (v < vectors.length) {
+            vectors[v].set(0, 11, good);
+          }
+        }
+      }
+    }
+  }
+
+  /** A rank scale below 0 is against the contract; it makes no other code than elsewhere. */
+  @Test
+  void negativeRankScalesAreNotScreened() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, true, random);
+      scene.weights().rankScale().set(0, 40, -2f);
+      SparseCodes expected = memory.codes(6, 5);
+      SparseCodes actual = memory.codes(6, 5);
+      for (Activation activation : activations(100, 5, Kind.RANDOM, random)) {
+        device.encode(scene.weights(), scene.x(), activation, expected);
+        try (Encoder encoder = device.encoder(scene.weights(), activation, ServingPrecision.INT8)) {
+          assertEquals(ServingPrecision.F32, encoder.precision());
+          encoder.encode(scene.x(), actual);
+        }
+        for (int b = 0; b < 6; b++) {
+          assertTrue(same(expected, actual, b), activation + " row " + b);
+        }
+      }
+    }
+  }
+
+  /** With a threshold below 0 a latent must still be positive to be in a code. */
+  @Test
+  void negativeThresholdsMakeNoMoreCandidates() {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.NEGATIVE, 64, 1000, 20, false, random);
+      SparseCodes codes = memory.codes(20, 1);
+      long[] candidates = new long[2];
+      for (int t = 0; t < 2; t++) {
+        try (ScreenedEncoder encoder =
+            (ScreenedEncoder)
+                device.encoder(
+                    scene.weights(), Threshold.jumpRelu(-1e3f * t), ServingPrecision.INT8)) {
+          encoder.way = ScreenedEncoder.Way.ONE_BY_ONE;
+          encoder.encode(scene.x(), codes);
+          candidates[t] = encoder.counts.candidates;
+        }
+      }
+      assertEquals(candidates[0], candidates[1]);
     }
   }
 
