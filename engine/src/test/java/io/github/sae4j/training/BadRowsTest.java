@@ -385,7 +385,12 @@ class BadRowsTest {
             BadRowException.class,
             () -> run("error", config, OnBadRows.ERROR).start(Optional.empty(), NEVER));
     assertTrue(e.getMessage().contains("too large to train on"), e.getMessage());
-    assertTrue(TrainerState.read(newest("error")).step() > 0, "a checkpoint was written");
+    if (config.needsMseScale()) {
+      // Named while the rows are measured, which such a row would dominate: nothing is trained yet.
+      assertTrue(CheckpointStore.newestValid(folder.resolve("error")).newest().isEmpty());
+    } else {
+      assertTrue(TrainerState.read(newest("error")).step() > 0, "a checkpoint was written");
+    }
   }
 
   @Test
