@@ -169,6 +169,63 @@ public final class TopKEncoding {
     return tiles * tileBytes;
   }
 
+  /**
+   * Bytes that a second encoding of the same rows adds to the running selection of the first: the
+   * state of a chunk grows to the larger of both, and chunks may differ in size and number.
+   *
+   * @param depth d_in
+   * @param rows rows of the batch
+   * @param threads threads that share the work
+   * @param scaled whether ranks differ from values
+   * @param latents latents of the first to choose from
+   * @param k how many it chooses
+   * @param others latents of the second to choose from
+   * @param otherK how many it chooses
+   */
+  public static long secondSelectionBytes(
+      int depth,
+      long rows,
+      int threads,
+      boolean scaled,
+      int latents,
+      int k,
+      int others,
+      int otherK) {
+    Chunks first = Chunks.of(depth, rows, threads, scaled, latents, k);
+    Chunks second = Chunks.of(depth, rows, threads, scaled, others, otherK);
+    long more = 0;
+    for (int chunk = 0; chunk < second.count(); chunk++) {
+      more += Math.max(0, second.bytes(chunk) - first.bytes(chunk));
+    }
+    return more;
+  }
+
+  /** The chunks of a pass: all tiles, and those of a chunk. */
+  private record Chunks(long tiles, int tilesPerChunk, long tileBytes) {
+    static Chunks of(int depth, long rows, int threads, boolean scaled, int latents, int k) {
+      long tileBytes = TILE * TopKBuffer.bytesPerRow(k, latents, scaled);
+      long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
+      int panels = panelsPerRound(depth, Packing.panels(latents));
+      return new Chunks(
+          tiles, TopKEncoding.tilesPerChunk(depth, panels, (int) tiles, threads), tileBytes);
+    }
+
+    int count() {
+      return (int) ((tiles + tilesPerChunk - 1) / tilesPerChunk);
+    }
+
+    long bytes(int chunk) {
+      return tileBytes * Math.clamp(tiles - (long) chunk * tilesPerChunk, 0, tilesPerChunk);
+    }
+  }
+
+  private static int tilesPerChunk(int depth, int panelsPerRound, int tiles, int threads) {
+    long tileWork = (long) panelsPerRound * PANEL * TILE * depth;
+    int most = Math.clamp(CHUNK_WORK / tileWork, 1, CHUNK);
+    // A few chunks per thread, to balance the load.
+    return Math.clamp(tiles / (4 * threads), 1, most);
+  }
+
   private static int mostPanels(int depth, int panels) {
     return Math.clamp(ROUND_BYTES / (4L * depth * PANEL), 1, panels);
   }
@@ -354,10 +411,7 @@ public final class TopKEncoding {
       this.panelsPerRun = panelsPerRun(depth, panels);
       this.stride = stride(panelsPerRun);
       int tiles = lastTile - firstTile;
-      long tileWork = (long) panelsPerRound * PANEL * TILE * depth;
-      int most = Math.clamp(CHUNK_WORK / tileWork, 1, CHUNK);
-      // A few chunks per thread, to balance the load.
-      this.tilesPerChunk = Math.clamp(tiles / (4 * pool.size()), 1, most);
+      this.tilesPerChunk = tilesPerChunk(depth, panelsPerRound, tiles, pool.size());
       this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
     }
 
