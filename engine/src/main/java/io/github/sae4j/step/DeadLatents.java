@@ -58,7 +58,7 @@ public final class DeadLatents {
     }
     int[] dead = new int[count];
     int at = 0;
-    for (int i = 0; i < sinceFired.length; i++) {
+    for (int i = 0; i < sinceFired.length && at < count; i++) {
       if (counting.dead(sinceFired[i])) {
         dead[at++] = i;
       }

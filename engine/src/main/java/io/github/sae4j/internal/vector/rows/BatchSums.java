@@ -23,6 +23,7 @@ public final class BatchSums {
 
   private final WorkerPool pool;
   private final Worker[] workers;
+  private double[] blockSums = {};
 
   public BatchSums(WorkerPool pool) {
     this.pool = pool;
@@ -138,6 +139,30 @@ public final class BatchSums {
       blocks.add(values[from + i]);
     }
     return blocks.total();
+  }
+
+  /** Adds many row scalars in double: threads share the blocks, so the order is that of rule 5. */
+  public double sumOfMany(float[] values, int count) {
+    int blocks = blocks(count);
+    if (blockSums.length < blocks) {
+      blockSums = new double[blocks];
+    }
+    double[] sums = blockSums;
+    pool.run(
+        blocks,
+        (block, worker) -> {
+          double sum = 0;
+          int end = Math.min(count, (block + 1) * OrderedSums.BLOCK);
+          for (int i = block * OrderedSums.BLOCK; i < end; i++) {
+            sum += values[i];
+          }
+          sums[block] = sum;
+        });
+    double total = 0;
+    for (int block = 0; block < blocks; block++) {
+      total += sums[block];
+    }
+    return total;
   }
 
   private interface Stripe {

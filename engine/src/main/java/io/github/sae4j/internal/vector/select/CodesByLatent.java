@@ -9,6 +9,9 @@ import java.util.Arrays;
  * needs no atomics.
  */
 public final class CodesByLatent {
+  /** Work of a latent, in codes: those of latents with few lie further apart. Measured. */
+  private static final long LATENT = 4;
+
   private int[] starts = {};
   private int[] cursor = {};
   private int[] places = {};
@@ -117,18 +120,18 @@ public final class CodesByLatent {
   }
 
   /**
-   * The first latent of a part, if all have equally many codes and latents together: some latents
-   * have far more codes than others.
+   * The first latent of a part, if all have equal work: some latents have far more codes than
+   * others.
    *
    * @param part number of the part, from 0; or the number of parts, for the end of the last
    */
   public int begin(int part, int parts) {
-    long work = (starts[latents] + (long) latents) * part / parts;
+    long work = (starts[latents] + LATENT * latents) * part / parts;
     int low = 0;
     int high = latents;
     while (low < high) {
       int middle = (low + high) >>> 1;
-      if (starts[middle] + (long) middle < work) {
+      if (starts[middle] + LATENT * middle < work) {
         low = middle + 1;
       } else {
         high = middle;

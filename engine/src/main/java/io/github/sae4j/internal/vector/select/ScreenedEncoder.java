@@ -41,8 +41,12 @@ public final class ScreenedEncoder implements Encoder {
   /** Bytes of the copy below which a call stays on its thread. */
   private static final long POOL_BYTES = 1L << 20;
 
-  /** Bytes of W_enc below which reading it takes no longer than choosing twice. */
-  private static final long AUTO_BYTES = 4L << 20;
+  /**
+   * Bytes of W_enc below which a copy does not pay: at d = 384 and n = 3072, 4.5 MiB, it took 1.2
+   * to 1.7 times as long for 8, 64 and 128 rows, at n = 8192 from 0.6 to 1.1 for 64 and 128. Rough:
+   * single runs, beside other programs.
+   */
+  private static final long AUTO_BYTES = 8L << 20;
 
   /** Chains that a row's own task computes; more are shared by threads, or taken from all. */
   private static final int FEW_CHAINS = 256;

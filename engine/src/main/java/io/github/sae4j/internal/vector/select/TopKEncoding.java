@@ -14,11 +14,11 @@ import java.util.Arrays;
 
 /**
  * Encode and select without forming {@code [rows, d_sae]}. W_enc is streamed in rounds of packed
- * panels that all threads share: while they multiply the panels of one round with chunks of rows,
- * threads that run out of chunks pack panels of the next. A tile times a run of panels is a strip
+ * panels that all threads share: while they multiply the panels of one round with tiles of rows,
+ * threads that run out of tiles pack panels of the next. A tile times a run of panels is a strip
  * that stays in L2; its rows are then scanned one by one, and values above a row's threshold go to
  * {@link TopKBuffer}. Every pre-activation is one chain over d_in with b_enc added last (numerics
- * rule 1), so rounds, runs, chunks and tiles do not affect the bits.
+ * rule 1), so rounds, runs and tiles do not affect the bits.
  */
 public final class TopKEncoding {
   /**
@@ -31,12 +31,6 @@ public final class TopKEncoding {
 
   /** Latents of a strip, at most: with 12 rows 192 KiB, a part of L2. */
   private static final int STRIP = 4096;
-
-  /** Tiles of a chunk, the unit of work that threads claim: as few as make claims rare. */
-  private static final int CHUNK = 4;
-
-  /** Multiplications of a chunk, at least; a core takes 60 µs or more for them. */
-  private static final long CHUNK_WORK = 8L << 20;
 
   /** Selection state of one pass over the weights, in bytes; more rows take more passes. */
   private static final long STATE_BYTES = 128L << 20;
@@ -132,7 +126,7 @@ public final class TopKEncoding {
   private final Worker[] workers;
   private final Round[] rounds = {new Round(), new Round()};
 
-  /** One per chunk. */
+  /** One per tile. */
   private TopKBuffer[] selectors = {};
 
   public TopKEncoding(WorkerPool pool) {
@@ -167,63 +161,6 @@ public final class TopKEncoding {
     long tileBytes = TILE * TopKBuffer.bytesPerRow(k, latents, scaled);
     long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
     return tiles * tileBytes;
-  }
-
-  /**
-   * Bytes that a second encoding of the same rows adds to the running selection of the first: the
-   * state of a chunk grows to the larger of both, and chunks may differ in size and number.
-   *
-   * @param depth d_in
-   * @param rows rows of the batch
-   * @param threads threads that share the work
-   * @param scaled whether ranks differ from values
-   * @param latents latents of the first to choose from
-   * @param k how many it chooses
-   * @param others latents of the second to choose from
-   * @param otherK how many it chooses
-   */
-  public static long secondSelectionBytes(
-      int depth,
-      long rows,
-      int threads,
-      boolean scaled,
-      int latents,
-      int k,
-      int others,
-      int otherK) {
-    Chunks first = Chunks.of(depth, rows, threads, scaled, latents, k);
-    Chunks second = Chunks.of(depth, rows, threads, scaled, others, otherK);
-    long more = 0;
-    for (int chunk = 0; chunk < second.count(); chunk++) {
-      more += Math.max(0, second.bytes(chunk) - first.bytes(chunk));
-    }
-    return more;
-  }
-
-  /** The chunks of a pass: all tiles, and those of a chunk. */
-  private record Chunks(long tiles, int tilesPerChunk, long tileBytes) {
-    static Chunks of(int depth, long rows, int threads, boolean scaled, int latents, int k) {
-      long tileBytes = TILE * TopKBuffer.bytesPerRow(k, latents, scaled);
-      long tiles = Math.min(Packing.tiles((int) rows), Math.max(1, STATE_BYTES / tileBytes));
-      int panels = panelsPerRound(depth, Packing.panels(latents));
-      return new Chunks(
-          tiles, TopKEncoding.tilesPerChunk(depth, panels, (int) tiles, threads), tileBytes);
-    }
-
-    int count() {
-      return (int) ((tiles + tilesPerChunk - 1) / tilesPerChunk);
-    }
-
-    long bytes(int chunk) {
-      return tileBytes * Math.clamp(tiles - (long) chunk * tilesPerChunk, 0, tilesPerChunk);
-    }
-  }
-
-  private static int tilesPerChunk(int depth, int panelsPerRound, int tiles, int threads) {
-    long tileWork = (long) panelsPerRound * PANEL * TILE * depth;
-    int most = Math.clamp(CHUNK_WORK / tileWork, 1, CHUNK);
-    // A few chunks per thread, to balance the load.
-    return Math.clamp(tiles / (4 * threads), 1, most);
   }
 
   private static int mostPanels(int depth, int panels) {
@@ -380,8 +317,7 @@ public final class TopKEncoding {
     /** Floats from row to row of a strip. */
     private final int stride;
 
-    private final int tilesPerChunk;
-    private final int chunks;
+    private final int tiles;
 
     /** Panels of the round that is multiplied: [first, packedTo). */
     private int first;
@@ -410,34 +346,32 @@ public final class TopKEncoding {
       this.panelsPerRound = panelsPerRound(depth, panels);
       this.panelsPerRun = panelsPerRun(depth, panels);
       this.stride = stride(panelsPerRun);
-      int tiles = lastTile - firstTile;
-      this.tilesPerChunk = tilesPerChunk(depth, panelsPerRound, tiles, pool.size());
-      this.chunks = (tiles + tilesPerChunk - 1) / tilesPerChunk;
+      this.tiles = lastTile - firstTile;
     }
 
     void run() {
       for (Round round : rounds) {
         round.resize(panelsPerRound, depth);
       }
-      if (selectors.length < chunks) {
-        selectors = Arrays.copyOf(selectors, chunks);
+      if (selectors.length < tiles) {
+        selectors = Arrays.copyOf(selectors, tiles);
       }
       first = packedTo = 0;
       pool.run(panelsPerRound, (panel, worker) -> pack(panel, workers[worker]));
       while (first < panels) {
         packedTo = Math.min(panels, first + panelsPerRound);
         int next = Math.min(panels, packedTo + panelsPerRound) - packedTo;
-        pool.runInOrder(chunks + next, this);
+        pool.runInOrder(tiles + next, this);
         first = packedTo;
       }
     }
 
     @Override
     public void run(int task, int worker) {
-      if (task < chunks) {
-        multiply(task, workers[worker]);
+      if (task < tiles) {
+        encode(task, workers[worker]);
       } else {
-        pack(packedTo + task - chunks, workers[worker]);
+        pack(packedTo + task - tiles, workers[worker]);
       }
     }
 
@@ -465,27 +399,24 @@ public final class TopKEncoding {
       }
     }
 
-    private void multiply(int chunk, Worker worker) {
-      int from = firstTile + chunk * tilesPerChunk;
-      int to = Math.min(lastTile, from + tilesPerChunk);
-      int count = Math.min(to * TILE, rows) - from * TILE;
+    /** A tile times the panels of the round. */
+    private void encode(int number, Worker worker) {
+      int tile = firstTile + number;
+      int count = Math.min(TILE, rows - tile * TILE);
       if (first == 0) {
-        if (selectors[chunk] == null) {
-          selectors[chunk] = new TopKBuffer();
+        if (selectors[number] == null) {
+          selectors[number] = new TopKBuffer();
         }
-        selectors[chunk].reset(count, k, spec.count(), spec.scaled());
+        selectors[number].reset(count, k, spec.count(), spec.scaled());
       }
-      TopKBuffer selector = selectors[chunk];
-      for (int tile = from; tile < to; tile++) {
-        for (int panel = first; panel < packedTo; panel += panelsPerRun) {
-          int last = Math.min(packedTo, panel + panelsPerRun);
-          multiply(worker, tile, panel, last);
-          int row = (tile - from) * TILE;
-          select(worker, selector, row, Math.min(TILE, count - row), tile, panel, last);
-        }
+      TopKBuffer selector = selectors[number];
+      for (int panel = first; panel < packedTo; panel += panelsPerRun) {
+        int last = Math.min(packedTo, panel + panelsPerRun);
+        multiply(worker, tile, panel, last);
+        select(worker, selector, count, tile, panel, last);
       }
       if (packedTo == panels) {
-        finish(selector, from * TILE, count);
+        finish(selector, tile * TILE, count);
       }
     }
 
@@ -507,8 +438,7 @@ public final class TopKEncoding {
       }
     }
 
-    private void select(
-        Worker worker, TopKBuffer selector, int row, int rows, int tile, int from, int to) {
+    private void select(Worker worker, TopKBuffer selector, int rows, int tile, int from, int to) {
       Round round = roundOf(from);
       int latent = from * PANEL;
       int count = Math.min(to * PANEL, spec.count()) - latent;
@@ -517,7 +447,7 @@ public final class TopKEncoding {
               worker.strip, round.bias, spec.scaled() ? round.scale : null, spec.relu());
       for (int r = 0; r < rows; r++) {
         run.set(latent, count, r * stride, (from - first) * PANEL);
-        if (!selector.offer(row + r, run)) {
+        if (!selector.offer(r, run)) {
           worker.firstBad = Math.min(worker.firstBad, tile * TILE + r);
         }
       }

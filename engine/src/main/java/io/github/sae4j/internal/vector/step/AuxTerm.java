@@ -1,8 +1,5 @@
 package io.github.sae4j.internal.vector.step;
 
-import static io.github.sae4j.internal.vector.runtime.Vectors.PANEL;
-
-import io.github.sae4j.internal.vector.gemm.Packing;
 import io.github.sae4j.internal.vector.rows.BatchSums;
 import io.github.sae4j.internal.vector.runtime.WorkerPool;
 import io.github.sae4j.internal.vector.select.HeapCodes;
@@ -182,10 +179,7 @@ final class AuxTerm {
   /** Bytes of the term at the number of dead latents that needs most. */
   static long bytes(FusedSpec spec, int threads) {
     return LongStream.concat(
-            LongStream.concat(
-                LongStream.of(1, spec.aux().kAux(), spec.dSae()),
-                // How rows are cut for the selection depends on the number of panels.
-                LongStream.rangeClosed(1, Packing.panels(spec.dSae())).map(p -> p * PANEL)),
+            LongStream.of(1, spec.aux().kAux(), spec.dSae()),
             DenseAux.worstDead(spec, Limits.DEFAULT))
         .map(dead -> bytes(spec, threads, Math.clamp(dead, 1, spec.dSae())))
         .max()
@@ -199,7 +193,7 @@ final class AuxTerm {
     long ofMethod =
         isDense(spec, Limits.DEFAULT, rows, dead, k)
             ? DenseAux.bytes(spec, threads, dead, Limits.DEFAULT.blockFloats())
-            : SparseAux.bytes(spec, threads, dead);
+            : SparseAux.bytes(spec, dead);
     return ofMethod + 4L * rows;
   }
 

@@ -24,6 +24,7 @@ import io.github.sae4j.objective.MultiTopK;
 import io.github.sae4j.objective.PreActivation;
 import io.github.sae4j.objective.Reconstruction;
 import io.github.sae4j.objective.Sparsity;
+import io.github.sae4j.objective.Term;
 import io.github.sae4j.step.DeadLatentRule;
 import io.github.sae4j.step.DeadLatents;
 import io.github.sae4j.step.DecoderNormRule;
@@ -68,6 +69,10 @@ public final class FusedTrainingStep implements TrainingStep {
   private final float[] columns;
   private final float[] bDecGradient;
   private final boolean[] fired;
+
+  /** The losses in the objective's order. */
+  private final Loss[] terms;
+
   private final long[] actives;
   private final float[] leasts;
   private final float[] bEnc;
@@ -149,8 +154,9 @@ public final class FusedTrainingStep implements TrainingStep {
     this.bDecGradient = new float[memory.padded];
     this.bDec = spec.subtractBDec() ? new float[spec.dIn()] : null;
     this.fired = new boolean[spec.dSae()];
-    this.actives = new long[2 * pool.size()];
-    this.leasts = new float[2 * pool.size()];
+    this.terms = step.objective().terms().stream().map(Loss::of).toArray(Loss[]::new);
+    this.actives = new long[8 * pool.size()];
+    this.leasts = new float[8 * pool.size()];
     this.bEnc = new float[spec.dSae()];
     this.counter = new DeadLatents(step.deadLatents().counting(), state.sinceFired());
     if (spec.normalizes()) {
@@ -189,7 +195,10 @@ public final class FusedTrainingStep implements TrainingStep {
     Losses losses = reconstruct(x, dead, withVariance);
     decodes.end(number, rows);
     double norm = update(rows, learningRate, number, losses.auxActive);
-    double[] values = losses.values(spec);
+    double[] values = new double[terms.length];
+    for (int i = 0; i < terms.length; i++) {
+      values[i] = losses.of(terms[i]);
+    }
     return new StepReport(
         rows,
         spec.step().objective().total(values),
@@ -298,22 +307,32 @@ public final class FusedTrainingStep implements TrainingStep {
     double rowExplained = Double.NaN;
     boolean auxActive;
 
-    /** In the objective's order. */
-    double[] values(FusedSpec spec) {
-      return spec.step().objective().terms().stream()
-          .mapToDouble(
-              term ->
-                  switch (term) {
-                    case Reconstruction reconstruction -> main;
-                    case MultiTopK multiTopK -> multi;
-                    case Matryoshka matryoshka -> nested;
-                    case AuxK auxK -> auxValue;
-                    case DeadTopK dead -> throw new AssertionError("no passes for " + dead);
-                    case Contrast contrast -> throw new AssertionError("no passes for " + contrast);
-                    case Sparsity _, PreActivation _, GateReconstruction _ ->
-                        throw new AssertionError("no passes for " + term);
-                  })
-          .toArray();
+    double of(Loss loss) {
+      return switch (loss) {
+        case MAIN -> main;
+        case MULTI -> multi;
+        case NESTED -> nested;
+        case AUX -> auxValue;
+      };
+    }
+  }
+
+  /** The kinds of losses. */
+  private enum Loss {
+    MAIN,
+    MULTI,
+    NESTED,
+    AUX;
+
+    static Loss of(Term term) {
+      return switch (term) {
+        case Reconstruction _ -> MAIN;
+        case MultiTopK _ -> MULTI;
+        case Matryoshka _ -> NESTED;
+        case AuxK _ -> AUX;
+        case DeadTopK _, Contrast _, Sparsity _, PreActivation _, GateReconstruction _ ->
+            throw new AssertionError("no passes for " + term);
+      };
     }
   }
 
@@ -453,7 +472,6 @@ public final class FusedTrainingStep implements TrainingStep {
   }
 
   private double update(int rows, double learningRate, long number, boolean auxActive) {
-    int n = spec.dSae();
     differentiates.begin();
     pool.phase("b_enc");
     if (!main.differentiates()) {
@@ -476,9 +494,9 @@ public final class FusedTrainingStep implements TrainingStep {
       pool.phase("norm");
       norm =
           Math.sqrt(
-              latents.squaredNorm()
-                  + squaredNorm(latents.biasGradient(), n)
-                  + squaredNorm(bDecGradient, spec.dIn()));
+              latents.squaredNorm(sums)
+                  + squaredNorm(latents.biasGradient())
+                  + squaredNorm(bDecGradient));
       differentiates.end(number, rows);
       updates.begin();
       adam = adam.clippedBy(optimizer.clip(norm));
@@ -537,8 +555,8 @@ public final class FusedTrainingStep implements TrainingStep {
     return latents.kept();
   }
 
-  private static double squaredNorm(float[] gradient, int length) {
-    return OrderedSums.dot(gradient, 0, gradient, 0, length);
+  private static double squaredNorm(float[] padded) {
+    return RowArithmetic.dot(padded, 0, padded, 0, padded.length);
   }
 
   @Override

@@ -377,9 +377,9 @@ final class LatentPass {
   }
 
   /** Squared norm of both weight gradients. */
-  double squaredNorm() {
-    return BatchSums.sum(encoder.squares, 0, spec.dSae())
-        + BatchSums.sum(decoder.squares, 0, spec.dSae());
+  double squaredNorm(BatchSums sums) {
+    return sums.sumOfMany(encoder.squares, spec.dSae())
+        + sums.sumOfMany(decoder.squares, spec.dSae());
   }
 
   /** When the recipe clips: updates both matrices and b_enc, now that the norm is known. */

@@ -47,15 +47,14 @@ final class SparseAux implements AuxTerm.Method {
   }
 
   /** Bytes of the term with this many dead latents: h, codes, and the running selection. */
-  static long bytes(FusedSpec spec, int threads, int dead) {
+  static long bytes(FusedSpec spec, int dead) {
     int rows = spec.maxRows();
     int k = spec.aux().k(dead);
     // Panels and the running selection's state are shared with the main codes; the latter may grow.
     int mainK = spec.encodedK();
     boolean scaled = spec.rescaleByDecoderNorm();
-    long selection =
-        TopKEncoding.secondSelectionBytes(
-            spec.dIn(), rows, threads, scaled, spec.dSae(), mainK, dead, k);
+    long there = TopKEncoding.selectionBytes(spec.dSae(), mainK, rows, scaled);
+    long selection = Math.max(0, TopKEncoding.selectionBytes(dead, k, rows, scaled) - there);
     return 4 * StepScratch.reusedFloats(spec) + HeapCodes.bytes(rows, k, spec.dSae()) + selection;
   }
 
