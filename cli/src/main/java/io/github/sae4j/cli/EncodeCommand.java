@@ -104,6 +104,8 @@ final class EncodeCommand implements Callable<Integer> {
               + " unless --record-every makes them small and W_enc is large (default: auto).")
   private ServingPrecision precision = ServingPrecision.AUTO;
 
+  private boolean largeChunks;
+
   @Mixin private SaeOptions open = new SaeOptions();
 
   @Mixin private DeviceChoice choice = new DeviceChoice();
@@ -139,6 +141,10 @@ final class EncodeCommand implements Callable<Integer> {
   private SparseAutoencoder read(Device device, ActivationFiles source) throws IOException {
     int chunk = Jobs.rowsAtATime(source.inputWidth(), source.rows(), job.recordEvery());
     ServingPrecision wish = chosen(precision, chunk, source.rows());
+    largeChunks = chunk >= ServingPrecision.MANY_ROWS;
+    if (wish == ServingPrecision.AUTO && !MachineMemory.now().hasRoomFor(sae, wish)) {
+      wish = ServingPrecision.F32;
+    }
     MachineMemory.now().expectRoomFor(sae, 1, wish);
     return SaeCheckpoint.read(sae, device, open.read().with(wish)).sae();
   }
@@ -147,12 +153,12 @@ final class EncodeCommand implements Callable<Integer> {
    * What to ask for: a copy is worth making if it is read often, and not if chunks are large.
    *
    * @param wish the option
-   * @param chunk rows that are encoded together
+   * @param chunk rows that are encoded together; below 1 if the option for it is refused later
    * @param rows all rows
    * @return the wish, or f32 instead of auto
    */
   static ServingPrecision chosen(ServingPrecision wish, int chunk, long rows) {
-    boolean read = chunk < ServingPrecision.MANY_ROWS && rows >= FEWEST_CHUNKS * chunk;
+    boolean read = chunk > 0 && chunk < ServingPrecision.MANY_ROWS && rows >= FEWEST_CHUNKS * chunk;
     return wish == ServingPrecision.AUTO && !read ? ServingPrecision.F32 : wish;
   }
 
@@ -164,9 +170,13 @@ final class EncodeCommand implements Callable<Integer> {
       Terminal.say(
           String.format(
               Locale.ROOT,
-              "sae4j: small batches are encoded from a copy of W_enc in %s, %.1f MiB",
+              largeChunks
+                  ? "sae4j: the copy of W_enc in %s, %.1f MiB, is not read for chunks of %d rows"
+                      + " and more; --record-every makes them smaller"
+                  : "sae4j: chunks are encoded from a copy of W_enc in %s, %.1f MiB",
               used.name().toLowerCase(Locale.ROOT),
-              copy / (double) (1 << 20)));
+              copy / (double) (1 << 20),
+              ServingPrecision.MANY_ROWS));
     } else if (precision == ServingPrecision.INT8 || precision == ServingPrecision.BF16) {
       Terminal.say(
           "sae4j: --serve-precision: this device or activation has no kernel for copies in fewer"

@@ -126,6 +126,22 @@ class JobCommandsTest {
   }
 
   @Test
+  void aCopyThatChunksDoNotReadIsSaid() {
+    run(
+        0,
+        "encode",
+        "--sae",
+        sae,
+        "--activations",
+        file,
+        "--output",
+        folder.resolve("codes"),
+        "--serve-precision",
+        "int8");
+    assertTrue(console.err().contains("is not read for chunks of 256 rows"), console.err());
+  }
+
+  @Test
   void autoMakesNoCopyForLargeChunksOrFewOfThem() {
     int many = ServingPrecision.MANY_ROWS;
     ServingPrecision auto = ServingPrecision.AUTO;

@@ -163,6 +163,8 @@ class MachineMemoryTest {
     long weights = Files.size(sae.resolve("sae_weights.safetensors"));
     MachineMemory memory = new MachineMemory(weights, weights);
     memory.expectRoomFor(sae, 0, ServingPrecision.F32);
+    assertTrue(memory.hasRoomFor(sae, ServingPrecision.F32));
+    assertFalse(memory.hasRoomFor(sae, ServingPrecision.AUTO), "auto is held to its copy");
     ConfigException e =
         assertThrows(
             ConfigException.class, () -> memory.expectRoomFor(sae, 0, ServingPrecision.BF16));

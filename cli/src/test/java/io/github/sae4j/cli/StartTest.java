@@ -38,8 +38,9 @@ class StartTest {
     assertEquals(ExitCode.DONE, ended.code(), ended::err);
     String loaded = Files.readString(log);
     assertTrue(loaded.contains(TrainCommand.class.getName() + " "), "no list of classes");
-    assertTrue(
-        loaded.contains("io.github.sae4j.internal.vector.WarmUp "), "kernels are not warmed");
+    if (Runtime.getRuntime().availableProcessors() > 1) {
+      assertTrue(loaded.contains(".internal.vector.WarmUp$$Lambda"), "kernels are not warmed");
+    }
     for (String spared :
         List.of(
             EvalCommand.class.getName() + " ",

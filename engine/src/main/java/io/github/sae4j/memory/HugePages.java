@@ -9,7 +9,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Scanner;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Transparent huge pages of Linux for big blocks: the TLB covers some thousand pages, and kernels
@@ -32,16 +36,21 @@ public final class HugePages {
 
   private static final HugePages OF_THIS_SYSTEM = find();
 
+  /** Bytes that are mapped. */
+  private static final AtomicLong MAPPED = new AtomicLong();
+
   private final long pageBytes;
   private final Calls calls;
+  private final long most;
   private final String description;
 
   /** Functions of the system. */
   private record Calls(MethodHandle mmap, MethodHandle munmap, MethodHandle madvise) {}
 
-  private HugePages(long pageBytes, Calls calls, String description) {
+  private HugePages(long pageBytes, Calls calls, long most, String description) {
     this.pageBytes = pageBytes;
     this.calls = calls;
+    this.most = most;
     this.description = description;
   }
 
@@ -65,6 +74,7 @@ public final class HugePages {
    * @param firstTouch touches the huge pages
    * @return zeros, on a boundary of small pages; null where there are no huge pages for a block of
    *     this size
+   * @throws OutOfMemoryError if the machine, or the container, has less memory than is mapped then
    */
   static MemorySegment allocate(Arena arena, long size, OffHeap.FirstTouch firstTouch) {
     return OF_THIS_SYSTEM.calls == null || size < 2 * OF_THIS_SYSTEM.pageBytes
@@ -74,8 +84,10 @@ public final class HugePages {
 
   @SuppressWarnings("restricted") // Native access is checked before.
   private MemorySegment map(Arena arena, long size, OffHeap.FirstTouch firstTouch) {
+    reserve(size);
     long address = mmap(size);
     if (address == MAP_FAILED) {
+      MAPPED.addAndGet(-size);
       return null;
     }
     MemorySegment block;
@@ -95,6 +107,16 @@ public final class HugePages {
           page -> block.set(ValueLayout.JAVA_BYTE, skipped + page * pageBytes, (byte) 0));
     }
     return block;
+  }
+
+  /** The system grants more than there is, and kills who touches it: that is refused here. */
+  private void reserve(long size) {
+    long mapped = MAPPED.addAndGet(size);
+    if (mapped > most || mapped < 0) {
+      MAPPED.addAndGet(-size);
+      throw new OutOfMemoryError(
+          "cannot map " + size + " bytes: " + (mapped - size) + " are mapped, there are " + most);
+    }
   }
 
   private long mmap(long size) {
@@ -117,6 +139,7 @@ public final class HugePages {
   private void unmap(MemorySegment block) {
     try {
       int unused = (int) calls.munmap.invokeExact(block.address(), block.byteSize());
+      MAPPED.addAndGet(-block.byteSize());
     } catch (Throwable e) {
       throw unexpected(e);
     }
@@ -131,9 +154,13 @@ public final class HugePages {
     };
   }
 
-  /** By a stream: a channel would fail in a thread whose interrupt flag is set. */
   private static String read(String setting) throws IOException {
-    try (FileInputStream in = new FileInputStream(SETTINGS.resolve(setting).toFile())) {
+    return text(SETTINGS.resolve(setting));
+  }
+
+  /** By a stream: a channel would fail in a thread whose interrupt flag is set. */
+  private static String text(Path file) throws IOException {
+    try (FileInputStream in = new FileInputStream(file.toFile())) {
       return new String(in.readAllBytes(), StandardCharsets.US_ASCII);
     }
   }
@@ -157,10 +184,37 @@ public final class HugePages {
     }
     try {
       return new HugePages(
-          pageBytes, calls(), pageBytes / 1024 + " KiB, for blocks that hold two or more");
+          pageBytes,
+          calls(),
+          memory(),
+          pageBytes / 1024 + " KiB, for blocks that hold two or more");
     } catch (UnsupportedOperationException e) {
       return none("memory cannot be mapped");
     }
+  }
+
+  /** {@return how many bytes may be mapped at a time} */
+  static long most() {
+    return OF_THIS_SYSTEM.most;
+  }
+
+  /** Bytes of memory of the machine, or of the container where that has less. */
+  private static long memory() {
+    long bytes = Long.MAX_VALUE;
+    try (Scanner in = new Scanner(text(Path.of("/proc/meminfo")))) {
+      if (in.findWithinHorizon("MemTotal:\\s*(\\d+) kB", 0) != null) {
+        bytes = 1024 * Long.parseLong(in.match().group(1));
+      }
+      for (String limit :
+          List.of("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")) {
+        Path file = Path.of(limit);
+        String value = Files.isReadable(file) ? text(file).strip() : "max";
+        bytes = value.equals("max") ? bytes : Math.min(bytes, Long.parseLong(value));
+      }
+    } catch (IOException | NumberFormatException e) {
+      return bytes; // what is known
+    }
+    return bytes;
   }
 
   private static Calls calls() {
@@ -185,6 +239,6 @@ public final class HugePages {
   }
 
   private static HugePages none(String why) {
-    return new HugePages(0, null, "none: " + why);
+    return new HugePages(0, null, 0, "none: " + why);
   }
 }

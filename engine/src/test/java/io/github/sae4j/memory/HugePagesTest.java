@@ -1,11 +1,13 @@
 package io.github.sae4j.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,6 +37,29 @@ class HugePagesTest {
     assertTrue(lines.get(2).startsWith("small: not advised"), lines::toString);
     assertEquals(List.of("zeros", "after close: not advised, 0 MiB"), lines.subList(3, 5));
     assertEquals(5, lines.size(), lines::toString);
+  }
+
+  /** The system would grant them, and kill the process once it touched them. */
+  @Test
+  void blocksThatTogetherAreMoreThanThereIsAreRefused() {
+    assumeTrue(
+        HugePages.description().contains("KiB"), () -> "skipped: " + HugePages.description());
+    long half = HugePages.most() / 5 * 3; // nothing of it is touched
+    assumeTrue(allocates(half), "skipped: this system does not grant so much");
+    try (Arena arena = Arena.ofShared()) {
+      HugePages.allocate(arena, half, (pages, touch) -> {});
+      OutOfMemoryError e =
+          assertThrows(
+              OutOfMemoryError.class, () -> HugePages.allocate(arena, half, (pages, touch) -> {}));
+      assertTrue(e.getMessage().startsWith("cannot map " + half), e.getMessage());
+    }
+    assertTrue(allocates(half), "it was given back");
+  }
+
+  private static boolean allocates(long size) {
+    try (Arena arena = Arena.ofShared()) {
+      return HugePages.allocate(arena, size, (pages, touch) -> {}) != null;
+    }
   }
 
   @Test

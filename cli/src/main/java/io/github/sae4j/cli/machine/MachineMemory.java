@@ -172,6 +172,16 @@ public record MachineMemory(long bytes, long heapBytes) {
   }
 
   /**
+   * Whether an SAE fits into memory with its copy for serving.
+   *
+   * @param folder an SAE's folder, or a run's
+   * @param precision what encoding will read
+   */
+  public boolean hasRoomFor(Path folder, ServingPrecision precision) throws IOException {
+    return weights(folder) + copyOf(folder, precision) <= bytes;
+  }
+
+  /**
    * Refuses an SAE that would not fit into memory with its copy for serving.
    *
    * @param folder an SAE's folder, or a run's
@@ -182,6 +192,19 @@ public record MachineMemory(long bytes, long heapBytes) {
       throws IOException {
     new MachineMemory(bytes - copyOf(folder, precision), heapBytes)
         .expectRoomFor(List.of(folder), batchRows);
+  }
+
+  private static long weights(Path folder) throws IOException {
+    Optional<Path> file = weightsOf(folder);
+    long weights = 0;
+    if (file.isPresent()) {
+      try (TensorFile tensors = TensorFile.open(file.get())) {
+        for (TensorInfo tensor : tensors.tensors()) {
+          weights += tensor.elements() * Float.BYTES;
+        }
+      }
+    }
+    return weights;
   }
 
   /** Bytes of a copy of an SAE's W_enc, which is as large as its largest matrix. */
@@ -227,7 +250,9 @@ public record MachineMemory(long bytes, long heapBytes) {
         }
       }
     }
-    long rows = 2 * Matrix.FLOAT.byteSize() * width * batchRows;
+    // A batch, the next one, which is read meanwhile, and reconstructions.
+    long row = 3 * Matrix.FLOAT.byteSize() * width;
+    long rows = row * batchRows;
     if (weights > bytes) {
       throw new ConfigException(
           "sae",
@@ -238,7 +263,7 @@ public record MachineMemory(long bytes, long heapBytes) {
               + text(bytes));
     }
     if (weights + rows > bytes) {
-      long fitting = Math.max(1, (bytes - weights) / Math.max(1, 2 * Float.BYTES * width));
+      long fitting = Math.max(1, (bytes - weights) / Math.max(1, row));
       throw new ConfigException(
           "batch_size",
           "batches of "

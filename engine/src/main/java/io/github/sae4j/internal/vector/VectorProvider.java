@@ -69,8 +69,9 @@ public final class VectorProvider implements DeviceProvider {
     if (slow != null && WARNED.compareAndSet(false, true)) {
       LOG.log(System.Logger.Level.WARNING, "device cpu: {0}: {1}", SLOW, slow);
     }
-    WarmUp.begin();
-    return new VectorDevice(options.threads().orElse(Runtime.getRuntime().availableProcessors()));
+    int threads = options.threads().orElse(Runtime.getRuntime().availableProcessors());
+    WarmUp.begin(threads);
+    return new VectorDevice(threads);
   }
 
   /**

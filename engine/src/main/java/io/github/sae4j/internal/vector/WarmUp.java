@@ -37,10 +37,23 @@ final class WarmUp {
 
   private WarmUp() {}
 
-  /** Begins, once in a process; not where there is no other core to do it. */
-  static void begin() {
-    if (Runtime.getRuntime().availableProcessors() > 1 && BEGUN.compareAndSet(false, true)) {
-      Thread.ofPlatform().name("sae4j-warm-up").daemon().start(WarmUp::run);
+  /**
+   * Begins, once in a process; not where there is no other core to do it, or the caller wants one
+   * thread only. The width of vectors is fixed when this returns.
+   */
+  static void begin(int threads) {
+    boolean cores = Math.min(threads, Runtime.getRuntime().availableProcessors()) > 1;
+    if (LENGTH > 0 && cores && BEGUN.compareAndSet(false, true)) {
+      Thread.ofPlatform().name("sae4j-warm-up").daemon().start(WarmUp::runIfPossible);
+    }
+  }
+
+  private static void runIfPossible() {
+    try {
+      run();
+    } catch (RuntimeException | OutOfMemoryError e) {
+      // What uses the device will say what is wrong, if it still is.
+      System.getLogger(WarmUp.class.getName()).log(System.Logger.Level.DEBUG, "not warmed", e);
     }
   }
 

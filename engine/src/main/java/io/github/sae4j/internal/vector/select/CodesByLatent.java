@@ -78,6 +78,7 @@ public final class CodesByLatent {
     if (begins.length < parts * count) {
       begins = new int[parts * count];
     }
+    splitLatents = 0; // until all is rewritten
     int[] first = firstOf;
     int[] bounds = boundOf;
     pool.run(

@@ -31,6 +31,9 @@ class LatentRun {
 
   Relu relu = Relu.NONE;
 
+  /** Whether ranks may be bounded before ReLU. */
+  private boolean bounded;
+
   /** Latent of the first. */
   int firstLatent;
 
@@ -60,13 +63,35 @@ class LatentRun {
    * @param bias biases
    * @param scale rank scales; or null
    * @param relu where values are cut
+   * @param bounded what {@link #mayBeBounded} says of all latents
    */
-  LatentRun over(float[] sums, float[] bias, float[] scale, Relu relu) {
+  LatentRun over(float[] sums, float[] bias, float[] scale, Relu relu, boolean bounded) {
+    this.bounded = bounded;
     this.sums = sums;
     this.bias = bias;
     this.scale = scale;
     this.relu = relu;
     return this;
+  }
+
+  /**
+   * Whether a bound of ranks before ReLU holds for those after it: not where a negative scale turns
+   * a value that ReLU makes 0 into a high rank.
+   *
+   * @param scale rank scales; or null
+   * @param count number of latents
+   * @param relu where values are cut
+   */
+  static boolean mayBeBounded(float[] scale, int count, Relu relu) {
+    if (relu != Relu.BEFORE || scale == null) {
+      return true;
+    }
+    for (int i = 0; i < count; i++) {
+      if (scale[i] < 0) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /**
@@ -97,7 +122,8 @@ class LatentRun {
    *
    * @param from first latent, counted from the run's; a multiple of a panel
    * @param k how many must reach it
-   * @return the rank; or −∞ if the run is too short, or if ReLU makes ranks below it equal
+   * @return the rank; or −∞ if the run is too short, ReLU makes ranks below it equal, or some scale
+   *     is negative
    */
   float bound(int from, int k) {
     int whole = (count - from) / BLOCK * BLOCK;
@@ -105,7 +131,7 @@ class LatentRun {
     while (groups > whole / 2) {
       groups /= 2;
     }
-    if (groups < BLOCK || groups < k + k / 4) {
+    if (!bounded || groups < BLOCK || groups < k + k / 4) {
       return Float.NEGATIVE_INFINITY;
     }
     if (maxima.length < groups) {

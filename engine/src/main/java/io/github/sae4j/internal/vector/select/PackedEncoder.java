@@ -54,6 +54,7 @@ public final class PackedEncoder implements Encoder {
   private final int dSae;
   private final int k;
   private final TopKEncoding.Spec spec;
+  private final boolean bounded;
   private final int panelsPerTask;
   private final Shelf<Scratch> shelf = new Shelf<>(Scratch::new);
 
@@ -75,6 +76,7 @@ public final class PackedEncoder implements Encoder {
             : java.util.Arrays.copyOf(encoder.rankScale().toArray(), padded);
     this.bDec = encoder.bDec() == null ? null : encoder.bDec().toArray();
     this.spec = new TopKEncoding.Spec(null, panels, dSae, dIn, null, bias, scale, topK.relu());
+    this.bounded = LatentRun.mayBeBounded(scale, dSae, topK.relu());
     this.panelsPerTask = Math.max(1, Math.ceilDiv(count, 4 * pool.size()));
     pack(encoder.wEnc());
   }
@@ -107,9 +109,12 @@ public final class PackedEncoder implements Encoder {
           scratch.tiles(x, out, from, Math.min(MANY_ROWS, x.rows() - from));
         }
       }
-    } finally {
+    } catch (RuntimeException e) {
       shelf.put(scratch);
+      throw e;
     }
+    // Not after an error: where memory ran out, scratch has grown by half.
+    shelf.put(scratch);
   }
 
   @Override
@@ -188,7 +193,7 @@ public final class PackedEncoder implements Encoder {
     private void select(int r, int row, SparseCodes out) {
       int base = r * bias.length;
       selector.reset(1, k, dSae, spec.scaled());
-      run.over(sums, bias, scale, spec.relu()).set(0, dSae, base, 0);
+      run.over(sums, bias, scale, spec.relu(), bounded).set(0, dSae, base, 0);
       if (!selector.offer(0, run)) {
         throw nonFinite(base, row);
       }

@@ -83,7 +83,8 @@ public final class RowTopK {
     float[] row = worker.row;
     // Whole panels are tested for being finite, and a wider matrix may have left values here.
     Arrays.fill(row, n, Packing.panels(n) * PANEL, 0f);
-    LatentRun run = worker.run.over(row, biases, scale, topK.relu()).set(0, n, 0, 0);
+    boolean bounded = LatentRun.mayBeBounded(scale, n, topK.relu());
+    LatentRun run = worker.run.over(row, biases, scale, topK.relu(), bounded).set(0, n, 0, 0);
     TopKBuffer candidates = worker.candidates;
     HeapCodes codes = worker.codes.equalRows(1, k);
     for (int b = from; b < to; b++) {

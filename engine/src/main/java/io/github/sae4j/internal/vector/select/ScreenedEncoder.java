@@ -72,7 +72,7 @@ public final class ScreenedEncoder implements Encoder {
   private final EncoderWeights weights;
   private final Activation activation;
   private final ServingPrecision precision;
-  private final OffHeap memory = new OffHeap();
+  private final OffHeap memory;
   private final ReducedCopy copy;
   private final Screening screening;
   private final int panels;
@@ -148,6 +148,7 @@ public final class ScreenedEncoder implements Encoder {
     this.weights = encoder;
     this.activation = activation;
     this.precision = precision;
+    this.memory = new OffHeap(pool::touch);
     try {
       copy = new ReducedCopy(pool, memory, encoder.wEnc(), precision == ServingPrecision.INT8);
       screening = new Screening(encoder, activation, copy);
@@ -158,7 +159,7 @@ public final class ScreenedEncoder implements Encoder {
     panels = Packing.panels(encoder.dSae());
     // An odd number of cache lines: rows at a power of two apart would share few of their sets.
     stride = Math.ceilDiv(panels * PANEL, 16) / 2 * 32 + 16;
-    chunk = Math.clamp(CHUNK_SUMS / stride, 8, CHUNK);
+    chunk = Math.clamp(CHUNK_SUMS / stride, 8, CHUNK) & -8;
     expected = activation instanceof Ranked ranked ? (float) ranked.k() : 0;
   }
 
@@ -205,9 +206,12 @@ public final class ScreenedEncoder implements Encoder {
       for (int from = 0; from < x.rows(); from += chunk) {
         scratch.encode(x, out, from, Math.min(chunk, x.rows() - from));
       }
-    } finally {
+    } catch (RuntimeException e) {
       shelf.put(scratch);
+      throw e;
     }
+    // Not after an error: where memory ran out, scratch has grown by half.
+    shelf.put(scratch);
   }
 
   @Override

@@ -308,6 +308,7 @@ public final class TopKEncoding {
     private final HeapCodes codes;
     private final HeapCodes best;
     private final int depth;
+    private final boolean bounded;
     private final int panels;
     private final int panelsPerRound;
 
@@ -342,6 +343,7 @@ public final class TopKEncoding {
       this.codes = codes;
       this.best = best;
       this.depth = spec.depth();
+      this.bounded = LatentRun.mayBeBounded(spec.rankScale(), spec.n(), spec.relu());
       this.panels = Packing.panels(spec.count());
       this.panelsPerRound = panelsPerRound(depth, panels);
       this.panelsPerRun = panelsPerRun(depth, panels);
@@ -444,7 +446,7 @@ public final class TopKEncoding {
       int count = Math.min(to * PANEL, spec.count()) - latent;
       LatentRun run =
           worker.run.over(
-              worker.strip, round.bias, spec.scaled() ? round.scale : null, spec.relu());
+              worker.strip, round.bias, spec.scaled() ? round.scale : null, spec.relu(), bounded);
       for (int r = 0; r < rows; r++) {
         run.set(latent, count, r * stride, (from - first) * PANEL);
         if (!selector.offer(r, run)) {

@@ -178,12 +178,15 @@ final class AuxTerm {
 
   /** Bytes of the term at the number of dead latents that needs most. */
   static long bytes(FusedSpec spec, int threads) {
-    return LongStream.concat(
-            LongStream.of(1, spec.aux().kAux(), spec.dSae()),
-            DenseAux.worstDead(spec, Limits.DEFAULT))
-        .map(dead -> bytes(spec, threads, Math.clamp(dead, 1, spec.dSae())))
-        .max()
-        .getAsLong();
+    long most =
+        LongStream.concat(
+                LongStream.of(1, spec.aux().kAux(), spec.dSae()),
+                DenseAux.worstDead(spec, Limits.DEFAULT))
+            .map(dead -> bytes(spec, threads, Math.clamp(dead, 1, spec.dSae())))
+            .max()
+            .getAsLong();
+    // The dense method comes after a while of the other, however many are dead.
+    return Math.max(most, SparseAux.bytes(spec, spec.dSae()) + 4L * spec.maxRows());
   }
 
   /** Bytes of the term with this many dead latents. */

@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Encoders that read W_enc in fewer bits, against the kernels that read W_enc. */
 @Tag("kernel")
@@ -893,13 +894,22 @@ class ScreenedEncoderTest {
   void negativeRankScalesAreNotScreened() {
     SplittableRandom random = new SplittableRandom(SEED);
     try (OffHeap memory = new OffHeap();
+        ScalarDevice oracle = new ScalarDevice();
         VectorDevice device = new VectorDevice(2)) {
-      Scene scene = scene(memory, Kind.RANDOM, 20, 100, 6, true, random);
-      scene.weights().rankScale().set(0, 40, -2f);
+      Scene scene = scene(memory, Kind.RANDOM, 20, 1000, 6, true, random);
+      for (int i = 0; i < 1000; i += 50) {
+        // A high rank, unless ReLU comes first.
+        scene.weights().rankScale().set(0, i, -2f);
+        scene.weights().bEnc().set(0, i, -50f);
+      }
       SparseCodes expected = memory.codes(6, 5);
       SparseCodes actual = memory.codes(6, 5);
-      for (Activation activation : activations(100, 5, Kind.RANDOM, random)) {
-        device.encode(scene.weights(), scene.x(), activation, expected);
+      for (Activation activation : activations(1000, 5, Kind.RANDOM, random)) {
+        oracle.encode(scene.weights(), scene.x(), activation, expected);
+        device.encode(scene.weights(), scene.x(), activation, actual);
+        for (int b = 0; b < 6; b++) {
+          assertTrue(same(expected, actual, b), activation + " row " + b);
+        }
         try (Encoder encoder = device.encoder(scene.weights(), activation, ServingPrecision.INT8)) {
           assertEquals(ServingPrecision.F32, encoder.precision());
           encoder.encode(scene.x(), actual);
@@ -934,42 +944,79 @@ class ScreenedEncoderTest {
     }
   }
 
-  @Test
-  void manyMayCallAtOnce() throws Exception {
+  static List<Activation> calledByMany() {
+    return List.of(Ranked.topK(9, Relu.BEFORE), Threshold.RELU);
+  }
+
+  @ParameterizedTest
+  @MethodSource("calledByMany")
+  void manyMayCallAtOnce(Activation activation) throws Exception {
     SplittableRandom random = new SplittableRandom(SEED);
     int rows = 40;
     try (OffHeap memory = new OffHeap();
         VectorDevice device = new VectorDevice(2)) {
-      Scene scene = scene(memory, Kind.RANDOM, 64, 900, rows, false, random);
-      Activation activation = Ranked.topK(9, Relu.BEFORE);
+      Scene scene = scene(memory, Kind.RANDOM, 64, 2000, rows, false, random);
       SparseCodes expected = memory.codes(rows, 9);
       device.encode(scene.weights(), scene.x(), activation, expected);
-      try (ScreenedEncoder encoder =
-              (ScreenedEncoder) device.encoder(scene.weights(), activation, ServingPrecision.INT8);
-          ExecutorService callers = Executors.newFixedThreadPool(4)) {
-        encoder.poolBytes = 0;
-        List<Future<Integer>> wrong = new ArrayList<>();
-        for (int caller = 0; caller < 4; caller++) {
-          int step = caller + 1;
-          SparseCodes actual = memory.codes(rows, 9);
-          wrong.add(
-              callers.submit(
-                  () -> {
-                    int different = 0;
-                    for (int round = 0; round < 50; round++) {
-                      for (int from = 0; from < rows; from += step) {
-                        int count = Math.min(step, rows - from);
-                        encoder.encode(scene.x().rows(from, count), actual.rows(from, count));
+      for (ScreenedEncoder.Way way : ScreenedEncoder.Way.values()) {
+        try (ScreenedEncoder encoder =
+                (ScreenedEncoder)
+                    device.encoder(scene.weights(), activation, ServingPrecision.INT8);
+            ExecutorService callers = Executors.newFixedThreadPool(4)) {
+          encoder.poolBytes = 0;
+          encoder.way = way;
+          List<Future<Integer>> wrong = new ArrayList<>();
+          for (int caller = 0; caller < 4; caller++) {
+            int step = 1 + 4 * caller;
+            SparseCodes actual = memory.codes(step, 9);
+            wrong.add(
+                callers.submit(
+                    () -> {
+                      int different = 0;
+                      for (int round = 0; round < 10; round++) {
+                        for (int from = 0; from < rows; from += step) {
+                          int count = Math.min(step, rows - from);
+                          encoder.encode(scene.x().rows(from, count), actual.firstRows(count));
+                          for (int b = 0; b < count; b++) {
+                            SparseCodes theirs = expected.rows(from, count);
+                            different += same(theirs, actual.firstRows(count), b) ? 0 : 1;
+                          }
+                        }
                       }
-                      for (int b = 0; b < rows; b++) {
-                        different += same(expected, actual, b) ? 0 : 1;
-                      }
-                    }
-                    return different;
-                  }));
+                      return different;
+                    }));
+          }
+          for (Future<Integer> each : wrong) {
+            assertEquals(0, each.get(), way::toString);
+          }
         }
-        for (Future<Integer> each : wrong) {
-          assertEquals(0, each.get());
+      }
+    }
+  }
+
+  /** Chains longer than what is packed at a time go on from where the last part ended. */
+  @ParameterizedTest
+  @ValueSource(ints = {1023, 1024, 1025, 2100})
+  void longRowsAreMultipliedPartByPart(int d) {
+    SplittableRandom random = new SplittableRandom(SEED);
+    try (OffHeap memory = new OffHeap();
+        VectorDevice device = new VectorDevice(2)) {
+      Scene scene = scene(memory, Kind.RANDOM, d, 300, 40, false, random);
+      try (ScreenedEncoder encoder =
+          (ScreenedEncoder)
+              device.encoder(scene.weights(), Threshold.RELU, ServingPrecision.INT8)) {
+        encoder.way = ScreenedEncoder.Way.ALL;
+        for (int rows : new int[] {1, 9, 17, 33, 40}) {
+          SparseCodes expected = memory.codes(rows, 1);
+          SparseCodes actual = memory.codes(rows, 1);
+          Matrix x = scene.x().firstRows(rows);
+          device.encode(scene.weights(), x, Threshold.RELU, expected);
+          long before = encoder.counts.multiplied;
+          encoder.encode(x, actual);
+          assertEquals(rows, encoder.counts.multiplied - before);
+          for (int b = 0; b < rows; b++) {
+            assertTrue(same(expected, actual, b), rows + " rows, row " + b);
+          }
         }
       }
     }

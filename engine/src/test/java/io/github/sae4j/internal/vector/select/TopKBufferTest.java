@@ -91,7 +91,7 @@ class TopKBufferTest {
       float[] sums, int n, float[] bias, float[] scale, int k, Relu relu, int latentsPerRun) {
     TopKBuffer buffer = new TopKBuffer();
     buffer.reset(1, k, n, scale != null);
-    run.over(sums, bias, scale, relu);
+    run.over(sums, bias, scale, relu, true);
     for (int from = 0; from < n; from += latentsPerRun) {
       int count = Math.min(latentsPerRun, n - from);
       assertTrue(buffer.offer(0, run.set(from, count, from, from)));
@@ -236,7 +236,7 @@ class TopKBufferTest {
   private boolean offered(float[] sums, int n, Relu relu) {
     TopKBuffer buffer = new TopKBuffer();
     buffer.reset(1, 7, n, false);
-    run.over(sums, new float[sums.length], null, relu);
+    run.over(sums, new float[sums.length], null, relu, true);
     return buffer.offer(0, run.set(0, n, 0, 0));
   }
 }
