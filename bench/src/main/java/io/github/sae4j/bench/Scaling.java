@@ -82,6 +82,7 @@ public final class Scaling {
     int threads = setup.options().threads();
     gain(section, Probes.PEAK, Probes.PEAK, one)
         .map(gain -> gain.times(PeakFlops.flops(threads) / PeakFlops.flops(1)))
+        .map(gain -> gain.named(Probes.PEAK + ": rate of all / 1 thread"))
         .ifPresent(section::add);
     for (String name : List.of("sae4j product", "sae4j encode + top-k")) {
       gain(section, name, name, one).ifPresent(section::add);

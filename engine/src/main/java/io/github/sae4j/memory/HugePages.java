@@ -22,7 +22,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>They are used where the system offers them ({@code
  * /sys/kernel/mm/transparent_hugepage/enabled} says {@code madvise} or {@code always}) and this
  * library may call native code ({@code --enable-native-access}). Elsewhere, and with {@code
- * -Dsae4j.hugePages=false}, blocks are in small pages and nothing else changes.
+ * -Dsae4j.hugePages=false}, blocks are in small pages, and Java's limit for them is that of direct
+ * memory ({@code -XX:MaxDirectMemorySize}, by default as much as the heap may take). Here it is the
+ * memory of the machine, or of its container.
  */
 public final class HugePages {
   private static final String PROPERTY = "sae4j.hugePages";

@@ -27,6 +27,7 @@ import io.github.sae4j.sae.SaeMetadata;
 import io.github.sae4j.sae.SaeWeights;
 import io.github.sae4j.sae.SparseAutoencoder;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -245,7 +246,7 @@ class EvaluationThreadsTest {
       assertEquals(0, reading.get());
       for (Thread thread : List.copyOf(ahead)) {
         try {
-          thread.join();
+          assertTrue(thread.join(Duration.ofMinutes(10)), "still reads");
         } catch (InterruptedException e) {
           throw new IllegalStateException(e);
         }

@@ -66,6 +66,11 @@ public record Ratio(
         name, value * factor, limit, atMost, interval.map(range -> range.times(factor)));
   }
 
+  /** The same by another name. */
+  public Ratio named(String other) {
+    return new Ratio(other, value, limit, atMost, interval);
+  }
+
   /** The same, which should be at most {@code most}. */
   public Ratio atMost(double most) {
     return new Ratio(name, value, most, true, interval);
