@@ -3,7 +3,6 @@ package io.github.sae4j.internal.vector.runtime;
 import io.github.sae4j.numerics.OrderedSums;
 import java.util.OptionalInt;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -76,26 +75,5 @@ public final class Vectors {
     }
     s = s.add(s.rearrange(BY_2));
     return s.add(s.rearrange(BY_1)).lane(0);
-  }
-
-  /**
-   * The higher of each pair of lanes. Unlike {@code max} it does not distinguish −0 from +0 or
-   * handle NaN, which takes C2 several instructions.
-   */
-  public static FloatVector higher(FloatVector a, FloatVector b) {
-    return a.blend(b, b.compare(VectorOperators.GT, a));
-  }
-
-  /** The highest lane, zeros of either sign being equal. */
-  public static float highestLane(FloatVector v) {
-    FloatVector s = v;
-    if (LENGTH >= 16) {
-      s = higher(s, s.rearrange(BY_8));
-    }
-    if (LENGTH >= 8) {
-      s = higher(s, s.rearrange(BY_4));
-    }
-    s = higher(s, s.rearrange(BY_2));
-    return higher(s, s.rearrange(BY_1)).lane(0);
   }
 }

@@ -3,7 +3,6 @@ package io.github.sae4j.internal.vector.select;
 import static io.github.sae4j.internal.vector.runtime.Vectors.LENGTH;
 import static io.github.sae4j.internal.vector.runtime.Vectors.SPECIES;
 
-import io.github.sae4j.internal.vector.runtime.Vectors;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -79,12 +78,15 @@ final class Counting {
     return reached;
   }
 
+  // Written out: a method that takes vectors boxes them where it was compiled before it is called
+  // here.
   private static float highest(float[] numbers, int from, int count) {
     FloatVector high = FloatVector.fromArray(SPECIES, numbers, from);
     for (int i = from + LENGTH; i < from + count; i += LENGTH) {
-      high = Vectors.higher(high, FloatVector.fromArray(SPECIES, numbers, i));
+      FloatVector next = FloatVector.fromArray(SPECIES, numbers, i);
+      high = high.blend(next, next.compare(VectorOperators.GT, high));
     }
-    return Vectors.highestLane(high);
+    return high.reduceLanes(VectorOperators.MAX);
   }
 
   /** The k-th largest of the padded numbers. */

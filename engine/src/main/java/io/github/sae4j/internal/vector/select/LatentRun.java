@@ -143,8 +143,8 @@ class LatentRun {
   }
 
   /**
-   * Maxima of groups, eight vectors of groups at a time, whose maxima stay in registers. What
-   * {@code Vectors.higher} does is written out: a call boxes that many.
+   * Maxima of groups, eight vectors of groups at a time, whose maxima stay in registers. The higher
+   * of two is written out: a method for it boxes that many.
    */
   private void takeMaxima(int from, int whole, int groups) {
     float[] sums = this.sums;
