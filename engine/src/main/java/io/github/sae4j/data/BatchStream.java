@@ -1,5 +1,6 @@
 package io.github.sae4j.data;
 
+import io.github.sae4j.internal.files.BackgroundThread;
 import io.github.sae4j.internal.flight.Flight;
 import io.github.sae4j.internal.flight.Phase;
 import io.github.sae4j.memory.Matrix;
@@ -13,10 +14,7 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 import java.util.function.IntFunction;
 
 /**
@@ -42,13 +40,7 @@ public final class BatchStream implements Batches {
   private final OffHeap memory;
   private final Matrix[] buffers;
   private final Flight.Span reading = Flight.phase(Phase.READING);
-  private final ExecutorService reader =
-      Executors.newSingleThreadExecutor(
-          task -> {
-            Thread thread = new Thread(task, "sae4j-reader");
-            thread.setDaemon(true);
-            return thread;
-          });
+  private final BackgroundThread reader = new BackgroundThread("sae4j-reader");
 
   /** The caller's position, and the batch that starts there, or null at the end. */
   private long position;
@@ -182,7 +174,7 @@ public final class BatchStream implements Batches {
    */
   @Override
   public Batch next() throws IOException {
-    if (reader.isShutdown()) {
+    if (reader.isClosed()) {
       throw new IllegalStateException("the batch stream is closed");
     }
     if (!hasNext()) {
@@ -218,22 +210,9 @@ public final class BatchStream implements Batches {
   /** Stops reading and frees the stream's own matrices; waits for a read in progress. */
   @Override
   public void close() {
-    reader.shutdown();
-    // No interrupt: it would close the source's files under every reader. A read is short.
-    boolean interrupted = false;
-    boolean done = false;
-    while (!done) {
-      try {
-        done = reader.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
+    reader.close();
     if (memory != null) {
       memory.close();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 
@@ -256,12 +235,7 @@ public final class BatchStream implements Batches {
       stopped.initCause(e);
       throw stopped;
     } catch (ExecutionException e) {
-      switch (e.getCause()) {
-        case IOException failure -> throw failure;
-        case RuntimeException failure -> throw failure;
-        case Error failure -> throw failure;
-        default -> throw new AssertionError(e.getCause());
-      }
+      throw BackgroundThread.failure(e);
     } finally {
       nanosWaited += System.nanoTime() - began;
     }

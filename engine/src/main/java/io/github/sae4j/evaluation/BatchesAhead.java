@@ -3,14 +3,11 @@ package io.github.sae4j.evaluation;
 import io.github.sae4j.data.ActivationSource;
 import io.github.sae4j.data.FiniteRows;
 import io.github.sae4j.device.Device;
+import io.github.sae4j.internal.files.BackgroundThread;
 import io.github.sae4j.memory.Matrix;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Batches of consecutive rows and of the rows that outputs are compared with. The device's threads
@@ -33,7 +30,7 @@ final class BatchesAhead implements AutoCloseable {
   private final Matrix[] ys;
 
   /** Null if all rows are in one batch. */
-  private final ExecutorService reader;
+  private final BackgroundThread reader;
 
   private Batch upcoming;
   private Future<Batch> later;
@@ -85,13 +82,7 @@ final class BatchesAhead implements AutoCloseable {
     Matrix otherX = memory.matrix(most, x.cols());
     xs = new Matrix[] {x, otherX};
     ys = new Matrix[] {y, x == y ? otherX : memory.matrix(most, y.cols())};
-    reader =
-        Executors.newSingleThreadExecutor(
-            task -> {
-              Thread thread = new Thread(task, "sae4j-reader");
-              thread.setDaemon(true);
-              return thread;
-            });
+    reader = new BackgroundThread("sae4j-reader");
   }
 
   /**
@@ -102,7 +93,7 @@ final class BatchesAhead implements AutoCloseable {
    *     input that is not a target too holds NaN or an infinity
    */
   Batch next() throws IOException {
-    Batch batch = later == null ? upcoming : get();
+    Batch batch = later == null ? upcoming : BackgroundThread.result(later);
     upcoming = null;
     later = null;
     if (batch != null && reader != null) {
@@ -128,49 +119,11 @@ final class BatchesAhead implements AutoCloseable {
     return new Batch(first, x, y);
   }
 
-  /** Waits for the reader; an interrupt is for the caller to see, later. */
-  private Batch get() throws IOException {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return later.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          switch (e.getCause()) {
-            case IOException failed -> throw failed;
-            case RuntimeException failed -> throw failed;
-            case Error failed -> throw failed;
-            default -> throw new AssertionError(e.getCause());
-          }
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
   /** Waits until nothing is read any more. */
   @Override
   public void close() {
-    if (reader == null) {
-      return;
-    }
-    reader.shutdown();
-    boolean interrupted = false;
-    boolean done = false;
-    while (!done) {
-      try {
-        done = reader.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    if (reader != null) {
+      reader.close();
     }
   }
 }

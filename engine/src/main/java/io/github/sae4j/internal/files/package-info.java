@@ -1,2 +1,2 @@
-/** Internal. Files read and written by position that an interrupt cannot close. */
+/** Internal. Files read and written by position that an interrupt cannot close, also ahead. */
 package io.github.sae4j.internal.files;

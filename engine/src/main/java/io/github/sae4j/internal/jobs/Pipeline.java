@@ -1,13 +1,11 @@
 package io.github.sae4j.internal.jobs;
 
+import io.github.sae4j.internal.files.BackgroundThread;
 import io.github.sae4j.memory.OffHeap;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 
@@ -54,13 +52,13 @@ final class Pipeline {
       written.add(null);
     }
     // Closing waits for running steps, so that nothing uses the memory afterwards.
-    try (ExecutorService reading = thread("sae4j-reader");
-        ExecutorService writing = thread("sae4j-writer")) {
+    try (BackgroundThread reading = new BackgroundThread("sae4j-reader");
+        BackgroundThread writing = new BackgroundThread("sae4j-writer")) {
       Future<Void> read = reading.submit(reader(slots.get(0), null, first, end));
       long row = first;
       for (int i = 0; row < end && !stop.getAsBoolean(); i = (i + 1) % SLOTS) {
         Slot slot = slots.get(i);
-        get(read);
+        BackgroundThread.result(read);
         int next = (i + 1) % SLOTS;
         long then = row + slot.count();
         if (then < end) {
@@ -78,7 +76,7 @@ final class Pipeline {
       }
       for (Future<Void> each : written) {
         if (each != null) {
-          get(each);
+          BackgroundThread.result(each);
         }
       }
       return row;
@@ -88,46 +86,11 @@ final class Pipeline {
   private Callable<Void> reader(Slot slot, Future<Void> before, long first, long end) {
     return () -> {
       if (before != null) {
-        get(before); // the slot is free once its last results are written
+        BackgroundThread.result(before); // the slot is free once its last results are written
       }
       slot.take(first, (int) Math.min(slot.room, end - first));
       work.read(slot);
       return null;
     };
-  }
-
-  private static ExecutorService thread(String name) {
-    return Executors.newSingleThreadExecutor(
-        task -> {
-          Thread thread = new Thread(task, name);
-          thread.setDaemon(true);
-          return thread;
-        });
-  }
-
-  /** Waits for a step, ignoring interrupts: a job is stopped between chunks. */
-  private static void get(Future<Void> step) throws IOException {
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          step.get();
-          return;
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          switch (e.getCause()) {
-            case IOException failed -> throw failed;
-            case RuntimeException failed -> throw failed;
-            case Error failed -> throw failed;
-            default -> throw new IllegalStateException(e.getCause());
-          }
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
   }
 }
