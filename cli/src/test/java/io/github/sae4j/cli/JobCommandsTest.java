@@ -148,6 +148,7 @@ class JobCommandsTest {
     assertEquals(ServingPrecision.F32, EncodeCommand.chosen(auto, many, 1L << 40));
     assertEquals(ServingPrecision.F32, EncodeCommand.chosen(auto, 50, 50));
     assertEquals(auto, EncodeCommand.chosen(auto, 50, 1L << 40));
+    assertEquals(ServingPrecision.F32, EncodeCommand.chosen(auto, 0, 0), "no rows");
     assertEquals(
         ServingPrecision.INT8, EncodeCommand.chosen(ServingPrecision.INT8, many, 1L << 40));
   }

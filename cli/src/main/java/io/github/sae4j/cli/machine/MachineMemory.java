@@ -207,6 +207,19 @@ public record MachineMemory(long bytes, long heapBytes) {
     return weights;
   }
 
+  private static long outputWidth(Path folder) throws IOException {
+    Optional<Path> file = weightsOf(folder);
+    long width = 0;
+    if (file.isPresent()) {
+      try (TensorFile tensors = TensorFile.open(file.get())) {
+        for (TensorInfo tensor : tensors.tensors()) {
+          width = OUTPUT_BIASES.contains(tensor.name()) ? tensor.elements() : width;
+        }
+      }
+    }
+    return width;
+  }
+
   /** Bytes of a copy of an SAE's W_enc, which is as large as its largest matrix. */
   private static long copyOf(Path folder, ServingPrecision precision) throws IOException {
     Optional<Path> file = weightsOf(folder);
@@ -235,21 +248,10 @@ public record MachineMemory(long bytes, long heapBytes) {
    */
   public void expectRoomFor(List<Path> folders, int batchRows) throws IOException {
     long weights = 0;
-    long width = 0;
     for (Path folder : folders) {
-      Optional<Path> file = weightsOf(folder);
-      if (file.isEmpty()) {
-        continue;
-      }
-      try (TensorFile tensors = TensorFile.open(file.get())) {
-        for (TensorInfo tensor : tensors.tensors()) {
-          weights += tensor.elements() * Float.BYTES;
-          if (OUTPUT_BIASES.contains(tensor.name()) && folder.equals(folders.getFirst())) {
-            width = tensor.elements();
-          }
-        }
-      }
+      weights += weights(folder);
     }
+    long width = outputWidth(folders.getFirst());
     // A batch, the next one, which is read meanwhile, and reconstructions.
     long row = 3 * Matrix.FLOAT.byteSize() * width;
     long rows = row * batchRows;
