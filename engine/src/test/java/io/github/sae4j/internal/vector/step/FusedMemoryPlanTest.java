@@ -1,6 +1,7 @@
 package io.github.sae4j.internal.vector.step;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sae4j.config.TrainingConfig;
@@ -89,6 +90,37 @@ class FusedMemoryPlanTest {
       assertTrue(real.heap >= (threads == 1 ? 0.97 : 0.85) * heap, what + "\n" + plan);
       long offHeap = memory.bytes() + real.offHeap;
       assertEquals(1.0, (double) offHeap / (plan.bytes() - plan.heapBytes()), 0.01, what);
+    }
+  }
+
+  /** The method for many dead latents is used after a while of the other, which must fit too. */
+  @Test
+  void whatIsUsedBeforeTheFasterMethodIsPlanned() throws Exception {
+    int latents = D_IN; // at most three for each that AuxK selects, so all at once would be faster
+    StepSpec spec =
+        TrainingConfig.of(Recipe.ELEUTHER)
+            .with("d_sae", latents)
+            .with("k", 32)
+            .with("train_batch_size", ROWS)
+            .with("dead_feature_tokens", 1_000_000)
+            .stepSpec(D_IN, OptionalDouble.of(1));
+    SplittableRandom random = new SplittableRandom(3);
+    try (OffHeap memory = new OffHeap();
+        WorkerPool pool = new WorkerPool(1)) {
+      TrainingState state = TrainingState.allocate(memory, D_IN, latents);
+      fill(state.wEnc(), random);
+      fill(state.wDec(), random);
+      Matrix x = memory.matrix(ROWS, D_IN);
+      fill(x, random);
+      Arrays.fill(state.sinceFired(), 1L << 40);
+      try (FusedTrainingStep step =
+          new FusedTrainingStep(pool, spec, state, AuxTerm.Limits.DEFAULT)) {
+        step.run(x, 1e-3, 1, true);
+        assertFalse(step.auxShare() instanceof DenseAux, "the other method is used");
+        long planned = FusedMemoryPlan.of(FusedSpec.of(spec), 1).heapBytes();
+        long real = new Holdings(step).heap;
+        assertTrue(real <= 1.01 * planned, "heap " + real + " planned " + planned);
+      }
     }
   }
 
